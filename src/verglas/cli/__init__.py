@@ -1,0 +1,1 @@
+"""The `verglas` command: one module per command group, thin."""

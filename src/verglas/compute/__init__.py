@@ -1,0 +1,1 @@
+"""Devices, memory budget, executors, progress: where and how work runs."""

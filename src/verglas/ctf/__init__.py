@@ -1,0 +1,1 @@
+"""CTF estimation from spectra (numerics)."""

@@ -1,0 +1,1 @@
+"""The expectation-maximisation engine for 2D and 3D (numerics)."""

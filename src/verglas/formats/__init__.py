@@ -1,0 +1,1 @@
+"""STAR, MRC, TIFF, EER, gain and defect files, label registry, atomic writes."""

@@ -1,0 +1,78 @@
+"""The only way anything is written: a reader never sees half a file.
+
+A file is written under a temporary name in the same directory, flushed to the disc, renamed over the
+final name, and the directory entry is flushed too. After a crash the old file or the new one is there,
+complete; a leftover temporary file is recognised by its name and never taken for data.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+TEMPORARY_PREFIX = ".verglas-"
+TEMPORARY_SUFFIX = ".tmp"
+
+
+@contextmanager
+def atomic_write(
+    path: str | os.PathLike[str], mode: str = "wb", *, durable: bool = True
+) -> Iterator[IO[Any]]:
+    """Open a file that appears under `path` only if the block ends without an error.
+
+    `mode` is "wb" or "w" (UTF-8, newline untouched). With `durable` (default) file and directory are
+    flushed to the disc before returning; leave it out only for files that can be made again at once.
+    Raises OSError (with the final name in it) when the disc is full or read-only; the old file stays.
+    """
+    final = Path(path)
+    temporary = temporary_name(final)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with open(temporary, mode, **text) as handle:  # type: ignore[call-overload]
+            yield handle
+            handle.flush()
+            if durable:
+                os.fsync(handle.fileno())
+        os.replace(temporary, final)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            raise type(error)(error.errno, error.strerror, str(final)) from error
+        raise
+    if durable:
+        sync_directory(final.parent)
+
+
+def temporary_name(final: Path) -> Path:
+    """A name beside `final` that no program takes for data and no other process uses."""
+    return final.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+
+
+def is_temporary(path: str | os.PathLike[str]) -> bool:
+    """Whether this is one of our unfinished files (left by a crash; safe to delete)."""
+    name = Path(path).name
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
+
+
+def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = True) -> None:
+    """Write a whole small text file atomically."""
+    with atomic_write(path, "w", durable=durable) as out:
+        out.write(text)
+
+
+def sync_directory(directory: Path) -> None:
+    """Flush a directory entry (a no-op on file systems that cannot)."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Rotations, point groups and grids on the sphere."""

@@ -1,0 +1,1 @@
+"""One module per job type: options -> expected outputs -> work -> output files."""

@@ -1,0 +1,109 @@
+"""The job contract: what every job type gives and what it may rely on.
+
+Two faces. From *options* (the form): expected outputs, input nodes, the command line; nothing is read
+from disc, which is what makes scheduling possible. From *arguments* (the parsed command line): the
+work. `verglas run JOBDIR` takes the first to the second; a program called by hand starts at the second.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from verglas.compute.progress import Progress, SilentProgress
+from verglas.jobs.nodes import Node
+from verglas.jobs.options import JobOptions
+from verglas.jobs.program import Arguments, Program
+
+EXIT_SUCCESS = "RELION_JOB_EXIT_SUCCESS"
+EXIT_FAILURE = "RELION_JOB_EXIT_FAILURE"
+EXIT_ABORTED = "RELION_JOB_EXIT_ABORTED"
+ABORT_NOW = "RELION_JOB_ABORT_NOW"
+
+
+class JobFailed(Exception):
+    """The job cannot do its work; the message says which item, which value, what was expected."""
+
+
+class JobAborted(Exception):
+    """Somebody asked for the job to stop (the abort file appeared)."""
+
+
+class NothingToDo(Exception):
+    """The job has no input yet: not a failure. The message says what it waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """Identity of a job type (pipeline.md §1.2)."""
+
+    folder: str  # "MotionCorr"
+    label: str  # "relion.motioncorr"
+    code: int  # RELION <= 3.1
+    title: str  # "Motion correction"
+    incremental: bool = False  # a repeat processes only what was not finished before
+    interactive: bool = False  # a person does the work; a repeat never overwrites it
+
+
+@dataclass
+class RunContext:
+    """What a running job may use. Paths are relative to the project root, which is the cwd."""
+
+    directory: Path  # "MotionCorr/job002"; for programs called by hand, where --o points
+    progress: Progress = field(default_factory=SilentProgress)
+    say: Callable[[str], None] = print  # one line into run.out
+    warn: Callable[[str], None] = print  # one line into run.err
+    devices: Sequence[str] = ("cpu",)
+    workers: int = 1
+    memory_bytes: int | None = None
+
+    def check_abort(self) -> None:
+        """Raise JobAborted if the abort file is there; call between items and iterations."""
+        if (self.directory / ABORT_NOW).exists():
+            raise JobAborted(f"{self.directory / ABORT_NOW} was found")
+
+
+class Job(ABC):
+    """One job type. Subclasses set the class variables and implement the two faces."""
+
+    type: ClassVar[JobType]
+    Options: ClassVar[type[JobOptions]]
+    program: ClassVar[Program]
+
+    def __init__(self, arguments: Arguments, context: RunContext) -> None:
+        self.arguments = arguments
+        self.context = context
+
+    @classmethod
+    @abstractmethod
+    def expected_outputs(cls, options: JobOptions, directory: str) -> list[Node]:
+        """Output nodes by name, from the options alone. `directory` ends with a slash."""
+
+    @classmethod
+    def output_flags(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+        """Flags that name the job directory or say that the job goes on (RELION's spelling)."""
+        return ["--o", directory]
+
+    @classmethod
+    def command_line(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+        """The complete flags, as note.txt shows them and `program` parses them."""
+        extra = getattr(options, "other_args", "").split()
+        flags = cls.output_flags(options, directory, is_continue)
+        return [*flags, *options.command_line(), *extra]
+
+    @classmethod
+    def check(cls, options: JobOptions) -> list[str]:
+        """Complaints that make Run and Schedule refuse (empty inputs, exclusive choices)."""
+        return []
+
+    @classmethod
+    def actual_outputs(cls, options: JobOptions, directory: str) -> list[Node]:
+        """Output nodes known only after a success (RELION_OUTPUT_NODES.star); usually none."""
+        return []
+
+    @abstractmethod
+    def run(self) -> None:
+        """Do the work. Raises JobFailed, JobAborted or NothingToDo; returns on success."""

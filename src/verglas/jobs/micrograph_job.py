@@ -1,0 +1,109 @@
+"""Jobs that treat micrographs (or movies) one by one.
+
+Each item is processed in a worker, its result lies in complete files of its own, and the output tables
+are rebuilt at the end from all items of the present input whose files exist, in input order. So a kill
+loses at most the items in hand, a repeat processes only what is missing, and a failed item is a result:
+listed in `set_aside.star` with its reason, tried again when its file changes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verglas.compute.executors import run_tasks
+from verglas.jobs.base import Job
+from verglas.jobs.set_aside import SetAside, SetAsideList
+
+
+@dataclass(frozen=True)
+class Item:
+    """One micrograph or movie of the input list."""
+
+    name: str  # as the input table names it; unique in the job
+    row: dict[str, Any]  # the input row, by label
+    source: Path  # the file whose change means "try again"
+
+
+class MicrographJob(Job):
+    """Base of Motion correction, CTF estimation, Auto-picking and Particle extraction."""
+
+    @abstractmethod
+    def items(self) -> Iterable[Item]:
+        """All items of the input table in its order. Raises JobFailed, NothingToDo."""
+
+    @abstractmethod
+    def is_done(self, item: Item) -> bool:
+        """Whether complete output files of this item exist (looks at nothing else)."""
+
+    @abstractmethod
+    def process(self, item: Item, device: str) -> None:
+        """Make the item's output files, atomically. Raises SetAside with a reason.
+
+        Runs in a worker process; must not touch anything shared between items.
+        """
+
+    @abstractmethod
+    def gather(self, done: Sequence[Item]) -> None:
+        """Rebuild the output tables from the items whose files exist, in input order."""
+
+    @property
+    def only_unfinished(self) -> bool:
+        """Whether finished items are kept (`--only_do_unfinished`)."""
+        return bool(self.arguments["--only_do_unfinished"])
+
+    @property
+    def title(self) -> str:
+        """The line above the progress bar, in RELION's words."""
+        return f"{self.type.title} ..."
+
+    def run(self) -> None:
+        items = list(self.items())
+        aside = SetAsideList.read(self.context.directory)
+        todo = [item for item in items if self._is_due(item, aside)]
+        kept = sum(self.is_done(item) for item in items) if self.only_unfinished else 0
+        self.context.say(f" {len(todo)} to process, {kept} finished before, {len(items)} in all")
+        if todo:
+            self._process_all(todo, aside)
+        aside.keep_only({item.name for item in items})
+        aside.write()
+        for name, reason in aside.reasons():
+            self.context.warn(f" WARNING: {name} was set aside: {reason}")
+        self.gather([item for item in items if name_ok(item, aside) and self.is_done(item)])
+
+    def _is_due(self, item: Item, aside: SetAsideList) -> bool:
+        if not self.only_unfinished:
+            return True
+        return not self.is_done(item) and not aside.still_holds(item.name, item.source)
+
+    def _process_all(self, todo: Sequence[Item], aside: SetAsideList) -> None:
+        progress = self.context.progress
+        progress.start(self.title, len(todo))
+        results = run_tasks(
+            self._attempt, todo, workers=self.context.workers, devices=self.context.devices
+        )
+        for count, (item, outcome) in enumerate(results, start=1):
+            if isinstance(outcome, SetAside):
+                aside.add(item.name, item.source, str(outcome))
+            else:
+                aside.remove(item.name)
+            progress.update(count)
+            self.context.check_abort()
+
+    def _attempt(self, item: Item, device: str) -> SetAside | None:
+        """The worker's single boundary: what an item does wrong becomes its result."""
+        try:
+            self.process(item, device)
+        except SetAside as reason:
+            return reason
+        except (ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError) as error:
+            return SetAside(f"{type(error).__name__}: {error}")
+        return None
+
+
+def name_ok(item: Item, aside: SetAsideList) -> bool:
+    """Whether an item is not set aside at present."""
+    return item.name not in aside

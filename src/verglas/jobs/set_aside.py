@@ -1,0 +1,81 @@
+"""Items a job could not process: `set_aside.star`, one row each with its reason.
+
+An entry holds as long as the item's file is unchanged (size and modification time); then the item is
+tried again. Nothing here ends a job.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from verglas.formats.star import StarTable, read_star, write_star
+
+FILE_NAME = "set_aside.star"
+NAME, REASON, STAMP = "rlnMicrographName", "verglasReason", "verglasFileStamp"
+
+
+class SetAside(Exception):
+    """This one item cannot be processed; the message says why, in words for the user."""
+
+
+@dataclass
+class SetAsideList:
+    """The set-aside items of one job directory."""
+
+    directory: Path
+    entries: dict[str, tuple[str, str]]  # name -> (reason, stamp of the file)
+
+    @classmethod
+    def read(cls, directory: Path) -> SetAsideList:
+        path = directory / FILE_NAME
+        if not path.exists():
+            return cls(directory, {})
+        table = read_star(path)["set_aside"]
+        rows = zip(table.strings(NAME), table.strings(REASON), table.strings(STAMP))
+        return cls(directory, {name: (reason, stamp) for name, reason, stamp in rows})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def still_holds(self, name: str, source: Path) -> bool:
+        """Whether the item was set aside and its file has not changed since."""
+        return name in self.entries and self.entries[name][1] == file_stamp(source)
+
+    def add(self, name: str, source: Path, reason: str) -> None:
+        self.entries[name] = (" ".join(reason.split()), file_stamp(source))
+
+    def remove(self, name: str) -> None:
+        self.entries.pop(name, None)
+
+    def keep_only(self, names: set[str]) -> None:
+        """Forget items that are no longer in the input."""
+        self.entries = {name: entry for name, entry in self.entries.items() if name in names}
+
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        for name, (reason, _) in self.entries.items():
+            yield name, reason
+
+    def write(self) -> None:
+        """Write the file, or remove it when nothing is set aside."""
+        path = self.directory / FILE_NAME
+        if not self.entries:
+            path.unlink(missing_ok=True)
+            return
+        columns = {
+            NAME: list(self.entries),
+            REASON: [reason for reason, _ in self.entries.values()],
+            STAMP: [stamp for _, stamp in self.entries.values()],
+        }
+        write_star(path, [StarTable.from_columns("set_aside", columns)])
+
+
+def file_stamp(path: Path) -> str:
+    """Size and modification time of the file behind a name (links followed), or "missing"."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "missing"
+    return f"{status.st_size}:{status.st_mtime_ns}"

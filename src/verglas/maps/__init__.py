@@ -1,0 +1,1 @@
+"""Operations on maps and images: masks, FSC, filters, sharpening (numerics)."""

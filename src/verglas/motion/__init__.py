@@ -1,0 +1,1 @@
+"""Beam-induced motion correction of movies (numerics)."""

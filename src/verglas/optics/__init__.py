@@ -1,0 +1,1 @@
+"""Contrast transfer, aberrations and dose damage of the microscope."""

@@ -1,0 +1,1 @@
+"""Cutting, normalising and selecting particle images (numerics)."""

@@ -1,0 +1,1 @@
+"""Per-particle motion and frame weights (numerics)."""

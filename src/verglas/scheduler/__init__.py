@@ -1,0 +1,1 @@
+"""Launching jobs, queue submission, Autorun, live streaming, schemes: the only place that starts processes."""

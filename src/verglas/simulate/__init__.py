@@ -1,0 +1,1 @@
+"""Simulated specimens, particles, micrographs and movies with known truth (numerics)."""

@@ -1,0 +1,1 @@
+"""The REST/websocket server of the browser application, thin over project/ and scheduler/."""
