@@ -1,1 +1,1 @@
-"""Fourier conventions in one place: transforms, crop and pad, shells, shifts, slice extraction and insertion."""
+"""Fourier conventions in one place: transforms, crop and pad, shells, shifts, slices."""

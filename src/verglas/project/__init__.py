@@ -1,1 +1,4 @@
-"""The project on disc: processes, nodes, graph, numbering, lock, trash; the only place that knows default_pipeline.star."""
+"""The project on disc: processes, nodes, graph, numbering, lock, trash.
+
+The only place that knows `default_pipeline.star`.
+"""

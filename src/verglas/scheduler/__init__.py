@@ -1,1 +1,4 @@
-"""Launching jobs, queue submission, Autorun, live streaming, schemes: the only place that starts processes."""
+"""Launching jobs, queue submission, Autorun, live streaming, schemes.
+
+The only place that starts processes.
+"""
