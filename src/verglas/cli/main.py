@@ -1,0 +1,61 @@
+"""`verglas COMMAND ...`: finds the module of a command and calls its `main(words) -> exit code`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from verglas import __version__
+
+# command -> (module, one line of help); imported only when called, so that --help costs nothing
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("verglas.cli.demo", "simulate a session and process it, scheduled, in two rounds"),
+    "new": ("verglas.cli.project", "make a project directory"),
+    "status": ("verglas.cli.project", "what the project's jobs are doing"),
+    "nodes": ("verglas.cli.project", "outputs that can be used as inputs, existing and expected"),
+    "unlock": ("verglas.cli.project", "remove a lock that a dead program left behind"),
+    "job": ("verglas.cli.job", "add, run, schedule, continue, list, show, abort, delete ... jobs"),
+    "run": ("verglas.cli.run", "run the job of a job directory (what the scheduler starts)"),
+    "autorun": ("verglas.cli.autorun", "run the scheduled jobs, once or repeatedly"),
+    "simulate": ("verglas.cli.simulate", "simulated particles, micrographs, movies, sessions"),
+    "doctor": ("verglas.cli.doctor", "check Python, torch, GPUs, MPI and this file system"),
+    "star": ("verglas.cli.star", "operations on STAR files"),
+    "image": ("verglas.cli.image", "operations on images and maps"),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Entry point of the `verglas` command; returns the exit code (0 good, 1 failure, 2 abort)."""
+    arguments = list(sys.argv[1:] if words is None else words)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if arguments[0] == "--version":
+        print(f"verglas {__version__}")
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    if command in COMMANDS:
+        called: int = import_module(COMMANDS[command][0]).main([command, *rest])
+        return called
+    from verglas.jobs.registry import PROGRAMS
+
+    if command in PROGRAMS:
+        from verglas.cli.program import run_program
+
+        return run_program(command, rest)
+    print(f"verglas: no command {command!r}; verglas --help lists them", file=sys.stderr)
+    return 1
+
+
+def _help() -> str:
+    from verglas.jobs.registry import PROGRAMS
+
+    lines = [f"verglas {__version__}", "", "commands:"]
+    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    lines += ["", "programs (RELION's flags; --help for each): " + ", ".join(sorted(PROGRAMS))]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

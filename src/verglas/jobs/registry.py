@@ -1,0 +1,46 @@
+"""The list of job types; a type's module is imported when it is first asked for.
+
+Keys are RELION's directory names; `PROGRAMS` maps the name of a command-line program to its job type.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from verglas.jobs.base import Job
+
+_JOBS: dict[str, str] = {
+    "Import": "verglas.jobs.import_job:ImportJob",
+    "MotionCorr": "verglas.jobs.motioncorr:MotionCorrection",
+    "CtfFind": "verglas.jobs.ctffind:CtfEstimation",
+    "ManualPick": "verglas.jobs.manualpick:ManualPicking",
+    "AutoPick": "verglas.jobs.autopick:AutoPicking",
+    "Extract": "verglas.jobs.extract:ParticleExtraction",
+    "Select": "verglas.jobs.select:SubsetSelection",
+    "Class2D": "verglas.jobs.class2d:Classification2D",
+    "Class3D": "verglas.jobs.class3d:Classification3D",
+    "JoinStar": "verglas.jobs.joinstar:JoinStarFiles",
+}
+
+PROGRAMS: dict[str, str] = {
+    "import": "Import",
+    "motioncorr": "MotionCorr",
+    "ctffind": "CtfFind",
+    "autopick": "AutoPick",
+    "extract": "Extract",
+}
+
+
+def job_folders() -> list[str]:
+    """Directory names of all job types, in the order of RELION's list."""
+    return list(_JOBS)
+
+
+def job_class(folder: str) -> type[Job]:
+    """The job type with this directory name ("Class2D"). Raises KeyError naming the known ones."""
+    try:
+        module, name = _JOBS[folder].split(":")
+    except KeyError:
+        raise KeyError(f"no job type {folder!r}; known: {', '.join(_JOBS)}") from None
+    found: type[Job] = getattr(import_module(module), name)
+    return found
