@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from verglas.compute.progress import Progress, SilentProgress
 from verglas.jobs.nodes import Node
@@ -67,7 +67,10 @@ class RunContext:
 
 
 class Job(ABC):
-    """One job type. Subclasses set the class variables and implement the two faces."""
+    """One job type. Subclasses set the class variables and implement the two faces.
+
+    The classmethods take the type's own Options class; subclasses say so in their signatures.
+    """
 
     type: ClassVar[JobType]
     Options: ClassVar[type[JobOptions]]
@@ -79,28 +82,28 @@ class Job(ABC):
 
     @classmethod
     @abstractmethod
-    def expected_outputs(cls, options: JobOptions, directory: str) -> list[Node]:
+    def expected_outputs(cls, options: Any, directory: str) -> list[Node]:
         """Output nodes by name, from the options alone. `directory` ends with a slash."""
 
     @classmethod
-    def output_flags(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+    def output_flags(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
         """Flags that name the job directory or say that the job goes on (RELION's spelling)."""
         return ["--o", directory]
 
     @classmethod
-    def command_line(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+    def command_line(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
         """The complete flags, as note.txt shows them and `program` parses them."""
         extra = getattr(options, "other_args", "").split()
         flags = cls.output_flags(options, directory, is_continue)
         return [*flags, *options.command_line(), *extra]
 
     @classmethod
-    def check(cls, options: JobOptions) -> list[str]:
+    def check(cls, options: Any) -> list[str]:
         """Complaints that make Run and Schedule refuse (empty inputs, exclusive choices)."""
         return []
 
     @classmethod
-    def actual_outputs(cls, options: JobOptions, directory: str) -> list[Node]:
+    def actual_outputs(cls, options: Any, directory: str) -> list[Node]:
         """Output nodes known only after a success (RELION_OUTPUT_NODES.star); usually none."""
         return []
 
