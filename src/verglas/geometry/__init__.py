@@ -1,1 +1,21 @@
 """Rotations, point groups and grids on the sphere."""
+
+from verglas.geometry.euler import euler_angles, euler_matrices, rot_tilt_of, view_vectors, wrap_deg
+from verglas.geometry.healpix import (
+    angular_step_deg,
+    healpix_directions,
+    n_directions,
+    pixel_directions,
+)
+
+__all__ = [
+    "angular_step_deg",
+    "euler_angles",
+    "euler_matrices",
+    "healpix_directions",
+    "n_directions",
+    "pixel_directions",
+    "rot_tilt_of",
+    "view_vectors",
+    "wrap_deg",
+]
