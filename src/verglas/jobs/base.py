@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from verglas.compute.progress import Progress, SilentProgress
+from verglas.jobs.control_files import ABORT_NOW, EXIT_ABORTED, EXIT_FAILURE, EXIT_SUCCESS
 from verglas.jobs.nodes import Node
-from verglas.jobs.options import JobOptions
+from verglas.jobs.options import OptionsClass
 from verglas.jobs.program import Arguments, Program
 
-EXIT_SUCCESS = "RELION_JOB_EXIT_SUCCESS"
-EXIT_FAILURE = "RELION_JOB_EXIT_FAILURE"
-EXIT_ABORTED = "RELION_JOB_EXIT_ABORTED"
-ABORT_NOW = "RELION_JOB_ABORT_NOW"
+__all__ = [
+    "ABORT_NOW",
+    "EXIT_ABORTED",
+    "EXIT_FAILURE",
+    "EXIT_SUCCESS",
+    "Job",
+    "JobAborted",
+    "JobFailed",
+    "JobType",
+    "NothingToDo",
+    "RunContext",
+]
 
 
 class JobFailed(Exception):
@@ -52,7 +61,8 @@ class JobType:
 class RunContext:
     """What a running job may use. Paths are relative to the project root, which is the cwd."""
 
-    directory: Path  # "MotionCorr/job002"; for programs called by hand, where --o points
+    directory: Path  # where results go: "MotionCorr/job002"; by hand, where --o points
+    control: Path | None = None  # where the abort file is looked for, if not in `directory`
     progress: Progress = field(default_factory=SilentProgress)
     say: Callable[[str], None] = print  # one line into run.out
     warn: Callable[[str], None] = print  # one line into run.err
@@ -62,8 +72,9 @@ class RunContext:
 
     def check_abort(self) -> None:
         """Raise JobAborted if the abort file is there; call between items and iterations."""
-        if (self.directory / ABORT_NOW).exists():
-            raise JobAborted(f"{self.directory / ABORT_NOW} was found")
+        request = (self.control or self.directory) / ABORT_NOW
+        if request.exists():
+            raise JobAborted(f"{request} was found")
 
 
 class Job(ABC):
@@ -73,7 +84,7 @@ class Job(ABC):
     """
 
     type: ClassVar[JobType]
-    Options: ClassVar[type[JobOptions]]
+    Options: ClassVar[OptionsClass]
     program: ClassVar[Program]
 
     def __init__(self, arguments: Arguments, context: RunContext) -> None:

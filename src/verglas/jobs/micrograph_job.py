@@ -50,6 +50,8 @@ class MicrographJob(Job):
     def gather(self, done: Sequence[Item]) -> None:
         """Rebuild the output tables from the items whose files exist, in input order."""
 
+    processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()
+
     @property
     def only_unfinished(self) -> bool:
         """Whether finished items are kept (`--only_do_unfinished`)."""
@@ -66,6 +68,7 @@ class MicrographJob(Job):
         todo = [item for item in items if self._is_due(item, aside)]
         kept = sum(self.is_done(item) for item in items) if self.only_unfinished else 0
         self.context.say(f" {len(todo)} to process, {kept} finished before, {len(items)} in all")
+        self.processed = frozenset(item.name for item in todo)
         if todo:
             self._process_all(todo, aside)
         aside.keep_only({item.name for item in items})

@@ -46,14 +46,15 @@ class OptionInfo:
 def option(default: Any, *, label: str, tab: str, **info: Any) -> Any:
     """Declare one option; keyword arguments are those of `OptionInfo`."""
     details = OptionInfo(label=label, tab=tab, **info)
-    limits = {}
+    extra: dict[str, Any] = {"verglas": details}
+    limits: dict[str, Any] = {}
     if details.strict:
         limits = {"ge": details.minimum, "le": details.maximum}
     return Field(
         default,
         title=label,
         description=details.help,
-        json_schema_extra={"verglas": details},  # type: ignore[dict-item]
+        json_schema_extra=extra,
         **limits,
     )
 
@@ -134,11 +135,15 @@ class JobOptions(BaseModel):
         return words
 
 
+OptionsClass = type[JobOptions]  # for classes that have an attribute called `type`
+
+
 def option_info(field: FieldInfo) -> OptionInfo:
     extra = field.json_schema_extra
-    if not isinstance(extra, dict) or not isinstance(extra.get("verglas"), OptionInfo):
+    found: Any = extra.get("verglas") if isinstance(extra, dict) else None
+    if not isinstance(found, OptionInfo):
         raise TypeError(f"option field {field.title!r} was not declared with option()")
-    return extra["verglas"]
+    return found
 
 
 def to_text(value: Any) -> str:

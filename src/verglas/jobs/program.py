@@ -39,18 +39,18 @@ class UsageError(ValueError):
 class Arguments(Mapping[str, Any]):
     """Parsed flags: `arguments["--K"]`; `given` tells which were on the command line."""
 
-    values: Mapping[str, Any]
+    parsed: Mapping[str, Any]
     given: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
-        return self.values[name]
+        return self.parsed[name]
 
     def __iter__(self) -> Any:
-        return iter(self.values)
+        return iter(self.parsed)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.parsed)
 
 
 @dataclass(frozen=True)
