@@ -13,7 +13,8 @@ def shift_phases(
 ) -> Tensor:
     """exp(-2πi k·t/N), (..., *grid), for shifts t (..., d) and integer frequencies k (*grid, d).
 
-    Shifts are in pixels of a box of `box_size`.     Angles are reduced in float64, so float32 phases of large shifts keep their digits.
+    Shifts are in pixels of a box of `box_size`. Angles are reduced in float64, so that float32 phases of
+    large shifts keep their digits.
     """
     shifts = shifts_yx.double().reshape(-1, shifts_yx.shape[-1])
     turns = shifts @ indices_yx.double().reshape(-1, indices_yx.shape[-1]).T / -box_size
