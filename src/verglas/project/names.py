@@ -1,0 +1,60 @@
+"""Job names, aliases and what they allow (pipeline.md §1.2, §1.7, §1.8)."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_JOB_PART = re.compile(r"/(job\d{3,})(/|$)")
+_FORBIDDEN_IN_ALIAS = set('*?()/"\\|#<>&%{}$')
+
+
+class AliasError(ValueError):
+    """An alias that cannot be given; the message says why."""
+
+
+def job_name(folder: str, number: int) -> str:
+    """"Class2D/job006/"; no padding beyond three digits."""
+    return f"{folder}/job{number:03d}/"
+
+
+def decompose(path: str) -> tuple[str, str, str]:
+    """(up to and with the slash before jobNNN, "jobNNN/", the rest); ("", "", path) without one."""
+    found = _JOB_PART.search(path)
+    if found is None:
+        return "", "", path
+    return path[: found.start() + 1], found.group(1) + "/", path[found.end() :]
+
+
+def owner_of(path: str) -> str | None:
+    """The job a project path belongs to ("Class2D/job006/"), by its name alone."""
+    before, job, _ = decompose(path)
+    return before + job if job else None
+
+
+def without_alias(root: Path, path: str) -> str:
+    """The path with an alias (a link `Type/alias -> ../Type/jobNNN`) replaced by the job's name."""
+    parts = path.split("/")
+    if len(parts) < 2 or parts[1].startswith("job"):
+        return path
+    link = root / parts[0] / parts[1]
+    if not link.is_symlink():
+        return path
+    target = os.readlink(link)
+    if not target.startswith("../"):
+        return path
+    return "/".join([target.removeprefix("../").rstrip("/"), *parts[2:]])
+
+
+def checked_alias(text: str) -> str:
+    """The alias as it is stored (without folder and slash). Raises AliasError."""
+    alias = text.strip().replace(" ", "_")
+    if len(alias) < 2:
+        raise AliasError(f"alias {text!r}: at least 2 characters are needed")
+    if alias.startswith("job"):
+        raise AliasError(f"alias {text!r}: it may not start with 'job'")
+    bad = sorted(set(alias) & _FORBIDDEN_IN_ALIAS)
+    if bad:
+        raise AliasError(f"alias {text!r}: it may not contain {' '.join(bad)}")
+    return alias

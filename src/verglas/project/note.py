@@ -1,0 +1,41 @@
+"""`note.txt`: the user's words and one block per execution, in RELION's layout (pipeline.md §1.3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from verglas.formats.atomic import write_text
+from verglas.jobs.control_files import NOTE
+
+
+def execution_block(commands: Sequence[str], when: float) -> str:
+    """The block RELION appends; the time is local, in ctime's layout."""
+    lines = [
+        "",
+        f" ++++ Executing new job on {time.ctime(when)}",
+        " ++++ with the following command(s): ",
+        *commands,
+        " ++++ ",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def append_execution(directory: Path, commands: Sequence[str]) -> None:
+    """Append a block to the job's note."""
+    with open(directory / NOTE, "a", encoding="utf-8") as out:
+        out.write(execution_block(commands, time.time()))
+
+
+def read_note(directory: Path) -> str:
+    """The whole note; empty if there is none."""
+    try:
+        return (directory / NOTE).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def write_note(directory: Path, text: str) -> None:
+    """Replace the whole note (an editor's save)."""
+    write_text(directory / NOTE, text)
