@@ -1,0 +1,62 @@
+"""Movies in TIFF files: one page per frame (raw, LZW, deflate, zstd, PackBits; 8 to 32 bits)."""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+
+from verglas.formats.movies_base import Array, Movie, MovieInfo, UnreadableMovie
+from verglas.formats.tiff_directory import TiffPage
+from verglas.formats.tiff_pixels import page_dtype, read_page
+
+_TAIL_BYTES = 64
+
+
+class TiffMovie(Movie):
+    """Full-size pages of a TIFF file as frames (thumbnails are passed over)."""
+
+    kind: ClassVar[str] = "tiff"
+
+    def __init__(self, path: str, pages: list[TiffPage]) -> None:
+        self._pages = [page for page in pages if not page.reduced] or pages
+        first = self._pages[0]
+        dtype = page_dtype(first, path)
+        for number, page in enumerate(self._pages, 1):
+            if page.shape_yx != first.shape_yx or page_dtype(page, path) != dtype:
+                raise UnreadableMovie(
+                    path, f"frame {number} is {_described(page)}, frame 1 is {_described(first)}"
+                )
+        if first.compression != 1:
+            check_written(path, self._pages[-1])
+        super().__init__(
+            MovieInfo(
+                path=path,
+                kind=self.kind,
+                n_frames=len(self._pages),
+                shape_yx=first.shape_yx,
+                dtype=dtype,
+                pixel_size_angst=0.0,
+            )
+        )
+
+    def _read(self, index: int) -> Array:
+        return read_page(self._pages[index], self.path, index + 1)
+
+
+def check_written(path: str, page: TiffPage) -> None:
+    """Notice a file whose length was reserved before its contents arrived.
+
+    No compressed stream ends in 64 zero bytes.
+    """
+    offset, count = max(page.segments)
+    length = min(count, _TAIL_BYTES)
+    with open(path, "rb") as handle:
+        tail = os.pread(handle.fileno(), length, offset + count - length)
+    if length == _TAIL_BYTES and not any(tail):
+        raise UnreadableMovie(
+            path, f"not complete: only zeros at byte {offset + count - length}, in the last frame"
+        )
+
+
+def _described(page: TiffPage) -> str:
+    return f"{page.shape_yx[1]} x {page.shape_yx[0]} pixels of {page.bits} bits"

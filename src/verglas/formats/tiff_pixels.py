@@ -1,0 +1,107 @@
+"""Pixels of one TIFF page: strips or tiles, decoded and put in place.
+
+A TIFF counts its rows from the top, an MRC file from the bottom. Like RELION, IMOD and MotionCor we turn
+the rows over whenever a TIFF is read or written, so that a coordinate means the same in both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+from verglas.formats.mrc_header import UnreadableImage
+from verglas.formats.tiff_directory import Segment, TiffPage, read_pages
+
+Array = npt.NDArray[Any]
+_DECODERS: dict[int, Callable[..., bytes | bytearray] | None] = {
+    1: None,
+    5: imagecodecs.lzw_decode,
+    8: imagecodecs.deflate_decode,
+    32946: imagecodecs.deflate_decode,
+    32773: imagecodecs.packbits_decode,
+    50000: imagecodecs.zstd_decode,
+}
+_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
+_SIZES = {"u": (8, 16, 32), "i": (8, 16, 32), "f": (16, 32, 64)}
+_MOST_EXPANSION = 1 << 14  # no sensible frame shrinks more than this
+
+
+def page_dtype(page: TiffPage, path: str | os.PathLike[str]) -> np.dtype[Any]:
+    """The pixel type in native byte order; UnreadableImage if the page is stored in a way unknown here."""
+    kind = _KINDS.get(page.sample_format)
+    if kind is None or page.bits not in _SIZES[kind]:
+        raise UnreadableImage(
+            path, f"{page.bits}-bit pixels of sample format {page.sample_format} are not supported"
+        )
+    if page.compression not in _DECODERS or page.predictor not in (1, 2):
+        raise UnreadableImage(
+            path,
+            f"compression {page.compression} with predictor {page.predictor} is not supported"
+            " (raw, LZW, deflate, zstd, PackBits are)",
+        )
+    return np.dtype(f"{kind}{page.bits // 8}")
+
+
+def read_page(page: TiffPage, path: str | os.PathLike[str], number: int) -> Array:  # (y, x)
+    """Decode a page, rows turned over; `number` (from 1) names the frame in errors.
+
+    Raises UnreadableImage if a strip does not decode to the pixels it announces.
+    """
+    dtype = page_dtype(page, path)
+    rows, columns = page.segment_yx
+    height, width = page.shape_yx
+    across = -(-width // columns)
+    expected = across * -(-height // rows)
+    stored = sum(segment.length for segment in page.segments)
+    if len(page.segments) < expected or stored * _MOST_EXPANSION < height * width:
+        raise UnreadableImage(
+            path,
+            f"frame {number}: {expected} strips of {width} x {height} pixels announced,"
+            f" found {len(page.segments)} with {stored} bytes",
+        )
+    frame = np.empty(page.shape_yx, dtype)
+    with open(path, "rb") as handle:
+        for k, segment in enumerate(page.segments[:expected]):
+            top, left = k // across * rows, k % across * columns
+            tall = rows if page.tiled else min(rows, height - top)
+            block = _decode(handle.fileno(), segment, (tall, columns), page, dtype)
+            if isinstance(block, str):
+                raise UnreadableImage(path, f"frame {number}, strip {k + 1}: {block}")
+            part = frame[top : top + tall, left : left + columns]
+            part[...] = block[: part.shape[0], : part.shape[1]]
+    return frame[::-1]
+
+
+def _decode(
+    descriptor: int,
+    segment: Segment,
+    shape_yx: tuple[int, int],
+    page: TiffPage,
+    dtype: np.dtype[Any],
+) -> Array | str:
+    """The pixels of one strip or tile, or what is wrong with it."""
+    raw: bytes | bytearray = os.pread(descriptor, segment.length, segment.offset)
+    expected = shape_yx[0] * shape_yx[1] * dtype.itemsize
+    decoder = _DECODERS[page.compression]
+    if decoder is not None:
+        try:
+            raw = decoder(raw, out=expected)
+        except (RuntimeError, ValueError) as error:  # the codecs' errors derive from RuntimeError
+            return f"{type(error).__name__}: {error}"
+    if len(raw) < expected:
+        return f"expected {expected} bytes of pixels, found {len(raw)}"
+    block = np.frombuffer(raw, np.dtype(page.byte_order + dtype.str[1:]), shape_yx[0] * shape_yx[1])
+    block = block.reshape(shape_yx)
+    if page.predictor == 2 and dtype.kind in "ui":
+        return np.cumsum(block, axis=1, dtype=dtype)
+    return block
+
+
+def read_tiff(path: str | os.PathLike[str]) -> Array:  # (y, x)
+    """The first page of a TIFF file (a gain reference, a defect map), rows turned over."""
+    return read_page(read_pages(path)[0], path, 1)
