@@ -122,7 +122,7 @@ class CompletenessCheck:
     def _may_grow(self, info: MovieInfo) -> bool:
         """Whether the container could be complete so far and still go on (TIFF, EER)."""
         same = self.expected is not None and self.expected.n_frames == info.n_frames
-        return not info.announces_size and not same
+        return info.kind in ("tiff", "eer") and not same
 
     def _as_expected(self, info: MovieInfo) -> MovieInfo | SetAside:
         if self.expected is None:
