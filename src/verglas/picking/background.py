@@ -1,0 +1,58 @@
+"""The noise spectrum of a micrograph, measured where there are the fewest particles."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+QUIET_FRACTION = 0.1  # of the patches: with fewer, the estimate is noisy; with more, particles join in
+LEAST_PATCHES = 4
+
+
+def frequency_radius(shape: tuple[int, int], pixel_size_angst: float, device: torch.device) -> Tensor:
+    """(rows, columns//2+1) spatial frequency of each half-transform pixel in 1/Å."""
+    ky = torch.fft.fftfreq(shape[0], pixel_size_angst, device=device)
+    kx = torch.fft.rfftfreq(shape[1], pixel_size_angst, device=device)
+    return torch.sqrt(ky[:, None] ** 2 + kx[None] ** 2)
+
+
+def noise_power(image: Tensor, pixel_size_angst: float, patch_px: int) -> Tensor:
+    """Power of the background at each half-transform pixel, (rows, columns//2+1), per pixel.
+
+    Hann-windowed patches, half overlapping, are ranked by their power at low frequency (where particles
+    are); the quietest tenth is averaged on rings. In a field full of particles that is an upper bound,
+    which is what a detector wants there: neighbours are clutter.
+    """
+    patch_px = min(patch_px, min(image.shape)) // 2 * 2
+    power = _patch_power(image, patch_px)  # (patches, rings)
+    low = power[:, 1:6].sum(1)
+    quiet = max(LEAST_PATCHES, round(QUIET_FRACTION * len(power)))
+    ring_power = power[torch.argsort(low)[:quiet]].mean(0)
+    ring_power[0] = ring_power[1]  # the patch mean was taken out
+    shape = (int(image.shape[0]), int(image.shape[1]))
+    rings = frequency_radius(shape, pixel_size_angst, image.device) * (patch_px * pixel_size_angst)
+    return torch.exp(_interpolate(torch.log(ring_power.clamp(min=1e-12)), rings))
+
+
+def _patch_power(image: Tensor, n: int) -> Tensor:
+    step = n // 2
+    patches = image.unfold(0, n, step).unfold(1, n, step).reshape(-1, n, n)
+    window = torch.hann_window(n, periodic=False, device=image.device)
+    taper = window[:, None] * window[None]
+    taper = taper / torch.sqrt((taper**2).mean())
+    flat = (patches - patches.mean((1, 2), keepdim=True)) * taper
+    power = torch.fft.rfft2(flat).abs() ** 2 / n**2
+    radius = frequency_radius((n, n), 1.0 / n, image.device)
+    ring = torch.round(radius).long().reshape(-1)
+    count = torch.bincount(ring).to(power.dtype)
+    sums = torch.zeros(len(power), len(count), device=image.device, dtype=power.dtype)
+    sums.index_add_(1, ring, power.reshape(len(power), -1))
+    return sums / count
+
+
+def _interpolate(values: Tensor, position: Tensor) -> Tensor:
+    """Linear interpolation of (n,) values at fractional indices; the ends continue."""
+    position = position.clamp(0, len(values) - 1)
+    low = position.floor().long().clamp(max=len(values) - 2)
+    part = position - low
+    return values[low] * (1 - part) + values[low + 1] * part

@@ -1,0 +1,47 @@
+"""What a picker finds: coordinates with a figure of merit, most significant first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picks:
+    """Candidates of one micrograph, sorted by falling figure of merit.
+
+    Coordinates are unbinned micrograph pixels, origin at the first pixel, as stored (pipeline.md §5.5).
+    """
+
+    xy: Array  # (n, 2) float64
+    fom: Array  # (n,) float64
+    class_number: Array  # (n,) int64: template (from 1), or bin of the diameter (from 0)
+    psi_deg: Array  # (n,) float64
+    threshold: float  # figure of merit above which a candidate counts as picked
+
+    def __len__(self) -> int:
+        return len(self.fom)
+
+    @classmethod
+    def none(cls, threshold: float) -> Picks:
+        """No candidates at all."""
+        return cls(np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64), np.zeros(0), threshold)
+
+    def take(self, rows: Array) -> Picks:
+        """The candidates of a boolean mask or index array, threshold kept."""
+        return replace(
+            self,
+            xy=self.xy[rows],
+            fom=self.fom[rows],
+            class_number=self.class_number[rows],
+            psi_deg=self.psi_deg[rows],
+        )
+
+    def picked(self, adjust: float = 0.0, upper: float = np.inf) -> Picks:
+        """Those above the threshold moved by `adjust`, and not above `upper`."""
+        return self.take((self.fom >= self.threshold + adjust) & (self.fom <= upper))
