@@ -28,6 +28,8 @@ PROGRAMS: dict[str, str] = {
     "ctffind": "CtfFind",
     "autopick": "AutoPick",
     "extract": "Extract",
+    "select": "Select",
+    "joinstar": "JoinStar",
 }
 
 

@@ -100,7 +100,8 @@ def _inside(
     if shape_yx is None or not len(points_xy):
         return np.ones(len(points_xy), bool)
     upper = np.array([shape_yx[1], shape_yx[0]]) - border
-    return ((points_xy >= border) & (points_xy < upper)).all(axis=1)
+    inside: NDArray[np.bool_] = np.all((points_xy >= border) & (points_xy < upper), axis=1)
+    return inside
 
 
 def contingency(found: ArrayLike, truth: ArrayLike) -> NDArray[np.int64]:

@@ -1,0 +1,224 @@
+"""Subset selection: classes, values, statistics, subsets, duplicates; and joining lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verglas.formats.mrc import write_mrc
+from verglas.formats.star import StarTable, read_star, write_star
+from verglas.jobs.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.joinstar import JoinStarFiles
+from verglas.jobs.joinstar_options import JoinStarOptions
+from verglas.jobs.select import SubsetSelection
+from verglas.jobs.select_options import SelectOptions
+
+DIRECTORY = "Select/job002/"
+OPTICS = {
+    "rlnOpticsGroupName": ["opticsGroup1"],
+    "rlnOpticsGroup": [1],
+    "rlnMicrographOriginalPixelSize": [1.5],
+    "rlnImagePixelSize": [3.0],
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / DIRECTORY).mkdir(parents=True)
+    (tmp_path / "Class2D/job001").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(options: SelectOptions) -> list[str]:
+    assert not SubsetSelection.check(options)
+    words = SubsetSelection.command_line(options, DIRECTORY, False)
+    lines: list[str] = []
+    context = RunContext(Path(DIRECTORY), say=lines.append, warn=lines.append)
+    SubsetSelection(SubsetSelection.program.parse(words), context).run()
+    return lines
+
+
+def classification(n_classes: int = 3, n_particles: int = 30) -> str:
+    """A finished Class2D of blobs: class 1 sharp and centred, 2 off-centre, 3 noise."""
+    root = "Class2D/job001/run_it025"
+    y, x = np.indices((32, 32)) - 16
+    blob = np.exp(-(y**2 + x**2) / 30)
+    noise = np.random.default_rng(0).normal(size=(32, 32))
+    images = np.stack([blob, np.roll(blob, 6, axis=1), noise]).astype(np.float32)[:n_classes]
+    write_mrc(f"{root}_classes.mrcs", images, 3.0)
+    names = [f"{i:06d}@{root}_classes.mrcs" for i in range(1, n_classes + 1)]
+    general = {
+        "rlnPixelSize": 3.0, "rlnOriginalImageSize": 32, "rlnNrClasses": n_classes,
+    }  # fmt: skip
+    classes = {
+        "rlnReferenceImage": names,
+        "rlnClassDistribution": [0.5, 0.3, 0.2][:n_classes],
+        "rlnEstimatedResolution": [10.0, 15.0, 40.0][:n_classes],
+    }
+    groups = {
+        "rlnGroupNumber": [1, 2, 3], "rlnGroupName": ["a", "b", "c"],
+        "rlnGroupNrParticles": [10, 10, 10], "rlnGroupScaleCorrection": [0.5, 1.5, 1.0],
+    }  # fmt: skip
+    write_star(
+        f"{root}_model.star",
+        [
+            StarTable.from_columns("model_general", general, is_list=True),
+            StarTable.from_columns("model_classes", classes),
+            StarTable.from_columns("model_groups", groups),
+        ],
+    )
+    particles(f"{root}_data.star", n_particles, n_classes)
+    return f"{root}_model.star"
+
+
+def particles(path: str, n: int, n_classes: int = 3, first: int = 1) -> None:
+    columns = {
+        "rlnImageName": [f"{i:06d}@stack.mrcs" for i in range(first, first + n)],
+        "rlnMicrographName": ["mic.mrc"] * n,
+        "rlnCoordinateX": [10.0 * i for i in range(n)],
+        "rlnCoordinateY": [5.0] * n,
+        "rlnOpticsGroup": [1] * n,
+        "rlnClassNumber": [i % n_classes + 1 for i in range(n)],
+        "rlnGroupNumber": [i % 3 + 1 for i in range(n)],
+        "rlnMaxValueProbDistribution": [(i % 7) / 7 for i in range(n)],
+    }
+    tables = [
+        StarTable.from_columns("optics", OPTICS),
+        StarTable.from_columns("particles", columns),
+    ]
+    write_star(path, tables)
+
+
+def kept(name: str = "particles.star") -> StarTable:
+    return read_star(DIRECTORY + name)["particles"]
+
+
+def test_classes_by_number(project: Path) -> None:
+    options = SelectOptions(fn_model=classification(), select_classes="1,3")
+    run(options)
+    assert set(kept().ints("rlnClassNumber").tolist()) == {1, 3}
+    assert len(kept()) == 20
+    for node in SubsetSelection.expected_outputs(options, DIRECTORY):
+        assert Path(node.name).exists()
+    averages = next(iter(read_star(f"{DIRECTORY}class_averages.star").values()))
+    assert averages.strings("rlnReferenceImage") == [
+        f"00000{i}@Select/job002/class_averages.mrcs" for i in (1, 2)
+    ]
+    backup = next(iter(read_star(f"{DIRECTORY}backup_selection.star").values()))
+    assert backup.ints("rlnSelected").tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("text", ["0", "4", "a", "3-1", "1,,2"])
+def test_a_class_that_is_none_is_named(project: Path, text: str) -> None:
+    with pytest.raises(JobFailed, match="classes"):
+        run(SelectOptions(fn_model=classification(), select_classes=text))
+
+
+def test_without_a_list_the_job_waits_for_a_person(project: Path) -> None:
+    options = SelectOptions(fn_model=classification())
+    assert SubsetSelection.is_interactive(options)
+    with pytest.raises(NothingToDo, match="waiting for you"):
+        run(options)
+    table = StarTable.from_columns("", {"rlnSelected": [0, 1, 0]})
+    write_star(f"{DIRECTORY}backup_selection.star", [table])
+    run(options)
+    assert set(kept().ints("rlnClassNumber").tolist()) == {2}
+
+
+def test_the_rank_keeps_the_sharp_centred_class_and_explains_itself(project: Path) -> None:
+    run(SelectOptions(fn_model=classification(), do_class_ranker=True, rank_threshold=0.8))
+    assert set(kept().ints("rlnClassNumber").tolist()) == {1}
+    ranks = read_star(f"{DIRECTORY}class_ranks.star")["ranks"]
+    scores = ranks.floats("rlnClassScore")
+    assert scores[0] > scores[1] > scores[2]
+    options = SelectOptions(fn_model=classification(), do_class_ranker=True, rank_threshold=0.8)
+    run(options.changed(select_nr_parts=15))
+    assert set(kept().ints("rlnClassNumber").tolist()) == {1, 2}
+
+
+def test_regrouping_joins_micrographs_of_similar_scale(project: Path) -> None:
+    model = classification()
+    run(SelectOptions(fn_model=model, select_classes="1-3", do_regroup=True, nr_groups=2))
+    groups = dict(zip(kept().strings("rlnImageName"), kept().strings("rlnGroupName")))
+    assert "rlnGroupNumber" not in kept()
+    assert len(set(groups.values())) == 2
+    assert groups["000001@stack.mrcs"] != groups["000002@stack.mrcs"]  # scales 0.5 and 1.5
+
+
+def test_values_within_limits_are_kept(project: Path) -> None:
+    particles("p.star", 30)
+    options = SelectOptions(
+        fn_data="p.star", do_select_values=True, select_label="rlnCoordinateX", select_minval="50",
+        select_maxval="100",
+    )  # fmt: skip
+    run(options)
+    assert kept().floats("rlnCoordinateX").tolist() == [50, 60, 70, 80, 90, 100]
+    with pytest.raises(JobFailed, match="no column rlnNone"):
+        run(options.changed(select_label="rlnNone"))
+
+
+def test_subsets_cover_everything_once(project: Path) -> None:
+    particles("p.star", 25)
+    options = SelectOptions(fn_data="p.star", do_split=True, split_size=10, do_random=True)
+    run(options)
+    nodes = SubsetSelection.actual_outputs(options, DIRECTORY)
+    assert [Path(node.name).name for node in nodes] == [
+        "particles_split1.star", "particles_split2.star", "particles_split3.star",
+    ]  # fmt: skip
+    parts = [kept(Path(node.name).name).strings("rlnImageName") for node in nodes]
+    assert [len(part) for part in parts] == [10, 10, 5]
+    assert len({name for part in parts for name in part}) == 25
+    run(options.changed(nr_split=2))
+    assert len(list(Path(DIRECTORY).glob("particles_split*.star"))) == 2
+
+
+def test_of_close_particles_the_most_probable_stays(project: Path) -> None:
+    particles("p.star", 7)  # 15 Å apart, probability rising
+    run(SelectOptions(fn_data="p.star", do_remove_duplicates=True, duplicate_threshold=20))
+    assert kept().strings("rlnImageName") == [f"00000{i}@stack.mrcs" for i in (1, 3, 5, 7)]
+
+
+def test_outlying_images_are_dropped(project: Path) -> None:
+    rng = np.random.default_rng(1)
+    images = rng.normal(size=(40, 16, 16)).astype(np.float32)
+    images[7] *= 30
+    write_mrc("stack.mrcs", images, 3.0)
+    particles("p.star", 40)
+    run(SelectOptions(fn_data="p.star", do_discard=True))
+    assert "000008@stack.mrcs" not in kept().strings("rlnImageName")
+    assert len(kept()) == 39
+
+
+def test_contradictory_choices_are_refused() -> None:
+    assert SubsetSelection.check(SelectOptions())
+    assert SubsetSelection.check(SelectOptions(fn_data="a.star"))
+    assert SubsetSelection.check(SelectOptions(fn_data="a", fn_mic="b", do_split=True))
+    assert SubsetSelection.check(SelectOptions(fn_data="a", do_split=True, do_discard=True))
+
+
+def test_joining_merges_optics_groups_and_drops_duplicates(project: Path) -> None:
+    particles("a.star", 5)
+    particles("b.star", 5, first=4)
+    second = {**OPTICS, "rlnMicrographOriginalPixelSize": [2.0]}
+    particles("c.star", 2, first=100)
+    table = read_star("c.star")["particles"]
+    write_star("c.star", [StarTable.from_columns("optics", second), table])
+    options = JoinStarOptions(do_part=True, fn_part1="a.star", fn_part2="b.star", fn_part3="c.star")
+    assert not JoinStarFiles.check(options)
+    words = JoinStarFiles.command_line(options, DIRECTORY, False)
+    context = RunContext(Path(DIRECTORY), say=lambda line: None)
+    JoinStarFiles(JoinStarFiles.program.parse(words), context).run()
+    joined = read_star(f"{DIRECTORY}join_particles.star")
+    assert len(joined["particles"]) == 8 + 2
+    assert joined["optics"].strings("rlnOpticsGroupName") == ["opticsGroup1", "opticsGroup1-2"]
+    assert joined["particles"].ints("rlnOpticsGroup").tolist() == [1] * 8 + [2, 2]
+    assert [name for name, _ in options.input_names()] == ["a.star", "b.star", "c.star"]
+
+
+def test_joining_needs_one_kind_and_two_files() -> None:
+    assert JoinStarFiles.check(JoinStarOptions())
+    assert JoinStarFiles.check(JoinStarOptions(do_part=True, do_mic=True))
+    assert JoinStarFiles.check(JoinStarOptions(do_part=True, fn_part1="a.star"))
