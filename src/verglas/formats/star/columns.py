@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from verglas.formats.star.tokens import (
@@ -12,6 +12,8 @@ from verglas.formats.star.tokens import (
     format_float_fully,
     format_vector,
     is_quoted,
+    parse_float,
+    parse_int,
     quote,
     unquote,
 )
@@ -27,6 +29,7 @@ class Column(Protocol):
     """Least number of characters of a written value: 12 for numbers, 10 for strings."""
 
     def __len__(self) -> int: ...
+
     def texts(self) -> list[str]:
         """The values as strings, unquoted."""
         ...
@@ -35,18 +38,27 @@ class Column(Protocol):
         """The values as they stand in a file: quoted, not padded."""
         ...
 
-    def take(self, rows: Sequence[int]) -> Column: ...
+    def floats(self) -> np.ndarray:
+        """float64 (rows,), read-only; raises ValueError at a value that is no number."""
+        ...
+
+    def ints(self) -> np.ndarray:
+        """int64 (rows,), read-only; raises ValueError at a value that is no integer."""
+        ...
+
+    def take(self, rows: Any) -> Column: ...
 
 
 class TextColumn:
     """Tokens of a file, or strings given by a program, kept as they are."""
 
-    __slots__ = ("_has_quotes", "_tokens", "width")
+    __slots__ = ("_has_quotes", "_known", "_tokens", "width")
 
     def __init__(self, tokens: Sequence[str], width: int = STRING_WIDTH) -> None:
         self._tokens = tokens
         self.width = width
         self._has_quotes: bool | None = None
+        self._known: dict[Any, np.ndarray] = {}
 
     @classmethod
     def of_strings(cls, values: Sequence[str]) -> TextColumn:
@@ -66,8 +78,19 @@ class TextColumn:
     def tokens(self, full_precision: bool) -> Sequence[str]:
         return [token or '""' for token in self._tokens]
 
-    def take(self, rows: Sequence[int]) -> TextColumn:
+    def floats(self) -> np.ndarray:
+        return self._numbers(parse_float, "float64")
+
+    def ints(self) -> np.ndarray:
+        return self._numbers(parse_int, "int64")
+
+    def take(self, rows: Any) -> TextColumn:
         return TextColumn([self._tokens[row] for row in rows], self.width)
+
+    def _numbers(self, parse: Callable[[str], Any], dtype: str) -> np.ndarray:
+        if parse not in self._known:
+            self._known[parse] = _frozen_array([parse(text) for text in self.texts()], dtype)
+        return self._known[parse]
 
 
 class NumberColumn:
@@ -83,11 +106,6 @@ class NumberColumn:
     def __len__(self) -> int:
         return len(self.values)
 
-    def _plain(self) -> Iterator[Any]:
-        """Python numbers: formatting numpy's scalars costs five times as much."""
-        values = self.values
-        return iter(values if isinstance(values, list) else values.tolist())  # type: ignore[union-attr]
-
     def texts(self) -> list[str]:
         return list(self.tokens(full_precision=True))
 
@@ -97,10 +115,23 @@ class NumberColumn:
         form = format_float_fully if full_precision else format_float
         return [form(value) for value in self._plain()]
 
-    def take(self, rows: Sequence[int]) -> NumberColumn:
+    def floats(self) -> np.ndarray:
+        return _frozen_array(self.values, "float64")
+
+    def ints(self) -> np.ndarray:
+        if self.is_integer:
+            return _frozen_array(self.values, "int64")
+        return _frozen_array([parse_int(str(float(value))) for value in self._plain()], "int64")
+
+    def take(self, rows: Any) -> NumberColumn:
         if isinstance(self.values, list):
             return NumberColumn([self.values[row] for row in rows], self.is_integer)
-        return NumberColumn(self.values[rows], self.is_integer)  # type: ignore[call-overload]
+        return NumberColumn(self.values[rows], self.is_integer)
+
+    def _plain(self) -> Iterator[Any]:
+        """Python numbers: formatting numpy's scalars costs five times as much."""
+        values = self.values
+        return iter(values if isinstance(values, list) else values.tolist())  # type: ignore[union-attr]
 
 
 class VectorColumn:
@@ -123,5 +154,21 @@ class VectorColumn:
             return ["[" + ",".join(map(format_float_fully, one)) + "]" for one in self.values]
         return [format_vector(one) for one in self.values]
 
-    def take(self, rows: Sequence[int]) -> VectorColumn:
+    def floats(self) -> np.ndarray:
+        raise ValueError("a vector is not a number")
+
+    def ints(self) -> np.ndarray:
+        raise ValueError("a vector is not a number")
+
+    def take(self, rows: Any) -> VectorColumn:
         return VectorColumn([self.values[row] for row in rows])
+
+
+def _frozen_array(values: Any, dtype: str) -> np.ndarray:
+    import numpy as np
+
+    array = np.asarray(values, dtype=dtype)
+    if array.flags.writeable:
+        array = array.copy() if array is values else array
+        array.flags.writeable = False
+    return array

@@ -104,10 +104,10 @@ def _read_loop(
     if not labels:
         raise source.error(position, f"expected a _label after loop_ of table data_{name}")
     first_line = source.line_number(position)
-    rows = read_rows(source, position, len(labels), name, must_close=signed)
-    columns: dict[str, Column] = {}
-    for label, tokens, width in zip(labels, rows.columns, rows.widths):
-        columns[label] = TextColumn(tokens, width or _usual_width(label))
+    rows = read_rows(source, position, len(labels), name, signed)
+    for label, column in zip(labels, rows.columns):
+        column.width = column.width or _usual_width(label)
+    columns = dict(zip(labels, rows.columns))
     lines = range(first_line, first_line + rows.count)
     return _table(source, name, above, columns, False, lines, rows.comments), rows.end
 

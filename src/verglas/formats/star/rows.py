@@ -1,4 +1,4 @@
-"""The rows of a loop, as columns of tokens."""
+"""The rows of a loop, as columns of values."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from verglas.formats.star.columns import Column, TextColumn
 from verglas.formats.star.source import Source
 from verglas.formats.star.tokens import split_tokens
 
+LARGE_BYTES = 8_000_000
+"""Loops longer than this go through the compiled reader (loading it costs half a second)."""
+
+_EMPTY_LINE_INSIDE = re.compile(rb"\n[ \t]*\r?\n")
 _EMPTY_LINE = re.compile(rb"^[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
 _FIELD = re.compile(r"[ \t]*[^ \t]+")
 
@@ -17,82 +22,114 @@ _FIELD = re.compile(r"[ \t]*[^ \t]+")
 class Rows:
     """What stands below the labels of a loop."""
 
-    columns: Sequence[Sequence[str]]  # tokens by column, as in the file
-    widths: Sequence[int]  # padded width of each column, 0 where no value needed padding
+    columns: Sequence[Column]  # with the width their values were padded to, 0 where none shows it
     count: int
     comments: tuple[str, ...]  # 2.x row comments, none or one per row
     end: int  # byte offset behind the loop
 
 
-def read_rows(source: Source, start: int, n_columns: int, name: str, must_close: bool) -> Rows:
-    """Read up to the empty line that ends a loop (with `must_close`, one has to be there).
+def read_rows(source: Source, start: int, n_columns: int, name: str, signed: bool) -> Rows:
+    """Read up to the empty line that ends a loop.
 
+    `signed`: the header is laid out as RELION does it, so that the empty line has to be there.
     Raises StarError for a row with more or fewer values than labels.
     """
+    rows = _read_large(source, start, n_columns, name) if _is_large(source, start) else None
+    if rows is None:
+        rows = _read_small(source, start, n_columns, name)
+    if signed and rows.end >= len(source.data):
+        source.unclosed(len(source.data), name)
+    return rows
+
+
+def _is_large(source: Source, start: int) -> bool:
+    if len(source.data) - start <= LARGE_BYTES:
+        return False
+    return _EMPTY_LINE_INSIDE.search(source.data, start, start + LARGE_BYTES) is None
+
+
+def _read_large(source: Source, start: int, n_columns: int, name: str) -> Rows | None:
+    """The compiled reader; None if a row needs mending, which only the other one can do."""
+    from verglas.formats.star.buffered import BufferColumn, scan_large
+
+    cells, widths, stop, finished = scan_large(source, start, n_columns)
+    count = len(cells.row_starts)
+    if not finished:
+        reader = _RowReader(source, n_columns, name, first_row=count)
+        if reader.read([source.line_at(stop)[0]], stop) != stop:
+            return None
+    columns = [BufferColumn(cells, index, width) for index, width in enumerate(widths)]
+    return Rows(columns, count, (), stop)
+
+
+def _read_small(source: Source, start: int, n_columns: int, name: str) -> Rows:
     empty = _EMPTY_LINE.search(source.data, start)
     stop = empty.start() if empty else len(source.data)
     lines = source.text(start, stop).split("\n")
-    unfinished = lines.pop()
-    if unfinished:
-        lines.append(unfinished)
+    if not lines[-1]:
+        lines.pop()
     reader = _RowReader(source, n_columns, name)
     end = reader.read(lines, start)
-    if end == stop and must_close and (empty is None or empty.start() == len(source.data)):
-        source.unclosed(stop, name)
-    columns = list(zip(*reader.rows)) if reader.rows else [()] * n_columns
-    comments = tuple(reader.comments) if any(reader.comments) else ()
-    return Rows(columns, _widths(reader.samples, n_columns), len(reader.rows), comments, end)
+    tokens = list(zip(*reader.rows)) if reader.rows else [()] * n_columns
+    widths = _widths(reader.samples, n_columns)
+    columns = [TextColumn(values, width) for values, width in zip(tokens, widths)]
+    comments = (
+        tuple(reader.comments.get(row, "") for row in range(len(reader.rows)))
+        if reader.comments
+        else ()
+    )
+    return Rows(columns, len(reader.rows), comments, end)
 
 
 class _RowReader:
     """Splits lines into rows of the right length, and says which one is not."""
 
-    def __init__(self, source: Source, n_columns: int, name: str) -> None:
-        self.source, self.n_columns, self.name = source, n_columns, name
+    def __init__(self, source: Source, n_columns: int, name: str, first_row: int = 0) -> None:
+        self.source, self.n_columns, self.name, self.first_row = source, n_columns, name, first_row
         self.rows: list[list[str]] = []
-        self.comments: list[str] = []
+        self.comments: dict[int, str] = {}
         self.samples: list[str] = []
 
-    def read(self, lines: list[str], offset: int) -> int:
+    def read(self, lines: list[str], start: int) -> int:
         """Take rows until the lines end or something else begins; returns the offset reached."""
-        for raw in lines:
+        for index, raw in enumerate(lines):
             line = raw.removesuffix("\r")
-            tokens = self._split(line, offset)
-            comment = ""
+            try:
+                tokens = split_tokens(line)
+            except ValueError as reason:
+                raise self.source.error(
+                    _offset(lines, index, start), f"{self._row()}: {reason}"
+                ) from None
             if len(tokens) != self.n_columns:
                 if _begins_something_else(tokens, self.n_columns):
-                    return offset
-                tokens, comment = self._mend(tokens, line, offset)
+                    return _offset(lines, index, start)
+                tokens = self._mended(tokens, line, _offset(lines, index, start))
             if tokens:
                 self.rows.append(tokens)
-                self.comments.append(comment)
                 if len(self.samples) < 50:
                     self.samples.append(line)
-            offset += len(raw.encode("utf-8", "surrogateescape")) + 1
-        return min(offset, len(self.source.data))
+        return min(_offset(lines, len(lines), start), len(self.source.data))
 
-    def _split(self, line: str, offset: int) -> list[str]:
-        try:
-            return split_tokens(line)
-        except ValueError as reason:
-            raise self.source.error(offset, f"row of table data_{self.name}: {reason}") from None
+    def _row(self) -> str:
+        return f"row {self.first_row + len(self.rows) + 1} of table data_{self.name}"
 
-    def _mend(self, tokens: list[str], line: str, offset: int) -> tuple[list[str], str]:
+    def _mended(self, tokens: list[str], line: str, offset: int) -> list[str]:
         """What RELION accepts of a row with the wrong number of values; else the error."""
         expected = self.n_columns
         if expected == 2 and len(tokens) == 1:
-            return [tokens[0], ""], ""
+            return [tokens[0], ""]
         if len(tokens) > expected and tokens[expected].startswith("#"):
-            return tokens[:expected], line[
-                line.index(tokens[expected], _start_of(line, expected)) :
-            ]
-        column = _start_of(line, expected) if len(tokens) > expected else len(line)
-        row = f"row {len(self.rows) + 1} of table data_{self.name}"
-        found = f"{row}: expected {expected} values, found {len(tokens)}"
+            self.comments[len(self.rows)] = line[_start_of(line, tokens, expected) :]
+            return tokens[:expected]
+        column = _start_of(line, tokens, expected) if len(tokens) > expected else len(line)
+        found = f"{self._row()}: expected {expected} values, found {len(tokens)}"
         self.source.problem(offset + column, found)
-        if tokens[0].startswith("#"):
-            return [], ""
-        return (tokens + [""] * expected)[:expected], ""
+        return (tokens + [""] * expected)[:expected]
+
+
+def _offset(lines: list[str], count: int, start: int) -> int:
+    """Byte offset behind so many lines."""
+    return start + sum(len(line.encode("utf-8", "surrogateescape")) + 1 for line in lines[:count])
 
 
 def _begins_something_else(tokens: list[str], n_columns: int) -> bool:
@@ -103,16 +140,16 @@ def _begins_something_else(tokens: list[str], n_columns: int) -> bool:
     )
 
 
-def _start_of(line: str, field: int) -> int:
-    """Column (from 0) where a field starts; the end of the line if it has fewer."""
-    for index, match in enumerate(_FIELD.finditer(line)):
-        if index == field:
-            return match.end() - len(match[0].lstrip(" \t"))
-    return len(line)
+def _start_of(line: str, tokens: list[str], index: int) -> int:
+    """Column (from 0) where a token starts."""
+    position = 0
+    for token in tokens[:index]:
+        position = line.index(token, position) + len(token)
+    return line.index(tokens[index], position)
 
 
 def _widths(lines: list[str], n_columns: int) -> list[int]:
-    """The width each column was padded to, where a short value shows it."""
+    """The width each column was padded to, where a short value shows it; 0 elsewhere."""
     widths = [0] * n_columns
     for line in lines:
         fields = _FIELD.findall(line)

@@ -17,6 +17,7 @@ class Source:
         self.path = path
         self.permissive = permissive
         self.problems: list[str] = []
+        self._known_line = 0, 1  # an offset and its line: counting goes on from there
 
     def line_at(self, start: int) -> tuple[str, int]:
         """The line that starts at this byte (without its end) and where the next one starts."""
@@ -38,7 +39,10 @@ class Source:
 
     def line_number(self, offset: int) -> int:
         """Line number, from 1, of a byte offset."""
-        return self.data.count(b"\n", 0, offset) + 1
+        known, line = self._known_line if self._known_line[0] <= offset else (0, 1)
+        line += self.data.count(b"\n", known, offset)
+        self._known_line = offset, line
+        return line
 
     def problem(self, offset: int, reason: str) -> None:
         """Raise, or only remember if the user asked for a permissive reading."""

@@ -94,21 +94,28 @@ class StarTable:
 
     def floats(self, label: str) -> np.ndarray:
         """The column as float64 (rows,), read-only; raises StarError at the first bad value."""
-        import numpy as np
-
-        return self._numbers(label, parse_float, np.float64)
+        try:
+            return self.column(label).floats()
+        except ValueError:
+            self._parsed(label, parse_float)  # raises with the place
+            raise
 
     def ints(self, label: str) -> np.ndarray:
         """The column as int64 (rows,), read-only; `3.000` is 3; raises StarError otherwise."""
-        import numpy as np
-
-        return self._numbers(label, parse_int, np.int64)
+        try:
+            return self.column(label).ints()
+        except ValueError:
+            self._parsed(label, parse_int)  # raises with the place
+            raise
 
     def bools(self, label: str) -> np.ndarray:
         """The column as bool (rows,), read-only, from 0 and 1; raises StarError otherwise."""
-        import numpy as np
-
-        return self._numbers(label, parse_bool, np.bool_)
+        values = self.ints(label)
+        if not ((values == 0) | (values == 1)).all():
+            self._parsed(label, parse_bool)  # raises with the place
+        truth = values.astype(bool)
+        truth.flags.writeable = False
+        return truth
 
     def vectors(self, label: str) -> list[list[float]]:
         """The column as vectors; raises StarError at the first bad value."""
@@ -179,18 +186,6 @@ class StarTable:
             row_comments=tuple(notes[row] for row in chosen) if notes else (),
             origin=Origin(self.origin.path, [lines[row] for row in chosen] if lines else ()),
         )
-
-    def _numbers(self, label: str, parse: Callable[[str], Any], dtype: Any) -> np.ndarray:
-        import numpy as np
-
-        column = self.column(label)
-        values = getattr(column, "values", None)
-        if values is not None and parse is parse_float:
-            numbers = np.array(values, dtype=dtype)
-        else:
-            numbers = np.array(self._parsed(label, parse), dtype=dtype)
-        numbers.flags.writeable = False
-        return numbers
 
     def _only(self, label: str, row: int) -> Column:
         return self.column(label).take([row])

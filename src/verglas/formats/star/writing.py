@@ -14,6 +14,8 @@ from verglas.formats.star.tokens import NUMBER_WIDTH
 Precision = Literal["relion", "full"]
 Tables = StarTable | Iterable[StarTable] | Mapping[str, StarTable]
 ROWS_AT_ONCE = 4096
+LARGE_CELLS = 1_000_000
+"""Tables with more values than this go through the compiled writer."""
 
 
 def write_star(
@@ -90,6 +92,11 @@ def _list_body(table: StarTable, full: bool) -> Iterator[bytes]:
 
 
 def _loop_body(table: StarTable, full: bool) -> Iterator[bytes]:
+    if len(table) * len(table.columns) > LARGE_CELLS and not table.row_comments:
+        from verglas.formats.star.layout import large_loop_body
+
+        yield from large_loop_body(table.columns, len(table), full)
+        return
     for start in range(0, len(table), ROWS_AT_ONCE):
         rows = range(start, min(start + ROWS_AT_ONCE, len(table)))
         fields = [_padded(column, rows, full) for column in table.columns.values()]
