@@ -1,0 +1,1 @@
+"""Data that ships with the package: the specimen of the demo (README.md here says where it is from)."""

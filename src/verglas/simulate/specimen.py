@@ -1,0 +1,180 @@
+"""A field of view: particles in ice as the microscope's image of them, before any electron is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+import torch
+from numpy.typing import NDArray
+
+from verglas.geometry.euler import euler_matrices
+from verglas.simulate.background import Background, BackgroundSettings, make_background
+from verglas.simulate.optics import Microscope, frame_frequencies
+from verglas.simulate.placement import place_particles
+from verglas.simulate.projection import AtomProjector
+from verglas.simulate.scattering import interaction_constant
+from verglas.simulate.views import random_poses
+
+_VIEWS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSettings:
+    """Particles of one field of view of `shape_yx` pixels."""
+
+    shape_yx: tuple[int, int]
+    particles: int
+    min_distance_angst: float  # between centres
+    height_step_angst: float = 100.0  # particle heights are multiples of this: one CTF for each
+    tilt_deg: float = 0.0  # of the film about the axis at tilt_axis_deg from x
+    tilt_axis_deg: float = 0.0
+    views_deg: tuple[tuple[float, float], ...] = ()  # empty: uniform orientations
+    jitter_deg: float = 3.0
+    margin: int = 48  # pixels of specimen around the frame, for motion to bring in
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTruth:
+    """Particles whose centres lie in the frame; lengths in pixels of the frame or Å."""
+
+    centres_yx: NDArray[np.float64]  # (n, 2) pixels
+    eulers_deg: NDArray[np.float64]  # (n, 3)
+    views: NDArray[np.int64]  # (n,) from 0
+    models: NDArray[np.int64]  # (n,) which of the given models, from 0
+    defocus_offsets_angst: NDArray[np.float64]  # (n,) to be added to U and V
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """Relative contrast around 0 (particles dark) of the padded field, and what it was made of."""
+
+    contrast: NDArray[np.complex64]  # (H, W//2+1) unnormalised half transform of the padded field
+    transmission: NDArray[np.float32]  # padded field: share of electrons that arrive
+    padded_yx: tuple[int, int]
+    origin_yx: tuple[int, int]  # of the frame in the padded field
+    truth: FieldTruth
+
+
+def make_specimen(
+    projectors: list[AtomProjector],
+    field: FieldSettings,
+    background: BackgroundSettings,
+    microscope: Microscope,
+    rng: np.random.Generator,
+) -> Specimen:
+    """Place, project and image particles of one or several models (equal shares) in random ice.
+
+    All projectors must have the same pixel size. Weak phase object: contrast = -2 sigma V * CTF.
+    """
+    pixel = projectors[0].settings.pixel_size_angst
+    padded, origin = _padded(field)
+    ground = make_background(padded, pixel, background, rng)
+    truth, around = _scatter(field, background, ground, origin, pixel, len(projectors), rng)
+    slabs = _project(projectors, around, padded, origin)
+    slabs.setdefault(0.0, np.zeros(padded, np.float32))
+    slabs[0.0] += ground.ice
+    if ground.carbon is not None:
+        slabs[0.0] += ground.carbon
+    frequencies = frame_frequencies(padded, pixel)
+    image = np.zeros((padded[0], padded[1] // 2 + 1), np.complex64)
+    for offset, potential in slabs.items():
+        image += scipy.fft.rfft2(potential) * microscope.transfer(frequencies, offset).numpy()
+    image *= np.float32(-2 * interaction_constant(microscope.voltage_kv))
+    image[0, 0] = 0
+    return Specimen(image, ground.transmission, padded, origin, truth)
+
+
+def _padded(field: FieldSettings) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Shape of the field with its margin, enlarged to a good FFT size, and the frame's origin in it."""
+    height, width = (
+        scipy.fft.next_fast_len(size + 2 * field.margin, real=True) for size in field.shape_yx
+    )
+    width += width % 2
+    return (height, width), ((height - field.shape_yx[0]) // 2, (width - field.shape_yx[1]) // 2)
+
+
+def _scatter(
+    field: FieldSettings,
+    background: BackgroundSettings,
+    ground: Background,
+    origin: tuple[int, int],
+    pixel: float,
+    models: int,
+    rng: np.random.Generator,
+) -> tuple[FieldTruth, FieldTruth]:
+    """Truth of the particles in the frame, and of these and those around it."""
+    height, width = field.shape_yx
+    forbidden = ground.occupied[origin[0] : origin[0] + height, origin[1] : origin[1] + width]
+    centres = place_particles(
+        field.particles,
+        field.shape_yx,
+        field.min_distance_angst / pixel,
+        rng,
+        border=field.margin,
+        forbidden=forbidden if forbidden.any() else None,
+    )
+    views = np.array(field.views_deg, float).reshape(-1, 2) if field.views_deg else None
+    eulers, view = random_poses(len(centres), rng, views, field.jitter_deg)
+    offsets = _heights(field, background, centres, pixel, rng)
+    model = rng.integers(0, models, len(centres))
+    n = field.particles
+    everything = FieldTruth(centres, eulers, view, model, offsets)
+    inside = FieldTruth(centres[:n], eulers[:n], view[:n], model[:n], offsets[:n])
+    return inside, everything
+
+
+def _heights(
+    field: FieldSettings,
+    background: BackgroundSettings,
+    centres: NDArray[np.float64],
+    pixel: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Defocus offsets: place in the ice (middle half of it) and on the tilted film, in whole steps."""
+    half = background.ice_thickness_angst / 4
+    height = rng.uniform(-half, half, len(centres))
+    axis = np.deg2rad(field.tilt_axis_deg)
+    y, x = ((centres - np.array(field.shape_yx) / 2) * pixel).T
+    height += np.tan(np.deg2rad(field.tilt_deg)) * (y * np.cos(axis) - x * np.sin(axis))
+    rounded: NDArray[np.float64] = (
+        np.round(height / field.height_step_angst) * field.height_step_angst
+    )
+    return rounded + 0.0  # no minus zero
+
+
+def _project(
+    projectors: list[AtomProjector],
+    truth: FieldTruth,
+    padded: tuple[int, int],
+    origin: tuple[int, int],
+) -> dict[float, NDArray[np.float32]]:
+    """Projected potentials of all particles (V Å), one padded image for each height."""
+    slabs: dict[float, NDArray[np.float32]] = {}
+    matrices = euler_matrices(truth.eulers_deg)
+    whole = np.round(truth.centres_yx).astype(int)
+    rest = torch.from_numpy(truth.centres_yx - whole)
+    for index, projector in enumerate(projectors):
+        mine = np.flatnonzero(truth.models == index)
+        pixel = projector.settings.pixel_size_angst
+        for begin in range(0, len(mine), _VIEWS_AT_ONCE):
+            rows = mine[begin : begin + _VIEWS_AT_ONCE]
+            images = projector.images(
+                matrices[rows].to(projector.device), (rest[rows] * pixel).to(projector.device)
+            )
+            for row, image in zip(rows, images.cpu().numpy()):
+                offset = float(truth.defocus_offsets_angst[row])
+                slab = slabs.setdefault(offset, np.zeros(padded, np.float32))
+                _add(slab, image, whole[row] + origin)
+    return slabs
+
+
+def _add(field: NDArray[np.float32], image: NDArray[np.float32], centre: NDArray[np.int64]) -> None:
+    """Add an image with its pixel N//2 at `centre`, cut off at the edges."""
+    box = len(image)
+    y, x = (int(value) - box // 2 for value in centre)
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + box, field.shape[0]), min(x + box, field.shape[1])
+    if top < bottom and left < right:
+        field[top:bottom, left:right] += image[top - y : bottom - y, left - x : right - x]
