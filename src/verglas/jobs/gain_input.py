@@ -1,0 +1,39 @@
+"""Gain references and defects as the movies of one job need them; read once per worker."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verglas.formats.defects import read_defects
+from verglas.formats.gain import Gain, orient, read_gain
+from verglas.formats.mrc import write_mrc
+
+if TYPE_CHECKING:
+    from verglas.formats.movies import Movie
+
+
+def load_gain(path: str, movie: Movie, rotation: int, flip: int, eer_upsampling: int = 1) -> Gain:
+    """The gain in the orientation and on the grid of a movie; raises UnfitGain, UnreadableImage."""
+    gain = _oriented(path, movie.kind, rotation, flip)
+    return gain.fitted(movie.shape_yx, eer_upsampling=eer_upsampling if movie.kind == "eer" else 1)
+
+
+@lru_cache(maxsize=4)
+def _oriented(path: str, movie_kind: str, rotation: int, flip: int) -> Gain:
+    return read_gain(path, movie_kind=movie_kind).oriented(rotation, flip)
+
+
+@lru_cache(maxsize=4)
+def load_defects(path: str, shape_yx: tuple[int, int]) -> np.ndarray:  # (y, x) bool, True is bad
+    """The defects for movies of this shape; raises UnreadableDefects."""
+    return read_defects(path, shape_yx)
+
+
+def write_turned(path: str, rotation: int, flip: int, output: str) -> None:
+    """Check that a gain can be read; write it to `output` if it has to be turned or flipped."""
+    gain = read_gain(path)
+    if rotation or flip:
+        write_mrc(output, orient(gain.factors, rotation, flip), 1.0)

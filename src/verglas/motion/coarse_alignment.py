@@ -1,0 +1,75 @@
+"""First alignment: cross-correlation of every frame with the sum of the others (refinement.md §10.1.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import fft
+
+from verglas.motion.band import Band
+from verglas.motion.stack import SpectrumStack
+
+Array = np.ndarray[Any, Any]
+LEAST_WEIGHT = 1e-2  # frequencies that the B-factor leaves less than this are not looked at
+CONVERGED_PX = 0.5
+_MAX_FRACTION = 0.9  # of half the image: further away a shift and its wrap-around are the same
+
+
+def coarse_shifts(
+    stack: SpectrumStack, bfactor_px2: float, max_shift_px: float, max_iterations: int
+) -> Array:  # (M, 2) y, x in pixels, relative to the first frame
+    """Shifts by the maximum of B-factor weighted correlations, iterated until they move < 0.5 px rms."""
+    limit = min(stack.band.limit, float(np.sqrt(-np.log(LEAST_WEIGHT) / (2 * bfactor_px2))))
+    band = Band(stack.band.shape_yx, limit)
+    transforms = _cut(stack, band)
+    weight = np.where(band.rings > 0, np.exp(-2 * bfactor_px2 * band.radii**2), 0)
+    weight = weight.astype(np.float32)
+    shifts = np.zeros((len(stack), 2))
+    for _ in range(max_iterations):
+        moved = [_shift(band, image, shift) for image, shift in zip(transforms, shifts)]
+        total = np.sum(moved, axis=0)
+        change = np.array(
+            [_peak(band, (total - one) * one.conj() * weight, max_shift_px) for one in moved]
+        )
+        change -= change[0]
+        shifts += change
+        if np.sqrt((change**2).sum(axis=1).mean()) < CONVERGED_PX:
+            break
+    return shifts
+
+
+def _cut(stack: SpectrumStack, band: Band) -> Array:
+    """The low frequencies of a stack as complex images on a smaller grid."""
+    half, width = band.grid_yx[0] // 2, band.grid_yx[1] // 2 + 1
+    rows = np.r_[0:half, -half:0]
+    return stack.real[:, rows, :width] + 1j * stack.imaginary[:, rows, :width]
+
+
+def _shift(band: Band, image: Array, shift_yx: Array) -> Array:
+    along_y = np.exp(-2j * np.pi * band.frequencies_y * shift_yx[0]).astype(np.complex64)
+    along_x = np.exp(-2j * np.pi * band.frequencies_x * shift_yx[1]).astype(np.complex64)
+    return image * along_y[:, None] * along_x
+
+
+def _peak(band: Band, product: Array, max_shift_px: float) -> tuple[float, float]:
+    """Position of the correlation maximum within the search range, by parabolas through 3 points."""
+    correlation = fft.irfft2(product, band.grid_yx)
+    scale = [full / small for full, small in zip(band.shape_yx, band.grid_yx)]
+    window = []
+    for step, size in zip(scale, band.grid_yx):
+        reach = max(1, min(int(max_shift_px / step), int(_MAX_FRACTION * size / 2)))
+        window.append(np.r_[0 : reach + 1, -reach:0])
+    part = correlation[np.ix_(*window)]
+    row, column = np.unravel_index(part.argmax(), part.shape)
+    y, x = int(window[0][row]), int(window[1][column])
+    here = correlation[y, x]
+    height, width = band.grid_yx
+    dy = _vertex(correlation[y - 1, x], here, correlation[(y + 1) % height, x])
+    dx = _vertex(correlation[y, x - 1], here, correlation[y, (x + 1) % width])
+    return (y + dy) * scale[0], (x + dx) * scale[1]
+
+
+def _vertex(before: float, here: float, after: float) -> float:
+    curvature = before - 2 * here + after
+    return 0.0 if curvature >= 0 else float(0.5 * (before - after) / curvature)

@@ -1,0 +1,125 @@
+"""Frames as they come from the file, and the same with gain and bad pixels put right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numba import njit
+
+from verglas.motion.hot_pixels import hot_pixels, repair
+
+Array = np.ndarray[Any, Any]
+REACH = 2  # neighbours this far away may stand in for a bad pixel
+
+
+class FrameSource(Protocol):
+    """Anything that yields the frames of a movie, as often as asked."""
+
+    @property
+    def n_frames(self) -> int: ...
+    @property
+    def shape_yx(self) -> tuple[int, int]: ...
+    def frames(
+        self, start: int = ..., stop: int | None = ..., *, dtype: Any = ...
+    ) -> Iterator[Array]:
+        """Frames start to stop (0-based, half open); dtype None keeps the stored type."""
+
+
+@njit(cache=True)
+def _times_gain(raw: Array, gain: Array, out: Array) -> None:
+    for y in range(raw.shape[0]):
+        for x in range(raw.shape[1]):
+            out[y, x] = raw[y, x] * gain[y, x]
+
+
+@njit(cache=True)
+def _add(raw: Array, total: Array) -> None:
+    for y in range(raw.shape[0]):
+        for x in range(raw.shape[1]):
+            total[y, x] += np.float32(raw[y, x])
+
+
+class CorrectedFrames:
+    """The frames in use, multiplied with the gain and without their bad pixels, one at a time.
+
+    The first pass (in the constructor) adds up the frames, which shows the hot pixels, and keeps the raw
+    frames if `keep_bytes` allows; otherwise every pass reads the file again. Memory: the kept frames,
+    or two frames.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        frame_range: range,
+        *,
+        gain: Array | None = None,  # (y, x) float32, to multiply with; 0 marks a bad pixel
+        defects: Array | None = None,  # (y, x) bool
+        find_hot_pixels: bool = True,
+        keep_bytes: int = 0,
+    ) -> None:
+        self.source, self.frame_range, self.gain = source, frame_range, gain
+        self.shape_yx = source.shape_yx
+        check_shape("gain reference", gain, self.shape_yx)
+        check_shape("defect map", defects, self.shape_yx)
+        self._kept: list[Array] | None = []
+        total = self._first_pass(keep_bytes)
+        bad = np.zeros(self.shape_yx, bool) if defects is None else defects.astype(bool)
+        if gain is not None:
+            bad |= gain == 0
+        self.hot_pixels_yx = np.zeros((0, 2), np.int64)
+        if find_hot_pixels:
+            self.hot_pixels_yx = hot_pixels(total, ~bad)
+            bad[tuple(self.hot_pixels_yx.T)] = True
+        self.bad = bad
+        self.unaligned_sum = total
+        self._positions = np.argwhere(bad)
+        good = total[~bad]
+        self._mean = float(good.mean(dtype=np.float64)) / len(self) if good.size else 0.0
+        self._sigma = float(np.sqrt(abs(self._mean)))
+
+    def __len__(self) -> int:
+        return len(self.frame_range)
+
+    def __iter__(self) -> Iterator[Array]:
+        """Corrected frames, (y, x) float32; each is the caller's to change."""
+        for index, raw in zip(self.frame_range, self._raw()):
+            frame = self._gained(raw)
+            if len(self._positions):
+                repair(frame, self.bad, self._positions, index + 1, REACH, self._mean, self._sigma)
+            yield frame
+
+    def _raw(self) -> Iterator[Array]:
+        if self._kept is not None:
+            return iter(self._kept)
+        return self.source.frames(self.frame_range.start, self.frame_range.stop, dtype=None)
+
+    def _first_pass(self, keep_bytes: int) -> Array:
+        total = np.zeros(self.shape_yx, np.float32)
+        kept: list[Array] | None = []
+        stop = self.frame_range.stop
+        for raw in self.source.frames(self.frame_range.start, stop, dtype=None):
+            _add(raw, total)
+            if kept is not None and raw.nbytes * len(self) <= keep_bytes:
+                kept.append(raw)
+            else:
+                kept = None
+        self._kept = kept
+        return total if self.gain is None else total * self.gain
+
+    def _gained(self, raw: Array) -> Array:
+        if self.gain is None:
+            return raw.astype(np.float32)
+        out = np.empty(raw.shape, np.float32)
+        _times_gain(raw, self.gain, out)
+        return out
+
+
+def check_shape(what: str, image: Array | None, shape_yx: tuple[int, int]) -> None:
+    """Raise ValueError if an image that goes with every frame has another shape."""
+    if image is not None and image.shape != shape_yx:
+        raise ValueError(
+            f"the {what} has {image.shape[1]} x {image.shape[0]} pixels,"
+            f" the movie {shape_yx[1]} x {shape_yx[0]}"
+        )

@@ -1,0 +1,84 @@
+"""Pixels that are wrong in every frame: found in the unaligned sum, replaced frame by frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Array = np.ndarray[Any, Any]
+THRESHOLD_SIGMA = 6.0
+LEAST_GOOD_NEIGHBOURS = 7
+
+
+def hot_pixels(unaligned_sum: Array, usable: Array) -> Array:  # (y, x) each -> (n, 2) y, x
+    """Pixels whose sum over the frames exceeds mean + 6 sigma of the usable ones (refinement.md §10.1.1).
+
+    Mean and sigma are taken a second time without the pixels found first, so that one glaring pixel
+    does not hide the fainter ones.
+    """
+    found = np.zeros(unaligned_sum.shape, bool)
+    for _ in range(2):
+        values = unaligned_sum[usable & ~found]
+        if values.size == 0:
+            break
+        limit = values.mean(dtype=np.float64) + THRESHOLD_SIGMA * values.std(dtype=np.float64)
+        found |= usable & (unaligned_sum > limit)
+    return np.argwhere(found)
+
+
+@njit(cache=True)
+def _next_random(state: np.uint64) -> np.uint64:
+    """One step of the xorshift64 generator: enough for choosing a neighbour."""
+    state ^= state << np.uint64(13)
+    state ^= state >> np.uint64(7)
+    state ^= state << np.uint64(17)
+    return state
+
+
+@njit(cache=True)
+def _good_neighbour(
+    frame: Array, bad: Array, y: int, x: int, reach: int, state: np.uint64
+) -> float:
+    """A random good pixel near (y, x); NaN if there are too few to choose from."""
+    height, width = frame.shape
+    count = 0
+    for pick in range(2):
+        chosen = int(state % np.uint64(max(count, 1)))
+        seen = 0
+        for j in range(max(0, y - reach), min(height, y + reach + 1)):
+            for i in range(max(0, x - reach), min(width, x + reach + 1)):
+                if not bad[j, i]:
+                    if pick == 1 and seen == chosen:
+                        return frame[j, i]
+                    seen += 1
+        count = seen
+        if count < LEAST_GOOD_NEIGHBOURS:
+            return np.nan
+    return np.nan
+
+
+@njit(cache=True)
+def repair(
+    frame: Array,  # (y, x) float32, changed in place
+    bad: Array,  # (y, x) bool
+    positions: Array,  # (n, 2) y, x of the bad pixels
+    seed: int,
+    reach: int,
+    mean: float,
+    sigma: float,
+) -> None:
+    """Give bad pixels the value of a random good neighbour, or of a normal deviate in a large hole."""
+    state = np.uint64(seed * 2 + 1) * np.uint64(0x9E3779B97F4A7C15)
+    for index in range(positions.shape[0]):
+        y, x = positions[index]
+        state = _next_random(state)
+        value = _good_neighbour(frame, bad, y, x, reach, state)
+        if np.isnan(value):
+            total = 0.0
+            for _ in range(12):  # the sum of twelve uniform deviates is normal enough here
+                state = _next_random(state)
+                total += float(state >> np.uint64(11)) / 9007199254740992.0
+            value = mean + sigma * (total - 6.0)
+        frame[y, x] = value
