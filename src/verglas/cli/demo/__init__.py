@@ -1,0 +1,27 @@
+"""`verglas demo`: a simulated session, processed by a schedule of six jobs in two rounds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(words: Sequence[str]) -> int:
+    """Returns 0 when all figures keep their bounds, 1 when one misses or a job failed."""
+    parser = argparse.ArgumentParser(
+        prog="verglas demo",
+        description="Simulate a session of movies with known truth, process it through a schedule "
+        "that runs twice while movies arrive, and compare what was found with the truth.",
+    )
+    parser.add_argument("directory", nargs="?", default="verglas-demo", type=Path)
+    parser.add_argument("--quick", action="store_true", help="four small movies: about a minute")
+    parsed = parser.parse_args(list(words[1:]))
+    from verglas.cli.demo.run import run_demo
+
+    try:
+        return run_demo(parsed.directory, quick=parsed.quick)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on where it was", file=sys.stderr)
+        return 2
