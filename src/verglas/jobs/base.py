@@ -70,6 +70,10 @@ class RunContext:
     workers: int = 1
     memory_bytes: int | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to a worker process: everything but the main process's own outputs."""
+        return {**self.__dict__, "progress": SilentProgress(), "say": print, "warn": print}
+
     def check_abort(self) -> None:
         """Raise JobAborted if the abort file is there; call between items and iterations."""
         request = (self.control or self.directory) / ABORT_NOW
