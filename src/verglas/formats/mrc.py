@@ -20,6 +20,7 @@ from verglas.formats.mrc_header import (
     Statistics,
     UnreadableImage,
     build_header,
+    mode_of,
     parse_header,
 )
 
@@ -141,7 +142,10 @@ def write_mrc(
 def stored_type(given: np.dtype[Any], wanted: npt.DTypeLike | None) -> np.dtype[Any]:
     """The type pixels get in the file when `given` arrays are to be written."""
     if wanted is not None:
+        mode_of(np.dtype(wanted))
         return np.dtype(wanted).newbyteorder("<")
+    if given.kind not in "buif":
+        raise ValueError(f"MRC cannot store {given.name}")
     if given == np.bool_:
         return np.dtype("i1")
     keep = given.name in ("float16", "float32", "int8", "int16", "uint16")
@@ -184,9 +188,10 @@ class StatisticsSum:
             self._maximum = max(self._maximum, float(block.max()))
             if self._origin is None:  # squares about a typical value: no cancellation later
                 self._origin = float(block.mean())
-            about = block - np.float32(self._origin)
-            self._sum += float(about.sum(dtype=np.float64))
-            self._sum_squares += float(np.dot(about, about))
+            with np.errstate(over="ignore", invalid="ignore"):
+                about = block - np.float32(self._origin)
+                self._sum += float(about.sum(dtype=np.float64))
+                self._sum_squares += float(np.dot(about, about))
             self._count += block.size
         return self
 
