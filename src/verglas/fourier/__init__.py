@@ -6,6 +6,7 @@ multiply a transform by `centre_signs` to move its phase origin there. Shifts ar
 moves content right and down.
 """
 
+from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.crop import crop_spectrum, pad_spectrum, rescale, resize_spectrum
 from verglas.fourier.grid import (
     centre_signs,
@@ -19,15 +20,24 @@ from verglas.fourier.grid import (
     squared_radius,
     used_shells,
 )
+from verglas.fourier.lattice import Lattice
+from verglas.fourier.pixels import SlicePixels, disc, half_disc
+from verglas.fourier.projector import Projector
 from verglas.fourier.shifts import shift_in_fourier, shift_phases, shift_whole_pixels
 from verglas.fourier.transforms import forward, forward_frame, inverse, inverse_frame
 
 __all__ = [
+    "BackProjector",
+    "Lattice",
+    "Projector",
+    "SlicePixels",
     "centre_signs",
     "crop_spectrum",
+    "disc",
     "forward",
     "forward_frame",
     "frequency_grid",
+    "half_disc",
     "half_plane",
     "index_grid",
     "inverse",

@@ -1,0 +1,112 @@
+"""The centred, padded half transforms that slices are read from and added to (refinement.md §1.13, §3.1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verglas.fourier.grid import Device
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Frequencies -half..half on every axis but x, which holds 0..half, up to r_max of the unpadded box.
+
+    `shape` is (side, half+1) in 2D and (side, side, half+1) in 3D, axes z, y, x; the origin is at index
+    `half` of y and z and 0 of x. One frequency step of the image is `padding` lattice points.
+    """
+
+    dims: int
+    r_max: int
+    padding: float
+
+    def __post_init__(self) -> None:
+        if self.dims not in (2, 3):
+            raise ValueError(f"lattices have 2 or 3 dimensions, got {self.dims}")
+        if self.r_max < 1 or self.padding < 1:
+            raise ValueError(
+                f"need r_max >= 1 and padding >= 1, got {self.r_max} and {self.padding}"
+            )
+
+    @property
+    def half(self) -> int:
+        return math.floor(self.padding * self.r_max + 0.5) + 1
+
+    @property
+    def side(self) -> int:
+        return 2 * self.half + 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*[self.side] * (self.dims - 1), self.half + 1)
+
+    @property
+    def oversampling(self) -> float:
+        """Lattice points per point of an unpadded transform: padding**dims."""
+        return float(self.padding**self.dims)
+
+    def squared_radius(self, device: Device = None) -> Tensor:
+        """|v|² of every stored point in lattice units, int64, `shape`."""
+        axis = torch.arange(-self.half, self.half + 1, device=device).square()
+        total = axis[self.half :]
+        for _ in range(self.dims - 1):
+            total = axis.reshape(-1, *[1] * total.ndim) + total
+        return total
+
+    def shells(self, device: Device = None) -> Tensor:
+        """round(|v|/padding) of every stored point, int64, `shape`."""
+        radius = self.squared_radius(device).double().sqrt() / self.padding
+        return torch.floor(radius + 0.5).long()
+
+    def inside(self, device: Device = None) -> Tensor:
+        """True where |v| <= padding · r_max."""
+        return self.squared_radius(device) <= (self.padding * self.r_max) ** 2 * (1 + 1e-9)
+
+
+def padded_size(size: int, padding: float) -> int:
+    """Side of a padded box: padding · size rounded to an even number."""
+    return 2 * math.floor(size * padding / 2 + 0.5)
+
+
+def to_lattice(spectra: Tensor, lattice: Lattice) -> Tensor:
+    """FFT-ordered half transforms (..., M, M//2+1) as centred (..., *lattice.shape), 0 beyond Nyquist."""
+    side = int(spectra.shape[-2])
+    frequencies = torch.arange(-lattice.half, lattice.half + 1, device=spectra.device)
+    known = frequencies.abs() <= side // 2
+    result = spectra[..., : lattice.half + 1]
+    missing = lattice.half + 1 - result.shape[-1]
+    if missing > 0:
+        result = torch.nn.functional.pad(result, [0, missing])
+    for axis in range(-lattice.dims, -1):
+        result = result.index_select(axis, frequencies % side)
+        if not bool(known.all()):
+            result = result * known.reshape(-1, *[1] * (-axis - 1))
+    return result
+
+
+def from_lattice(values: Tensor, lattice: Lattice, side: int) -> Tensor:
+    """The reverse of `to_lattice`: (..., side, side//2+1), zero where the lattice has no points."""
+    dims = lattice.dims
+    # -side/2 and +side/2 are one frequency; the stored row is the positive one.
+    reach = min(lattice.half, side // 2)
+    frequencies = torch.arange(max(-reach, -((side - 1) // 2)), reach + 1, device=values.device)
+    read, write = frequencies + lattice.half, frequencies % side
+    result = values.new_zeros((*values.shape[:-dims], *[side] * (dims - 1), side // 2 + 1))
+    if dims == 2:
+        result[..., write, : reach + 1] = values[..., read, : reach + 1]
+    else:
+        part = values.index_select(-3, read).index_select(-2, read)[..., : reach + 1]
+        result[..., write[:, None], write, : reach + 1] = part
+    return result
+
+
+def apply_centre_signs(values: Tensor, lattice: Lattice) -> None:
+    """Multiply values (*shape) by (-1)**(x+y(+z)) in place: the phase origin moves to the box centre."""
+    axis = torch.arange(-lattice.half, lattice.half + 1, device=values.device)
+    signs = (1 - 2 * (axis & 1)).to(values.real.dtype)
+    values *= signs[lattice.half :]
+    for number in range(1, lattice.dims):
+        values *= signs.reshape(-1, *[1] * number)

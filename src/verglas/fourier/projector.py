@@ -1,0 +1,90 @@
+"""Central slices of reference maps (refinement.md §1.13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verglas.fourier.grid import shell_counts, shell_sums
+from verglas.fourier.gridding import gridding_correction, pad_box
+from verglas.fourier.lattice import Lattice, apply_centre_signs, padded_size, to_lattice
+from verglas.fourier.pixels import disc
+from verglas.fourier.slicing import read_slices
+from verglas.fourier.transforms import forward
+
+
+@dataclass(frozen=True, eq=False)
+class Projector:
+    """Transforms of K references on one lattice, ready to be sliced.
+
+    `power` (K, N/2+1) float64 is the shell average of ½|F|², the τ² of runs without half sets, 0 beyond
+    r_max.
+    """
+
+    lattice: Lattice
+    values: Tensor  # (K, *lattice.shape) complex
+    power: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        maps: Tensor,
+        current_size: int | None = None,
+        *,
+        padding: float = 2,
+        dims: int = 3,
+        correct_gridding: bool = True,
+    ) -> Projector:
+        """Of maps (K, N, N, N) (or (N, N, N); one axis less with `dims` = 2), up to current_size/2.
+
+        Slices then equal the normalised, centred transforms of the projections.
+        """
+        if maps.ndim == dims:
+            maps = maps[None]
+        size = int(maps.shape[-1])
+        if maps.ndim != dims + 1 or any(n != size for n in maps.shape[1:]):
+            raise ValueError(f"need {dims}D maps with equal sides, got shape {tuple(maps.shape)}")
+        side = padded_size(size, padding)
+        padding = side / size
+        r_max = min(current_size or size, size) // 2
+        lattice = Lattice(dims, r_max, padding)
+        correction = gridding_correction(size, dims, padding, maps.device).to(maps.dtype)
+        values = torch.stack(
+            [
+                _transform(m / correction if correct_gridding else m, side, lattice, size)
+                for m in maps
+            ]
+        )
+        return cls(lattice, values, _power(values, lattice, size // 2 + 1))
+
+    def slices(
+        self, matrices: Tensor, size: int | None = None, classes: Tensor | None = None
+    ) -> Tensor:
+        """Half transforms (n, size, size//2+1) for matrices A (n, 3, 3), phase origin in the box centre.
+
+        `classes` (n,) picks the reference of each slice. Pixels beyond r = size/2 or r_max are 0.
+        """
+        pixels = disc(size or 2 * self.lattice.r_max)
+        return pixels.scatter(self.at(matrices, pixels.indices_yx, classes))
+
+    def at(self, matrices: Tensor, indices_yx: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Slice values (n, P) at the given frequencies (P, 2) only."""
+        return read_slices(self.values, self.lattice, matrices, indices_yx, classes)
+
+
+def _transform(image: Tensor, side: int, lattice: Lattice, size: int) -> Tensor:
+    dims, padding = lattice.dims, lattice.padding
+    factor = padding**2 if dims == 2 else padding**3 * size
+    values = to_lattice(forward(pad_box(image, side, dims), dims), lattice)
+    apply_centre_signs(values, lattice)
+    values *= factor
+    return values.mul_(lattice.inside(values.device))
+
+
+def _power(values: Tensor, lattice: Lattice, n_shells: int) -> Tensor:
+    inside = lattice.inside(values.device)
+    shells = torch.where(inside, lattice.shells(values.device), -1)
+    power = torch.stack([shell_sums(v.abs().double().square(), shells, n_shells) for v in values])
+    return 0.5 * power / shell_counts(shells, n_shells).clamp_min(1)
