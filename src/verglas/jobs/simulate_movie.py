@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from verglas.simulate.detector import Camera
     from verglas.simulate.motion import Motion
+    from verglas.simulate.movie import Exposure
     from verglas.simulate.optics import Microscope
-    from verglas.simulate.specimen import FieldTruth
+    from verglas.simulate.specimen import FieldTruth, Specimen
 
 _CAMERA, _MOVIE, _VIEWS = 0, 1, 2  # what a random sequence is for, beside the session's seed
 JUNK = ("empty", "contaminated", "blurred")
@@ -51,9 +52,6 @@ def write_movie(task: MovieTask, device: str = "cpu") -> str:
     The same settings and index give the same file, whatever was simulated before. The truth is written
     last: where it exists, the movie is complete.
     """
-    import torch
-
-    torch.set_num_threads(1)  # one process per core does the sharing out
     settings = task.settings
     frames, truth = simulate_movie(settings, task.index, device)
     _write_frames(Path(task.movie), frames, settings)
@@ -63,17 +61,41 @@ def write_movie(task: MovieTask, device: str = "cpu") -> str:
     return task.movie
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A field of view before it is exposed; `rng` is where its random sequence stands."""
+
+    specimen: Specimen
+    exposure: Exposure
+    truth: MovieTruth
+    rng: np.random.Generator
+
+
 def simulate_movie(
     settings: SessionSettings, index: int, device: str = "cpu"
 ) -> tuple[Iterable[np.ndarray], MovieTruth]:
     """Raw frames (made as they are taken) and truth of movie `index` of a session."""
+    from verglas.simulate.movie import expose_movie
+
+    scene = movie_scene(settings, index, device)
+    truth = scene.truth
+    frames = expose_movie(
+        scene.specimen, settings.shape_yx, scene.exposure, truth.motion, truth.camera, scene.rng
+    )
+    return frames, truth
+
+
+def movie_scene(settings: SessionSettings, index: int, device: str = "cpu") -> Scene:
+    """What movie `index` of a session shows; the same whatever was simulated before."""
+    import torch
+
     from verglas.simulate.motion import random_motion
-    from verglas.simulate.movie import Exposure, expose_movie
+    from verglas.simulate.movie import Exposure
     from verglas.simulate.specimen import make_specimen
 
+    torch.set_num_threads(1)  # one process per core does the sharing out
     rng = _generator(settings, _MOVIE, index)
     kind = _kind(settings, index)
-    camera = session_camera(settings)
     microscope = _microscope(settings, rng)
     ice = settings.ice_thickness_angst
     ice *= settings.early_ice_factor if 3 * index < settings.movies else 1.0
@@ -82,6 +104,7 @@ def simulate_movie(
         rng,
         drift_pixels=settings.drift_pixels * (8 if kind == "blurred" else 1),
         local_pixels=settings.local_pixels,
+        jitter_pixels=0.15 if settings.drift_pixels > 0 else 0.0,
     )
     field = _field(settings, kind, motion)
     background = _background(settings, kind, ice, rng)
@@ -94,8 +117,9 @@ def simulate_movie(
         damage=settings.damage,
         mtf=settings.mtf,
     )
-    frames = expose_movie(specimen, settings.shape_yx, exposure, motion, camera, rng)
-    return frames, MovieTruth(microscope, specimen.truth, motion, camera, kind, ice)
+    camera = session_camera(settings)
+    truth = MovieTruth(microscope, specimen.truth, motion, camera, kind, ice)
+    return Scene(specimen, exposure, truth, rng)
 
 
 def session_camera(settings: SessionSettings) -> Camera:
@@ -113,12 +137,21 @@ def session_camera(settings: SessionSettings) -> Camera:
 
 def session_views(settings: SessionSettings) -> tuple[tuple[float, float], ...]:
     """The views (rot, tilt) that truth classes 1, 2 ... of a session stand for; empty for uniform."""
-    if settings.views < 1:
-        return ()
-    from verglas.simulate.views import spread_views
-
     symmetry = settings.symmetry or ("C1" if settings.model else PACKAGED_SYMMETRY)
-    return tuple(map(tuple, spread_views(settings.views, symmetry_matrices(symmetry)).tolist()))
+    return chosen_views(settings.views, symmetry)
+
+
+def chosen_views(count: int, symmetry: str) -> tuple[tuple[float, float], ...]:
+    """`count` views (rot, tilt) in degrees for a model of this symmetry; a spiral for C1."""
+    if count < 1:
+        return ()
+    from verglas.simulate.views import spiral_views, spread_views
+
+    if symmetry.upper() == "C1":
+        views = spiral_views(count)
+    else:
+        views = spread_views(count, symmetry_matrices(symmetry))
+    return tuple((float(rot), float(tilt)) for rot, tilt in views)
 
 
 def symmetry_matrices(symmetry: str) -> list[Any]:

@@ -110,6 +110,15 @@ def coloured(white: Image, pixel_size_angst: float, structure: object) -> Image:
     return scipy.fft.irfft2(spectrum, s=white.shape)
 
 
+def ice_amplitude(
+    s: Image, pixel_size_angst: float, thickness_angst: float, strength: float
+) -> Image:
+    """What white noise (unit variance per pixel) is multiplied with at s to be ice, in V Å."""
+    per_pixel = ICE_MOLECULE_V_A3 * np.sqrt(ICE_MOLECULES_PER_A3 * thickness_angst)
+    amplitude = strength * per_pixel / pixel_size_angst * np.sqrt(_water_structure(s))
+    return amplitude.astype(np.float32)
+
+
 def _water_structure(s: Image) -> Image:
     """Structure factor of vitreous ice: stiff at low resolution, a ring at 3.7 Å."""
     s = np.asarray(s, np.float32)

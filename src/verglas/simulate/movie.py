@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from verglas.simulate.detector import Camera, counting_mtf
+from verglas.simulate.detector import Camera, count_electrons, counting_mtf
 from verglas.simulate.motion import Motion
 from verglas.simulate.specimen import Specimen
 from verglas.simulate.warp import bend
@@ -63,6 +63,28 @@ def expose_movie(
         x, y = (-float(value) for value in motion.global_xy[frame])
         image = bend(image, motion.at_frame(frame), specimen.origin_yx, frame_yx, (x, y))
         yield camera.expose(flat * (1 + image[top : top + height, left : left + width]), rng)
+
+
+def expose_micrograph(
+    specimen: Specimen, frame_yx: tuple[int, int], exposure: Exposure, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """The sum (H, W) of a movie without motion on a perfect camera, counted once at the whole dose."""
+    top, left = specimen.origin_yx
+    height, width = frame_yx
+    dose = exposure.dose_per_frame_e_a2
+    _, _, s = _grids(specimen.padded_yx, exposure.pixel_size_angst)
+    seen = specimen.contrast
+    if exposure.mtf:
+        seen = seen * counting_mtf(s * np.float32(exposure.pixel_size_angst))
+    if exposure.damage:
+        rate = damage_rate(s, exposure.voltage_kv)
+        doses = exposure.pre_exposure_e_a2 + (np.arange(exposure.frames) + 0.5) * dose
+        seen = seen * np.mean([np.exp(np.float32(-d) * rate) for d in doses], axis=0)
+    image = scipy.fft.irfft2(seen, s=specimen.padded_yx)
+    window = (slice(top, top + height), slice(left, left + width))
+    electrons = np.float32(exposure.frames * dose * exposure.pixel_size_angst**2)
+    expected = electrons * specimen.transmission[window] * (1 + image[window])
+    return count_electrons(expected.astype(np.float32), rng).astype(np.float32)
 
 
 def damage_rate(s: NDArray[np.float32], voltage_kv: float) -> NDArray[np.float32]:

@@ -53,6 +53,7 @@ class AtomProjector:
                 f"of {settings.box} pixels of {settings.pixel_size_angst:g} Å ({width:.0f} Å); "
                 f"take at least {math.ceil(model.diameter_angst() / settings.pixel_size_angst)} pixels"
             )
+        self.diameter_angst = model.diameter_angst()
         self._finer = max(2, math.ceil(settings.pixel_size_angst / 1.2))
         self._fine = settings.box * self._finer
         channel, potentials = _channels(model, settings)

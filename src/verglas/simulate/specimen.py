@@ -25,7 +25,7 @@ class FieldSettings:
     """Particles of one field of view of `shape_yx` pixels."""
 
     shape_yx: tuple[int, int]
-    particles: int
+    particles: int  # in a whole field of ice; fewer where carbon or crystals take the place
     min_distance_angst: float  # between centres
     height_step_angst: float = 100.0  # particle heights are multiples of this: one CTF for each
     tilt_deg: float = 0.0  # of the film about the axis at tilt_axis_deg from x
@@ -107,8 +107,10 @@ def _scatter(
     """Truth of the particles in the frame, and of these and those around it."""
     height, width = field.shape_yx
     forbidden = ground.occupied[origin[0] : origin[0] + height, origin[1] : origin[1] + width]
+    free = 1 - 1.1 * float(forbidden.mean())
+    n = round(field.particles * max(free, 0))
     centres = place_particles(
-        field.particles,
+        n,
         field.shape_yx,
         field.min_distance_angst / pixel,
         rng,
@@ -119,7 +121,6 @@ def _scatter(
     eulers, view = random_poses(len(centres), rng, views, field.jitter_deg)
     offsets = _heights(field, background, centres, pixel, rng)
     model = rng.integers(0, models, len(centres))
-    n = field.particles
     everything = FieldTruth(centres, eulers, view, model, offsets)
     inside = FieldTruth(centres[:n], eulers[:n], view[:n], model[:n], offsets[:n])
     return inside, everything

@@ -47,7 +47,7 @@ def spread_views(count: int, operators: Sequence[Array]) -> Array:
     Farthest-point choice among 4,000 directions, distances minimised over the operators; starts from the
     view along z. The same arguments give the same views.
     """
-    candidates = unit_vectors(_spiral(4000))
+    candidates = unit_vectors(spiral_views(4000))
     mates = np.stack([np.asarray(operator) for operator in operators])
     chosen = [np.array([0.0, 0.0, 1.0])]
     closeness = _closeness(candidates, chosen[0], mates)
@@ -62,7 +62,8 @@ def _closeness(candidates: Array, direction: Array, mates: Array) -> Array:
     return (candidates @ (mates @ direction).T).max(axis=1)
 
 
-def _spiral(count: int) -> Array:
+def spiral_views(count: int) -> Array:
+    """Directions (rot, tilt) in degrees (count, 2), evenly spread: a Fibonacci spiral."""
     index = np.arange(count) + 0.5
     tilt = np.rad2deg(np.arccos(1 - 2 * index / count))
     rot = np.mod(np.rad2deg(np.pi * (1 + 5**0.5) * index) + 180, 360) - 180
