@@ -54,14 +54,16 @@ class RoundWatch:
 
     def _look(self) -> None:
         progress = self.folder.progress()
-        for job, result in progress.results.items():
-            key = (progress.round, job)
-            if key in self._seen or result.kind != "succeeded":
-                continue
-            self._seen.add(key)
-            self._note(progress.round, job)
-            if progress.round == 1 and job.startswith("Import/"):
-                self.deliver_second_lot()
+        for number, results in (
+            (progress.round - 1, progress.last_results),
+            (progress.round, progress.results),
+        ):
+            for job, result in results.items():
+                if result.kind == "succeeded" and (number, job) not in self._seen:
+                    self._seen.add((number, job))
+                    self._note(number, job)
+                    if number == 1 and job.startswith("Import/"):
+                        self.deliver_second_lot()
 
     def _note(self, number: int, job: str) -> None:
         now = time.monotonic()
