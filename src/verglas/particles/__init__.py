@@ -1,1 +1,1 @@
-"""Cutting, normalising and selecting particle images (numerics)."""
+"""Particle images: cutting them from micrographs, normalising, rescaling, re-centring."""

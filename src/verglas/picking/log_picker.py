@@ -132,9 +132,7 @@ class _Search:
         xy = self.image.to_micrograph(torch.as_tensor(position)).numpy()
         area = self.shape[0] * self.shape[1] * self.image.pixel_size_angst**2
         expected = noise_peaks(filter_.abs() ** 2 * self.noise, self.frequency, area)
-        return Picks(
-            xy, value, classes, np.zeros(len(value)), automatic_threshold(value, expected)
-        )
+        return Picks(xy, value, classes, np.zeros(len(value)), automatic_threshold(value, expected))
 
 
 def _in_sigmas(score: Tensor) -> Tensor:
