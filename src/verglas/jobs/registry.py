@@ -1,10 +1,13 @@
 """The list of job types; a type's module is imported when it is first asked for.
 
 Keys are RELION's directory names; `PROGRAMS` maps the name of a command-line program to its job type.
+`VERGLAS_JOB_TYPES` ("Folder=module:Class,...") puts job types from elsewhere in their place: for
+laboratories with types of their own, and for tests.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 from verglas.jobs.base import Job
@@ -35,14 +38,20 @@ PROGRAMS: dict[str, str] = {
 
 def job_folders() -> list[str]:
     """Directory names of all job types, in the order of RELION's list."""
-    return list(_JOBS)
+    return list(_known())
 
 
 def job_class(folder: str) -> type[Job]:
     """The job type with this directory name ("Class2D"). Raises KeyError naming the known ones."""
+    known = _known()
     try:
-        module, name = _JOBS[folder].split(":")
+        module, name = known[folder].split(":")
     except KeyError:
-        raise KeyError(f"no job type {folder!r}; known: {', '.join(_JOBS)}") from None
+        raise KeyError(f"no job type {folder!r}; known: {', '.join(known)}") from None
     found: type[Job] = getattr(import_module(module), name)
     return found
+
+
+def _known() -> dict[str, str]:
+    given = os.environ.get("VERGLAS_JOB_TYPES", "")
+    return _JOBS | dict(entry.split("=", 1) for entry in given.split(",") if "=" in entry)

@@ -82,7 +82,9 @@ def _look(project: Project, name: str) -> Ended | None:
         return None
     if status is Status.SUCCEEDED:
         missing = missing_outputs(project, project.graph(), name)
-        return Ended(name, status, tuple(f"expected output {each} does not exist" for each in missing))
+        return Ended(
+            name, status, tuple(f"expected output {each} does not exist" for each in missing)
+        )
     outcome = directory.outcome()
     return Ended(name, status, (outcome.reason,) if outcome and outcome.reason else ())
 
@@ -97,5 +99,5 @@ def _died(project: Project, name: str) -> Ended:
     if words:
         reason += f"; its last words: {words}"
     directory.write_exit(Status.FAILED)
-    directory.write_outcome(JobOutcome("failed", reason))
+    directory.write_outcome(JobOutcome("killed", reason))
     return Ended(name, Status.FAILED, (reason,))

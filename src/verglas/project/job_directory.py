@@ -41,7 +41,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How the last execution ended: `kind` is succeeded, failed, aborted or waiting."""
+    """How the last execution ended: `kind` is succeeded, failed, aborted, waiting or killed."""
 
     kind: str
     reason: str = ""

@@ -94,7 +94,9 @@ def _acquire(root: Path, reason: str, timeout_s: float) -> str:
     prepared = root / f"{_PREPARED}{token}"
     prepared.mkdir(mode=0o700)
     try:
-        (prepared / "lock_default_pipeline.star").write_text(f"lock mechanism for pipeline: {reason}\n")
+        (prepared / "lock_default_pipeline.star").write_text(
+            f"lock mechanism for pipeline: {reason}\n"
+        )
         _write_owner(prepared, token, 0)
         _wait_and_rename(root, prepared, timeout_s)
     except BaseException:

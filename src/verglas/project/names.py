@@ -15,7 +15,7 @@ class AliasError(ValueError):
 
 
 def job_name(folder: str, number: int) -> str:
-    """"Class2D/job006/"; no padding beyond three digits."""
+    """ "Class2D/job006/"; no padding beyond three digits."""
     return f"{folder}/job{number:03d}/"
 
 

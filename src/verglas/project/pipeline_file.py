@@ -131,10 +131,16 @@ def _tables(graph: Graph) -> Iterator[StarTable]:
 
 def _edges(graph: Graph) -> Iterator[StarTable]:
     if graph.inputs:
-        columns = {FROM_NODE: [a for a, _ in graph.inputs], EDGE_PROCESS: [b for _, b in graph.inputs]}
+        columns = {
+            FROM_NODE: [a for a, _ in graph.inputs],
+            EDGE_PROCESS: [b for _, b in graph.inputs],
+        }
         yield StarTable.from_columns("pipeline_input_edges", columns)
     if graph.outputs:
-        columns = {EDGE_PROCESS: [a for a, _ in graph.outputs], TO_NODE: [b for _, b in graph.outputs]}
+        columns = {
+            EDGE_PROCESS: [a for a, _ in graph.outputs],
+            TO_NODE: [b for _, b in graph.outputs],
+        }
         yield StarTable.from_columns("pipeline_output_edges", columns)
 
 

@@ -80,8 +80,12 @@ class Project:
     def _update_mirror(self, before: Graph, after: Graph) -> None:
         """Expected outputs of scheduled jobs are shown although they do not exist (§3.1)."""
         gone = [name for name in before.nodes if name not in after.nodes]
-        renamed = [name for name in after.nodes if _alias_of(before, name) != _alias_of(after, name)]
-        remove_nodes(self.root, before, [*gone, *(name for name in renamed if name in before.nodes)])
+        renamed = [
+            name for name in after.nodes if _alias_of(before, name) != _alias_of(after, name)
+        ]
+        remove_nodes(
+            self.root, before, [*gone, *(name for name in renamed if name in before.nodes)]
+        )
         new = [name for name in after.nodes if name not in before.nodes]
         shown = [name for name in new if after.producer_of(name) or self.exists(name)]
         touch_nodes(self.root, after, [*shown, *renamed])

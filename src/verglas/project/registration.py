@@ -165,7 +165,9 @@ def _connect_inputs(project: Project, graph: Graph, name: str, options: JobOptio
 def _connect_outputs(graph: Graph, name: str, expected: list[Node]) -> None:
     """Expected outputs follow the settings; a name that other jobs use stays as their input."""
     wanted = {node.name for node in expected}
-    unused = {old for old in graph.outputs_of(name) if old not in wanted and not graph.users_of(old)}
+    unused = {
+        old for old in graph.outputs_of(name) if old not in wanted and not graph.users_of(old)
+    }
     graph.drop_nodes(unused)
     add_outputs(graph, name, expected)
 

@@ -1,0 +1,76 @@
+"""Words of a command as positional ones and flags; nothing is imported for it (start-up counts)."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+class CommandError(Exception):
+    """The command cannot be done as typed; the message says what to type."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Parsed words: `flags` holds what was given; switches are True."""
+
+    positional: list[str]
+    flags: dict[str, str | bool]
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.flags.get(name, default)
+        return value if isinstance(value, str) else default
+
+    def number(self, name: str, default: float) -> float:
+        """A flag's number. Raises CommandError naming flag and text."""
+        text = self.flags.get(name)
+        if text is None:
+            return default
+        try:
+            return float(text)
+        except ValueError:
+            raise CommandError(f"{name} needs a number, got {text!r}") from None
+
+    def count(self, name: str, default: int) -> int:
+        value = self.number(name, default)
+        if value != int(value) or value < 0:
+            raise CommandError(f"{name} needs a whole number from 0, got {self.flags[name]!r}")
+        return int(value)
+
+    def has(self, name: str) -> bool:
+        return name in self.flags
+
+
+def split_words(words: Sequence[str], known: Mapping[str, bool]) -> Words:
+    """Split at flags; `known` maps flag -> whether it takes a value. Raises CommandError."""
+    positional: list[str] = []
+    flags: dict[str, str | bool] = {}
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if not word.startswith("--"):
+            positional.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"
+            raise CommandError(f"unknown flag {name}{hint}")
+        if not known[name]:
+            flags[name] = True
+        elif equals:
+            flags[name] = value
+        elif queue:
+            flags[name] = queue.pop(0)
+        else:
+            raise CommandError(f"{name} needs a value")
+    return Words(positional, flags)
+
+
+def complain(command: str, error: BaseException) -> int:
+    """Print an error as the command's last line; returns exit code 1."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    print(f"verglas {command}: {text}", file=sys.stderr)
+    return 1

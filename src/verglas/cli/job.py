@@ -1,0 +1,324 @@
+"""`verglas job ...`: everything one can do with single jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.formats.star import StarError
+from verglas.project.dialect import Status
+from verglas.project.project import Project
+
+if TYPE_CHECKING:
+    from verglas.scheduler.launch import Launched
+
+_HELP = """verglas job COMMAND ...
+  types                                list the job types
+  options TYPE                         the options of a type: key, default, meaning
+  run TYPE [--key value ...]           make a job and run it now (--detach: do not wait)
+  run JOB                              run a scheduled job, or repeat a finished one
+  schedule TYPE [--key value ...]      make a job for later; its outputs can be chosen at once (also: add)
+  continue JOB [--key value ...]       go on where it stopped
+  edit JOB --key value ...             change options; expected outputs follow
+  list | show JOB | log JOB [--err]    look
+  abort JOB                            stop a running job
+  delete JOB [--only] | undelete JOB   to and from Trash (with the jobs that use it)
+  clean JOB [--harsh]                  move intermediate files to Trash
+  alias JOB NAME | note JOB [TEXT]     name it, write about it
+  mark JOB finished|failed             set its state by hand
+  reorder JOB JOB ...                  change the order of scheduled jobs
+JOB is Class2D/job006, job006, 6, or an alias. Option keys are those of job.star."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Returns the exit code: 0 good, 1 failed, 2 aborted, 3 waiting for input."""
+    if len(words) < 2 or words[1] in ("-h", "--help"):
+        print(_HELP)
+        return 0
+    command, rest = words[1], list(words[2:])
+    if command not in _COMMANDS:
+        return complain(
+            "job", CommandError(f"no command {command!r}; verglas job --help lists them")
+        )
+    try:
+        return _COMMANDS[command](rest)
+    except (CommandError, KeyError, ValueError, LookupError, OSError, StarError) as error:
+        return complain(f"job {command}", error)
+
+
+def _types(words: list[str]) -> int:
+    from verglas.jobs.registry import job_class, job_folders
+
+    for folder in job_folders():
+        try:
+            kind = job_class(folder).type
+        except ImportError:
+            continue
+        repeat = "only what is new" if kind.incremental else "from scratch"
+        print(
+            f"{folder:<14} {kind.title:<28} a repeat: {'by hand' if kind.interactive else repeat}"
+        )
+    return 0
+
+
+def _options(words: list[str]) -> int:
+    from verglas.jobs.options import to_text
+    from verglas.jobs.registry import job_class
+
+    kind = job_class(_one(words, "a job type"))
+    tab = ""
+    for key, info in kind.Options.infos().items():
+        if info.tab != tab:
+            tab = info.tab
+            print(f"{tab}:")
+        default = to_text(kind.Options.model_fields[key].default)
+        choices = f" [{', '.join(info.choices)}]" if info.choices else ""
+        print(f"  --{key} ({default or 'empty'}) {info.label} {info.help}{choices}")
+    return 0
+
+
+def _run(words: list[str]) -> int:
+    from verglas.scheduler.launch import launch
+
+    words, detach = _without(words, "--detach")
+    project = Project.open()
+    name = _existing_or_new(project, words)
+    launched = launch(project, name)
+    print(name)
+    return 0 if detach else _follow(project, launched)
+
+
+def _schedule(words: list[str]) -> int:
+    project = Project.open()
+    name = _existing_or_new(project, words)
+    graph = project.graph()
+    print(name)
+    for node in graph.outputs_of(name):
+        print(f"  {node}  (expected)")
+    return 0
+
+
+def _continue(words: list[str]) -> int:
+    from verglas.project.editing import edit
+    from verglas.project.registration import load_job, register
+    from verglas.scheduler.launch import launch
+
+    words, detach = _without(words, "--detach")
+    project = Project.open()
+    name, values = _job_and_values(project, words)
+    if values:
+        edit(project, name, values)
+    loaded = load_job(project, name)
+    register(project, loaded.job, loaded.options, name=name, is_continue=True)
+    launched = launch(project, name)
+    print(name)
+    return 0 if detach else _follow(project, launched)
+
+
+def _edit(words: list[str]) -> int:
+    from verglas.project.editing import edit
+
+    project = Project.open()
+    name, values = _job_and_values(project, words)
+    if not values:
+        raise CommandError("give the options to change: --key value ...")
+    edit(project, name, values)
+    print(name)
+    return 0
+
+
+def _list(words: list[str]) -> int:
+    from verglas.project.summary import job_summaries
+
+    parsed = split_words(words, {"--json": False})
+    jobs = job_summaries(Project.open())
+    if parsed.has("--json"):
+        print(json.dumps([job.as_dict() for job in jobs]))
+    else:
+        for job in jobs:
+            print(job.line)
+    return 0
+
+
+def _show(words: list[str]) -> int:
+    from verglas.project.job_star import read_settings
+    from verglas.project.summary import summary
+
+    project = Project.open()
+    name = project.job_name(_one(words, "a job"))
+    graph = project.graph()
+    print(summary(project, graph.processes[name]).line)
+    for title, nodes in (("inputs", graph.inputs_of(name)), ("outputs", graph.outputs_of(name))):
+        print(f"{title}:")
+        for node in nodes:
+            print(f"  {node}{'' if project.exists(node) else '  (does not exist yet)'}")
+    print("options:")
+    for key, value in read_settings(project.root / name).options.items():
+        print(f"  {key} = {value}")
+    return 0
+
+
+def _log(words: list[str]) -> int:
+    from verglas.jobs.control_files import RUN_ERR, RUN_OUT
+    from verglas.project.job_directory import tail
+
+    words, errors = _without(words, "--err")
+    project = Project.open()
+    name = project.job_name(_one(words, "a job"))
+    for line in tail(project.root / name / (RUN_ERR if errors else RUN_OUT), 65536):
+        print(line)
+    return 0
+
+
+def _abort(words: list[str]) -> int:
+    from verglas.scheduler.launch import abort
+
+    project = Project.open()
+    name = project.job_name(_one(words, "a job"))
+    abort(project, name)
+    print(f"{name} was asked to stop")
+    return 0
+
+
+def _delete(words: list[str]) -> int:
+    from verglas.project.trash import delete
+
+    words, only = _without(words, "--only")
+    project = Project.open()
+    for name in delete(project, project.job_name(_one(words, "a job")), recursive=not only):
+        print(f"{name} -> Trash/{name}")
+    return 0
+
+
+def _undelete(words: list[str]) -> int:
+    from verglas.project.trash import deleted_jobs, undelete
+
+    project = Project.open()
+    if not words:
+        print("\n".join(deleted_jobs(project)) or "there is nothing in Trash")
+        return 0
+    for word in words:
+        name = word.removeprefix("Trash/").rstrip("/") + "/"
+        undelete(project, name)
+        print(name)
+    return 0
+
+
+def _clean(words: list[str]) -> int:
+    from verglas.project.trash import clean
+
+    words, harsh = _without(words, "--harsh")
+    project = Project.open()
+    files = clean(project, project.job_name(_one(words, "a job")), harsh=harsh)
+    print(f"{len(files)} files moved to Trash")
+    return 0
+
+
+def _alias(words: list[str]) -> int:
+    from verglas.project.editing import set_alias
+
+    if not words:
+        raise CommandError("name a job and its alias")
+    project = Project.open()
+    set_alias(project, project.job_name(words[0]), " ".join(words[1:]))
+    return 0
+
+
+def _note(words: list[str]) -> int:
+    from verglas.project.note import read_note, write_note
+
+    if not words:
+        raise CommandError("name a job")
+    project = Project.open()
+    directory = project.root / project.job_name(words[0])
+    if len(words) == 1:
+        print(read_note(directory), end="")
+        return 0
+    write_note(directory, read_note(directory) + " ".join(words[1:]) + "\n")
+    return 0
+
+
+def _mark(words: list[str]) -> int:
+    from verglas.project.editing import mark
+
+    states = {"finished": Status.SUCCEEDED, "failed": Status.FAILED}
+    if len(words) != 2 or words[1] not in states:
+        raise CommandError("verglas job mark JOB finished|failed")
+    project = Project.open()
+    mark(project, project.job_name(words[0]), states[words[1]])
+    return 0
+
+
+def _reorder(words: list[str]) -> int:
+    from verglas.project.editing import reorder
+
+    project = Project.open()
+    reorder(project, [project.job_name(word) for word in words])
+    return 0
+
+
+def _existing_or_new(project: Project, words: list[str]) -> str:
+    """The job that the words name (options changed if given), or a newly registered one."""
+    from verglas.jobs.registry import job_folders
+    from verglas.project.editing import edit
+    from verglas.project.registration import register
+
+    if not words:
+        raise CommandError("name a job type or a job")
+    if words[0] not in job_folders():
+        name, values = _job_and_values(project, words)
+        if values:
+            edit(project, name, values)
+        return name
+    from verglas.jobs.registry import job_class
+
+    kind = job_class(words[0])
+    values = _values(kind.Options.model_fields, words[1:])
+    options, _ = kind.Options.parse(values)
+    return register(project, kind, options)
+
+
+def _job_and_values(project: Project, words: list[str]) -> tuple[str, dict[str, str]]:
+    from verglas.project.registration import load_job
+
+    if not words:
+        raise CommandError("name a job")
+    name = project.job_name(words[0])
+    if not words[1:]:
+        return name, {}
+    return name, _values(load_job(project, name).job.Options.model_fields, words[1:])
+
+
+def _values(keys: Iterable[str], words: list[str]) -> dict[str, str]:
+    known = {f"--{key}": True for key in keys}
+    parsed = split_words(words, known)
+    if parsed.positional:
+        raise CommandError(f"unexpected word {parsed.positional[0]!r}; options are --key value")
+    return {name.removeprefix("--"): str(value) for name, value in parsed.flags.items()}
+
+
+def _follow(project: Project, launched: Launched) -> int:
+    """Show the job's progress until it ends."""
+    from verglas.cli.follow import follow
+
+    return follow(project, launched)
+
+
+def _one(words: list[str], what: str) -> str:
+    if len(words) != 1:
+        raise CommandError(f"name {what}")
+    return words[0]
+
+
+def _without(words: list[str], flag: str) -> tuple[list[str], bool]:
+    return [word for word in words if word != flag], flag in words
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "types": _types, "options": _options, "run": _run, "schedule": _schedule, "add": _schedule,
+    "continue": _continue, "edit": _edit, "list": _list, "show": _show, "log": _log, "abort": _abort,
+    "delete": _delete, "undelete": _undelete, "clean": _clean, "alias": _alias, "note": _note,
+    "mark": _mark, "reorder": _reorder,
+}  # fmt: skip

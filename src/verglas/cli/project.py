@@ -1,0 +1,91 @@
+"""`verglas new | status | nodes | unlock`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.formats.star import StarError
+
+_HELP = {
+    "new": "verglas new [DIR] [--dialect 3.1|4|5]   make a project directory (RELION's layout)",
+    "status": "verglas status [--json]   what the project's jobs are doing",
+    "nodes": "verglas nodes [--type particles] [--json]   what can be chosen as an input",
+    "unlock": "verglas unlock   remove the project lock that a dead program left behind",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """One of the four commands; returns the exit code."""
+    command, rest = words[0], list(words[1:])
+    if "--help" in rest or "-h" in rest:
+        print(_HELP[command])
+        return 0
+    try:
+        return {"new": _new, "status": _status, "nodes": _nodes, "unlock": _unlock}[command](rest)
+    except (CommandError, KeyError, OSError, StarError) as error:
+        return complain(command, error)
+
+
+def _new(words: list[str]) -> int:
+    from verglas.project.dialect import DIALECTS
+    from verglas.project.project import Project
+
+    parsed = split_words(words, {"--dialect": True})
+    name = parsed.text("--dialect", "3.1")
+    if name not in DIALECTS:
+        raise CommandError(f"--dialect {name}: known are {', '.join(DIALECTS)}")
+    project = Project.create(parsed.positional[0] if parsed.positional else ".", DIALECTS[name])
+    print(f"project directory: {project.root}")
+    return 0
+
+
+def _status(words: list[str]) -> int:
+    from verglas.project.project import Project
+    from verglas.project.summary import job_summaries
+
+    parsed = split_words(words, {"--json": False})
+    project = Project.open()
+    jobs = job_summaries(project)
+    if parsed.has("--json"):
+        print(json.dumps([job.as_dict() for job in jobs]))
+        return 0
+    for title in ("Running", "Scheduled", "Finished"):
+        chosen = [job for job in jobs if job.list_title == title]
+        print(f"{title} jobs: {len(chosen)}")
+        for job in chosen:
+            print(f"  {job.line}")
+    return 0
+
+
+def _nodes(words: list[str]) -> int:
+    from verglas.project.browse import browse, node_type_named
+    from verglas.project.project import Project
+
+    parsed = split_words(words, {"--type": True, "--json": False})
+    kind = node_type_named(parsed.text("--type")) if parsed.has("--type") else None
+    offers = browse(Project.open(), kind)
+    if parsed.has("--json"):
+        print(json.dumps([{**vars_of(offer), "expected": offer.expected} for offer in offers]))
+        return 0
+    for offer in offers:
+        print(f"{offer.name}  ({offer.type_name}{', expected' if offer.expected else ''})")
+    return 0
+
+
+def _unlock(words: list[str]) -> int:
+    from verglas.project.lock import break_lock
+    from verglas.project.project import Project
+
+    split_words(words, {})
+    holder = break_lock(Project.open().root)
+    print(f"the lock of {holder} was removed" if holder else "the project is not locked")
+    return 0
+
+
+def vars_of(offer: object) -> dict[str, object]:
+    """Fields of a frozen dataclass."""
+    from dataclasses import asdict
+
+    return asdict(offer)  # type: ignore[call-overload]

@@ -1,0 +1,218 @@
+"""Repeating a from-scratch job without ever losing its last complete result.
+
+A repeat works in `<job>/.round-N/`; paths written inside its files are made final; then a journal is
+written (the point of no return) and every name changes over: new files in, stale files out. Whoever
+finds a journal finishes what it says, so a kill at any instant leaves the old round or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from verglas.formats.atomic import atomic_write, is_temporary, sync_directory, write_text
+from verglas.jobs.control_files import (
+    ABORT_NOW,
+    EXIT_FILES,
+    JOB_PIPELINE,
+    JOB_STAR,
+    NO_HARSH_CLEAN,
+    NOTE,
+    PIPELINE_BACKUP,
+    RUN_ERR,
+    RUN_JOB,
+    RUN_OUT,
+    SUBMIT_SCRIPT,
+)
+from verglas.project.note import read_note
+
+EXECUTED = " ++++ Executing new job on "
+STAGING_PREFIX = ".round-"
+JOURNAL = ".verglas_changeover.json"
+MANIFEST = ".verglas_round.json"
+KEPT = "rounds"
+_LASTING = {
+    *EXIT_FILES, ABORT_NOW, JOB_PIPELINE, JOB_STAR, NO_HARSH_CLEAN, NOTE, PIPELINE_BACKUP, RUN_ERR,
+    RUN_JOB, RUN_OUT, SUBMIT_SCRIPT, "deleted_pipeline.star",
+}  # fmt: skip
+_TEXT_SUFFIXES = {".star", ".txt", ".json", ".html", ".svg", ".xml", ".csv", ".tsv", ".log", ".py"}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which files of a job directory are its present result, and which round made them."""
+
+    round: int = 0  # 0: no round is complete yet
+    files: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()  # lay there before the first run: never ours to remove
+
+
+@dataclass(frozen=True)
+class _Change:
+    staging: str
+    round: int
+    new: tuple[str, ...]
+    stale: tuple[str, ...]
+    before: tuple[str, ...]
+    keep: str  # folder that takes the old round's files; empty: they go
+
+
+def present_round(directory: Path) -> Manifest | None:
+    """What is recorded of the directory's result; None before its first run."""
+    try:
+        known = json.loads((directory / MANIFEST).read_text())
+        return Manifest(known["round"], tuple(known["files"]), tuple(known["before"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def adopt_result(directory: Path) -> None:
+    """Take what another program left in a finished job's directory as its first round."""
+    if present_round(directory) is None and EXECUTED in read_note(directory):
+        _write_manifest(directory, Manifest(1, tuple(_result_files(directory))))
+
+
+def begin_first(directory: Path) -> None:
+    """Before the first run in a directory: remember what lies there already."""
+    _write_manifest(directory, Manifest(before=tuple(_result_files(directory))))
+
+
+def finish_first(directory: Path) -> None:
+    """After a complete run in place: its files are the result."""
+    known = present_round(directory) or Manifest()
+    files = [name for name in _result_files(directory) if name not in known.before]
+    _write_manifest(directory, Manifest(known.round + 1, tuple(files), known.before))
+
+
+def staging_of(directory: Path) -> Path | None:
+    """Where a repeat is working at present, if one is."""
+    found = sorted(directory.glob(f"{STAGING_PREFIX}*"))
+    return found[-1] if found else None
+
+
+def begin_repeat(directory: Path) -> Path:
+    """A fresh folder for the next round; what an unfinished one left goes."""
+    recover(directory)
+    for leftover in directory.glob(f"{STAGING_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    known = present_round(directory) or Manifest()
+    staging = directory / f"{STAGING_PREFIX}{known.round + 1}"
+    staging.mkdir()
+    return staging
+
+
+def finish_repeat(directory: Path, staging: Path, name: str, *, keep_rounds: int = 0) -> None:
+    """Make the staged round the job's result. `name` is "Class2D/job006/"."""
+    known = present_round(directory) or Manifest()
+    new = tuple(_files_below(staging))
+    for each in new:
+        replace_in_text(staging / each, f"{name}{staging.name}/".encode(), name.encode())
+        _sync_file(staging / each)
+    old = known.files
+    if (
+        known.round == 0
+    ):  # the first run never ended well: its leftovers are what was not there before
+        old = tuple(each for each in _result_files(directory) if each not in known.before)
+    keep = f"{KEPT}/round{known.round:03d}" if keep_rounds and known.round else ""
+    stale = tuple(sorted(set(old) - set(new)))
+    change = _Change(staging.name, known.round + 1, new, stale, known.before, keep)
+    write_text(directory / JOURNAL, json.dumps({**asdict(change), "old": old, "name": name}))
+    recover(directory)
+    _forget_rounds(directory, keep_rounds)
+
+
+def recover(directory: Path) -> bool:
+    """Finish a change-over that was begun; returns whether there was one."""
+    try:
+        known = json.loads((directory / JOURNAL).read_text())
+    except (OSError, ValueError):
+        return False
+    staging = directory / known["staging"]
+    if known["keep"]:
+        _keep_old(directory, directory / known["keep"], staging, known["old"], set(known["new"]))
+    for each in known["new"]:
+        if (staging / each).exists():
+            (directory / each).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / each, directory / each)
+    for each in known["stale"]:
+        (directory / each).unlink(missing_ok=True)
+        with suppress(OSError):
+            (directory / each).parent.rmdir()
+    if known["keep"]:
+        _rename_inside(
+            directory / known["keep"], known["name"], known["name"] + known["keep"] + "/"
+        )
+    manifest = Manifest(known["round"], tuple(known["new"]), tuple(known["before"]))
+    _write_manifest(directory, manifest)
+    sync_directory(directory)
+    shutil.rmtree(staging, ignore_errors=True)
+    (directory / JOURNAL).unlink(missing_ok=True)
+    return True
+
+
+def replace_in_text(path: Path, old: bytes, new: bytes) -> None:
+    """Replace a path in a text file (names are longer than any column's padding: layout stays)."""
+    if path.suffix not in _TEXT_SUFFIXES:
+        return
+    data = path.read_bytes()
+    if old in data:
+        with atomic_write(path, durable=False) as out:
+            out.write(data.replace(old, new))
+
+
+def _keep_old(directory: Path, keep: Path, staging: Path, old: list[str], new: set[str]) -> None:
+    """Give the old files a second name before theirs are taken; files already replaced are skipped."""
+    for each in old:
+        replaced = each in new and not (staging / each).exists()
+        if replaced or (keep / each).exists() or not (directory / each).exists():
+            continue
+        (keep / each).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(directory / each, keep / each)
+        except OSError:
+            shutil.copy2(directory / each, keep / each)
+
+
+def _rename_inside(folder: Path, old: str, new: str) -> None:
+    for each in _files_below(folder):
+        path = folder / each
+        if path.suffix in _TEXT_SUFFIXES and new.encode() not in path.read_bytes():
+            replace_in_text(path, old.encode(), new.encode())
+
+
+def _forget_rounds(directory: Path, keep_rounds: int) -> None:
+    if keep_rounds <= 0:
+        return
+    for old in sorted((directory / KEPT).glob("round*"))[:-keep_rounds]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _result_files(directory: Path) -> list[str]:
+    """Files of a job directory that are no record of its running."""
+    return [name for name in _files_below(directory) if name.split("/")[0] not in (*_LASTING, KEPT)]
+
+
+def _files_below(folder: Path) -> list[str]:
+    found = []
+    for parent, folders, files in os.walk(folder):
+        base = Path(parent)
+        if base == folder:
+            folders[:] = [each for each in folders if not each.startswith(STAGING_PREFIX)]
+            files = [each for each in files if not each.startswith(".verglas_")]
+        found += [
+            str((base / each).relative_to(folder)) for each in files if not is_temporary(each)
+        ]
+    return sorted(found)
+
+
+def _sync_file(path: Path) -> None:
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _write_manifest(directory: Path, manifest: Manifest) -> None:
+    write_text(directory / MANIFEST, json.dumps(asdict(manifest)))

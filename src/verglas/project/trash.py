@@ -1,0 +1,193 @@
+"""Delete to Trash, undelete, clean (pipeline.md §1.9). Nothing is ever removed for good here."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+from pathlib import Path
+
+from verglas.formats.atomic import atomic_write
+from verglas.jobs.control_files import JOB_PIPELINE, NO_HARSH_CLEAN
+from verglas.project.dialect import Status
+from verglas.project.graph import NO_ALIAS, Graph
+from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
+from verglas.project.project import Project
+
+TRASH = "Trash"
+_GENTLE = {
+    "MotionCorr": ("*/*.com", "*/*.err", "*/*.out", "*/*.log"),
+    "CtfFind": ("*/*",),
+    "AutoPick": ("*/*.spi",),
+    "Extract": ("*/*_extract.star",),
+    "CtfRefine": (
+        "*/*_wAcc_optics-group*.mrc", "*/*_xyAcc_*", "*/*_aberr-A??_*", "*/*_aberr-b?_*",
+        "*/*_mag_optics-group_*", "*/*_fit.star", "*/*_fit.eps",
+    ),
+    "Polish": ("*/*_FCC_cc.mrc", "*/*_FCC_w0.mrc", "*/*_FCC_w1.mrc"),
+}  # fmt: skip
+_HARSH = {
+    "MotionCorr": ("*/*",),
+    "Extract": ("*/*",),
+    "Polish": ("*/*_shiny.mrcs", "*/*_shiny.star"),
+    "Subtract": ("subtracted.*",),
+    "MultiBody": ("analyse_component???_bin???.mrc",),
+}
+_ITERATIVE = {"Class2D", "Class3D", "Refine3D", "InitialModel", "MultiBody"}
+_ITERATION = re.compile(r"^(run(?:_ct\d+)?_it)(\d{3,})_")
+
+
+class NotDeletable(ValueError):
+    """A job that cannot be deleted, cleaned or restored now; the message says why."""
+
+
+def jobs_to_delete(graph: Graph, name: str, *, recursive: bool = True) -> list[str]:
+    """The job and, by default, everything that uses its outputs."""
+    return [name, *(graph.descendants(name) if recursive else [])]
+
+
+def delete(project: Project, name: str, *, recursive: bool = True) -> list[str]:
+    """Move a job (and its users) to Trash; returns their names. Raises NotDeletable."""
+    with project.change(f"delete {name}") as graph:
+        names = jobs_to_delete(graph, name, recursive=recursive)
+        running = [each for each in names if graph.processes[each].status is Status.RUNNING]
+        if running:
+            raise NotDeletable(f"{', '.join(running)} is running: abort it first")
+        removed = _removed_part(graph, names)
+        for each in names:
+            _unlink_alias(project.root, graph.processes[each].alias)
+            graph.remove_process(each)
+    _write_graph(project.root / names[0] / "deleted_pipeline.star", removed)
+    for each in names:
+        _move_to_trash(project.root, each)
+    return names
+
+
+def deleted_jobs(project: Project) -> list[str]:
+    """Names of the jobs in Trash that can be restored."""
+    found = (project.root / TRASH).glob(f"*/job*/{JOB_PIPELINE}")
+    return sorted(f"{path.parent.parent.name}/{path.parent.name}/" for path in found)
+
+
+def undelete(project: Project, name: str) -> None:
+    """Bring a job back from Trash with its nodes and edges. Raises NotDeletable."""
+    source = project.root / TRASH / name
+    if not (source / JOB_PIPELINE).exists():
+        raise NotDeletable(f"{TRASH}/{name} has no {JOB_PIPELINE}: there is no such job in Trash")
+    if (project.root / name).exists():
+        raise NotDeletable(f"{name} exists: a job of this name is already there")
+    part = read_pipeline(source / JOB_PIPELINE)
+    with project.change(f"undelete {name}") as graph:
+        if name in graph.processes:
+            raise NotDeletable(f"{name} is already in the pipeline")
+        (project.root / name).parent.mkdir(parents=True, exist_ok=True)
+        os.rename(source, project.root / name)
+        _merge(graph, part, name)
+        status = project.directory(name).exit_status()
+        if status is not None or graph.processes[name].status is Status.RUNNING:
+            graph.set_status(name, status or Status.FAILED)
+
+
+def empty(project: Project) -> None:
+    """Remove everything in Trash."""
+    shutil.rmtree(project.root / TRASH, ignore_errors=True)
+
+
+def clean(project: Project, name: str, *, harsh: bool = False) -> list[str]:
+    """Move intermediate files of a finished job to Trash; returns their names. Raises NotDeletable."""
+    graph = project.graph()
+    if graph.processes[name].status is not Status.SUCCEEDED:
+        raise NotDeletable(f"{name} has not finished successfully: only such jobs are cleaned")
+    files = files_to_clean(project, graph, name, harsh=harsh)
+    for each in files:
+        target = project.root / TRASH / each
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(project.root / each, target)
+    return files
+
+
+def files_to_clean(project: Project, graph: Graph, name: str, *, harsh: bool) -> list[str]:
+    """What cleaning would move; outputs of the pipeline are never among it."""
+    base = project.root / name
+    folder = graph.processes[name].folder
+    protected = {node for node in graph.nodes if node.startswith(name)}
+    patterns = list(_GENTLE.get(folder, ()))
+    if harsh and not (base / NO_HARSH_CLEAN).exists():
+        patterns += _HARSH.get(folder, ())
+    found = []
+    for parent, _, files in os.walk(base):
+        relative = Path(parent).relative_to(base)
+        for file_name in files:
+            path = str(relative / file_name)
+            if any(_matches(path, pattern) for pattern in patterns):
+                found.append(name + path)
+    if folder in _ITERATIVE:
+        found += _old_iterations(base, name, protected)
+    return sorted(each for each in found if each not in protected)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """`*/x` means: named x, in any sub-directory."""
+    if pattern.startswith("*/"):
+        return "/" in path and fnmatch.fnmatch(path.rsplit("/", 1)[1], pattern[2:])
+    return "/" not in path and fnmatch.fnmatch(path, pattern)
+
+
+def _old_iterations(base: Path, name: str, protected: set[str]) -> list[str]:
+    """Files of all iterations but the last and those that the pipeline names."""
+    by_iteration: dict[tuple[str, int], list[str]] = {}
+    for path in base.glob("run*_it*"):
+        found = _ITERATION.match(path.name)
+        if found:
+            by_iteration.setdefault((found[1], int(found[2])), []).append(name + path.name)
+    if not by_iteration:
+        return []
+    last = max(by_iteration, key=lambda key: (key[1], key[0]))
+    return [
+        each
+        for key, files in by_iteration.items()
+        if key != last and not set(files) & protected
+        for each in files
+    ]
+
+
+def _removed_part(graph: Graph, names: list[str]) -> Graph:
+    removed = Graph(graph.dialect, graph.counter)
+    for name in names:
+        _merge(removed, graph.part(name), name)
+    return removed
+
+
+def _merge(graph: Graph, part: Graph, name: str) -> None:
+    """Take a job of a mini-pipeline into the graph; an alias that is taken is dropped."""
+    process = part.processes[name]
+    if any(process.alias == other.alias for other in graph.processes.values()):
+        process.alias = NO_ALIAS
+    graph.processes[name] = process
+    for key, node in part.nodes.items():
+        graph.nodes.setdefault(key, node)
+    graph.inputs += [edge for edge in part.inputs if edge not in graph.inputs]
+    graph.outputs += [edge for edge in part.outputs if edge not in graph.outputs]
+
+
+def _move_to_trash(root: Path, name: str) -> None:
+    source, target = root / name.rstrip("/"), root / TRASH / name.rstrip("/")
+    if not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    os.rename(source, target)
+
+
+def _unlink_alias(root: Path, alias: str) -> None:
+    link = root / alias.rstrip("/")
+    if alias != NO_ALIAS and link.is_symlink():
+        link.unlink()
+
+
+def _write_graph(path: Path, graph: Graph) -> None:
+    if path.parent.exists():
+        with atomic_write(path) as out:
+            out.write(pipeline_bytes(graph))

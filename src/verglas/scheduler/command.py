@@ -1,0 +1,33 @@
+"""The command lines of a job: what note.txt shows and what really starts it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from verglas.jobs.base import Job
+from verglas.jobs.options import JobOptions
+
+
+def program_words(
+    job: type[Job], options: JobOptions, directory: str, is_continue: bool
+) -> list[str]:
+    """The program's flags for these options."""
+    return job.command_line(options, directory, is_continue)
+
+
+def command_text(job: type[Job], words: Sequence[str]) -> str:
+    """The line a user could type to get the same."""
+    return shlex.join(["verglas", job.program.name, *words])
+
+
+def run_words(name: str) -> list[str]:
+    """What starts a registered job as a process of its own."""
+    return [sys.executable, "-m", "verglas.cli.main", "run", name]
+
+
+def process_environment() -> dict[str, str]:
+    """The environment of a job's process."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}

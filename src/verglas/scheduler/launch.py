@@ -1,0 +1,104 @@
+"""Starting jobs as processes of their own, and stopping them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from verglas.jobs.control_files import RUN_ERR, RUN_OUT
+from verglas.project.completion import check_completion
+from verglas.project.dialect import Status
+from verglas.project.job_directory import JobOutcome, RunRecord
+from verglas.project.note import append_execution
+from verglas.project.owner import Owner
+from verglas.project.project import Project
+from verglas.project.registration import backup_pipeline, load_job
+from verglas.project.rounds import adopt_result
+from verglas.scheduler.command import command_text, process_environment, program_words, run_words
+from verglas.scheduler.queue import submit
+
+POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A job that was started; `process` is None for one that a queue runs."""
+
+    name: str
+    process: subprocess.Popen[bytes] | None
+
+
+def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
+    """Start a registered job, detached from this terminal. Raises RefusedJob, ForeignJob, OSError."""
+    loaded = load_job(project, name)
+    directory = project.directory(name)
+    adopt_result(directory.path)
+    directory.clear_exit()
+    known = directory.record()
+    directory.write_record(
+        RunRecord(Owner.this_process(), attempt=known.attempt + 1 if known else 1)
+    )
+    project.set_status(name, Status.RUNNING)
+    backup_pipeline(project, name)
+    environment = process_environment()
+    if keep_rounds:
+        environment["VERGLAS_KEEP_ROUNDS"] = str(keep_rounds)
+    process = None
+    try:
+        if getattr(loaded.options, "do_queue", False):
+            submit(project, loaded)
+        else:
+            process = _start(project.root, name, environment)
+    except OSError as error:
+        directory.write_outcome(JobOutcome("failed", f"could not be started: {error}"))
+        directory.write_exit(Status.FAILED)
+        project.set_status(name, Status.FAILED)
+        raise
+    words = program_words(loaded.job, loaded.options, name, loaded.is_continue)
+    append_execution(directory.path, [command_text(loaded.job, words)])
+    return Launched(name, process)
+
+
+def wait_for(project: Project, launched: Launched, timeout_s: float | None = None) -> Status | None:
+    """Wait until the job ended; its status, or None if the time ran out first."""
+    begin = time.monotonic()
+    while timeout_s is None or time.monotonic() - begin < timeout_s:
+        if launched.process is not None and launched.process.poll() is not None:
+            check_completion(project)
+            return project.graph().processes[launched.name].status
+        if launched.process is None:
+            check_completion(project)
+            status = project.graph().processes[launched.name].status
+            if status is not Status.RUNNING:
+                return status
+        time.sleep(POLL_S)
+    return None
+
+
+def abort(project: Project, name: str) -> None:
+    """Ask a running job to stop; it looks between items and iterations."""
+    project.directory(name).request_abort()
+
+
+def terminate(project: Project, name: str) -> None:
+    """Tell the job's process group on this machine to end now."""
+    record = project.directory(name).record()
+    if record and record.owner.is_alive():
+        os.killpg(os.getpgid(record.owner.pid), signal.SIGTERM)
+
+
+def _start(root: Path, name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with open(root / name / RUN_OUT, "ab") as out, open(root / name / RUN_ERR, "ab") as err:
+        return subprocess.Popen(
+            run_words(name),
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            start_new_session=True,
+        )

@@ -1,0 +1,155 @@
+"""A schedule on disc: what was asked for, how far it is, who works on it.
+
+`.verglas/schedules/NAME/` holds `schedule.json` (the order), `state.json` (the progress) and `owner.json`
+(the process at work). RELION's `RUNNING_PIPELINER_NAME` lies in the project while it is to run: deleting
+that file stops the schedule, as RELION users know it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from verglas.formats.atomic import write_text
+from verglas.project.owner import Owner
+from verglas.project.project import OWN_FOLDER
+
+STOP, RETRY, CONTINUE = "stop", "retry-next-round", "continue"
+ON_FAILURE = (STOP, RETRY, CONTINUE)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user asked Autorun to do."""
+
+    name: str = "schedule1"
+    jobs: tuple[str, ...] = ()
+    repeat: int = 1
+    min_wait_min: float = 15.0  # between the starts of rounds
+    wait_before_min: float = 0.0
+    on_failure: str = STOP
+    keep_rounds: int = 0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_.\-]+", self.name):
+            raise ValueError(
+                f"schedule name {self.name!r}: only letters, digits, dot, hyphen, underscore"
+            )
+        if self.repeat < 1:
+            raise ValueError(f"the schedule must run at least once, got {self.repeat} times")
+        if self.min_wait_min < 0 or self.wait_before_min < 0:
+            raise ValueError("waiting times cannot be negative")
+        if self.on_failure not in ON_FAILURE:
+            raise ValueError(f"--on-failure {self.on_failure!r}: known are {', '.join(ON_FAILURE)}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one job in one round: succeeded, waiting, failed, aborted, held."""
+
+    kind: str
+    reason: str = ""
+
+
+@dataclass
+class Progress:
+    """How far a schedule is; written after every step."""
+
+    phase: str = "new"  # new, before, round, between, done, stopped, failed
+    round: int = 0
+    started_boot: str = ""  # the round's start: boot id and seconds since boot ...
+    started_boottime_s: float = 0.0
+    started_wall_s: float = 0.0  # ... and by the calendar, for use after a reboot
+    in_hand: str = ""  # the job at work, and how often it had been started before
+    in_hand_attempt: int = 0
+    results: dict[str, Result] = field(default_factory=dict)  # of this round
+    last_results: dict[str, Result] = field(default_factory=dict)  # of the round before
+    failures: dict[str, tuple[str, int]] = field(default_factory=dict)  # reason, times in a row
+    restarts: int = 0  # of the scheduler, by the supervisor
+    message: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase in ("done", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class ScheduleFolder:
+    """The files of one schedule."""
+
+    root: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        return self.root / OWN_FOLDER / "schedules" / self.name
+
+    @property
+    def running_file(self) -> Path:
+        return self.root / f"RUNNING_PIPELINER_{self.name}"
+
+    @property
+    def log_file(self) -> Path:
+        return self.root / f"pipeline_{self.name}.log"
+
+    def create(self, order: Order) -> None:
+        """Write a new order; progress starts anew."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "owner.json").unlink(missing_ok=True)
+        self.save(Progress())
+        write_text(self.path / "schedule.json", json.dumps(asdict(order), indent=1))
+        write_text(self.running_file, "")
+
+    def order(self) -> Order:
+        """Raises FileNotFoundError for a schedule that does not exist."""
+        known = json.loads((self.path / "schedule.json").read_text())
+        return Order(**{**known, "jobs": tuple(known["jobs"])})
+
+    def progress(self) -> Progress:
+        try:
+            known = json.loads((self.path / "state.json").read_text())
+        except FileNotFoundError:
+            return Progress()
+        for key in ("results", "last_results"):
+            known[key] = {job: Result(**each) for job, each in known[key].items()}
+        known["failures"] = {job: (text, count) for job, (text, count) in known["failures"].items()}
+        return Progress(**known)
+
+    def save(self, progress: Progress) -> None:
+        write_text(self.path / "state.json", json.dumps(asdict(progress), indent=1))
+
+    def owner(self) -> Owner | None:
+        try:
+            return Owner(**json.loads((self.path / "owner.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def take(self) -> None:
+        """Enter this process as the one at work. Raises ScheduleTaken if another lives."""
+        owner = self.owner()
+        if owner is not None and owner != Owner.this_process() and owner.is_alive() is not False:
+            raise ScheduleTaken(f"schedule {self.name} is being run by {owner.shown}")
+        write_text(self.path / "owner.json", json.dumps(asdict(Owner.this_process())))
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is to run: nobody stopped it and it is not over."""
+        return self.running_file.exists() and not self.progress().is_over
+
+    def stop(self) -> None:
+        """Ask it to stop; it notices within a second."""
+        self.running_file.unlink(missing_ok=True)
+
+
+class ScheduleTaken(RuntimeError):
+    """Another process runs the schedule."""
+
+
+def all_schedules(root: Path) -> list[ScheduleFolder]:
+    """Every schedule of a project, by name."""
+    found = (root / OWN_FOLDER / "schedules").glob("*/schedule.json")
+    return sorted(
+        (ScheduleFolder(root, path.parent.name) for path in found), key=lambda each: each.name
+    )

@@ -1,0 +1,134 @@
+"""Keeps schedules alive: a scheduler that died is started again, one that a user stopped is not.
+
+One small process per project; it ends when no schedule is to run. Schedulers watch it in turn, so the
+death of either is repaired by the other; after a reboot the service (`verglas service install`) or the
+next `verglas autorun` starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from verglas.formats.atomic import write_text
+from verglas.project.owner import Owner
+from verglas.project.project import OWN_FOLDER
+from verglas.scheduler.command import process_environment
+from verglas.scheduler.events import record_event
+from verglas.scheduler.schedule import ScheduleFolder, all_schedules
+
+POLL_S = 0.5
+SHORT_LIFE_S = 30.0
+FAST_RESTARTS = 10
+SLOW_S = 60.0
+
+
+@dataclass
+class _Ward:
+    """A schedule looked after: its process, and when it may be started again."""
+
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    short_lives: int = 0
+    not_before_s: float = 0.0
+
+
+class Supervisor:
+    """Watches all schedules of a project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.wards: dict[str, _Ward] = {}
+
+    def run(self) -> int:
+        """Work until no schedule is to run any more."""
+        if not take_over(self.root):
+            return 0
+        while True:
+            wanted = [folder for folder in all_schedules(self.root) if folder.is_wanted]
+            for folder in wanted:
+                self._look_after(folder)
+            if not wanted:
+                return 0
+            if _owner(self.root) != Owner.this_process():
+                return 0  # another one took over
+            time.sleep(POLL_S)
+
+    def _look_after(self, folder: ScheduleFolder) -> None:
+        ward = self.wards.setdefault(folder.name, _Ward())
+        if ward.process is not None and ward.process.poll() is None:
+            return
+        owner = folder.owner()
+        if owner is not None and owner.is_alive() is not False:
+            return
+        now = time.monotonic()
+        if ward.process is not None:
+            self._count_death(folder, ward, now)
+            ward.process = None
+        if now >= ward.not_before_s:
+            ward.process, ward.started_s = start_scheduler(folder), now
+
+    def _count_death(self, folder: ScheduleFolder, ward: _Ward, now: float) -> None:
+        lived = now - ward.started_s
+        ward.short_lives = ward.short_lives + 1 if lived < SHORT_LIFE_S else 0
+        pause = SLOW_S if ward.short_lives > FAST_RESTARTS else min(2.0, 0.1 * 2**ward.short_lives)
+        ward.not_before_s = now + pause
+        code = ward.process.returncode if ward.process else None
+        text = f"the scheduler ended with {code} after {lived:.0f} s; it is started again"
+        record_event(
+            self.root, "scheduler-died", text, schedule=folder.name, restarts=ward.short_lives
+        )
+
+
+def start_scheduler(folder: ScheduleFolder) -> subprocess.Popen[bytes]:
+    """Start the process that works on a schedule, detached."""
+    words = [sys.executable, "-m", "verglas.cli.main", "autorun", "work", folder.name]
+    return _detached(folder.root, words)
+
+
+def ensure_supervisor(root: Path) -> None:
+    """Start the supervisor unless one is alive."""
+    owner = _owner(root)
+    if owner is not None and owner.is_alive() is not False:
+        return
+    _detached(root, [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"])
+
+
+def take_over(root: Path) -> bool:
+    """Become the project's supervisor; False if another one is alive."""
+    owner = _owner(root)
+    if owner is not None and owner != Owner.this_process() and owner.is_alive() is not False:
+        return False
+    write_text(_path(root), json.dumps(asdict(Owner.this_process())))
+    return True
+
+
+def _detached(root: Path, words: list[str]) -> subprocess.Popen[bytes]:
+    folder = root / OWN_FOLDER
+    folder.mkdir(exist_ok=True)
+    with open(folder / "scheduler.log", "ab") as log:
+        return subprocess.Popen(
+            words,
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**process_environment(), "VERGLAS_DETACHED": str(os.getpid())},
+            start_new_session=True,
+        )
+
+
+def _path(root: Path) -> Path:
+    return root / OWN_FOLDER / "supervisor.json"
+
+
+def _owner(root: Path) -> Owner | None:
+    try:
+        return Owner(**json.loads(_path(root).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
