@@ -25,4 +25,4 @@ if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
             || $PIP "$TORCH"
     fi
 fi
-$PIP -e '.[gui,dev]'
+$PIP -e '.[gui,mpi,dev]'
