@@ -115,10 +115,9 @@ class ParticleMaker:
         matrices = euler_matrices(self.truth.eulers_deg[rows]).to(self.device)
         shifts = torch.as_tensor(self.truth.shifts_yx_angst[rows], device=self.device)
         for index, projector in enumerate(self.projectors):
-            mine = torch.from_numpy(np.flatnonzero(self.truth.models[rows] == index)).to(
-                self.device
-            )
-            for part in mine.split(self.batch):
+            mine = np.flatnonzero(self.truth.models[rows] == index)
+            for begin in range(0, len(mine), self.batch):
+                part = torch.from_numpy(mine[begin : begin + self.batch]).to(self.device)
                 out[part] = projector.spectra(matrices[part], shifts[part])
         return out * self._transfer(rows)
 
