@@ -235,7 +235,7 @@ class MotionCorrection(MicrographJob):
         return MovieFiles(self._root_of(item.name))
 
     def _root_of(self, movie_name: str) -> Path:
-        return output_root(movie_name, self.context.directory)
+        return output_root(movie_name, self.context.directory, without_dots=True)
 
     def _gain_name(self) -> str:
         """The gain as the metadata names it: a turned one is kept in the job directory."""

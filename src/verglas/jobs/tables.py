@@ -57,18 +57,22 @@ def optics_by_group(star: StarFile) -> dict[int, Row]:
     return {int(row["rlnOpticsGroup"]): row for row in rows_of(optics)}
 
 
-def output_root(name: str, directory: str | os.PathLike[str]) -> Path:
+def output_root(
+    name: str, directory: str | os.PathLike[str], *, without_dots: bool = False
+) -> Path:
     """Where a micrograph's outputs go: directory + its path without job prefix and extension.
 
-    `MotionCorr/job002/Movies/a.mrc` in `CtfFind/job003` becomes `CtfFind/job003/Movies/a`; dots in the
-    base name become underscores, as RELION has it (pipeline.md §1.7). Raises ValueError for a name that
-    would leave the directory.
+    `MotionCorr/job002/Movies/a.mrc` in `CtfFind/job003` becomes `CtfFind/job003/Movies/a` (pipeline.md
+    §1.7). Motion correction, and it alone, turns dots of the base name into underscores. Raises
+    ValueError for a name that would leave the directory.
     """
     post = after_job(name)
     folder, _, base = post.rpartition("/")
     if os.path.isabs(post) or ".." in Path(post).parts:
         raise ValueError(f"{name} lies outside the project; import it first")
-    stem = base.rsplit(".", 1)[0].replace(".", "_")
+    stem = base.rsplit(".", 1)[0]
+    if without_dots:
+        stem = stem.replace(".", "_")
     return Path(directory) / folder / stem
 
 
