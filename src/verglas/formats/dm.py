@@ -87,12 +87,13 @@ class _Walker:
         for number in range(n_tags):
             kind, name_length = struct.unpack(">BH", self._take(3))
             name = self._take(name_length).decode("latin-1") or str(number)
-            if self._header.size_format == ">Q":
-                self._length()  # bytes that follow, not needed
+            # DM4 says how many bytes follow; needed for strings only.
+            n_bytes = self._length() if self._header.size_format == ">Q" else None
             if kind == _DIRECTORY:
                 result[name] = self.tags(depth + 1)
             elif kind == _TAG:
-                result[name] = self._tag()
+                end = None if n_bytes is None else self._handle.tell() + n_bytes
+                result[name] = self._tag(end)
             else:
                 raise self._error(f"tag {name!r} of unknown kind {kind}")
         return result
@@ -111,7 +112,7 @@ class _Walker:
         raw = np.fromfile(self._path, dtype, expected // dtype.itemsize, offset=stored.offset)
         return raw.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
 
-    def _tag(self) -> Any:
+    def _tag(self, end: int | None) -> Any:
         if self._take(4) != b"%%%%":
             raise self._error("tag data does not begin with %%%%")
         n_info = self._length()
@@ -124,7 +125,8 @@ class _Walker:
             dtype = self._dtype(kind)
             return np.frombuffer(self._take(dtype.itemsize), dtype)[0].item()
         if kind == _STRING and n_info >= 2:
-            return self._take(info[1]).decode("utf-16", "replace")
+            n_bytes = info[1] if end is None else max(0, end - self._handle.tell())
+            return self._take(n_bytes).decode("utf-16-le", "replace")
         if kind == _STRUCT:
             return self._skip(self._struct_bytes(info))
         if kind == _ARRAY and n_info >= 3:
