@@ -16,8 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-FLOATS = [f"rlnFloat{n}" for n in range(22)]
-INTS = [f"rlnInt{n}" for n in range(6)]
+FLOATS = """rlnCoordinateX rlnAngleRot rlnDefocusU rlnOriginXAngst rlnAutopickFigureOfMerit
+    rlnCoordinateY rlnAngleTilt rlnDefocusV rlnOriginYAngst rlnCtfFigureOfMerit
+    rlnCoordinateZ rlnAnglePsi rlnCtfBfactor rlnOriginZAngst rlnMaxValueProbDistribution
+    rlnHelicalTrackLengthAngst rlnDefocusAngle rlnLogLikeliContribution rlnCtfMaxResolution
+    rlnNormCorrection rlnAnglePsiPrior rlnAngleTiltPrior""".split()
+INTS = """rlnClassNumber rlnOpticsGroup rlnGroupNumber rlnNrOfSignificantSamples rlnRandomSubset
+    rlnHelicalTubeID""".split()
 STRINGS = ["rlnImageName", "rlnMicrographName"]
 
 

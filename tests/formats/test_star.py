@@ -11,21 +11,21 @@ PIPELINE = b"""
 data_pipeline_general
 
 _rlnPipeLineJobCounter                       7
- 
+@
 
 # version 30001
 
 data_pipeline_processes
 
-loop_ 
-_rlnPipeLineProcessName #1 
-_rlnPipeLineProcessAlias #2 
-_rlnPipeLineProcessType #3 
-_rlnPipeLineProcessStatus #4 
-Import/job001/       None            0            1 
-MotionCorr/job002/       None            1            1 
- 
-"""
+loop_@
+_rlnPipeLineProcessName #1@
+_rlnPipeLineProcessAlias #2@
+_rlnPipeLineProcessType #3@
+_rlnPipeLineProcessStatus #4@
+Import/job001/       None            0            1@
+MotionCorr/job002/       None            1            1@
+@
+""".replace(b"@", b" ")
 
 
 def test_tables_are_laid_out_as_relion_does():

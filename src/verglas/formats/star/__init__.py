@@ -12,15 +12,18 @@ Importing this package loads neither numpy nor polars nor numba.
 
 from verglas.formats.star.errors import StarError
 from verglas.formats.star.file import StarFile, read_star
+from verglas.formats.star.optics import OpticsTables, upgrade_optics
 from verglas.formats.star.table import StarTable, concatenate
 from verglas.formats.star.writing import format_star, write_star
 
 __all__ = [
+    "OpticsTables",
     "StarError",
     "StarFile",
     "StarTable",
     "concatenate",
     "format_star",
     "read_star",
+    "upgrade_optics",
     "write_star",
 ]
