@@ -90,16 +90,32 @@ def reduce_image(image: Tensor, shape: tuple[int, int]) -> Tensor:
 
 def normalise_locally(image: Tensor, sigma_px: float) -> Tensor:
     """Subtract the local mean and divide by the local deviation under a Gaussian window."""
-    blur_y = _blur_matrix(image.shape[0], sigma_px, image.device)
-    blur_x = _blur_matrix(image.shape[1], sigma_px, image.device)
-    flat = image - blur_y @ image @ blur_x.T
-    variance = blur_y @ (flat * flat) @ blur_x.T
+    sizes = (int(image.shape[0]), int(image.shape[1]))
+    line_y, line_x = (_line_matrix(size, sigma_px, image.device) for size in sizes)
+    mean_y, mean_x = (_mean_matrix(size, sigma_px, image.device) for size in sizes)
+    flat = image - line_y @ image @ line_x.T
+    variance = mean_y @ (flat * flat) @ mean_x.T
     floor = 1e-4 * float(variance.mean())  # dead corners stay quiet
     return flat / torch.sqrt(torch.clamp(variance, min=max(floor, 1e-30)))
 
 
-def _blur_matrix(size: int, sigma_px: float, device: torch.device) -> Tensor:  # (size, size)
+def _mean_matrix(size: int, sigma_px: float, device: torch.device) -> Tensor:  # (size, size)
     """Gaussian smoothing as a matrix whose rows sum to one also at the edges (no padding needed)."""
-    position = torch.arange(size, dtype=torch.float32, device=device)
-    weights = torch.exp(-0.5 * ((position[:, None] - position[None]) / sigma_px) ** 2)
-    return weights / weights.sum(1, keepdim=True)
+    weights = _window(size, sigma_px, device)[0]
+    return (weights / weights.sum(1, keepdim=True)).to(torch.float32)
+
+
+def _line_matrix(size: int, sigma_px: float, device: torch.device) -> Tensor:  # (size, size)
+    """The same by fitting a line under the window: a gradient comes out unchanged up to the edge."""
+    weights, offset = _window(size, sigma_px, device)
+    zeroth = weights.sum(1, keepdim=True)
+    first = (weights * offset).sum(1, keepdim=True)
+    second = (weights * offset**2).sum(1, keepdim=True)
+    fitted = weights * (second - offset * first) / (zeroth * second - first**2)
+    return fitted.to(torch.float32)
+
+
+def _window(size: int, sigma_px: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    position = torch.arange(size, dtype=torch.float64, device=device)
+    offset = position[None] - position[:, None]
+    return torch.exp(-0.5 * (offset / sigma_px) ** 2), offset
