@@ -89,7 +89,6 @@ def movie_scene(settings: SessionSettings, index: int, device: str = "cpu") -> S
     """What movie `index` of a session shows; the same whatever was simulated before."""
     import torch
 
-    from verglas.simulate.motion import random_motion
     from verglas.simulate.movie import Exposure
     from verglas.simulate.specimen import make_specimen
 
@@ -99,13 +98,7 @@ def movie_scene(settings: SessionSettings, index: int, device: str = "cpu") -> S
     microscope = _microscope(settings, rng)
     ice = settings.ice_thickness_angst
     ice *= settings.early_ice_factor if 3 * index < settings.movies else 1.0
-    motion = random_motion(
-        settings.frames,
-        rng,
-        drift_pixels=settings.drift_pixels * (8 if kind == "blurred" else 1),
-        local_pixels=settings.local_pixels,
-        jitter_pixels=0.15 if settings.drift_pixels > 0 else 0.0,
-    )
+    motion = _motion(settings, kind, rng)
     field = _field(settings, kind, motion)
     background = _background(settings, kind, ice, rng)
     specimen = make_specimen([_projector(settings, device)], field, background, microscope, rng)
@@ -156,12 +149,9 @@ def chosen_views(count: int, symmetry: str) -> tuple[tuple[float, float], ...]:
 
 def symmetry_matrices(symmetry: str) -> list[Any]:
     """Rotations (3, 3) of a point group by its name."""
-    from verglas.simulate.model import cyclic_operators, dihedral_operators
+    from verglas.geometry.symmetry import PointGroup
 
-    kind, order = symmetry[:1].upper(), symmetry[1:]
-    if kind not in ("C", "D") or not order.isdigit() or int(order) < 1:
-        raise ValueError(f"symmetry {symmetry!r}: views can be chosen for Cn and Dn")
-    return cyclic_operators(int(order)) if kind == "C" else dihedral_operators(int(order))
+    return list(PointGroup.of(symmetry).operators.numpy())
 
 
 def _generator(settings: SessionSettings, *purpose: int) -> np.random.Generator:
@@ -191,6 +181,44 @@ def _microscope(settings: SessionSettings, rng: np.random.Generator) -> Microsco
         phase_shift_deg=settings.phase_shift_deg,
         b_factor_a2=settings.b_factor_a2,
     )
+
+
+def _motion(settings: SessionSettings, kind: str, rng: np.random.Generator) -> Motion:
+    """The track of the settings if they name one, else a random one."""
+    from verglas.simulate.motion import random_motion
+
+    if settings.tracks is not None:
+        return read_motion(settings.tracks, settings.frames)
+    return random_motion(
+        settings.frames,
+        rng,
+        drift_pixels=settings.drift_pixels * (8 if kind == "blurred" else 1),
+        local_pixels=settings.local_pixels,
+        jitter_pixels=0.15 if settings.drift_pixels > 0 else 0.0,
+    )
+
+
+def read_motion(path: str, frames: int) -> Motion:
+    """Global shifts and local model of a motion-correction STAR file (or of a truth file).
+
+    The first `frames` frames are taken, shifts relative to the first one. Raises ValueError if the file has
+    fewer.
+    """
+    import numpy as np
+
+    from verglas.formats.star import read_star
+    from verglas.simulate.motion import Motion
+
+    star = read_star(path)
+    shifts = star["global_shift"]
+    if len(shifts) < frames:
+        raise ValueError(f"{path}: shifts of {len(shifts)} frames, {frames} are needed")
+    columns = ("rlnMicrographShiftX", "rlnMicrographShiftY")
+    track = np.stack([shifts.floats(label)[:frames] for label in columns], axis=1)
+    local = np.zeros((2, 18))
+    if "local_motion_model" in star:
+        local = star["local_motion_model"].floats("rlnMotionModelCoeff").reshape(2, 18).copy()
+    return Motion(track - track[0], local)
 
 
 def _field(settings: SessionSettings, kind: str, motion: Motion) -> Any:
@@ -237,12 +265,13 @@ def _write_frames(path: Path, frames: Iterable[np.ndarray], settings: SessionSet
     """Counts to a movie file of the session's format."""
     import numpy as np
 
+    from verglas.formats.eer import events_of_counts
     from verglas.formats.movies_write import write_movie_eer, write_movie_mrc, write_movie_tiff
 
     os.makedirs(path.parent, exist_ok=True)
     if settings.format == "eer":
         rng = _generator(settings, _MOVIE, 0)
-        events = (electron_events(frame, rng) for frame in frames)
+        events = (events_of_counts(frame, rng) for frame in frames)
         write_movie_eer(path, events, settings.shape_yx)
         return
     limit = 255 if settings.format == "tif" else 127
@@ -251,13 +280,3 @@ def _write_frames(path: Path, frames: Iterable[np.ndarray], settings: SessionSet
         write_movie_tiff(path, small, compression=settings.compression)
     else:
         write_movie_mrc(path, small, settings.pixel_size_angst)
-
-
-def electron_events(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Places (n, 2) of electrons as y, x in quarter pixels, at random inside their pixels."""
-    import numpy as np
-
-    y, x = np.nonzero(counts)
-    times = counts[y, x]
-    corner = np.repeat(np.stack([y, x], axis=1), times, axis=0) * 4
-    return corner + rng.integers(0, 4, corner.shape)

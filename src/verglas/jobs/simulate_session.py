@@ -77,6 +77,8 @@ def write_gain(path: Path, settings: SessionSettings) -> None:
     from verglas.formats.mrc import write_mrc
 
     gain = session_camera(settings).gain
+    if settings.format == "eer":  # programs divide by an .mrc gain of EER movies
+        gain = np.divide(1, gain, out=np.zeros_like(gain), where=gain > 0)
     if settings.gain_flip == 1:
         gain = gain[::-1]
     elif settings.gain_flip == 2:

@@ -56,6 +56,7 @@ class SessionSettings:
     # motion
     drift_pixels: float = 7.0
     local_pixels: float = 1.5
+    tracks: str | None = None  # a motion-correction STAR file: all movies move as it says
     damage: bool = True
     # what goes wrong
     early_ice_factor: float = 1.0  # ice thickness of the first third

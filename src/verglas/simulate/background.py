@@ -159,22 +159,36 @@ def crystals(
     settings: BackgroundSettings,
     rng: np.random.Generator,
 ) -> Image:
-    """Extra thickness in Å of ice crystals (H, W): rounded polygons, thicker inside."""
+    """Extra thickness in Å of ice crystals (H, W): lumps of overlapping rounded facets."""
     thickness = np.zeros(shape_yx, np.float32)
     for _ in range(settings.crystals):
         centre = rng.uniform(0, 1, 2) * shape_yx
-        radius = settings.crystal_diameter_angst / 2 / pixel_size_angst * rng.uniform(0.6, 1.4)
-        low = np.maximum((centre - 1.5 * radius).astype(int), 0)
-        high = np.minimum((centre + 1.5 * radius).astype(int) + 1, shape_yx)
-        y = np.arange(low[0], high[0])[:, None] - centre[0]
-        x = np.arange(low[1], high[1])[None] - centre[1]
-        depth = np.full((len(y), x.shape[1]), np.inf)
-        for angle in rng.uniform(0, 2 * np.pi, 7):
-            side = radius * rng.uniform(0.75, 1.05)
-            depth = np.minimum(depth, side - (np.cos(angle) * x + np.sin(angle) * y))
-        depth = np.minimum(depth, 1.5 * radius - np.hypot(y, x))
-        tall = rng.uniform(800, 2500)
-        shape = np.clip(depth / (0.15 * radius), 0, 1) * tall
-        window = thickness[low[0] : high[0], low[1] : high[1]]
-        np.maximum(window, shape, out=window, casting="same_kind")
-    return thickness
+        size = settings.crystal_diameter_angst / 2 / pixel_size_angst * rng.uniform(0.5, 1.3)
+        for _ in range(rng.integers(2, 5)):
+            place = centre + rng.normal(0, 0.4, 2) * size
+            _add_facet(thickness, place, size * rng.uniform(0.5, 0.9), rng)
+    return (
+        scipy.ndimage.gaussian_filter(thickness, 12 / pixel_size_angst)
+        if settings.crystals
+        else thickness
+    )
+
+
+def _add_facet(
+    thickness: Image, centre: NDArray[np.float64], radius: float, rng: np.random.Generator
+) -> None:
+    """Lay one lump, 300 to 1,200 Å thick and thinner towards its edge, on what is there."""
+    low = np.maximum((centre - 1.5 * radius).astype(int), 0)
+    high = np.minimum((centre + 1.5 * radius).astype(int) + 1, thickness.shape)
+    if (low >= high).any():
+        return
+    y = np.arange(low[0], high[0])[:, None] - centre[0]
+    x = np.arange(low[1], high[1])[None] - centre[1]
+    angle = np.arctan2(y, x)
+    edge = radius * np.ones_like(angle)
+    for wave in (2, 3, 5, 7):
+        edge += radius * rng.normal(0, 0.12 / wave**0.5) * np.cos(wave * angle + rng.uniform(0, 7))
+    depth = np.clip((edge - np.hypot(y, x)) / (0.6 * radius), 0, 1) ** 0.7
+    thickness[low[0] : high[0], low[1] : high[1]] += (depth * rng.uniform(300, 1200)).astype(
+        np.float32
+    )
