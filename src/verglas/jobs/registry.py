@@ -32,6 +32,7 @@ PROGRAMS: dict[str, str] = {
     "autopick": "AutoPick",
     "extract": "Extract",
     "select": "Select",
+    "refine": "Class2D",
     "joinstar": "JoinStar",
 }
 

@@ -1,0 +1,82 @@
+"""First pass: every coarse pose of every particle, and which of them matter (refinement.md §2.7, §2.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.compute.gemm import product
+from verglas.em.particles import Assignments, Ints
+from verglas.em.plan import Plan
+from verglas.em.significance import mass_thresholds
+from verglas.em.weighting import Weighted
+
+
+@dataclass(frozen=True)
+class CoarsePass:
+    """Outcome for b particles, T translations and K·O orientations."""
+
+    hits: Tensor  # (b, T, K*O) bool: significant poses
+    n_significant: Tensor  # (b,)
+    best: Tensor  # (b,) flat index (T, K*O) of the best pose
+    shift_prior: Tensor  # (b, K, T) log prior of each translation
+
+
+def old_offsets_px(assignments: Assignments, rows: Ints, pixel_size_angst: float) -> Ints:
+    """Previous offsets (b, 2) y, x rounded (half away from zero) to whole pixels (§1.5)."""
+    pixels = assignments.origin_yx_angst[rows] / pixel_size_angst
+    return (np.sign(pixels) * np.floor(np.abs(pixels) + 0.5)).astype(np.int64)
+
+
+def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
+    """ln π(t) of coarse translations, (b, K, T), up to a constant (§2.6)."""
+    iteration = plan.iteration
+    model, pixel_size = iteration.model, plan.optics.pixel_size_angst
+    if iteration.settings.parity.offset_prior_in_pixels:
+        unit, factor = 1.0, pixel_size**2
+    else:
+        unit, factor = pixel_size, 1.0
+    absolute = old_px[:, None] * unit + plan.grid.prior_shifts_angst.numpy()  # (b, T, 2)
+    centres = model.class_offsets_angst if model.dims == 2 else np.zeros((model.n_classes, 2))
+    away = absolute[:, None] - centres[:, None] * (unit / pixel_size)
+    squared = (away**2).sum(-1) * factor
+    variance = max(model.sigma_offset_angst**2, 1e-12)
+    return torch.as_tensor(-squared / (2 * variance), dtype=iteration.dtype).to(iteration.device)
+
+
+def coarse_pass(plan: Plan, images: Weighted, shift_prior: Tensor) -> CoarsePass:
+    """Score all coarse poses of a batch and mark those that hold the wanted fraction of the weight."""
+    scores = coarse_scores(plan, images, shift_prior)  # (b, T, K*O)
+    b = scores.shape[0]
+    flat = scores.reshape(b, -1)
+    top, best = flat.max(1)
+    settings = plan.iteration.settings
+    if plan.iteration.cross_correlation:
+        keep = flat >= top[:, None]
+        return CoarsePass(keep.reshape(scores.shape), keep.sum(1), best, shift_prior)
+    weights = torch.exp(flat - top[:, None])
+    threshold, counts = mass_thresholds(
+        weights, settings.adaptive_fraction, settings.max_significants
+    )
+    hits = weights >= threshold[:, None]
+    return CoarsePass(hits.reshape(scores.shape), counts, best, shift_prior)
+
+
+def coarse_scores(plan: Plan, images: Weighted, shift_prior: Tensor) -> Tensor:
+    """Log posterior up to a constant, (b, T, K*O); in CC mode the correlation."""
+    n, slices = plan.n_coarse, plan.coarse
+    shifted = images.score[:, None, 1:n] * plan.coarse_phases  # (b, T, Pc-1)
+    b, t, _ = shifted.shape
+    rows = torch.view_as_real(shifted).reshape(b * t, -1)
+    cross = product(rows, slices.rows).reshape(b, t, -1)
+    norm = product(images.score_power[:, 1:n], slices.power[:, 1:])  # (b, K*O)
+    if plan.iteration.cross_correlation:
+        return cross / norm.clamp_min(1e-30).sqrt()[:, None]
+    cross -= (0.5 * norm - plan.orientation_prior)[:, None]
+    k = shift_prior.shape[1]
+    by_class = cross.view(b, t, k, -1)
+    by_class += shift_prior.transpose(1, 2)[..., None]
+    return cross

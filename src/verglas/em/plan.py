@@ -1,0 +1,148 @@
+"""What is fixed while one optics group passes through one expectation step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.em.images import ImagePreparer
+from verglas.em.model import Model, State
+from verglas.em.particles import OpticsGroup
+from verglas.em.reference import Projector
+from verglas.em.sampling import PoseGrid, Sampling
+from verglas.em.settings import EmSettings
+from verglas.em.shells import PixelList, pixel_list
+from verglas.em.slices import SliceMaker, Slices
+from verglas.fourier import shift_phases
+
+FINE_SLICES_BYTES = 1 << 30  # keep all fine slices if they need no more than this
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One expectation step: settings, the state it starts from, its grid of poses and its references."""
+
+    settings: EmSettings
+    state: State
+    grid: PoseGrid
+    projector: Projector
+    device: torch.device
+    cross_correlation: bool = False  # this iteration scores by CC (§2.7)
+    seed_classes: bool = False  # every particle is tied to a random class (§2.11)
+
+    @property
+    def model(self) -> Model:
+        return self.state.model
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float64 if self.settings.double else torch.float32
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One optics group in one iteration."""
+
+    iteration: Iteration
+    optics: OpticsGroup
+    pixels: PixelList
+    n_coarse: int  # pixels of the first pass: a prefix
+    preparer: ImagePreparer
+    maker: SliceMaker
+    coarse: Slices  # (K * O)
+    fine: Slices | None  # (K * O * children), or None: made when needed
+    coarse_phases: Tensor  # (T, Pc-1) complex
+    fine_phases: Tensor  # (T * 4^o, P-1)
+    orientation_prior: Tensor  # (K * O,) log
+
+    @property
+    def grid(self) -> PoseGrid:
+        return self.iteration.grid
+
+    def fine_slices(self, columns: Tensor) -> Slices:
+        """Fine slices by number (class * O + orientation) * children + child."""
+        if self.fine is not None:
+            return self.fine.select(columns)
+        raise NotImplementedError
+
+
+def make_plan(iteration: Iteration, optics: OpticsGroup) -> Plan:
+    """Pixels, slices and phases of an optics group."""
+    settings, model, device = iteration.settings, iteration.model, iteration.device
+    ratio = optics.box_size * optics.pixel_size_angst / model.extent_angst
+    size = image_size(model.current_size, ratio, optics.box_size)
+    coarse_size = coarse_image_size(
+        settings, iteration.state.sampling, model, ratio, optics.box_size
+    )
+    coarse_size = min(coarse_size, size)
+    if settings.strict_highres_angst > 0:
+        size = coarse_size
+    pixels = pixel_list(optics.box_size, size, device, 1 / ratio)
+    n_coarse = pixels.count(coarse_size)
+    lowest = 0
+    if settings.strict_lowres_angst > 0:
+        lowest = round(model.extent_angst / settings.strict_lowres_angst)
+    maker = SliceMaker(iteration.projector, pixels, ratio, optics.magnification, lowest)
+    grid = iteration.grid
+    coarse = maker.of(grid.coarse_angles_deg, n_coarse)
+    n_fine = model.n_classes * len(grid.fine_angles_deg)
+    fits = n_fine * len(pixels) * 12 <= FINE_SLICES_BYTES
+    fine = maker.of(grid.fine_angles_deg, len(pixels)) if fits else None
+    return Plan(
+        iteration, optics, pixels, n_coarse,
+        ImagePreparer(settings, optics, pixels, model.n_shells, device), maker, coarse, fine,
+        _phases(grid.coarse_shifts_angst, optics, pixels, n_coarse, iteration.dtype),
+        _phases(grid.fine_shifts_angst, optics, pixels, len(pixels), iteration.dtype),
+        orientation_prior(iteration),
+    )  # fmt: skip
+
+
+def image_size(current_size: int, ratio: float, box: int) -> int:
+    """Current size in the pixels of an optics group (refinement.md §2.2)."""
+    return min(box, 2 * math.ceil(0.5 * ratio * current_size - 1e-9))
+
+
+def coarse_image_size(
+    settings: EmSettings, sampling: Sampling, model: Model, ratio: float, box: int
+) -> int:
+    """Size of the first pass: no finer than one coarse rotation step can tell apart (§2.2)."""
+    extent = model.extent_angst
+    if settings.strict_highres_angst > 0:
+        return 2 * round(ratio * extent / settings.strict_highres_angst)
+    if sampling.oversampling == 0:
+        return image_size(model.current_size, ratio, box)
+    diameter = particle_diameter_angst(settings, model)
+    edge_step = sampling.angular_step_deg / 360 * math.pi * diameter
+    resolution = edge_step / (1.2 if model.dims == 3 else 1.5)
+    limit = settings.max_coarse_size * ratio if settings.max_coarse_size > 0 else box
+    return int(min(2 * math.ceil(ratio * extent / resolution - 1e-9), limit))
+
+
+def particle_diameter_angst(settings: EmSettings, model: Model) -> float:
+    """Mask diameter; by default the box less the mask's edge."""
+    if settings.particle_diameter_angst > 0:
+        return settings.particle_diameter_angst
+    return (model.box_size - settings.mask_edge_px) * model.pixel_size_angst
+
+
+def orientation_prior(iteration: Iteration) -> Tensor:
+    """ln π(c, R) of every coarse orientation, (K * O,); -inf where it is 0 (§2.6)."""
+    model, grid = iteration.model, iteration.grid
+    weights = model.direction_weights[:, grid.direction.numpy()]
+    n_psi = grid.n_orientations // grid.n_directions
+    with np.errstate(divide="ignore"):
+        logs = np.log(weights / n_psi)
+    return torch.as_tensor(logs.ravel(), dtype=iteration.dtype, device=iteration.device)
+
+
+def _phases(
+    shifts_angst: Tensor, optics: OpticsGroup, pixels: PixelList, n_pixels: int, dtype: torch.dtype
+) -> Tensor:
+    """exp(-2πi k·t/N) of translations (T, 2) at all pixels but the origin."""
+    shifts_px = (shifts_angst / optics.pixel_size_angst).to(pixels.flat.device)
+    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+    return shift_phases(shifts_px, pixels.indices_yx[1:n_pixels], optics.box_size, complex_dtype)

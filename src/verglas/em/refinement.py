@@ -1,0 +1,213 @@
+"""A refinement from start to end: what happens in which order (refinement.md §2.13, §3.11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from verglas.em.changes import changes
+from verglas.em.expectation import Expectation
+from verglas.em.initialise import (
+    first_model,
+    initial_references,
+    low_pass,
+    noise_spectra,
+    noise_sums,
+    particle_order,
+    reference_power,
+)
+from verglas.em.maximisation import maximise
+from verglas.em.model import State
+from verglas.em.particles import Assignments, ImageSource, Ints, Particles
+from verglas.em.plan import Iteration, particle_diameter_angst
+from verglas.em.reference import make_projector
+from verglas.em.resolution import current_image_size, initial_data_vs_prior, new_resolution
+from verglas.em.sampling import Sampling, pose_grid
+from verglas.em.settings import EmSettings
+from verglas.em.sums import WeightedSums
+
+
+class Watcher(Protocol):
+    """Told what a refinement is doing; draws bars, prints RELION's lines, looks for an abort request."""
+
+    def start(self, title: str, total: int) -> None: ...
+    def update(self, done: int) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+class SilentWatcher:
+    """A watcher that shows nothing."""
+
+    def start(self, title: str, total: int) -> None:
+        pass
+
+    def update(self, done: int) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+
+@dataclass
+class Refinement:
+    """Everything one process needs to refine; `state` moves forward with each call of `iterate`."""
+
+    settings: EmSettings
+    particles: Particles
+    source: ImageSource
+    state: State
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    watcher: Watcher = field(default_factory=SilentWatcher)
+    solvent_mask: Tensor | None = None
+    directions: Tensor | None = None  # HEALPix pixels of the asymmetric unit (3D)
+
+    @classmethod
+    def start(
+        cls, settings: EmSettings, particles: Particles, source: ImageSource,
+        *, references: Tensor | None = None, pixel_size_angst: float | None = None,
+        assignments: Assignments | None = None, device: torch.device | None = None,
+        watcher: Watcher | None = None,
+    ) -> Refinement:  # fmt: skip
+        """A new run: noise spectra and, where none are given, references from the particles themselves."""
+        watcher = watcher or SilentWatcher()
+        first = particles.optics[0]
+        pixel_size = pixel_size_angst or first.pixel_size_angst
+        box = int(references.shape[-1]) if references is not None else first.box_size
+        order = particle_order(len(particles), settings.random_seed, particles.optics_group)
+        watcher.start("Estimating initial noise spectra ", len(order))
+        sums = noise_sums(settings, particles, source, order, box, watcher.update)
+        watcher.update(len(order))
+        if references is None:
+            shell = round(0.07 * box)
+            ini_high = settings.ini_high_angst
+            ini_high = ini_high if ini_high > 0 else box * pixel_size / shell
+            settings = replace(settings, ini_high_angst=ini_high)
+            references = initial_references(settings, sums, ini_high, pixel_size)
+        else:
+            references = low_pass(references.double(), pixel_size, settings.ini_high_angst)
+            references = references.expand(settings.n_classes, *references.shape[1:]).clone()
+        sigma2 = noise_spectra(sums)
+        if settings.parity.noise_per_scale_group:
+            sigma2 = np.repeat(sigma2[:1], len(particles.group_names), 0)
+        dtype = torch.float64 if settings.double else torch.float32
+        sampling = Sampling.of(settings, pixel_size)
+        model = first_model(
+            settings, references.to(dtype), sigma2, pixel_size, 1, len(particles.group_names)
+        )
+        power = reference_power(model.references)
+        model = replace(
+            model,
+            tau2=power,
+            data_vs_prior=initial_data_vs_prior(settings, model, power, len(particles)),
+        )
+        model = replace(model, current_resolution=new_resolution(settings, model, 0))
+        model = replace(model, current_size=current_image_size(settings, model, False))
+        state = State(
+            0, model, assignments or Assignments.start(len(particles)), sampling,
+            refs_are_ctf_corrected=settings.refs_are_ctf_corrected,
+        )  # fmt: skip
+        return cls(settings, particles, source, state, device or torch.device("cpu"), watcher)
+
+    @classmethod
+    def resume(
+        cls, settings: EmSettings, particles: Particles, source: ImageSource, state: State, *,
+        device: torch.device | None = None, watcher: Watcher | None = None,
+    ) -> Refinement:  # fmt: skip
+        """A run that goes on from the end of an iteration."""
+        device = device or torch.device("cpu")
+        state = replace(state, sampling=replace(state.sampling, perturb=settings.perturb))
+        return cls(settings, particles, source, state, device, watcher or SilentWatcher())
+
+    def writes_this_iteration(self) -> bool:
+        """Whether the files of the iteration just done are wanted."""
+        gradient = self.settings.gradient
+        if gradient is None or self.state.iteration == self.settings.n_iterations:
+            return True
+        return self.state.iteration % gradient.write_every == 0
+
+    def iterate(self) -> None:
+        """One iteration: expectation over the particles, combination, maximisation."""
+        number = self.state.iteration + 1
+        iteration = self.prepare(number)
+        order = self.order(number)
+        expectation = Expectation.begin(iteration, self.particles, self.source)
+        self._announce(iteration, number, len(order))
+        expectation.run(order, self.watcher.update)
+        self.watcher.update(len(order))
+        self.watcher.start("Maximization ...", self.settings.n_classes)
+        self._advance(iteration, number, order, expectation.sums, expectation.found)
+        self.watcher.update(self.settings.n_classes)
+
+    def prepare(self, number: int) -> Iteration:
+        """Sizes, perturbation, grid and references of iteration `number` (§2.13)."""
+        settings, state = self.settings, self.state
+        size = current_image_size(settings, state.model, state.has_high_fsc)
+        model = replace(state.model, current_size=size)
+        rng = np.random.default_rng(settings.random_seed + number)
+        sampling = state.sampling.perturbed(rng)
+        references = model.references.to(self.device)
+        projector = make_projector(references, settings.padding, size)
+        self.state = replace(state, model=model, sampling=sampling)
+        cc = settings.always_cc or (number == 1 and settings.firstiter_cc)
+        return Iteration(
+            settings, self.state, pose_grid(sampling, self.directions), projector, self.device,
+            cross_correlation=cc,
+        )  # fmt: skip
+
+    def order(self, number: int) -> Ints:
+        """The particles of iteration `number`, without those set aside."""
+        order = np.arange(len(self.particles))
+        aside = self.state.assignments.set_aside
+        if aside:
+            order = order[~np.isin(order, list(aside))]
+        return order
+
+    def _announce(self, iteration: Iteration, number: int, count: int) -> None:
+        for line in sampling_lines(iteration):
+            self.watcher.say(line)
+        self.watcher.start(f"Expectation iteration {number} of {self.settings.n_iterations}", count)
+
+    def _advance(
+        self, iteration: Iteration, number: int, order: Ints, sums: WeightedSums, found: Assignments
+    ) -> None:  # fmt: skip
+        settings, old = self.settings, self.state
+        model = maximise(iteration, sums, self.solvent_mask)
+        resolution = new_resolution(settings, model, number)
+        gained = resolution > old.model.current_resolution + 0.0001
+        model = replace(model, current_resolution=resolution)
+        moved = changes(old.assignments, found, order, settings.dims)
+        self.state = replace(
+            old, iteration=number, model=model, assignments=found,
+            resolution_stalled=0 if gained else old.resolution_stalled + 1,
+            change_classes=moved.classes, change_angles_deg=moved.angles_deg,
+            change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True,
+        )  # fmt: skip
+
+
+def sampling_lines(iteration: Iteration) -> list[str]:
+    """RELION's lines about resolution and sampling before an expectation step (pipeline.md §7.5)."""
+    model, grid, sampling = iteration.model, iteration.grid, iteration.state.sampling
+    resolution = 1 / model.current_resolution if model.current_resolution > 0 else 999.0
+    diameter = particle_diameter_angst(iteration.settings, model)
+    needed = 360 / np.ceil(np.pi * diameter / resolution)
+    lines = [
+        f"CurrentResolution= {resolution:.6g} Angstroms, which requires orientationSampling of at "
+        f"least {needed:.6g} degrees for a particle of diameter {diameter:.6g} Angstroms"
+    ]
+    shifts, turns = len(grid.coarse_shifts_angst), grid.n_orientations
+    for level in range(sampling.oversampling + 1):
+        more_turns, more_shifts = (grid.children, grid.shift_children) if level else (1, 1)
+        points = model.n_classes * turns * shifts * more_turns * more_shifts
+        lines += [
+            f"Oversampling= {level} NrHiddenVariableSamplingPoints= {points}",
+            f"OrientationalSampling= {sampling.angular_step_deg / 2**level:.6g} "
+            f"NrOrientations= {turns * more_turns}",
+            f"TranslationalSampling= {sampling.offset_step_angst / 2**level:.6g} "
+            f"NrTranslations= {shifts * more_shifts}",
+            "=============================",
+        ]
+    return lines

@@ -1,0 +1,129 @@
+"""What a refinement is asked to do: everything that does not change between iterations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verglas.compute.gemm import Precision
+
+Combine = Literal["network", "disc"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParitySwitches:
+    """Known defects of the reference program, reproduced only for comparisons (docs/parity.md)."""
+
+    offset_prior_in_pixels: bool = False  # refinement.md §2.6: px and Å added, then times p²
+    class_offset_by_total_weight: bool = False  # §3.8: class offset divided by the sum over classes
+    noise_per_scale_group: bool = False  # RELION <= 3.1: one noise spectrum per scale group
+    small_initial_references: bool = False  # §4.3: shell index of ini_high used as image size
+
+
+RELION_3_1 = ParitySwitches(True, True, True, True)
+
+
+@dataclass(frozen=True, slots=True)
+class HelixSettings:
+    """2D classification of helical segments: priors from the filament and a restricted search along it."""
+
+    rise_angst: float = 0.0  # offsets along the axis limited to ± rise/2; 0: not restricted
+    outer_diameter_angst: float = -1.0
+    bimodal_psi: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GradientSettings:
+    """VDAM mini-batches (refinement.md §7)."""
+
+    ini_fraction: float = 0.3
+    fin_fraction: float = 0.2
+    momentum: float = 0.9
+    step_size: float = -1.0  # -1: by kind of job (§7.1)
+    ini_subset: int = -1  # -1: by kind of job
+    fin_subset: int = -1
+    write_every: int = 10
+    em_iterations: int = 0  # plain EM iterations at the end
+    class_inactivity_threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmSettings:
+    """Options of one refinement; lengths in Å unless the name says otherwise."""
+
+    n_classes: int = 1
+    dims: int = 2  # 2: class averages; 3: maps
+    n_iterations: int = 50
+    tau2_fudge: float = 1.0
+    particle_diameter_angst: float = -1.0  # <= 0: box minus mask edge
+    mask_edge_px: float = 5.0
+    zero_mask: bool = False
+    flatten_solvent: bool = False
+    do_map: bool = True
+    # orientations
+    oversampling: int = 1
+    healpix_order: int = 2
+    psi_step_deg: float = -1.0  # <= 0: 10 in 2D, the direction step in 3D
+    offset_range_px: float = 6.0
+    offset_step_px: float = 2.0
+    perturb: float = 0.5
+    symmetry: str = "C1"
+    limit_tilt_deg: float = -91.0
+    sigma_psi_deg: float = -1.0
+    sigma_rot_deg: float = -1.0
+    sigma_tilt_deg: float = -1.0
+    skip_align: bool = False
+    skip_rotate: bool = False
+    allow_coarser: bool = False
+    max_coarse_size: int = -1
+    adaptive_fraction: float = 0.999
+    max_significants: int = -1
+    # starting point
+    sigma_offset_angst: float = 10.0
+    ini_high_angst: float = -1.0
+    firstiter_cc: bool = False
+    always_cc: bool = False
+    blob_init: bool = True
+    # resolution
+    incr_size: int = 10
+    strict_highres_angst: float = -1.0
+    strict_lowres_angst: float = -1.0
+    padding: float = 2.0
+    # corrections
+    ctf: bool = False
+    ctf_intact_first_peak: bool = False
+    ctf_phase_flipped: bool = False
+    only_flip_phases: bool = False
+    refs_are_ctf_corrected: bool = True
+    correct_norm: bool = False
+    correct_scale: bool = False
+    fix_sigma_noise: bool = False
+    fix_sigma_offset: bool = False
+    sigma2_fudge: float = 1.0
+    center_classes: bool = False
+    fast_subsets: bool = False
+    gradient: GradientSettings | None = None
+    helix: HelixSettings | None = None
+    # running
+    random_seed: int = 1
+    coarse_precision: Precision = "tensor"
+    fine_precision: Precision = "tensor"
+    parity: ParitySwitches = field(default_factory=ParitySwitches)
+
+    def __post_init__(self) -> None:
+        if self.n_classes < 1:
+            raise ValueError(f"the number of classes must be at least 1, got {self.n_classes}")
+        if self.dims not in (2, 3):
+            raise ValueError(f"references have 2 or 3 dimensions, got {self.dims}")
+        if not 0 < self.adaptive_fraction < 1:
+            raise ValueError(f"adaptive fraction must lie in (0, 1), got {self.adaptive_fraction}")
+        if self.offset_step_px <= 0 or self.offset_range_px < 0:
+            raise ValueError(
+                f"offset step must be positive and range not negative, got {self.offset_step_px} and"
+                f" {self.offset_range_px} px"
+            )
+
+    @property
+    def double(self) -> bool:
+        """Whether everything is computed in float64 (tests)."""
+        return self.fine_precision == "double"

@@ -1,0 +1,118 @@
+"""Slices of the references laid out for matrix products, and where their weighted images are collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verglas.em.lattice import add_slices, corners
+from verglas.em.reference import Projector
+from verglas.em.shells import PixelList
+from verglas.geometry.euler import euler_matrices
+
+
+@dataclass(frozen=True)
+class Slices:
+    """n slices at P pixels. The origin is kept apart: it takes no part in the likelihood."""
+
+    rows: Tensor  # (n, 2(P-1)): real and imaginary parts, interleaved
+    origin: Tensor  # (n, 2)
+    power: Tensor  # (n, P): |slice|²
+
+    def select(self, columns: Tensor) -> Slices:
+        """Some of the slices; all of them costs nothing."""
+        if columns.numel() == self.rows.shape[0]:
+            return self
+        return Slices(self.rows[columns], self.origin[columns], self.power[columns])
+
+
+class SliceMaker:
+    """Makes slices of one optics group. Slice number = class * n_orientations + orientation."""
+
+    def __init__(
+        self, projector: Projector, pixels: PixelList, scale: float,
+        magnification: tuple[float, ...] | None = None, lowest_shell: int = 0,
+    ) -> None:  # fmt: skip
+        self.projector, self.pixels, self.lowest_shell = projector, pixels, lowest_shell
+        self._frame = torch.eye(3, dtype=torch.float64) * scale
+        if magnification is not None:
+            block = torch.eye(3, dtype=torch.float64)
+            block[:2, :2] = torch.tensor(magnification, dtype=torch.float64).reshape(2, 2)
+            self._frame = torch.linalg.inv(block) @ self._frame
+
+    def matrices(self, angles_deg: Tensor) -> Tensor:
+        """A of this group's images: scale and magnification included (refinement.md §1.7)."""
+        device = self.projector.values.device
+        return (self._frame @ euler_matrices(angles_deg)).to(device)
+
+    def of(self, angles_deg: Tensor, n_pixels: int) -> Slices:
+        """Slices of all classes at angles (n, 3), first `n_pixels` pixels; (K * n) of them."""
+        values = self.complex(angles_deg, n_pixels).flatten(0, 1)
+        return layout(values)
+
+    def complex(self, angles_deg: Tensor, n_pixels: int) -> Tensor:
+        """The same as complex numbers (K, n, P)."""
+        indices = self.pixels.indices_yx[:n_pixels]
+        values = self.projector.slices(self.matrices(angles_deg), indices)
+        if self.lowest_shell > 0:
+            values = values * (self.pixels.model_shells[:n_pixels] >= self.lowest_shell)
+        return values
+
+
+def layout(values: Tensor) -> Slices:
+    """Complex slices (n, P) as operands."""
+    rows = torch.view_as_real(values[:, 1:].contiguous()).flatten(1)
+    return Slices(rows, torch.view_as_real(values[:, 0]).contiguous(), values.abs().square())
+
+
+class SliceSums:
+    """Back-projection collected per slice: images that share a pose are added before they meet the lattice.
+
+    `data` (A, n, P, 2) and `weight` (A, n, P) float32, flushed into float64 masters; A = 1, or 2 with
+    pseudo-half-sets.
+    """
+
+    def __init__(self, n_halves: int, n_slices: int, n_pixels: int, like: Tensor) -> None:
+        self.data = like.new_zeros((n_halves, n_slices, 2 * n_pixels))
+        self.weight = like.new_zeros((n_halves, n_slices, n_pixels))
+        self._data = self.data.new_zeros(0, dtype=torch.float64)
+        self._weight = self._data
+
+    def add(self, half: int, columns: Tensor, data: Tensor, weight: Tensor) -> None:
+        """Add (c, 2P) and (c, P) at slice numbers `columns`."""
+        self.data[half].index_add_(0, columns, data)
+        self.weight[half].index_add_(0, columns, weight)
+
+    def flush(self) -> None:
+        """Move what has been collected into the masters (refinement.md §8.2)."""
+        if not self._data.numel():
+            self._data, self._weight = self.data.double(), self.weight.double()
+        else:
+            self._data += self.data
+            self._weight += self.weight
+        self.data.zero_()
+        self.weight.zero_()
+
+    def totals(self) -> tuple[Tensor, Tensor]:
+        """Complex data (A, n, P) and weights (A, n, P), float64."""
+        self.flush()
+        n_halves, n_slices, n_pixels = self._weight.shape
+        data = torch.view_as_complex(self._data.reshape(n_halves, n_slices, n_pixels, 2))
+        return data, self._weight
+
+
+def insert(
+    data_out: Tensor, weight_out: Tensor, maker: SliceMaker, angles_deg: Tensor, data: Tensor,
+    weight: Tensor,
+) -> None:  # fmt: skip
+    """Add slices (K, n, P) at angles (n, 3) to the lattices (K, L...) in place (refinement.md §3.1)."""
+    n_pixels = data.shape[-1]
+    where = corners(
+        maker.projector.lattice, maker.matrices(angles_deg), maker.pixels.indices_yx[:n_pixels]
+    )
+    for klass in range(data.shape[0]):
+        used = weight[klass].flatten() > 0
+        add_slices(data_out[klass], where, torch.where(used, data[klass].flatten(), 0))
+        add_slices(weight_out[klass], where, torch.where(used, weight[klass].flatten(), 0))

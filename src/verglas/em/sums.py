@@ -1,0 +1,87 @@
+"""The sums of the expectation step: tensors that add over batches, devices and ranks (refinement.md §2.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from verglas.em.lattice import Lattice
+
+
+@dataclass
+class WeightedSums:
+    """All float64 (complex128 for `data`), on the CPU. A: accumulators (K, or 2K with pseudo-halves)."""
+
+    data: Tensor  # (A, L...) complex: D
+    weight: Tensor  # (A, L...): W
+    class_weight: Tensor  # (K,)
+    direction_weight: Tensor  # (K, D)
+    class_offset: Tensor  # (K, 2) Σ w t_abs, Å, y x
+    sigma2_offset: Tensor  # () Σ w |t - prior|², Å²
+    noise: Tensor  # (G, S) Σ w |residual|²
+    noise_weight: Tensor  # (G,)
+    scale_cross: Tensor  # (J,)
+    scale_power: Tensor  # (J,)
+    scale_weight: Tensor  # (J,) number of particles
+    ctf_power: Tensor  # (G, S) ΣC² of premultiplied data
+    norm: Tensor  # () Σ ν
+    log_likelihood: Tensor  # ()
+    p_max: Tensor  # ()
+    total: Tensor  # () Σ w
+
+    @classmethod
+    def zeros(
+        cls, lattice: Lattice, n_accumulators: int, n_classes: int, n_directions: int,
+        n_noise_groups: int, n_shells: int, n_scale_groups: int,
+    ) -> WeightedSums:  # fmt: skip
+        def zero(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=torch.float64)
+
+        return cls(
+            data=torch.zeros((n_accumulators, *lattice.shape), dtype=torch.complex128),
+            weight=zero(n_accumulators, *lattice.shape),
+            class_weight=zero(n_classes),
+            direction_weight=zero(n_classes, n_directions),
+            class_offset=zero(n_classes, 2),
+            sigma2_offset=zero(),
+            noise=zero(n_noise_groups, n_shells),
+            noise_weight=zero(n_noise_groups),
+            scale_cross=zero(n_scale_groups),
+            scale_power=zero(n_scale_groups),
+            scale_weight=zero(n_scale_groups),
+            ctf_power=zero(n_noise_groups, n_shells),
+            norm=zero(),
+            log_likelihood=zero(),
+            p_max=zero(),
+            total=zero(),
+        )
+
+    def add(self, other: WeightedSums) -> None:
+        """Add in place; the order of calls decides the last bits, so callers add in ascending rank."""
+        for entry in fields(self):
+            getattr(self, entry.name).add_(getattr(other, entry.name))
+
+    def pack(self) -> npt.NDArray[np.float64]:
+        """All numbers as one flat array (complex ones as pairs), in the order of the fields."""
+        return np.concatenate([_real(getattr(self, f.name)).numpy().ravel() for f in fields(self)])
+
+    def unpack(self, numbers: npt.NDArray[np.float64]) -> None:
+        """Overwrite with what `pack` gave. Raises ValueError if the length differs."""
+        parts = [_real(getattr(self, entry.name)) for entry in fields(self)]
+        expected = sum(part.numel() for part in parts)
+        if numbers.size != expected:
+            raise ValueError(f"packed sums hold {numbers.size} numbers, expected {expected}")
+        start = 0
+        for part in parts:
+            stop = start + part.numel()
+            part.copy_(torch.from_numpy(numbers[start:stop]).reshape(part.shape))
+            start = stop
+
+
+def _real(values: Tensor) -> Tensor:
+    """A real view, sharing memory."""
+    return torch.view_as_real(values) if values.is_complex() else values

@@ -1,0 +1,178 @@
+"""2D classification (pipeline.md §4.9)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from verglas.jobs.base import JobType
+from verglas.jobs.nodes import MODEL, PARTICLES, Node
+from verglas.jobs.options import option
+from verglas.jobs.program import Program
+from verglas.jobs.refine import RefineJob
+from verglas.jobs.refine_flags import REFINE_FLAGS
+from verglas.jobs.refine_options import ComputeOptions, ct_root, doubled
+
+_CTF: dict[str, Any] = {"tab": "CTF", "on_continue": "locked"}
+_OPTIMISE: dict[str, Any] = {"tab": "Optimisation"}
+_LOCKED: dict[str, Any] = {"tab": "Optimisation", "on_continue": "locked"}
+_SAMPLE: dict[str, Any] = {"tab": "Sampling"}
+_HELIX: dict[str, Any] = {"tab": "Helix", "on_continue": "locked"}
+
+
+def _is_helix(options: Class2DOptions) -> bool:
+    return options.do_helix
+
+
+class Class2DOptions(ComputeOptions):
+    """Options of 2D classification; keys of RELION 3.1, and those of 4 and 5 beside them."""
+
+    do_ctf_correction: bool = option(
+        True,
+        label="Do CTF-correction?",
+        flag="--ctf",
+        help="Model the CTF in the likelihood.",
+        **_CTF,
+    )
+    ctf_phase_flipped: bool = option(
+        False, label="Have data been phase-flipped?", flag="--ctf_phase_flipped",
+        flag_if=lambda o: o.do_ctf_correction, help="Use the CTF's absolute value.", **_CTF,
+    )  # fmt: skip
+    ctf_intact_first_peak: bool = option(
+        False, label="Ignore CTFs until first peak?", flag="--ctf_intact_first_peak",
+        flag_if=lambda o: o.do_ctf_correction, help="CTF = 1 up to its first extremum.", **_CTF,
+    )  # fmt: skip
+    nr_classes: int = option(
+        1, label="Number of classes:", flag="--K", minimum=1, maximum=50, step=1,
+        help="Number of class averages.", **_LOCKED,
+    )  # fmt: skip
+    tau_fudge: float = option(
+        2.0, label="Regularisation parameter T:", flag="--tau2_fudge", minimum=0.1, maximum=10, step=0.1,
+        help="Above 1 trusts the data more.", **_OPTIMISE,
+    )  # fmt: skip
+    nr_iter: int = option(
+        25, label="Number of iterations:", flag="--iter", minimum=1, maximum=50, step=1,
+        flag_if=lambda o: not o.do_grad and o.nr_iter_em <= 0,
+        help="EM iterations in all; also the number in the names of the output files.", **_OPTIMISE,
+    )  # fmt: skip
+    do_em: bool = option(
+        True, label="Use EM algorithm?", help="Expectation-maximisation.", **_OPTIMISE
+    )
+    nr_iter_em: int = option(
+        0, label="Number of EM iterations:", flag="--iter", minimum=0, maximum=50, step=1,
+        flag_if=lambda o: not o.do_grad and o.nr_iter_em > 0,
+        help="RELION 4 and 5's name of the number of iterations; 0: the number above.", **_OPTIMISE,
+    )  # fmt: skip
+    do_grad: bool = option(
+        False, label="Use VDAM algorithm?", flag="--grad",
+        help="Gradient descent with mini-batches instead of EM: faster for large sets.", **_OPTIMISE,
+    )  # fmt: skip
+    nr_iter_grad: int = option(
+        200, label="Number of VDAM mini-batches:", flag="--iter", minimum=50, maximum=500, step=10,
+        flag_if=lambda o: o.do_grad, help="Mini-batches in all.", **_OPTIMISE,
+    )  # fmt: skip
+    do_fast_subsets: bool = option(
+        False, label="Use fast subsets (for large data sets)?", flag="--fast_subsets",
+        help="Early iterations take random subsets that grow to the full set.", **_LOCKED,
+    )  # fmt: skip
+    particle_diameter: float = option(
+        200.0, label="Mask diameter (A):", unit="Å", flag="--particle_diameter", minimum=0, maximum=1000,
+        step=10, help="Diameter of the circular mask.", **_OPTIMISE,
+    )  # fmt: skip
+    do_zero_mask: bool = option(
+        True, label="Mask individual particles with zeros?", flag="--zero_mask",
+        help="No: random noise outside the circle.", **_LOCKED,
+    )  # fmt: skip
+    highres_limit: float = option(
+        -1.0, label="Limit resolution E-step to (A):", unit="Å", flag="--strict_highres_exp", minimum=-1,
+        maximum=20, step=1, flag_if=lambda o: o.highres_limit > 0,
+        help="Ignore data beyond this resolution in the E-step.", **_LOCKED,
+    )  # fmt: skip
+    do_center: bool = option(
+        True, label="Center class averages?", flag="--center_classes",
+        help="Move every class average to its centre of mass in every iteration.", **_OPTIMISE,
+    )  # fmt: skip
+    dont_skip_align: bool = option(
+        True, label="Perform image alignment?", flag="--skip_align", flag_when=False,
+        help="No: keep the poses of the input and only classify.", **_SAMPLE,
+    )  # fmt: skip
+    psi_sampling: float = option(
+        6.0, label="In-plane angular sampling:", unit="°", flag="--psi_step", to_flag=doubled, minimum=0.5,
+        maximum=20, step=0.5, flag_if=lambda o: o.dont_skip_align,
+        help="In-plane step after oversampling.", **_SAMPLE,
+    )  # fmt: skip
+    offset_range: float = option(
+        5.0, label="Offset search range (pix):", unit="px", flag="--offset_range", minimum=0, maximum=30,
+        step=1, flag_if=lambda o: o.dont_skip_align, help="Radius of the search for offsets.", **_SAMPLE,
+    )  # fmt: skip
+    offset_step: float = option(
+        1.0, label="Offset search step (pix):", unit="px", flag="--offset_step", to_flag=doubled,
+        minimum=0.1, maximum=5, step=0.1, flag_if=lambda o: o.dont_skip_align,
+        help="Step of offsets after oversampling.", **_SAMPLE,
+    )  # fmt: skip
+    allow_coarser: bool = option(
+        False, label="Allow coarser sampling?", flag="--allow_coarser_sampling",
+        flag_if=lambda o: o.dont_skip_align,
+        help="Coarser steps while the estimated accuracies are poor.", **_SAMPLE,
+    )  # fmt: skip
+    do_helix: bool = option(
+        False,
+        label="Classify 2D helical segments?",
+        help="The particles are helical segments.",
+        **_HELIX,
+    )
+    helical_tube_outer_diameter: float = option(
+        200.0, label="Tube diameter (A):", unit="Å", flag="--helical_outer_diameter", minimum=100,
+        maximum=1000, step=10, flag_if=_is_helix, help="Outer diameter of the tubes.", **_HELIX,
+    )  # fmt: skip
+    do_bimodal_psi: bool = option(
+        True, label="Do bimodal angular searches?", flag="--bimodal_psi", flag_if=_is_helix,
+        help="Search psi and psi + 180°.", **_HELIX,
+    )  # fmt: skip
+    range_psi: float = option(
+        6.0, label="Angular search range - psi (deg):", unit="°", flag="--sigma_psi", minimum=3, maximum=30,
+        step=1, flag_if=_is_helix, to_flag=lambda value: min(max(value, 0), 90) / 3,
+        help="Half-range of in-plane angles around the prior.", **_HELIX,
+    )  # fmt: skip
+    do_restrict_xoff: bool = option(
+        True, label="Restrict helical offsets to rise:", flag="--helix", flag_if=_is_helix,
+        help="Limit offsets along the helix to one rise.", **_HELIX,
+    )  # fmt: skip
+    helical_rise: float = option(
+        4.75, label="Helical rise (A):", unit="Å", flag="--helical_rise_initial", minimum=-1, maximum=100,
+        step=1, flag_if=lambda o: o.do_helix and o.do_restrict_xoff, help="Rise of the helix.", **_HELIX,
+    )  # fmt: skip
+
+
+class Classification2D(RefineJob):
+    """Class averages of particles, by EM or VDAM."""
+
+    type: ClassVar[JobType] = JobType("Class2D", "relion.class2d", 8, "2D classification")
+    Options = Class2DOptions
+    program: ClassVar[Program] = Program.of(
+        "refine", Class2DOptions, REFINE_FLAGS, relion_name="relion_refine",
+        summary="2D and 3D classification of particles",
+    )  # fmt: skip
+    fixed_flags: ClassVar[tuple[str, ...]] = (
+        "--oversampling", "1", "--pad", "2", "--flatten_solvent", "--norm", "--scale",
+    )  # fmt: skip
+
+    @classmethod
+    def expected_outputs(cls, options: Class2DOptions, directory: str) -> list[Node]:
+        iterations = options.nr_iter_em if options.nr_iter_em > 0 else options.nr_iter
+        last = options.nr_iter_grad if options.do_grad else iterations
+        root = f"{ct_root(directory, bool(options.fn_cont), options.fn_cont)}_it{last:03d}"
+        return [
+            Node(f"{root}_data.star", PARTICLES, f"{PARTICLES.label}.class2d"),
+            Node(f"{root}_model.star", MODEL, f"{MODEL.label}.class2d"),
+        ]
+
+    @classmethod
+    def check(cls, options: Class2DOptions) -> list[str]:
+        complaints = (
+            [] if options.fn_img or options.fn_cont else ["Input images STAR file is empty"]
+        )
+        if options.do_grad and options.nr_mpi > 1:
+            complaints.append("VDAM runs in one process: set the number of MPI processes to 1")
+        if options.do_em and options.do_grad and options.nr_iter_em > 0:
+            complaints.append("choose either the EM or the VDAM algorithm, not both")
+        return complaints

@@ -1,0 +1,199 @@
+"""`verglas refine`: reads particles or a checkpoint, runs the engine, writes every iteration's files."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from verglas import __version__
+from verglas.formats.mrc import read_mrc
+from verglas.jobs.base import Job, JobFailed, NothingToDo
+from verglas.jobs.options import JobOptions
+from verglas.jobs.refine_checkpoint import read_checkpoint
+from verglas.jobs.refine_input import ParticleList, read_particles
+from verglas.jobs.refine_options import ct_root
+from verglas.jobs.refine_output import RunNames, write_iteration, write_set_aside
+from verglas.jobs.refine_settings import changed_settings, parity_of, settings_of
+from verglas.jobs.refine_watch import RunWatcher
+
+if TYPE_CHECKING:
+    from verglas.em.refinement import Refinement
+
+
+class RefineJob(Job):
+    """Base of the job types that refine."""
+
+    fixed_flags: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def output_flags(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+        return ["--o", ct_root(directory, is_continue, getattr(options, "fn_cont", ""))]
+
+    @classmethod
+    def command_line(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+        """As RELION's form: a continued run passes only what may change."""
+        going_on = is_continue and bool(getattr(options, "fn_cont", ""))
+        words = cls.output_flags(options, directory, is_continue)
+        words += _continued(options) if going_on else [*options.command_line(), *cls.fixed_flags]
+        return [*words, *shlex.split(getattr(options, "other_args", ""))]
+
+    def run(self) -> None:
+        root = self.arguments["--o"]
+        if not root:
+            raise JobFailed("give a root name for the output with --o, e.g. Class2D/job006/run")
+        self.names = RunNames(root.rstrip("/") + "/run" if root.endswith("/") else root)
+        Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
+        self._use_threads()
+        refinement = self._continued() if self.arguments["--continue"] else self._new()
+        self._iterate(refinement)
+
+    def _use_threads(self) -> None:
+        import torch
+
+        torch.set_num_threads(max(1, self.arguments["--j"]))
+
+    def _new(self) -> Refinement:
+        import torch
+
+        from verglas.em.refinement import Refinement
+
+        arguments = self.arguments
+        if not arguments["--i"]:
+            raise JobFailed("give the particles with --i, or an _optimiser.star with --continue")
+        references = self._references()
+        dims = 2 if references is None or references.ndim == 3 else 3
+        settings = settings_of(arguments, dims)
+        self.listed = read_particles(arguments["--i"], with_ctf=settings.ctf)
+        self._check_numbers(self.listed, settings.n_classes)
+        source = self._source(self.listed)
+        watcher = RunWatcher(self.context)
+        assignments = self.listed.assignments
+        if not (settings.skip_align or settings.skip_rotate):
+            assignments = _fresh(assignments)
+        stack = None if references is None else torch.from_numpy(references)
+        refinement = Refinement.start(
+            settings, self.listed.particles, source, references=stack, assignments=assignments,
+            pixel_size_angst=self._reference_pixel, device=self._device(), watcher=watcher,
+        )  # fmt: skip
+        self._write(refinement)
+        return refinement
+
+    def _continued(self) -> Refinement:
+        from verglas.em.refinement import Refinement
+
+        path = self.arguments["--continue"]
+        if not Path(path).exists():
+            raise NothingToDo(f"{path} does not exist yet")
+        checkpoint = read_checkpoint(path, parity_of(self.arguments))
+        self.listed = checkpoint.listed
+        settings = changed_settings(checkpoint.settings, self.arguments)
+        return Refinement.resume(
+            settings, self.listed.particles, self._source(self.listed), checkpoint.state,
+            device=self._device(), watcher=RunWatcher(self.context),
+        )  # fmt: skip
+
+    def _iterate(self, refinement: Refinement) -> None:
+        last = refinement.settings.n_iterations
+        if refinement.state.iteration >= last:
+            raise JobFailed(
+                f"iteration {refinement.state.iteration} is done already and --iter is {last}: "
+                "ask for more iterations"
+            )
+        while refinement.state.iteration < last:
+            self.context.check_abort()
+            refinement.iterate()
+            self._note_problems(refinement)
+            if refinement.writes_this_iteration():
+                self._write(refinement)
+
+    def _write(self, refinement: Refinement) -> None:
+        words = [self.program.relion_name, *self._command_words()]
+        write_iteration(
+            self.names, refinement.settings, refinement.state, self.listed, shlex.join(words), __version__
+        )  # fmt: skip
+        write_set_aside(Path(self.names.root).parent, refinement.state, self.listed)
+
+    def _command_words(self) -> list[str]:
+        words: list[str] = []
+        for flag in sorted(self.arguments.given):
+            value = self.arguments[flag]
+            words += [flag] if value is True else [flag, str(value)]
+        return words
+
+    def _note_problems(self, refinement: Refinement) -> None:
+        """Reasons from the readers replace the engine's, and new ones are told once."""
+        aside = refinement.state.assignments.set_aside
+        for particle in sorted(set(aside) - self._told):
+            aside[particle] = self._problems.get(particle, aside[particle])
+            name = self.listed.particles.names[particle]
+            self.context.warn(f" WARNING: particle {name} was set aside: {aside[particle]}")
+        self._told |= set(aside)
+
+    def _source(self, listed: ParticleList) -> Any:
+        from verglas.jobs.refine_images import MemorySource, StackSource
+
+        particles = listed.particles
+        boxes = np.array([group.box_size for group in particles.optics])
+        self._told: set[int] = set()
+        try:
+            source = StackSource(particles.names, boxes[particles.optics_group])
+        except ValueError as error:
+            raise JobFailed(str(error)) from error
+        self._problems = source.problems
+        if not self.arguments["--preread_images"]:
+            return source
+        return MemorySource(source, particles.optics_group, boxes.tolist())
+
+    def _references(self) -> np.ndarray | None:
+        """The user's references: (K, N, N) for 2D, (1, N, N, N) for a map."""
+        self._reference_pixel: float | None = None
+        name = self.arguments["--ref"]
+        if name in ("", "None"):
+            return None
+        image = read_mrc(name)
+        given = self.arguments["--ref_angpix"]
+        self._reference_pixel = given if given > 0 else image.pixel_size_angst
+        data = np.asarray(image.data, np.float32)
+        if data.ndim == 2:
+            return data[None]
+        return data if name.endswith("s") else data[None]
+
+    def _device(self) -> Any:
+        import torch
+
+        wanted = "cpu"
+        if torch.cuda.is_available() and not self.arguments["--cpu"]:
+            number = self.arguments["--gpu"].strip('"').split(":")[0].split(",")[0]
+            wanted = f"cuda:{number or 0}"
+        return torch.device(wanted)
+
+    def _check_numbers(self, listed: ParticleList, n_classes: int) -> None:
+        n = len(listed.particles)
+        if n_classes > n:
+            raise JobFailed(f"{n_classes} classes were asked for, but there are only {n} particles")
+
+
+def _fresh(assignments: Any) -> Any:
+    """Assignments of a run that does not take over poses: only what was set aside stays."""
+    fresh = type(assignments).start(len(assignments.norm))
+    fresh.set_aside.update(assignments.set_aside)
+    return fresh
+
+
+def _continued(options: JobOptions) -> list[str]:
+    """Flags of options that a continued run may change."""
+    words: list[str] = []
+    infos = type(options).infos()
+    locked = [infos[key].flag for key in infos if infos[key].on_continue == "locked"]
+    queue = options.command_line()
+    while queue:
+        flag = queue.pop(0)
+        values = []
+        while queue and not queue[0].startswith("--"):
+            values.append(queue.pop(0))
+        if flag not in locked:
+            words += [flag, *values]
+    return words

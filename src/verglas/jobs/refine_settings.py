@@ -1,0 +1,117 @@
+"""From the flags of `verglas refine` to the engine's settings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from verglas.jobs.base import JobFailed
+from verglas.jobs.program import Arguments
+
+if TYPE_CHECKING:
+    from verglas.em.settings import EmSettings, ParitySwitches
+
+# flag -> field of EmSettings; what a continued run may change, too
+_FIELDS = {
+    "--K": "n_classes",
+    "--iter": "n_iterations",
+    "--tau2_fudge": "tau2_fudge",
+    "--particle_diameter": "particle_diameter_angst",
+    "--maskedge": "mask_edge_px",
+    "--zero_mask": "zero_mask",
+    "--flatten_solvent": "flatten_solvent",
+    "--oversampling": "oversampling",
+    "--healpix_order": "healpix_order",
+    "--psi_step": "psi_step_deg",
+    "--offset_range": "offset_range_px",
+    "--offset_step": "offset_step_px",
+    "--perturb": "perturb",
+    "--sym": "symmetry",
+    "--limit_tilt": "limit_tilt_deg",
+    "--sigma_psi": "sigma_psi_deg",
+    "--sigma_rot": "sigma_rot_deg",
+    "--sigma_tilt": "sigma_tilt_deg",
+    "--skip_align": "skip_align",
+    "--skip_rotate": "skip_rotate",
+    "--allow_coarser_sampling": "allow_coarser",
+    "--coarse_size": "max_coarse_size",
+    "--adaptive_fraction": "adaptive_fraction",
+    "--maxsig": "max_significants",
+    "--offset": "sigma_offset_angst",
+    "--ini_high": "ini_high_angst",
+    "--firstiter_cc": "firstiter_cc",
+    "--always_cc": "always_cc",
+    "--incr_size": "incr_size",
+    "--strict_highres_exp": "strict_highres_angst",
+    "--strict_lowres_exp": "strict_lowres_angst",
+    "--pad": "padding",
+    "--ctf": "ctf",
+    "--ctf_intact_first_peak": "ctf_intact_first_peak",
+    "--ctf_phase_flipped": "ctf_phase_flipped",
+    "--only_flip_phases": "only_flip_phases",
+    "--norm": "correct_norm",
+    "--scale": "correct_scale",
+    "--fix_sigma_noise": "fix_sigma_noise",
+    "--fix_sigma_offset": "fix_sigma_offset",
+    "--center_classes": "center_classes",
+    "--fast_subsets": "fast_subsets",
+    "--random_seed": "random_seed",
+}
+
+
+def parity_of(arguments: Arguments) -> ParitySwitches:
+    """The parity switches a run asks for."""
+    from verglas.em.settings import RELION_3_1, ParitySwitches
+
+    known = {"": ParitySwitches(), "relion3.1": RELION_3_1}
+    try:
+        return known[arguments["--parity"]]
+    except KeyError:
+        listed = ", ".join(repr(name) for name in known)
+        raise JobFailed(f"--parity {arguments['--parity']!r} is none of {listed}") from None
+
+
+def settings_of(arguments: Arguments, dims: int) -> EmSettings:
+    """Settings of a new run. Raises JobFailed for impossible combinations."""
+    from verglas.em.settings import EmSettings
+
+    values = {field: arguments[flag] for flag, field in _FIELDS.items()}
+    return _checked(EmSettings, dims=dims, **_refined(values, arguments))
+
+
+def changed_settings(settings: EmSettings, arguments: Arguments) -> EmSettings:
+    """Settings of a continued run: those of its files, and what is on the command line now."""
+    given = {field: arguments[flag] for flag, field in _FIELDS.items() if flag in arguments.given}
+    given.pop("random_seed", None)
+    return _checked(replace, settings, **_refined(given, arguments))
+
+
+def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
+    values = dict(values)
+    if arguments["--no_norm"]:
+        values["correct_norm"] = False
+    if arguments["--no_scale"]:
+        values["correct_scale"] = False
+    if arguments["--ctf_uncorrected_ref"]:
+        values["refs_are_ctf_corrected"] = False
+    if arguments["--no_init_blobs"]:
+        values["blob_init"] = False
+    if values.get("random_seed", 0) < 0:
+        values["random_seed"] = int(time.time())
+    if "symmetry" in values:
+        values["symmetry"] = str(values["symmetry"]).upper()
+    values["parity"] = parity_of(arguments)
+    precision = arguments["--precision"]
+    if precision not in ("tensor", "single", "double"):
+        raise JobFailed(f"--precision {precision!r} is none of 'tensor', 'single', 'double'")
+    values["coarse_precision"] = values["fine_precision"] = precision
+    return values
+
+
+def _checked(make: Any, *positional: Any, **values: Any) -> EmSettings:
+    try:
+        made: EmSettings = make(*positional, **values)
+    except ValueError as error:
+        raise JobFailed(str(error)) from error
+    return made
