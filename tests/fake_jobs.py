@@ -40,7 +40,9 @@ class FakeImport(Job):
         found = sorted(str(path) for path in Path().glob(self.arguments["--i"]))
         if not found:
             raise NothingToDo(f"no file matches {self.arguments['--i']}")
-        write_list(self.context.directory / "movies.star", "movies", "rlnMicrographMovieName", found)
+        write_list(
+            self.context.directory / "movies.star", "movies", "rlnMicrographMovieName", found
+        )
 
 
 class MotionOptions(RankOptions, QueueOptions):
@@ -81,12 +83,17 @@ class FakeMotion(MicrographJob):
     def gather(self, done: Sequence[Item]) -> None:
         names = [str(self.output(item)) for item in done]
         write_list(
-            self.context.directory / "corrected_micrographs.star", "micrographs", "rlnMicrographName", names
+            self.context.directory / "corrected_micrographs.star",
+            "micrographs",
+            "rlnMicrographName",
+            names,
         )
 
 
 class ClassOptions(RankOptions, QueueOptions):
-    fn_img: str = option("", label="Input images STAR file:", tab="I/O", flag="--i", node=MICROGRAPHS)
+    fn_img: str = option(
+        "", label="Input images STAR file:", tab="I/O", flag="--i", node=MICROGRAPHS
+    )
     nr_iter: int = option(3, label="Number of iterations:", tab="Optimisation", flag="--iter")
 
 
