@@ -11,6 +11,7 @@ from verglas.fourier.grid import Device
 from verglas.fourier.lattice import Lattice, padded_size
 from verglas.fourier.pixels import half_disc
 from verglas.fourier.slicing import add_slices
+from verglas.fourier.symmetrise import add_rotated
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,19 @@ class BackProjector:
             )
         self.data.add_(other.data.to(self.data.device))
         self.weight.add_(other.weight.to(self.weight.device))
+
+    def symmetrise(self, operators: Tensor) -> None:
+        """Add to every point the sums found at its symmetry mates; `operators` (g, 3, 3), identity included.
+
+        Call it once, after `make_hermitian`. Nothing is divided: the pose search covered one asymmetric unit,
+        so that the sum is the true number of observations.
+        """
+        if self.lattice.dims != 3 or len(operators) < 2:
+            return
+        for data, weight in zip(self.data, self.weight, strict=True):
+            before = data.clone(), weight.clone()
+            for operator in operators[1:]:
+                add_rotated(data, weight, *before, self.lattice, operator)
 
     def make_hermitian(self) -> None:
         """Give both members of each ± pair on the x = 0 plane the sum of the one and the conjugated other."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from verglas.fourier.grid import Device
+
+_SLAB_POINTS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,27 @@ class Lattice:
             total = axis.reshape(-1, *[1] * total.ndim) + total
         return total
 
+    def slabs(self, device: Device = None) -> Iterator[tuple[slice, Tensor]]:
+        """(rows of the first axis, |v|² of their points as int64) in pieces of a few million points.
+
+        Lattices of large boxes have 10⁸ points; nothing but the sums themselves should be that long.
+        """
+        axis = torch.arange(-self.half, self.half + 1, device=device).square()
+        plane = axis[self.half :]
+        if self.dims == 3:
+            plane = axis[:, None] + plane
+        step = max(1, _SLAB_POINTS // plane.numel())
+        for start in range(0, self.side, step):
+            rows = slice(start, min(self.side, start + step))
+            yield rows, axis[rows].reshape(-1, *[1] * plane.ndim) + plane
+
+    def shell_of(self, squared_radius: Tensor) -> Tensor:
+        """round(|v|/padding) of points given by |v|², int64."""
+        return torch.floor(squared_radius.double().sqrt() / self.padding + 0.5).long()
+
     def shells(self, device: Device = None) -> Tensor:
         """round(|v|/padding) of every stored point, int64, `shape`."""
-        radius = self.squared_radius(device).double().sqrt() / self.padding
-        return torch.floor(radius + 0.5).long()
+        return self.shell_of(self.squared_radius(device))
 
     def inside(self, device: Device = None) -> Tensor:
         """True where |v| <= padding · r_max."""

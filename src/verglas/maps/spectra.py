@@ -1,0 +1,155 @@
+"""Spectra derived from the weights of a back-projection, and from half maps (refinement.md §3.3, §3.6)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verglas.fourier import BackProjector, Lattice
+
+NO_SIGNAL = 1e-20
+
+
+@dataclass(frozen=True)
+class SignalSpectra:
+    """τ² and the data-to-prior ratio of half sets, (S,) float64."""
+
+    tau2: Tensor
+    ssnr: Tensor
+
+
+def lattice_shell_sums(values: Tensor, lattice: Lattice, n_shells: int) -> tuple[Tensor, Tensor]:
+    """(sums, counts) of real values (*shape) per shell, float64, within round(r_max·padding)."""
+    sums = torch.zeros(n_shells, dtype=torch.float64, device=values.device)
+    counts = torch.zeros_like(sums)
+    limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
+    for rows, squared in lattice.slabs(values.device):
+        shells = lattice.shell_of(squared)
+        keep = (squared < limit) & (shells < n_shells)
+        chosen = shells[keep]
+        sums.index_add_(0, chosen, values[rows][keep].double())
+        counts.index_add_(0, chosen, torch.ones_like(chosen, dtype=torch.float64))
+    return sums, counts
+
+
+def noise_power(sums: BackProjector) -> Tensor:
+    """σ² of the unregularised reconstructions per shell, (K, N/2+1) float64; 0 where nothing was seen."""
+    spectra = []
+    for weight in sums.weight:
+        total, counts = lattice_shell_sums(weight, sums.lattice, sums.size // 2 + 1)
+        observed = sums.lattice.oversampling * total
+        spectra.append(torch.where(total > 0, counts / observed.clamp_min(1e-300), 0.0))
+    return torch.stack(spectra)
+
+
+def data_vs_prior(
+    sums: BackProjector, tau2: Tensor, tau2_fudge: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """(mean of W·o·T·τ², share of points where it is >= 1) per class and shell, (K, N/2+1) float64.
+
+    For runs without half sets; `tau2` (K, N/2+1). Empty shells give 0 beyond r_max and 999 within.
+    """
+    lattice, n_shells = sums.lattice, sums.size // 2 + 1
+    limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
+    ratios, shares = [], []
+    for weight, power in zip(sums.weight, tau2.to(sums.weight.device).double(), strict=True):
+        prior = lattice.oversampling * tau2_fudge * power
+        total, above, counts = (
+            torch.zeros(n_shells, dtype=torch.float64, device=weight.device) for _ in range(3)
+        )
+        for rows, squared in lattice.slabs(weight.device):
+            shells = lattice.shell_of(squared)
+            keep = (squared < limit) & (shells < n_shells)
+            chosen = shells[keep]
+            ratio = weight[rows][keep].double() * prior[chosen]
+            total.index_add_(0, chosen, ratio)
+            above.index_add_(0, chosen, (ratio >= 1).double())
+            counts.index_add_(0, chosen, torch.ones_like(ratio))
+        empty = (counts == 0) & (torch.arange(n_shells, device=weight.device) <= lattice.r_max)
+        ratios.append(torch.where(empty, 999.0, total / counts.clamp_min(1)))
+        shares.append(above / counts.clamp_min(1))
+    return torch.stack(ratios), torch.stack(shares)
+
+
+def signal_from_fsc(
+    fsc: Tensor, sigma2_reference: Tensor, tau2_fudge: float = 1.0, *, joined: bool = False
+) -> SignalSpectra:
+    """τ² = SSNR·σ² with SSNR = T·F/(1-F), F the FSC of half maps clamped to [0.001, 0.999].
+
+    `joined`: the maps of both halves are about to be averaged, so F becomes sqrt(2F/(1+F)). T is applied here
+    and must not be applied again in the Wiener division.
+    """
+    f = fsc.double().clamp_min(0.001)
+    if joined:
+        f = torch.sqrt(2 * f / (1 + f))
+    f = f.clamp_max(0.999)
+    ssnr = tau2_fudge * f / (1 - f)
+    return SignalSpectra(ssnr * sigma2_reference.double(), ssnr)
+
+
+def half_map_fsc(first: BackProjector, second: BackProjector) -> Tensor:
+    """FSC between two half reconstructions, (K, N/2+1) float64, straight from their sums, unregularised.
+
+    Sums are first collected on the unpadded grid; shells beyond r_max are 0.
+    """
+    if first.data.shape != second.data.shape:
+        raise ValueError(
+            f"half sets differ: {tuple(first.data.shape)} and {tuple(second.data.shape)}"
+        )
+    curves = []
+    for pair in zip(first.data, first.weight, second.data, second.weight, strict=True):
+        a = _unpadded(pair[0], pair[1], first.lattice)
+        b = _unpadded(pair[2], pair[3], first.lattice)
+        curves.append(_correlation(a, b, first.lattice, first.size // 2 + 1))
+    return torch.stack(curves)
+
+
+def _correlation(a: Tensor, b: Tensor, lattice: Lattice, n_shells: int) -> Tensor:
+    plain = Lattice(lattice.dims, lattice.r_max, 1.0)
+    # The unpadded grid reaches half steps of the padded one further out.
+    axis = torch.arange(a.shape[0], device=a.device) - a.shape[0] // 2
+    squared = axis[a.shape[0] // 2 :].square()
+    for _ in range(plain.dims - 1):
+        squared = axis.square().reshape(-1, *[1] * squared.ndim) + squared
+    shells = plain.shell_of(squared)
+    keep = shells <= lattice.r_max
+    sums = [torch.zeros(n_shells, dtype=torch.float64, device=a.device) for _ in range(3)]
+    products = ((a * b.conj()).real, a.abs().square(), b.abs().square())
+    for total, product in zip(sums, products, strict=True):
+        total.index_add_(0, shells[keep], product[keep].double())
+    curve = torch.where(
+        sums[1] * sums[2] > 0, sums[0] / (sums[1] * sums[2]).sqrt().clamp_min(1e-300), 0.0
+    )
+    curve[0] = 1.0
+    return curve
+
+
+def _unpadded(data: Tensor, weight: Tensor, lattice: Lattice) -> Tensor:
+    """Sums collected at round(v / padding) and divided; (side', side', side'//2+1)."""
+    steps = (
+        torch.arange(-lattice.half, lattice.half + 1, device=data.device).double() / lattice.padding
+    )
+    nearest = (steps.sign() * torch.floor(steps.abs() + 0.5)).long()
+    reach = int(nearest.max())
+    for axis in range(lattice.dims):
+        last = axis == lattice.dims - 1
+        index = nearest[lattice.half :] if last else nearest + reach
+        shape = list(data.shape)
+        shape[axis] = reach + 1 if last else 2 * reach + 1
+        data = data.new_zeros(shape).index_add_(axis, index, data)
+        weight = weight.new_zeros(shape).index_add_(axis, index, weight)
+    return torch.where(weight > 0, data / weight.clamp_min(torch.finfo(weight.dtype).tiny), 0)
+
+
+def join_low_resolution(first: BackProjector, second: BackProjector, shell: int) -> None:
+    """Replace the sums of both half sets by their average where |v| <= padding · shell, in place."""
+    lattice = first.lattice
+    for rows, squared in lattice.slabs(first.data.device):
+        near = squared <= (lattice.padding * shell) ** 2
+        for a, b in ((first.data, second.data), (first.weight, second.weight)):
+            mean = (a[:, rows] + b[:, rows].to(a.device)) / 2
+            a[:, rows] = torch.where(near, mean, a[:, rows])
+            b[:, rows] = torch.where(near.to(b.device), mean.to(b.device), b[:, rows])
