@@ -14,7 +14,6 @@ from verglas.formats.tiff_directory import (
     EER_HORIZONTAL_BITS,
     EER_RUN_BITS,
     EER_VERTICAL_BITS,
-    Segment,
     TiffPage,
 )
 
@@ -26,7 +25,7 @@ _BLOCK = 1 << 24
 class EerFrame(NamedTuple):
     """One hardware frame: where its code lies and how it is packed."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[tuple[int, int], ...]  # offset and length in bytes
     code: EventCode
     shape_yx: tuple[int, int]
 
@@ -101,7 +100,8 @@ def eer_frames(path: str, pages: list[TiffPage]) -> list[EerFrame]:
         code = CODES.get(page.compression) or _code_of_tags(page)
         if not (1 <= code.run_bits <= 16 and all(0 <= bits <= 2 for bits in code[1:])):
             raise UnreadableMovie(path, f"hardware frame {number}: {code} cannot be right")
-        frames.append(EerFrame(page.segments, code, page.shape_yx))
+        segments = tuple(zip(page.offsets.tolist(), page.lengths.tolist()))
+        frames.append(EerFrame(segments, code, page.shape_yx))
     return frames
 
 
@@ -128,6 +128,5 @@ def legacy_frames(path: str) -> list[EerFrame]:
     starts = [0, *(end + len(LEGACY_FOOTER) for end in ends[:-1])]
     shape = (_LEGACY_SIDE, _LEGACY_SIDE)
     return [
-        EerFrame((Segment(start, end - start),), CODES[65000], shape)
-        for start, end in zip(starts, ends)
+        EerFrame(((start, end - start),), CODES[65000], shape) for start, end in zip(starts, ends)
     ]

@@ -48,13 +48,14 @@ def check_written(path: str, page: TiffPage) -> None:
 
     No compressed stream ends in 64 zero bytes.
     """
-    offset, count = max(page.segments)
-    length = min(count, _TAIL_BYTES)
+    last = int(page.offsets.argmax())
+    end = int(page.offsets[last] + page.lengths[last])
+    length = min(int(page.lengths[last]), _TAIL_BYTES)
     with open(path, "rb") as handle:
-        tail = os.pread(handle.fileno(), length, offset + count - length)
+        tail = os.pread(handle.fileno(), length, end - length)
     if length == _TAIL_BYTES and not any(tail):
         raise UnreadableMovie(
-            path, f"not complete: only zeros at byte {offset + count - length}, in the last frame"
+            path, f"not complete: only zeros at byte {end - length}, in the last frame"
         )
 
 

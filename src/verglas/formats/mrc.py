@@ -190,8 +190,9 @@ class StatisticsSum:
                 self._origin = float(block.mean())
             with np.errstate(over="ignore", invalid="ignore"):
                 about = block - np.float32(self._origin)
-                self._sum += float(about.sum(dtype=np.float64))
-                self._sum_squares += float(np.dot(about, about))
+                self._sum += float(about.sum())
+                np.multiply(about, about, out=about)
+                self._sum_squares += float(about.sum())
             self._count += block.size
         return self
 

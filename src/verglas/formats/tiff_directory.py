@@ -37,14 +37,7 @@ _READ_AHEAD = 1024  # bytes: usually a whole directory in one call
 Tags = dict[int, npt.NDArray[np.int64]]
 
 
-class Segment(NamedTuple):
-    """Where one strip or tile lies in the file."""
-
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TiffPage:
     """One image of a TIFF file: its layout, and its strips (tiles) in order."""
 
@@ -56,7 +49,8 @@ class TiffPage:
     byte_order: str
     segment_yx: tuple[int, int]  # rows and columns of a full strip or tile
     tiled: bool
-    segments: tuple[Segment, ...]
+    offsets: npt.NDArray[np.int64]  # of the strips or tiles, in bytes
+    lengths: npt.NDArray[np.int64]
     reduced: bool  # a thumbnail of another page
     tags: Tags
 
@@ -159,6 +153,7 @@ class _Walker:
             raise self._error(f"frame {number} is a colour image or has its bits reversed")
         tiled = TILE_OFFSETS in tags
         segment_yx = self._segment_shape(tags, (height, width), tiled)
+        offsets, lengths = self._segments(tags, tiled, number)
         return TiffPage(
             shape_yx=(height, width),
             compression=self._one(tags, COMPRESSION, 1),
@@ -168,7 +163,8 @@ class _Walker:
             byte_order=self._layout.order,
             segment_yx=segment_yx,
             tiled=tiled,
-            segments=self._segments(tags, tiled, number),
+            offsets=offsets,
+            lengths=lengths,
             reduced=bool(self._one(tags, SUBFILE, 0) & 1),
             tags=tags,
         )
@@ -182,7 +178,9 @@ class _Walker:
         rows = self._one(tags, ROWS_PER_STRIP, shape_yx[0])
         return (shape_yx[0] if rows <= 0 else min(rows, shape_yx[0])), shape_yx[1]
 
-    def _segments(self, tags: Tags, tiled: bool, number: int) -> tuple[Segment, ...]:
+    def _segments(
+        self, tags: Tags, tiled: bool, number: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         offsets = tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS, np.empty(0, np.int64))
         counts = tags.get(TILE_COUNTS if tiled else STRIP_COUNTS, np.empty(0, np.int64))
         if len(offsets) == 0 or len(offsets) != len(counts):
@@ -196,7 +194,7 @@ class _Walker:
                 f"truncated: strip {k + 1} of {len(offsets)} of frame {number} has {counts[k]} bytes"
                 f" at {offsets[k]}, the file ends at {self._size}"
             )
-        return tuple(map(Segment, offsets.tolist(), counts.tolist()))
+        return offsets, counts
 
     def _one(self, tags: Tags, tag: int, default: int) -> int:
         values = tags.get(tag)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verglas.formats.mrc_header import UnreadableImage
-from verglas.formats.tiff_directory import Segment, TiffPage, read_pages
+from verglas.formats.tiff_directory import TiffPage, read_pages
 
 Array = npt.NDArray[Any]
 _DECODERS: dict[int, Callable[..., bytes | bytearray] | None] = {
@@ -57,35 +57,32 @@ def read_page(page: TiffPage, path: str | os.PathLike[str], number: int) -> Arra
     height, width = page.shape_yx
     across = -(-width // columns)
     expected = across * -(-height // rows)
-    stored = sum(segment.length for segment in page.segments)
-    if len(page.segments) < expected or stored * _MOST_EXPANSION < height * width:
+    stored = int(page.lengths.sum())
+    if len(page.offsets) < expected or stored * _MOST_EXPANSION < height * width:
         raise UnreadableImage(
             path,
             f"frame {number}: {expected} strips of {width} x {height} pixels announced,"
-            f" found {len(page.segments)} with {stored} bytes",
+            f" found {len(page.offsets)} with {stored} bytes",
         )
     frame = np.empty(page.shape_yx, dtype)
+    from_top = frame[::-1]
     with open(path, "rb") as handle:
-        for k, segment in enumerate(page.segments[:expected]):
+        for k in range(expected):
             top, left = k // across * rows, k % across * columns
             tall = rows if page.tiled else min(rows, height - top)
-            block = _decode(handle.fileno(), segment, (tall, columns), page, dtype)
+            block = _decode(handle.fileno(), page, k, (tall, columns), dtype)
             if isinstance(block, str):
                 raise UnreadableImage(path, f"frame {number}, strip {k + 1}: {block}")
-            part = frame[top : top + tall, left : left + columns]
+            part = from_top[top : top + tall, left : left + columns]
             part[...] = block[: part.shape[0], : part.shape[1]]
-    return frame[::-1]
+    return frame
 
 
 def _decode(
-    descriptor: int,
-    segment: Segment,
-    shape_yx: tuple[int, int],
-    page: TiffPage,
-    dtype: np.dtype[Any],
+    descriptor: int, page: TiffPage, k: int, shape_yx: tuple[int, int], dtype: np.dtype[Any]
 ) -> Array | str:
-    """The pixels of one strip or tile, or what is wrong with it."""
-    raw: bytes | bytearray = os.pread(descriptor, segment.length, segment.offset)
+    """The pixels of strip or tile `k`, or what is wrong with it."""
+    raw: bytes | bytearray = os.pread(descriptor, int(page.lengths[k]), int(page.offsets[k]))
     expected = shape_yx[0] * shape_yx[1] * dtype.itemsize
     decoder = _DECODERS[page.compression]
     if decoder is not None:
