@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from verglas.compute.arrays import float64_tensor
+
 # Below this length of (A02, A12) rot and psi are degenerate: 16 spacings of float32 at 1, as RELION has it.
 _POLE_TOLERANCE = 16 * torch.finfo(torch.float32).eps
 
@@ -16,7 +18,7 @@ def euler_matrices(angles_deg: object) -> Tensor:
     (..., 3, 3) float64 on the device of the input. Row 2 of A is the viewing direction; a point v = (x, y, z)
     of the map appears in the image at the first two components of A v.
     """
-    angles = torch.as_tensor(angles_deg, dtype=torch.float64)
+    angles = float64_tensor(angles_deg)
     if angles.shape[-1:] != (3,):
         raise ValueError(
             f"angles must end in an axis of 3 (rot, tilt, psi), got shape {tuple(angles.shape)}"
@@ -37,7 +39,7 @@ def euler_angles(matrices: object) -> Tensor:
     The inverse of `euler_matrices` with tilt in [0, 180] and rot, psi in [-180, 180]. At the poles (tilt 0 or
     180), where only one in-plane angle is defined, rot is 0 and psi carries it.
     """
-    a = torch.as_tensor(matrices, dtype=torch.float64)
+    a = float64_tensor(matrices)
     if a.shape[-2:] != (3, 3):
         raise ValueError(f"matrices must end in axes of 3 x 3, got shape {tuple(a.shape)}")
     sin_tilt = torch.hypot(a[..., 0, 2], a[..., 1, 2])
@@ -52,14 +54,14 @@ def euler_angles(matrices: object) -> Tensor:
 
 def view_vectors(rot_tilt_deg: object) -> Tensor:
     """Unit viewing directions (x, y, z) (..., 3) float64 of (rot, tilt) (..., 2) in degrees."""
-    angles = torch.deg2rad(torch.as_tensor(rot_tilt_deg, dtype=torch.float64))
+    angles = torch.deg2rad(float64_tensor(rot_tilt_deg))
     rot, tilt = angles[..., 0], angles[..., 1]
     return torch.stack([tilt.sin() * rot.cos(), tilt.sin() * rot.sin(), tilt.cos()], dim=-1)
 
 
 def rot_tilt_of(vectors: object) -> Tensor:
     """(rot, tilt) (..., 2) in degrees of directions (..., 3) of any non-zero length; rot in [-180, 180]."""
-    v = torch.as_tensor(vectors, dtype=torch.float64)
+    v = float64_tensor(vectors)
     rot = torch.atan2(v[..., 1], v[..., 0])
     tilt = torch.atan2(torch.hypot(v[..., 0], v[..., 1]), v[..., 2])
     return torch.rad2deg(torch.stack([rot, tilt], dim=-1))

@@ -99,8 +99,8 @@ def _weight_floor(weight: Tensor, added: Tensor, lattice: Lattice, limit: int) -
 def to_real_space(values: Tensor, lattice: Lattice, size: int) -> Tensor:
     """The map of lattice values (*shape): inverse transform, crop, soft sphere, gridding correction.
 
-    The inverse of `Projector.of`. Beyond the sphere of radius N/2 (edge 3 px) lies the mean of the outside: that removes
-    what interpolation has aliased into the corners.
+    The inverse of `Projector.of`. Beyond the sphere of radius N/2 (edge 3 px) lies the outside's mean:
+    that removes what interpolation has aliased into the corners.
     """
     dims, side = lattice.dims, padded_size(size, lattice.padding)
     values = values.clone()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+from verglas.compute.arrays import float64_tensor
 from verglas.optics.wavelength import electron_wavelength_angst
 from verglas.optics.zernike import even_basis
 
@@ -63,7 +64,7 @@ class CtfParameters:
         """From numbers, arrays or tensors that broadcast to (n,); float64. ValueError on the impossible."""
 
         def tensor(value: object) -> Tensor:
-            return torch.as_tensor(value, dtype=torch.float64, device=device)
+            return float64_tensor(value, device)
 
         scalars = [
             defocus_u_angst, defocus_v_angst, defocus_angle_deg, voltage_kv, cs_mm,
