@@ -16,6 +16,9 @@ from verglas.formats.star import StarError, StarTable, read_star
 from verglas.jobs.coordinates_cryosparc import cryosparc_rows
 
 X, Y, FOM = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
+# CryoPPP's own headings; its rows count from the other end of the file: in EMPIAR-10017 three pickers that
+# read the MRC agree with its people only after y -> height - y (median distance 7 px against 64)
+_CRYOPPP = ("x-coordinate", "y-coordinate")
 _CSV_X = ("x-coordinate", "x_coordinate", "x", "coordinate_x", "rlncoordinatex")
 _CSV_Y = ("y-coordinate", "y_coordinate", "y", "coordinate_y", "rlncoordinatey")
 
@@ -33,19 +36,20 @@ def read_coordinates(
     name. `shape_yx` is needed for fractions (cryoSPARC) where the file holds no shape.
     Raises UnreadableCoordinates.
     """
-    reader = {".star": _from_star, ".box": _from_box, ".json": _from_json, ".csv": _from_csv}
+    reader = {".star": _from_star, ".box": _from_box, ".json": _from_json}
     try:
         if path.suffix == ".cs":
             columns = cryosparc_rows(path, micrograph, shape_yx)
             table = StarTable.from_columns("", columns) if columns else None
+        elif path.suffix == ".csv":
+            table = _from_csv(path, shape_yx)
         else:
             table = reader.get(path.suffix, _from_text)(path, micrograph)
+        if table is not None and len(table):
+            _check_numbers(path, table)
     except (StarError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UnreadableCoordinates(f"{path}: {error}") from error
-    if table is None or not len(table):
-        return None
-    _check_numbers(path, table)
-    return table
+    return table if table is not None and len(table) else None
 
 
 def same_micrograph(name: str, wanted: str) -> bool:
@@ -114,8 +118,8 @@ def _from_json(path: Path, micrograph: str) -> StarTable | None:
     return _table(found)
 
 
-def _from_csv(path: Path, micrograph: str) -> StarTable | None:
-    """CryoPPP and its like: a header with X-Coordinate and Y-Coordinate, or none and x, y first."""
+def _from_csv(path: Path, shape_yx: tuple[int, int] | None) -> StarTable | None:
+    """A header that names x and y, or none and x, y first. CryoPPP's y is turned to stored rows."""
     with open(path, newline="", encoding="utf-8-sig") as handle:
         rows = [row for row in csv.reader(handle) if any(cell.strip() for cell in row)]
     if not rows:
@@ -133,7 +137,11 @@ def _from_csv(path: Path, micrograph: str) -> StarTable | None:
     for number, row in enumerate(rows[first:], start=first + 1):
         if len(row) <= max(x, y):
             raise UnreadableCoordinates(f"{path}, line {number}: too few columns: {row}")
-        found.append(tuple(_numbers(path, number, [row[x], row[y]])))
+        found.append(_numbers(path, number, [row[x], row[y]]))
+    if all(name in header for name in _CRYOPPP):
+        if shape_yx is None:
+            raise UnreadableCoordinates(f"{path}: y counts from the top; the height must be known")
+        found = [[px, shape_yx[0] - py] for px, py in found]
     return _table(found)
 
 
