@@ -58,6 +58,8 @@ class Stack:
         wanted = np.atleast_1d(np.asarray(indices, dtype=np.int64))
         self._check(wanted)
         result = np.empty((wanted.size, *self.shape_yx), np.float32) if out is None else out
+        if wanted.size == 0:
+            return result
         if result.dtype == self.header.dtype and result.flags.c_contiguous:
             self._fill(wanted, result.data.cast("B"))
             return result
@@ -104,8 +106,6 @@ class Stack:
         """Read images into consecutive places of `target`; neighbours in one call, files front to back."""
         size, base = self.header.image_bytes, self.header.data_offset
         descriptor = self._handle.fileno()
-        if wanted.size == 0:
-            return
         starts = np.concatenate([[0], np.flatnonzero(np.diff(wanted) != 1) + 1])
         stops = np.append(starts[1:], wanted.size)
         firsts = wanted[starts]
