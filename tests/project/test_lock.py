@@ -36,9 +36,9 @@ def test_while_held_it_looks_like_relions_and_names_us(tmp_path):
 
 
 def test_it_excludes(tmp_path):
-    with project_lock(tmp_path, "first"), pytest.raises(LockTimeout, match=str(os.getpid())):
-        with project_lock(tmp_path, "second", timeout_s=0.2):
-            pass
+    second = project_lock(tmp_path, "second", timeout_s=0.2)
+    with project_lock(tmp_path, "first"), pytest.raises(LockTimeout, match=str(os.getpid())), second:
+        pass
 
 
 def test_an_empty_directory_is_a_held_lock(tmp_path):

@@ -1,5 +1,6 @@
 """Pipelines of every dialect: read, changed and written without losing anything."""
 
+# ruff: noqa: W291, W293
 from __future__ import annotations
 
 import os
