@@ -5,11 +5,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fake_project import project  # noqa: E402, F401
-
-from verglas.project.registration import class_for, register  # noqa: E402
-from verglas.scheduler.autorun import Autorun  # noqa: E402
-from verglas.scheduler.schedule import Order, ScheduleFolder  # noqa: E402
+from fake_project import project  # noqa: F401
+from verglas.project.registration import class_for, register
+from verglas.scheduler.autorun import Autorun
+from verglas.scheduler.schedule import Order, ScheduleFolder
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from verglas.jobs.base import Job
 from verglas.jobs.options import JobOptions
@@ -28,6 +29,16 @@ def run_words(name: str) -> list[str]:
     return [sys.executable, "-m", "verglas.cli.main", "run", name]
 
 
+def mpirun_command() -> list[str]:
+    """What starts ranks: RELION_MPIRUN, or the mpirun installed beside this Python, or the site's."""
+    given = os.environ.get("RELION_MPIRUN")
+    if given:
+        return shlex.split(given)
+    beside = Path(sys.executable).with_name("mpirun")
+    return [str(beside) if beside.exists() else "mpirun"]
+
+
 def process_environment() -> dict[str, str]:
-    """The environment of a job's process."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    """The environment of a job's process; Open MPI refuses root unless it is told twice."""
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    return {**os.environ, **as_root, "PYTHONUNBUFFERED": "1"}
