@@ -117,3 +117,18 @@ def test_an_empty_model_is_refused():
 def test_positions_that_are_no_numbers_are_refused():
     with pytest.raises(UnusableModel, match="atom 1 is not a number"):
         atom_at(np.nan, 0, 0)
+
+
+def test_the_path_for_accelerators_gives_the_same_images(blob):
+    from verglas.simulate.splat import splat_on_cpu, splat_on_device
+
+    rng = np.random.default_rng(3)
+    angles = rng.uniform(-180, 180, (6, 3))
+    rows = torch.zeros(6, 2, 4)
+    rows[:, :, :3] = euler_matrices(angles)[:, :2].float()
+    rows[:, :, 3] = torch.tensor([16.0, 30.0])  # some atoms fall over the edge
+    atoms = torch.as_tensor(blob.coordinates, dtype=torch.float32)
+    channel = torch.arange(len(blob)) % 3
+    fast, other = (f(atoms, channel, rows, 3, 48) for f in (splat_on_cpu, splat_on_device))
+    assert float(fast.sum()) < 6 * len(blob)
+    assert torch.allclose(fast, other, atol=1e-4)

@@ -17,9 +17,9 @@ _KINDS = ("particles", "micrograph", "movie", "session")
 
 def main(words: Sequence[str]) -> int:
     """Run the command; words[0] is "simulate". `--session` may stand for `session`. Returns the exit code."""
-    rest = [
-        word[2:] if word[2:] in _KINDS and word.startswith("--") else word for word in words[1:]
-    ]
+    rest = list(words[1:])
+    if rest and rest[0].removeprefix("--") in _KINDS:
+        rest[0] = rest[0].removeprefix("--")
     try:
         arguments = _parser().parse_args(rest)
     except SystemExit as ended:  # argparse has printed what is wrong, or the help
