@@ -20,6 +20,7 @@ class Residuals:
     """Per particle: what the posterior-mean prediction leaves unexplained."""
 
     power: Tensor  # (m, P) Σ w |S C P - X_t|²
+    weight: Tensor  # (m,) Σ w, slightly below 1
     scale_cross: Tensor  # (m,) Σ w Re(conj(C P) X_t) over well-determined shells
     scale_power: Tensor  # (m,) Σ w C²|P|²
 
@@ -79,15 +80,16 @@ def _residuals(
     cross = _cross(images.score, result.shifted, flat, per_slice, slices, slices.rows.shape[1])
     power = images.score_power * product(per_slice, slices.power.mT)
     residual = images.noise_power * (power - 2 * cross)
-    residual += images.image_power * per_slice.sum(1, keepdim=True)
+    accepted = per_slice.sum(1)
+    residual += images.image_power * accepted[:, None]
     if well_determined is None:
         zero = residual.new_zeros(m)
-        return Residuals(residual, zero, zero)
+        return Residuals(residual, accepted, zero, zero)
     klass = columns // (plan.grid.n_orientations * plan.grid.children)
     n = int(well_determined.any(0).nonzero().max()) + 1 if bool(well_determined.any()) else 0
     if n == 0:
         zero = residual.new_zeros(m)
-        return Residuals(residual, zero, zero)
+        return Residuals(residual, accepted, zero, zero)
     marks = well_determined[klass, :n].to(slices.rows.dtype)
     marked = Slices(
         slices.rows[:, : 2 * n - 2] * marks[:, 1:].repeat_interleave(2, 1),
@@ -96,7 +98,7 @@ def _residuals(
     noise = images.noise_power[:, :n]
     low = _cross(images.score[:, :n], result.shifted, flat, per_slice, marked, 2 * n - 2)
     low_power = images.score_power[:, :n] * product(per_slice, marked.power.mT)
-    return Residuals(residual, (noise * low).sum(1), (noise * low_power).sum(1))
+    return Residuals(residual, accepted, (noise * low).sum(1), (noise * low_power).sum(1))
 
 
 def _cross(

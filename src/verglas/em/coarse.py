@@ -41,7 +41,7 @@ def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
         unit, factor = pixel_size, 1.0
     absolute = old_px[:, None] * unit + plan.grid.prior_shifts_angst.numpy()  # (b, T, 2)
     centres = model.class_offsets_angst if model.dims == 2 else np.zeros((model.n_classes, 2))
-    away = absolute[:, None] - centres[:, None] * (unit / pixel_size)
+    away = absolute[:, None] - centres[:, None]
     squared = (away**2).sum(-1) * factor
     variance = max(model.sigma_offset_angst**2, 1e-12)
     return torch.as_tensor(-squared / (2 * variance), dtype=iteration.dtype).to(iteration.device)

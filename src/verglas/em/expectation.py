@@ -177,7 +177,7 @@ class Expectation:
         spectra = sums_by_shell(residuals.power, shells, n) + images.prepared.power_outside
         groups = torch.from_numpy(noise_group(self.iteration, self.particles, rows))
         self.sums.noise.index_add_(0, groups, spectra.cpu().double())
-        self.sums.noise_weight.index_add_(0, groups, torch.ones(len(rows), dtype=torch.float64))
+        self.sums.noise_weight.index_add_(0, groups, residuals.weight.cpu().double())
         scales = torch.from_numpy(self.particles.scale_group[rows])
         s = torch.from_numpy(np.maximum(self.iteration.model.scale, 0.001))[scales]
         self.sums.scale_cross.index_add_(0, scales, residuals.scale_cross.cpu().double() / s)
@@ -209,6 +209,8 @@ class Expectation:
             + (grid.fine_shifts_angst[tile.fine_shifts.cpu()])
         )  # (m, T', 2)
         centres = torch.from_numpy(model.class_offsets_angst)
+        if iteration.settings.parity.offset_prior_in_pixels:
+            centres = centres * plan.optics.pixel_size_angst
         if model.dims == 2:
             self.sums.class_offset += torch.einsum("mtk,mtd->kd", per_class, absolute)
         else:

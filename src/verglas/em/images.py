@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.particles import Floats, Ints, OpticsGroup, Particles
+from verglas.em.rounding import nearest_shells
 from verglas.em.settings import EmSettings
 from verglas.em.shells import PixelList, sums_by_shell
 from verglas.fourier import (
@@ -57,7 +58,7 @@ class ImagePreparer:
         shells = used_shells(box, device).flatten()
         outside = (shells > pixels.size // 2).nonzero().flatten()
         self._outside = outside
-        self._outside_shells = (shells[outside].double() * pixels.shell_ratio).round().long()
+        self._outside_shells = nearest_shells(shells[outside].double() * pixels.shell_ratio)
         self._modulation = odd_phases(optics, self._frequencies)
 
     def prepare(

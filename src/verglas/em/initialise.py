@@ -14,6 +14,7 @@ from verglas.em.lattice import Lattice, add_slices, corners, hermitian
 from verglas.em.model import Model
 from verglas.em.particles import Floats, ImageSource, Ints, Particles
 from verglas.em.reference import padded_size
+from verglas.em.rounding import nearest
 from verglas.em.settings import EmSettings
 from verglas.em.shells import pixel_list
 from verglas.em.wiener import ShellMap, divide, to_real_space
@@ -51,7 +52,7 @@ def particle_order(n: int, seed: int, optics_group: Ints) -> Ints:
 
 def initial_lattice(settings: EmSettings, box: int) -> Lattice:
     """The lattice of the first references (§4.3): size twice the shell of ini_high, or that shell itself."""
-    shell = round(0.07 * box)
+    shell = nearest(0.07 * box)
     r_max = shell // 2 if settings.parity.small_initial_references else shell
     return Lattice(settings.dims, r_max, padded_size(box, settings.padding) / box)
 
@@ -122,7 +123,7 @@ def model_side(extent_angst: float, particles: Particles, box: int) -> int:
     """Side in model pixels of an image of this extent."""
     first = particles.optics[0]
     model_pixel = first.pixel_size_angst
-    side = 2 * round(extent_angst / model_pixel / 2)
+    side = 2 * nearest(extent_angst / model_pixel / 2)
     return side if abs(side - box) > 1 else box
 
 

@@ -12,6 +12,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from verglas.em.rounding import nearest, nearest_shells
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -23,7 +25,7 @@ class Lattice:
 
     @property
     def half(self) -> int:
-        return round(self.padding * self.r_max) + 1
+        return nearest(self.padding * self.r_max) + 1
 
     @property
     def side(self) -> int:
@@ -49,7 +51,7 @@ class Lattice:
 
     def shells(self, device: torch.device | str = "cpu") -> Tensor:
         """round(|v| / padding) of every stored point, int64."""
-        return (self.radii(device) / self.padding).round().long()
+        return nearest_shells(self.radii(device) / self.padding)
 
 
 def sum_of_squares(axes: list[Tensor]) -> Tensor:

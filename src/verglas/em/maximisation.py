@@ -52,8 +52,9 @@ def _new_references(
         data, weight = hermitian(sums.data[k]), hermitian(sums.weight[k])
         spectra = spectra_of_weights(weight, power[k], settings.tau2_fudge, where)
         values = divide(
-            data, weight, where, power[k] if settings.do_map else None, settings.tau2_fudge
-        )
+            data, weight, where, power[k] if settings.do_map else None, settings.tau2_fudge,
+            keep_edge=settings.parity.keep_edge_voxels,
+        )  # fmt: skip
         maps.append(to_real_space(values[None], lattice, model.box_size)[0].to(model.references))
         tau2[k], ssnr[k] = power[k].numpy(), spectra.data_vs_prior.numpy()
         sigma2[k], coverage[k] = spectra.sigma2_reference.numpy(), spectra.coverage.numpy()

@@ -13,6 +13,7 @@ from verglas.em.images import ImagePreparer
 from verglas.em.model import Model, State
 from verglas.em.particles import OpticsGroup
 from verglas.em.reference import Projector
+from verglas.em.rounding import nearest
 from verglas.em.sampling import PoseGrid, Sampling
 from verglas.em.settings import EmSettings
 from verglas.em.shells import PixelList, pixel_list
@@ -81,11 +82,12 @@ def make_plan(iteration: Iteration, optics: OpticsGroup) -> Plan:
     coarse_size = min(coarse_size, size)
     if settings.strict_highres_angst > 0:
         size = coarse_size
-    pixels = pixel_list(optics.box_size, size, device, 1 / ratio)
+    lose = settings.parity.lose_nyquist_row
+    pixels = pixel_list(optics.box_size, size, device, 1 / ratio, lose_nyquist_row=lose)
     n_coarse = pixels.count(coarse_size)
     lowest = 0
     if settings.strict_lowres_angst > 0:
-        lowest = round(model.extent_angst / settings.strict_lowres_angst)
+        lowest = nearest(model.extent_angst / settings.strict_lowres_angst)
     maker = SliceMaker(iteration.projector, pixels, ratio, optics.magnification, lowest)
     grid = iteration.grid
     coarse = maker.of(grid.coarse_angles_deg, n_coarse)
@@ -112,7 +114,7 @@ def coarse_image_size(
     """Size of the first pass: no finer than one coarse rotation step can tell apart (§2.2)."""
     extent = model.extent_angst
     if settings.strict_highres_angst > 0:
-        return 2 * round(ratio * extent / settings.strict_highres_angst)
+        return 2 * nearest(ratio * extent / settings.strict_highres_angst)
     if sampling.oversampling == 0:
         return image_size(model.current_size, ratio, box)
     diameter = particle_diameter_angst(settings, model)

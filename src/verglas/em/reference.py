@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.lattice import Lattice, corners, read_slices, sum_of_squares
+from verglas.em.rounding import nearest
 from verglas.fourier import centre_signs, forward
 
 
@@ -47,7 +48,7 @@ def make_projector(references: Tensor, padding: float, current_size: int) -> Pro
 
 def padded_size(box: int, padding: float) -> int:
     """Side of the padded box, even."""
-    return 2 * round(box * padding / 2)
+    return 2 * nearest(box * padding / 2)
 
 
 def slice_factor(box: int, dims: int, padding: float) -> float:

@@ -26,6 +26,7 @@ from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration, particle_diameter_angst
 from verglas.em.reference import make_projector
 from verglas.em.resolution import current_image_size, initial_data_vs_prior, new_resolution
+from verglas.em.rounding import nearest
 from verglas.em.sampling import Sampling, pose_grid
 from verglas.em.settings import EmSettings
 from verglas.em.sums import WeightedSums
@@ -82,7 +83,7 @@ class Refinement:
         sums = noise_sums(settings, particles, source, order, box, watcher.update)
         watcher.update(len(order))
         if references is None:
-            shell = round(0.07 * box)
+            shell = nearest(0.07 * box)
             ini_high = settings.ini_high_angst
             ini_high = ini_high if ini_high > 0 else box * pixel_size / shell
             settings = replace(settings, ini_high_angst=ini_high)
@@ -120,6 +121,9 @@ class Refinement:
         """A run that goes on from the end of an iteration."""
         device = device or torch.device("cpu")
         state = replace(state, sampling=replace(state.sampling, perturb=settings.perturb))
+        if settings.parity.forget_class_prior and settings.dims == 2:
+            flat = np.full_like(state.model.direction_weights, 1 / settings.n_classes)
+            state = replace(state, model=replace(state.model, direction_weights=flat))
         return cls(settings, particles, source, state, device, watcher or SilentWatcher())
 
     def writes_this_iteration(self) -> bool:

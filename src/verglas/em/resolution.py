@@ -6,15 +6,16 @@ import numpy as np
 
 from verglas.em.model import Model
 from verglas.em.particles import Floats
+from verglas.em.rounding import nearest
 from verglas.em.settings import EmSettings
 from verglas.em.wiener import MIN_REGULARISED_SHELL
 
 
 def current_image_size(settings: EmSettings, model: Model, has_high_fsc: bool) -> int:
     """Size of the Fourier box for the next expectation step."""
-    shell = round(model.extent_angst * model.current_resolution)
+    shell = nearest(model.extent_angst * model.current_resolution)
     if model.average_p_max > 0.1 and has_high_fsc:
-        shell += round(0.25 * (model.box_size // 2))
+        shell += nearest(0.25 * (model.box_size // 2))
     else:
         shell += settings.incr_size
     return min(2 * shell, model.box_size)
@@ -30,7 +31,7 @@ def new_resolution(settings: EmSettings, model: Model, iteration: int) -> float:
     """Current resolution (1/Å) after an iteration, from data_vs_prior of all classes."""
     early = iteration == 0 or (iteration == 1 and settings.firstiter_cc)
     if early and settings.ini_high_angst > 0:
-        shell = round(model.extent_angst / settings.ini_high_angst)
+        shell = nearest(model.extent_angst / settings.ini_high_angst)
     elif not settings.do_map:
         shell = model.box_size // 2
     else:

@@ -18,9 +18,14 @@ class ParitySwitches:
     class_offset_by_total_weight: bool = False  # §3.8: class offset divided by the sum over classes
     noise_per_scale_group: bool = False  # RELION <= 3.1: one noise spectrum per scale group
     small_initial_references: bool = False  # §4.3: shell index of ini_high used as image size
+    lose_nyquist_row: bool = False  # row -size/2 of a cropped image is missing from σ² and norm
+    keep_edge_voxels: bool = False  # §3.4: voxels at exactly r_max survive, without regularisation
+    forget_class_prior: bool = (
+        False  # 2D: the first iteration after a restart has equal class priors
+    )
 
 
-RELION_3_1 = ParitySwitches(True, True, True, True)
+RELION_3_1 = ParitySwitches(True, True, True, True, True, True, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from verglas.em.rounding import nearest_shells
 from verglas.fourier import index_grid, used_shells
 
 
@@ -34,16 +35,22 @@ class PixelList:
 
 
 def pixel_list(
-    box_size: int, size: int, device: torch.device | str, shell_ratio: float = 1.0
-) -> PixelList:
-    """Pixels of the current `size`; `shell_ratio` = (N_m p_m)/(N p) maps image to model shells."""
+    box_size: int, size: int, device: torch.device | str, shell_ratio: float = 1.0,
+    *, lose_nyquist_row: bool = False,
+) -> PixelList:  # fmt: skip
+    """Pixels of the current `size`; `shell_ratio` = (N_m p_m)/(N p) maps image to model shells.
+
+    `lose_nyquist_row` leaves out row -size/2, which a cropped half transform does not hold.
+    """
     shells = used_shells(box_size, device).flatten()
     wanted = (shells >= 0) & (shells <= size // 2)
+    if lose_nyquist_row and size < box_size:
+        wanted &= index_grid(box_size, device=device).reshape(-1, 2)[:, 0] != -(size // 2)
     flat = wanted.nonzero().flatten()
     order = torch.argsort(shells[flat], stable=True)
     flat = flat[order]
     kept = shells[flat]
-    model = (kept.double() * shell_ratio).round().long()
+    model = nearest_shells(kept.double() * shell_ratio)
     indices = index_grid(box_size, device=device).reshape(-1, 2)[flat]
     return PixelList(box_size, size, indices, kept, model, flat, shell_ratio)
 

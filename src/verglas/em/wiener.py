@@ -10,6 +10,7 @@ from torch import Tensor
 from verglas.em.images import apply_mask, soft_mask
 from verglas.em.lattice import Lattice
 from verglas.em.reference import crop_box, gridding_correction, padded_size, slice_factor, uncentred
+from verglas.em.rounding import nearest
 from verglas.fourier import centre_signs, inverse
 
 MIN_REGULARISED_SHELL = 5  # below it the prior is left out (minres_map)
@@ -40,7 +41,7 @@ class ShellMap:
     @classmethod
     def of(cls, lattice: Lattice, n_shells: int) -> ShellMap:
         radii = lattice.radii()
-        inside = radii.square() < round(lattice.r_max * lattice.padding) ** 2
+        inside = radii.square() < nearest(lattice.r_max * lattice.padding) ** 2
         return cls(lattice, inside, lattice.shells().clamp_max(n_shells - 1), radii, n_shells)
 
     def sums(self, values: Tensor) -> Tensor:
@@ -74,8 +75,9 @@ def spectra_of_weights(
 
 
 def divide(
-    data: Tensor, weight: Tensor, where: ShellMap, tau2: Tensor | None, tau2_fudge: float
-) -> Tensor:
+    data: Tensor, weight: Tensor, where: ShellMap, tau2: Tensor | None, tau2_fudge: float,
+    *, keep_edge: bool = False,
+) -> Tensor:  # fmt: skip
     """Regularised quotient on the lattice (§3.4); `tau2` None leaves the prior out."""
     o = oversampling(where.lattice)
     regularised = weight
@@ -86,7 +88,10 @@ def divide(
         regularised = weight + torch.where(applies, added, 0)
     floor = _weight_floor(regularised, where)
     quotient = data / regularised.clamp_min(floor)
-    return torch.where(where.inside & (floor > 0), quotient, 0)
+    inside = where.inside
+    if keep_edge:
+        inside = where.radii.square() <= nearest(where.lattice.r_max * where.lattice.padding) ** 2
+    return torch.where(inside & (floor > 0), quotient, 0)
 
 
 def _weight_floor(weight: Tensor, where: ShellMap) -> Tensor:
