@@ -192,12 +192,17 @@ def test_misfit_names_both_shapes_and_says_whether_a_rotation_would_fit() -> Non
         gain.fitted((100, 100))
 
 
-def test_gain_of_an_eer_movie_follows_a_finer_grid() -> None:
+def test_gain_of_an_eer_movie_follows_a_finer_or_coarser_grid() -> None:
     gain = gain_of(reference())
     for times in (2, 4):
-        fine = gain.fitted((24 * times, 32 * times), eer_upsampling=times)
+        fine = gain.fitted((24 * times, 32 * times), is_eer=True)
         assert np.array_equal(fine.factors[::times, 1::times], gain.factors)
         assert fine.bad.sum() == times**2
+        assert np.allclose(fine.fitted(SHAPE, is_eer=True).factors, gain.factors)
+    counts = np.where(gain.bad, 0, 600 / np.where(gain.bad, 1, gain.factors))  # of an even beam
+    coarse = gain.fitted((12, 16), is_eer=True)
+    seen = counts.reshape(12, 2, 16, 2).sum(axis=(1, 3)) * coarse.factors
+    assert np.allclose(seen[~coarse.bad], 2400) and coarse.bad.sum() == 1
 
 
 @pytest.mark.parametrize(("rotation", "flip"), [(0, 0), (0, 1), (1, 0), (2, 1), (3, 1)])

@@ -59,19 +59,31 @@ class Gain:
             bad=orient(self.bad, rotation, flip),
         )
 
-    def fitted(self, shape_yx: tuple[int, int], *, eer_upsampling: int = 1) -> Gain:
-        """The gain for frames of this shape; EER gains follow a finer or coarser grid.
+    def fitted(self, shape_yx: tuple[int, int], *, is_eer: bool = False) -> Gain:
+        """The gain for frames of this shape; for EER movies on a 2 or 4 times finer or coarser grid too.
 
+        A finer grid repeats the factors; a coarser one adds the electrons that its pixels would have counted.
         Raises UnfitGain naming both shapes, and saying whether a rotation would fit.
         """
         if self.shape_yx == shape_yx:
             return self
-        for times in (2, 4) if eer_upsampling > 1 else ():
+        for times in (2, 4) if is_eer else ():
             if (self.shape_yx[0] * times, self.shape_yx[1] * times) == shape_yx:
                 return replace(
                     self, factors=_replicate(self.factors, times), bad=_replicate(self.bad, times)
                 )
+            if self.shape_yx == (shape_yx[0] * times, shape_yx[1] * times):
+                return self._coarser(times)
         raise UnfitGain(_misfit(self, shape_yx))
+
+    def _coarser(self, times: int) -> Gain:
+        """Sums of `times` x `times` pixels: the harmonic mean of their factors; bad if one is bad."""
+        height, width = (side // times for side in self.shape_yx)
+        tiles = (height, times, width, times)
+        bad: npt.NDArray[np.bool_] = np.max(self.bad.reshape(tiles), axis=(1, 3))
+        sensitivities = np.divide(1, self.factors, out=np.ones_like(self.factors), where=~self.bad)
+        factors = np.where(bad, 0, times**2 / sensitivities.reshape(tiles).sum(axis=(1, 3)))
+        return replace(self, factors=factors.astype(np.float32), bad=bad)
 
 
 def read_gain(

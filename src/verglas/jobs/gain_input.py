@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from verglas.formats.movies import Movie
 
 
-def load_gain(path: str, movie: Movie, rotation: int, flip: int, eer_upsampling: int = 1) -> Gain:
+def load_gain(path: str, movie: Movie, rotation: int, flip: int) -> Gain:
     """The gain in the orientation and on the grid of a movie; raises UnfitGain, UnreadableImage."""
     gain = _oriented(path, movie.kind, rotation, flip)
-    return gain.fitted(movie.shape_yx, eer_upsampling=eer_upsampling if movie.kind == "eer" else 1)
+    return gain.fitted(movie.shape_yx, is_eer=movie.kind == "eer")
 
 
 @lru_cache(maxsize=4)

@@ -38,8 +38,7 @@ def correct(
         defects = load_defects(flags["--defect_file"], movie.shape_yx)
     if flags["--gainref"]:
         gain = load_gain(
-            flags["--gainref"], movie, flags["--gain_rot"], flags["--gain_flip"],
-            flags["--eer_upsampling"],
+            flags["--gainref"], movie, flags["--gain_rot"], flags["--gain_flip"]
         ).factors  # fmt: skip
     settings = settings_of(flags, facts, memory_bytes)
     with ExitStack() as stack:
