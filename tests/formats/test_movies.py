@@ -15,7 +15,8 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verglas.formats.eer import EventCode, add_events, encode_events, events_of_counts
+from verglas.formats.eer import add_events, encode_events, events_of_counts
+from verglas.formats.eer_code import EventCode
 from verglas.formats.movies import UnreadableMovie, check_movie, open_movie
 from verglas.formats.movies_write import write_movie_eer, write_movie_mrc, write_movie_tiff
 
@@ -189,7 +190,7 @@ def test_eer_events_outside_the_sensor_are_an_error() -> None:
 
 def reason(path: Path, **options: object) -> str:
     with pytest.raises(UnreadableMovie) as caught:
-        check_movie(path, eer_grouping=4, **options)  # type: ignore[arg-type]
+        check_movie(path, **{"eer_grouping": 4, **options})  # type: ignore[arg-type]
     assert caught.value.path == str(path)
     return caught.value.reason
 
@@ -252,6 +253,7 @@ def test_session_may_say_what_it_expects(tmp_path: Path) -> None:
 
 def test_fewer_hardware_frames_than_one_fraction(tmp_path: Path) -> None:
     write_movie_eer(tmp_path / "m.eer", events(3), SENSOR)
+    assert check_movie(tmp_path / "m.eer").n_frames == 3
     assert "3 hardware frames, fewer than the EER fractionation of 4" in reason(tmp_path / "m.eer")
     for bad in ({"eer_grouping": 0}, {"eer_upsampling": 3}):
         with pytest.raises(ValueError, match="EER grouping"):

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from verglas.formats.eer import CODES, EventCode, add_events
+from verglas.formats.eer_code import CODES, EventCode
 from verglas.formats.movies_base import Array, Movie, MovieInfo, UnreadableMovie
 from verglas.formats.movies_tiff import check_written
 from verglas.formats.tiff_directory import (
@@ -59,6 +59,8 @@ class EerMovie(Movie):
         return len(self._hardware)
 
     def _read(self, index: int) -> Array:
+        from verglas.formats.eer import add_events
+
         counts = np.zeros(self.shape_yx, self.dtype)
         first = index * self.grouping
         with open(self.path, "rb") as handle:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verglas.formats.atomic import atomic_write
-from verglas.formats.eer import CODES, EventCode, encode_events
+from verglas.formats.eer import encode_events
+from verglas.formats.eer_code import CODES, EventCode
 from verglas.formats.stack_writer import StackWriter
 
 _TIFF_COMPRESSIONS = {"none": None, "lzw": "lzw", "deflate": "zlib", "zstd": "zstd"}
