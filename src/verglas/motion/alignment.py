@@ -15,10 +15,15 @@ import numpy as np
 
 from verglas.motion.signal import SignalModel, estimate_signal
 from verglas.motion.stack import SpectrumStack
-from verglas.motion.track_prior import TrackPrior, best_posterior
+from verglas.motion.track_prior import (
+    TRACK_PRIORS,
+    TrackPrior,
+    average_posterior,
+    track_covariances,
+)
 
 Array = np.ndarray[Any, Any]
-CONVERGED_PX = 0.01
+CONVERGED_PX = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,47 +39,37 @@ class Alignment:
     @property
     def expected_rms_px(self) -> float:
         """Expected root mean square error of the track about its mean, both axes together."""
-        centred = self.covariance - self.covariance.mean(axis=0)
-        return float(np.sqrt(2 * max(np.trace(centred), 0.0) / len(centred)))
+        return expected_rms(self.covariance)
+
+
+def expected_rms(covariance: Array) -> float:
+    """Root mean square deviation, both axes, that an (M, M) covariance lets expect about the mean."""
+    centred = covariance - covariance.mean(axis=0)
+    return float(np.sqrt(2 * max(np.trace(centred), 0.0) / len(centred)))
 
 
 def align(
-    stack: SpectrumStack,
-    start_shifts_yx: Array,  # (M, 2)
+    stack: SpectrumStack,  # damped by `amplitudes` already
+    all_power: Array,  # (n_rings,) of the undamped frames, summed over them
     amplitudes: Array,  # (M, n_rings): what damage leaves of the signal in each frame
+    start_shifts_yx: Array,  # (M, 2)
     times: Array,  # (M,) frames
     max_iterations: int = 5,
 ) -> Alignment:
     """Refine `start_shifts_yx`, which must be right within about a pixel."""
-    band = stack.band
     if max_iterations < 1:
         raise ValueError(f"alignment needs at least one round, got {max_iterations}")
-    frame_powers = stack.ring_powers()
+    band, priors = stack.band, track_covariances(times)
     shifts = start_shifts_yx - start_shifts_yx[0]
-    scratch = SpectrumStack.empty(band, len(stack))
     for _ in range(max_iterations):
-        signal = signal_at(stack, shifts, amplitudes, frame_powers, scratch)
-        weighted = stack.weighted(signal.weights, scratch)
-        gradients = weighted.shift_gradients(shifts, weighted.shifted_sum(shifts))
-        information = signal.information(band.ring_counts, band.ring_frequencies)
-        found = best_posterior(information, gradients + information @ shifts, times)
-        step = found.track - shifts
-        shifts = found.track
+        total = stack.shifted_sum(shifts)
+        signal = estimate_signal(total.mean_power(), all_power, amplitudes, band.ring_counts)
+        total.weight(signal.weights[None])
+        information = signal.information(band)
+        pull = stack.shift_gradients(shifts, total) + information @ shifts
+        found = average_posterior(information, pull, priors)
+        step, shifts = found.mean - shifts, found.mean
         converged = bool(np.sqrt((step**2).sum(axis=1).mean()) < CONVERGED_PX)
         if converged:
             break
-    return Alignment(shifts, found.covariance, found.prior, signal, converged)
-
-
-def signal_at(
-    stack: SpectrumStack,
-    shifts: Array,
-    amplitudes: Array,
-    frame_powers: Array,
-    scratch: SpectrumStack,
-) -> SignalModel:
-    """Signal and noise spectra as the stack shows them under these shifts."""
-    damped = stack.weighted(amplitudes, scratch)
-    total = SpectrumStack(stack.band, *(part[None] for part in damped.shifted_sum(shifts)))
-    powers = total.ring_powers()[0]
-    return estimate_signal(frame_powers, powers, amplitudes, stack.band.ring_counts)
+    return Alignment(shifts, found.covariance, TRACK_PRIORS[found.best], signal, converged)

@@ -15,30 +15,36 @@ LEAST_INDEX = 3  # gradients of illumination and ice thickness live below
 
 @dataclass(frozen=True)
 class Band:
-    """Half transform of images of `shape_yx` kept up to `limit` cycles per pixel.
+    """Half transforms of images of `extent_yx` pixels, kept up to `limit` cycles per pixel.
 
-    Rows come in FFT order, columns from 0. Rings are one Fourier pixel of the longer side wide; pixels
-    of the two axes, where edges and readout patterns of a row or column lie, and of the lowest
-    frequencies belong to ring 0, which carries no weight.
+    `grid_yx` is the real-space size that the kept part transforms back to; its pixels are
+    extent / grid times larger. Rows come in FFT order, columns from 0. Rings are one Fourier pixel of the
+    longer side wide; pixels of the two axes, where edges and readout patterns of a row or column lie,
+    and of the lowest frequencies belong to ring 0, which carries no weight.
     """
 
-    shape_yx: tuple[int, int]
+    extent_yx: tuple[float, float]
+    grid_yx: tuple[int, int]
     limit: float  # cycles per pixel, at most 0.5
 
-    @cached_property
-    def grid_yx(self) -> tuple[int, int]:
-        """Real-space size of the cropped transform (even numbers good for the FFT)."""
-        return tuple(_even_fast_size(n, self.limit) for n in self.shape_yx)  # type: ignore[return-value]
+    @classmethod
+    def of(cls, shape_yx: tuple[int, int], limit: float) -> Band:
+        """The smallest grid, good for the FFT, that holds the frequencies up to `limit`."""
+        height, width = (_even_fast_size(size, limit) for size in shape_yx)
+        return cls(shape_yx, (height, width), limit)
 
     @cached_property
-    def frequencies_y(self) -> Array:  # (h,) float32, cycles per pixel of the full image
+    def scale_yx(self) -> Array:  # (2,) pixels per grid pixel
+        return np.divide(self.extent_yx, self.grid_yx)
+
+    @cached_property
+    def frequencies_y(self) -> Array:  # (h,) float32, cycles per pixel
         size = self.grid_yx[0]
-        return (fft.fftfreq(size) * size / self.shape_yx[0]).astype(np.float32)
+        return (fft.fftfreq(size) * size / self.extent_yx[0]).astype(np.float32)
 
     @cached_property
     def frequencies_x(self) -> Array:  # (w,) float32
-        size = self.grid_yx[1]
-        return (np.arange(size // 2 + 1) / self.shape_yx[1]).astype(np.float32)
+        return (np.arange(self.grid_yx[1] // 2 + 1) / self.extent_yx[1]).astype(np.float32)
 
     @cached_property
     def radii(self) -> Array:  # (h, w) float32, cycles per pixel
@@ -46,7 +52,7 @@ class Band:
 
     @cached_property
     def ring_width(self) -> float:
-        return 1.0 / max(self.shape_yx)
+        return 1.0 / max(self.extent_yx)
 
     @cached_property
     def n_rings(self) -> int:
@@ -58,13 +64,17 @@ class Band:
         index[(index >= self.n_rings) | (index < LEAST_INDEX)] = 0
         index[0, :] = 0
         index[:, 0] = 0
-        edge = self.grid_yx[0] // 2
-        index[edge, :] = 0  # the Nyquist row of the cropped grid stands for two
+        index[self.grid_yx[0] // 2, :] = 0  # the Nyquist row of the cropped grid stands for two
         return index
 
     @cached_property
     def columns(self) -> Array:  # (h,) int64: columns of each row inside the limit
-        return (self.rings > 0).cumsum(axis=1).argmax(axis=1) + 1
+        return self.columns_within(self.limit)
+
+    def columns_within(self, limit: float) -> Array:  # (h,) int64
+        """Columns of each row up to another, lower limit."""
+        inside = (self.rings > 0) & (self.rings <= limit / self.ring_width)
+        return np.where(inside.any(axis=1), inside.cumsum(axis=1).argmax(axis=1) + 1, 0)
 
     @cached_property
     def ring_frequencies(self) -> Array:  # (n_rings,) cycles per pixel
@@ -76,12 +86,21 @@ class Band:
         counts[0] = 0
         return counts
 
+    def transform(self, image: Array) -> Array:  # (H, W) -> (h, w) complex
+        """Half transform of a whole image, only the kept part; not normalised.
+
+        Columns that are not kept are left out before the second half of the work.
+        """
+        half, width = self.grid_yx[0] // 2, self.grid_yx[1] // 2 + 1
+        along_x = np.ascontiguousarray(fft.rfft(image, axis=1)[:, :width])
+        both = fft.fft(along_x, axis=0, overwrite_x=True)
+        return np.concatenate([both[:half], both[-half:]])
+
     def crop(self, transform: Array) -> Array:
         """Cut a full half transform (..., H, W//2+1) to this band's grid."""
-        height, width = self.grid_yx
-        half = height // 2
+        half, width = self.grid_yx[0] // 2, self.grid_yx[1] // 2 + 1
         rows = np.concatenate([transform[..., :half, :], transform[..., -half:, :]], axis=-2)
-        return rows[..., : width // 2 + 1]
+        return rows[..., :width]
 
 
 def _even_fast_size(size: int, limit: float) -> int:

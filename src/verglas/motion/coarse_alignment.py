@@ -11,6 +11,7 @@ from verglas.motion.band import Band
 from verglas.motion.stack import SpectrumStack
 
 Array = np.ndarray[Any, Any]
+LARGEST_INDEX = 256  # Fourier pixels that are enough for a first alignment, in either direction
 LEAST_WEIGHT = 1e-2  # frequencies that the B-factor leaves less than this are not looked at
 CONVERGED_PX = 0.5
 _MAX_FRACTION = 0.9  # of half the image: further away a shift and its wrap-around are the same
@@ -20,8 +21,9 @@ def coarse_shifts(
     stack: SpectrumStack, bfactor_px2: float, max_shift_px: float, max_iterations: int
 ) -> Array:  # (M, 2) y, x in pixels, relative to the first frame
     """Shifts by the maximum of B-factor weighted correlations, iterated until they move < 0.5 px rms."""
-    limit = min(stack.band.limit, float(np.sqrt(-np.log(LEAST_WEIGHT) / (2 * bfactor_px2))))
-    band = Band(stack.band.shape_yx, limit)
+    damped = float(np.sqrt(-np.log(LEAST_WEIGHT) / (2 * bfactor_px2)))
+    limit = min(stack.band.limit, damped, LARGEST_INDEX / max(stack.band.extent_yx))
+    band = Band.of(stack.band.extent_yx, limit)  # type: ignore[arg-type]
     transforms = _cut(stack, band)
     weight = np.where(band.rings > 0, np.exp(-2 * bfactor_px2 * band.radii**2), 0)
     weight = weight.astype(np.float32)
@@ -55,7 +57,7 @@ def _shift(band: Band, image: Array, shift_yx: Array) -> Array:
 def _peak(band: Band, product: Array, max_shift_px: float) -> tuple[float, float]:
     """Position of the correlation maximum within the search range, by parabolas through 3 points."""
     correlation = fft.irfft2(product, band.grid_yx)
-    scale = [full / small for full, small in zip(band.shape_yx, band.grid_yx)]
+    scale = band.scale_yx.tolist()
     window = []
     for step, size in zip(scale, band.grid_yx):
         reach = max(1, min(int(max_shift_px / step), int(_MAX_FRACTION * size / 2)))

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from verglas.motion.alignment import Alignment, align
+from verglas.motion.alignment import Alignment, align, expected_rms
 from verglas.motion.band import Band
 from verglas.motion.coarse_alignment import coarse_shifts
 from verglas.motion.damage import amplitudes_left
 from verglas.motion.frames import CorrectedFrames, FrameSource
-from verglas.motion.grouping import group_sizes, group_times, spread
+from verglas.motion.grouping import LEAST_GROUPS, group_sizes, group_times, spread
+from verglas.motion.local_alignment import align_locally
 from verglas.motion.local_motion import LocalMotion, PatchShift
 from verglas.motion.power_spectrum import SpectrumSum
 from verglas.motion.settings import MotionSettings
 from verglas.motion.stack import SpectrumStack
 from verglas.motion.statistics import MotionStatistics, motion_statistics
 from verglas.motion.sums import DoseSchedule, FrameSum
+from verglas.motion.warp import spline_loss, warp
 
 Array = np.ndarray[Any, Any]
 NEGLIGIBLE = 1e-8  # frequencies that the B-factor leaves less than this do not take part
@@ -91,33 +93,53 @@ class _MovieInWork:
     frames: CorrectedFrames
     settings: MotionSettings
     shifts_yx: Array = field(init=False)  # (M, 2) binned pixels
-    alignment: Alignment | None = field(default=None, init=False)
+    local: LocalMotion | None = field(default=None, init=False)  # binned pixels
+    expected_rms: float = field(default=0.0, init=False)  # binned pixels
     messages: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.shape_yx = self.settings.binned_shape(self.frames.shape_yx)
         self.binning = self.frames.shape_yx[1] / self.shape_yx[1]
         self.pixel_size_angst = self.settings.pixel_size_angst * self.settings.bin_factor
+        self.wants_local = max(self.settings.patches_yx) > 1
         self._kept: list[Array] = []
 
     def measure(self) -> None:
-        """Whole-frame alignment."""
+        """Whole-frame alignment, then local motion if patches were asked for."""
         settings, n_frames = self.settings, len(self.frames)
         self.shifts_yx = np.zeros((n_frames, 2))
         bfactor = settings.bfactor_px2 / self.binning**2
         limit = min(0.5, float(np.sqrt(-np.log(NEGLIGIBLE) / (2 * bfactor))))
-        band = Band(self.shape_yx, limit)
+        band = Band.of(self.shape_yx, limit)
         sizes = group_sizes(n_frames, self._frames_per_group(band))
-        stack = self._stack(band, sizes)
         if n_frames == 1:
+            self.messages.append("the movie has one frame: nothing to align")
             return
+        stack = self._stack(band, sizes)
         times = group_times(sizes)
         start = coarse_shifts(
             stack, bfactor, settings.max_shift_px / self.binning, settings.max_iterations
         )
-        amplitudes = self._amplitudes(band, times)
-        self.alignment = align(stack, start, amplitudes, times, settings.max_iterations)
-        self.shifts_yx = spread(self.alignment.shifts_yx, times, n_frames)
+        amplitudes, power = self._amplitudes(band, times), stack.mean_power()
+        stack.weight(amplitudes)
+        found = align(stack, power, amplitudes, start, times, settings.max_iterations)
+        track = found.shifts_yx
+        self.expected_rms = found.expected_rms_px
+        if self.wants_local:
+            track = self._measure_locally(stack, found, times)
+        self.shifts_yx = spread(track, times, n_frames)
+
+    def _measure_locally(self, stack: SpectrumStack, found: Alignment, times: Array) -> Array:
+        """Fit track and local model together; the track of the groups."""
+        if len(times) < LEAST_GROUPS:
+            self.messages.append(f"{len(times)} frames are too few for local motion")
+            return found.shifts_yx
+        fitted = align_locally(stack, found, times, self.settings.patches_yx)
+        self.local = fitted.local
+        self.expected_rms = expected_rms(fitted.covariance)
+        if self.local is None:
+            self.messages.append("no local motion stands out: frames are moved as a whole")
+        return fitted.shifts_yx
 
     def add_up(self, aligned_frames: FrameSink | None) -> CorrectedMovie:
         """Shift and add the frames."""
@@ -133,15 +155,41 @@ class _MovieInWork:
         spectra = None
         if settings.frames_per_spectrum > 0:
             spectra = SpectrumSum(self.shape_yx, settings.frames_per_spectrum)
-        for transform, shift in zip(self._transforms(), self.shifts_yx):
+        loss = _loss(self.shape_yx) if self.local is not None else None
+        for transform, shift in self._shifted():
             sums.add(transform, shift)
             if spectra is not None or aligned_frames is not None:
                 moved = _moved(transform, shift, self.shape_yx)
+                if loss is not None:
+                    moved /= loss
                 if spectra is not None:
                     spectra.add(moved)
                 if aligned_frames is not None:
                     aligned_frames(fft.irfft2(moved, self.shape_yx))
+        if loss is not None:
+            sums.give_back(loss)
         return self._result(sums, spectra)
+
+    def _shifted(self) -> Iterator[tuple[Array, Array]]:
+        """Transforms of the frames and the shifts that are still to be applied in Fourier space."""
+        if self.local is None:
+            yield from zip(self._transforms(), self.shifts_yx)
+            return
+        nothing = np.zeros(2)
+        out = np.empty(self.shape_yx, np.float32)
+        for index, (frame, shift) in enumerate(zip(self._images(), self.shifts_yx)):
+            coefficients = self.local.of_frame(index)
+            coefficients[:, 0] += shift
+            warp(frame, coefficients, out)
+            yield fft.rfft2(out), nothing
+
+    def _images(self) -> Iterator[Array]:
+        """Corrected frames in real space, binned."""
+        if self.shape_yx == self.frames.shape_yx:
+            yield from self.frames
+        else:
+            for transform in self._transforms():
+                yield fft.irfft2(transform, self.shape_yx)
 
     def _result(self, sums: FrameSum, spectra: SpectrumSum | None) -> CorrectedMovie:
         settings = self.settings
@@ -166,6 +214,7 @@ class _MovieInWork:
     def _motion(self) -> Motion:
         settings, first = self.settings, self.frames.frame_range.start
         shifts = self.shifts_yx * self.binning
+        local = None if self.local is None else self.local.times(self.binning)
         return Motion(
             shape_yx=self.frames.shape_yx,
             n_frames=self.frames.source.n_frames,
@@ -176,20 +225,39 @@ class _MovieInWork:
                 shifts, settings.pixel_size_angst, settings.dose_per_frame_e_a2,
                 settings.pre_exposure_e_a2, first, settings.early_dose_e_a2,
             ),
-            expected_rms_px=self.alignment.expected_rms_px * self.binning if self.alignment else 0.0,
+            local=local,
+            patch_shifts=() if local is None else self._patch_shifts(shifts, local),
+            expected_rms_px=self.expected_rms * self.binning,
             messages=tuple(self.messages),
         )  # fmt: skip
+
+    def _patch_shifts(self, shifts: Array, local: LocalMotion) -> tuple[PatchShift, ...]:
+        """Total shifts at the centres of the patches, as the model has them."""
+        (rows, columns), (height, width) = self.settings.patches_yx, self.frames.shape_yx
+        y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+        places = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
+        total = shifts + local.at(places - 0.5, np.arange(len(shifts)))
+        return tuple(
+            PatchShift(frame, (place[0] * height, place[1] * width), (float(sy), float(sx)))
+            for place, track in zip(places.tolist(), total)
+            for frame, (sy, sx) in enumerate(track)
+        )
 
     def _stack(self, band: Band, sizes: list[int]) -> SpectrumStack:
         """Band-limited transforms of the groups; keeps the full ones if memory allows."""
         stack = SpectrumStack.empty(band, len(sizes))
         n_bytes = 8 * self.shape_yx[0] * (self.shape_yx[1] // 2 + 1) * len(self.frames)
-        keep = n_bytes <= self.settings.memory_bytes // 2
+        keep = n_bytes <= self.settings.memory_bytes // 2 and not self.wants_local
         group_of = np.repeat(np.arange(len(sizes)), sizes).tolist()
-        for group, transform in zip(group_of, self._transforms()):
-            stack.add(group, band.crop(transform))
-            if keep:
+        norm = 1 / float(np.sqrt(np.prod(self.shape_yx)))
+        if keep:
+            for group, transform in zip(group_of, self._transforms()):
+                stack.add(group, band.crop(transform), norm)
                 self._kept.append(transform)
+            return stack
+        norm *= float(np.prod(self.shape_yx) / np.prod(self.frames.shape_yx))
+        for group, frame in zip(group_of, self.frames):
+            stack.add(group, band.transform(frame), norm)
         return stack
 
     def _transforms(self) -> Iterator[Array]:
@@ -197,7 +265,7 @@ class _MovieInWork:
         if self._kept:
             yield from self._kept
             return
-        binned = Band(self.shape_yx, 0.5)
+        binned = Band.of(self.shape_yx, 0.5)
         for frame in self.frames:
             transform = fft.rfft2(frame)
             if self.shape_yx != self.frames.shape_yx:
@@ -224,6 +292,13 @@ class _MovieInWork:
         doses = self.settings.pre_exposure_e_a2 + (first + times + 0.5) * dose
         frequencies = band.ring_frequencies / self.pixel_size_angst
         return amplitudes_left(frequencies, doses, self.settings.voltage_kv)
+
+
+def _loss(shape_yx: tuple[int, int]) -> Array:  # (h, w//2+1) float32
+    """What `warp` leaves of the amplitudes."""
+    along_y = spline_loss(fft.fftfreq(shape_yx[0])).astype(np.float32)
+    along_x = spline_loss(fft.rfftfreq(shape_yx[1])).astype(np.float32)
+    return along_y[:, None] * along_x
 
 
 def _moved(transform: Array, shift_yx: Array, shape_yx: tuple[int, int]) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 _LOWEST_FREQUENCY = 1e-6  # 1/Angstrom: keeps the exposure of DC finite and harmlessly huge
+LEAST_LEFT = 1e-3  # nothing is damped so far that dividing by it would not bring it back
 
 
 def critical_exposure(frequencies: Array) -> Array:
@@ -29,4 +30,5 @@ def amplitudes_left(
 ) -> Array:  # (M, K)
     """exp(-dose / critical exposure) for every frame and frequency."""
     doses = effective_dose(np.asarray(doses_e_a2, float), voltage_kv)
-    return np.exp(-doses[:, None] / critical_exposure(frequencies)[None, :])
+    left = np.exp(-doses[:, None] / critical_exposure(frequencies)[None, :])
+    return np.maximum(left, LEAST_LEFT)

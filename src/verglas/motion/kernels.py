@@ -122,19 +122,17 @@ def ring_power(
 
 @njit(fastmath=True, cache=True)
 def weight_rings(
-    real: Array,  # (M, h, w)
+    real: Array,  # (M, h, w), changed in place
     imaginary: Array,
     rings: Array,
     columns: Array,
     weights: Array,  # (M, n_rings) float32
-    out_real: Array,
-    out_imaginary: Array,
 ) -> None:
-    """Multiply every frame with a weight that depends on the ring."""
+    """Multiply every image with a weight that depends on the ring."""
     for m in range(real.shape[0]):
         table = weights[m]
         for y in range(real.shape[1]):
             for x in range(columns[y]):
                 weight = table[rings[y, x]]
-                out_real[m, y, x] = real[m, y, x] * weight
-                out_imaginary[m, y, x] = imaginary[m, y, x] * weight
+                real[m, y, x] *= weight
+                imaginary[m, y, x] *= weight

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from verglas.motion.band import LEAST_INDEX
+from verglas.motion.band import LEAST_INDEX, Band
 
 Array = np.ndarray[Any, Any]
 NOISE_SMOOTHING = 5.0  # rings: noise spectra are smooth
@@ -28,48 +28,62 @@ class SignalModel:
     noise: Array  # (n_rings,) power per pixel
 
     @property
-    def weights(self) -> Array:  # (M, n_rings): sqrt(g) a
+    def weights(self) -> Array:  # (n_rings,) g
         total = (self.amplitudes**2).sum(axis=0)
-        weights: Array = self.amplitudes * np.sqrt(self.ssnr / (1 + self.ssnr * total) / self.noise)
+        weights: Array = self.ssnr / (1 + self.ssnr * total) / self.noise
         return weights
 
-    def information(self, ring_counts: Array, ring_frequencies: Array) -> Array:
-        """Expected curvature of the log-likelihood, (M, M) per axis, 1/pixel^2 (Fisher information)."""
+    def information(self, band: Band, limit: float = np.inf) -> Array:
+        """Expected curvature of the log-likelihood up to a frequency, (M, M) per axis, 1/pixel^2.
+
+        This is the Fisher information of the shifts; a shift common to all frames has none.
+        """
         squares = self.amplitudes**2
         total = squares.sum(axis=0)
+        frequencies = np.where(band.ring_frequencies <= limit, band.ring_frequencies, 0)
         strength = self.ssnr**2 / (1 + self.ssnr * total)
-        per_ring = ring_counts * (2 * np.pi * ring_frequencies) ** 2 * strength
+        per_ring = band.ring_counts * (2 * np.pi * frequencies) ** 2 * strength
         information: Array = np.diag((per_ring * total * squares).sum(axis=1))
         return information - (per_ring * squares) @ squares.T
 
 
 def estimate_signal(
-    frame_powers: Array,  # (M, n_rings) sums over the rings
-    sum_power: Array,  # (n_rings,) of sum_m a_m F_m, aligned
+    sum_power: Array,  # (n_rings,) mean power per pixel of sum_m a_m F_m, aligned
+    all_power: Array,  # (n_rings,) mean power per pixel, summed over the frames
     amplitudes: Array,  # (M, n_rings)
-    ring_counts: Array,  # (n_rings,)
+    counts: Array,  # (n_rings,) pixels behind the means
+    smoothing: float = SIGNAL_SMOOTHING,
 ) -> SignalModel:
     """Solve |S|^2 = A^2 P + A N and sum_m |F_m|^2 = A P + M N on every ring, then smooth along the rings.
 
     The signal is shrunk where it does not stand out from its own error, so that rings without signal
     get no weight by chance.
     """
-    n_frames = len(frame_powers)
-    counts = np.maximum(ring_counts, 1)
+    n_frames = len(amplitudes)
     total = np.maximum((amplitudes**2).sum(axis=0), 1e-12)
-    all_power = frame_powers.sum(axis=0) / counts
-    signal = (sum_power / counts - total * all_power / n_frames) / (total**2 * (1 - 1 / n_frames))
+    signal = (sum_power - total * all_power / n_frames) / (total**2 * (1 - 1 / n_frames))
     noise = gaussian_filter1d((all_power - total * signal) / n_frames, NOISE_SMOOTHING)
     noise = np.maximum(noise, 1e-9 * max(float(all_power.max()), 1e-30))
-    certainty = counts * total**2
-    certainty[:LEAST_INDEX] = 0
-    smooth = gaussian_filter1d(certainty, SIGNAL_SMOOTHING)
-    ssnr = gaussian_filter1d(signal / noise * certainty, SIGNAL_SMOOTHING) / np.maximum(
-        smooth, 1e-30
-    )
-    rings_averaged = 2 * np.sqrt(np.pi) * SIGNAL_SMOOTHING
-    variance = 1 / np.maximum(smooth * rings_averaged, 1e-30)
-    ssnr = np.maximum(ssnr, 0)
-    ssnr = ssnr**3 / (ssnr**2 + variance)
-    ssnr[:LEAST_INDEX] = 0
+    ssnr = _shrunk(signal / noise, counts * total**2, smoothing)
     return SignalModel(amplitudes, ssnr, noise)
+
+
+def signal_given_noise(
+    sum_power: Array, noise: Array, amplitudes: Array, counts: Array, smoothing: float
+) -> SignalModel:
+    """The same when the noise spectrum is known already."""
+    total = np.maximum((amplitudes**2).sum(axis=0), 1e-12)
+    ssnr = (sum_power / noise - total) / total**2
+    return SignalModel(amplitudes, _shrunk(ssnr, counts * total**2, smoothing), noise)
+
+
+def _shrunk(ssnr: Array, certainty: Array, smoothing: float) -> Array:
+    """Smooth along the rings by certainty (1 / variance), then shrink what is not significant."""
+    certainty = certainty.copy()
+    certainty[:LEAST_INDEX] = 0
+    local = np.maximum(gaussian_filter1d(certainty, smoothing), 1e-30)
+    smooth = np.maximum(gaussian_filter1d(ssnr * certainty, smoothing) / local, 0)
+    variance = 1 / np.maximum(local * 2 * np.sqrt(np.pi) * smoothing, 1e-30)
+    shrunk: Array = smooth**3 / (smooth**2 + variance)
+    shrunk[:LEAST_INDEX] = 0
+    return shrunk

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import fft
 
 from verglas.motion.band import Band
 from verglas.motion.kernels import ring_power, shift_gradients, shifted_sum, weight_rings
@@ -15,7 +16,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class SpectrumStack:
-    """Half transforms of M images on the grid of `band`, real and imaginary parts apart."""
+    """Half transforms of M images on the grid of `band`, real and imaginary parts apart.
+
+    Transforms are divided by the root of the number of pixels: the power of white noise is its variance.
+    """
 
     band: Band
     real: Array  # (M, h, w) float32
@@ -29,43 +33,57 @@ class SpectrumStack:
     def __len__(self) -> int:
         return len(self.real)
 
-    def add(self, index: int, cropped: Array) -> None:  # (h, w) complex
-        """Add a transform, already cropped to the band, to image `index`."""
-        self.real[index] += cropped.real
-        self.imaginary[index] += cropped.imag
+    def add(self, index: int, cropped: Array, factor: float) -> None:  # (h, w) complex
+        """Add `factor` times a transform, already cropped to the band, to image `index`."""
+        self.real[index] += cropped.real * np.float32(factor)
+        self.imaginary[index] += cropped.imag * np.float32(factor)
 
-    def ring_powers(self) -> Array:  # (M, n_rings): sum over each ring
+    def mean_power(self) -> Array:  # (n_rings,): mean per pixel, summed over the images
         band = self.band
-        return np.stack(
-            [
-                ring_power(real, imaginary, band.rings, band.columns, band.n_rings)
-                for real, imaginary in zip(self.real, self.imaginary)
-            ]
-        )
+        powers = [
+            ring_power(real, imaginary, band.rings, band.columns, band.n_rings)
+            for real, imaginary in zip(self.real, self.imaginary)
+        ]
+        mean: Array = np.sum(powers, axis=0) / np.maximum(band.ring_counts, 1)
+        return mean
 
-    def weighted(self, weights: Array, out: SpectrumStack) -> SpectrumStack:
-        """Every image multiplied with its row of ring weights (M, n_rings), into `out`."""
-        weight_rings(
-            self.real, self.imaginary, self.band.rings, self.band.columns,
-            np.ascontiguousarray(weights, np.float32), out.real, out.imaginary,
+    def weight(self, weights: Array) -> None:
+        """Multiply every image with its row of ring weights (M, n_rings), in place."""
+        table = np.ascontiguousarray(weights, np.float32)
+        weight_rings(self.real, self.imaginary, self.band.rings, self.band.columns, table)
+
+    def shifted_sum(self, shifts_yx: Array, columns: Array | None = None) -> SpectrumStack:
+        """Sum over the images after shifting them by (M, 2) pixels, as a stack of one."""
+        band = self.band
+        out = SpectrumStack.empty(band, 1)
+        shifted_sum(
+            self.real, self.imaginary, band.frequencies_y, band.frequencies_x,
+            band.columns if columns is None else columns, shifts_yx, out.real[0], out.imaginary[0],
         )  # fmt: skip
         return out
 
-    def shifted_sum(self, shifts_yx: Array) -> tuple[Array, Array]:  # (h, w) real, imaginary
-        """Sum over the images after shifting them by (M, 2) pixels."""
-        band = self.band
-        sums = np.zeros((2, *band.radii.shape), np.float32)
-        shifted_sum(
-            self.real, self.imaginary, band.frequencies_y, band.frequencies_x, band.columns,
-            shifts_yx, sums[0], sums[1],
-        )  # fmt: skip
-        return sums[0], sums[1]
-
-    def shift_gradients(self, shifts_yx: Array, sums: tuple[Array, Array]) -> Array:  # (M, 2)
-        """Derivative of the band's sum of |S|^2 by the shifts."""
+    def shift_gradients(
+        self, shifts_yx: Array, weighted_sum: SpectrumStack, columns: Array | None = None
+    ) -> Array:  # (M, 2)
+        """Derivative of the sum over the band of g |S|^2 by the shifts, given g S."""
         band = self.band
         gradients: Array = shift_gradients(
-            self.real, self.imaginary, band.frequencies_y, band.frequencies_x, band.columns,
-            shifts_yx, sums[0], sums[1],
+            self.real, self.imaginary, band.frequencies_y, band.frequencies_x,
+            band.columns if columns is None else columns,
+            shifts_yx, weighted_sum.real[0], weighted_sum.imaginary[0],
         )  # fmt: skip
         return gradients
+
+    def shifted_images(self, shifts_yx: Array) -> Array:  # (M, *grid_yx) float32
+        """Real-space images of the band after shifting each; noise keeps its variance."""
+        band = self.band
+        images = np.empty((len(self), *band.grid_yx), np.float32)
+        norm = np.float32(np.sqrt(np.prod(band.grid_yx)))
+        for index, (y, x) in enumerate(shifts_yx):
+            along_y = np.exp(-2j * np.pi * band.frequencies_y * y).astype(np.complex64) * norm
+            along_x = np.exp(-2j * np.pi * band.frequencies_x * x).astype(np.complex64)
+            transform = self.real[index] + 1j * self.imaginary[index]
+            transform *= along_y[:, None]
+            transform *= along_x
+            images[index] = fft.irfft2(transform, band.grid_yx, overwrite_x=True)
+        return images

@@ -110,6 +110,12 @@ class FrameSum:
             _decay(self._weight, self._ratio, self._squares)
         self._count += 1
 
+    def give_back(self, loss: Array) -> None:  # (h, w//2+1)
+        """Divide all sums by what interpolation left of each amplitude."""
+        for total in (self._weighted, self._plain, *self._halves):
+            if total.size > 1:
+                total /= loss
+
     def weighted(self) -> Array:  # (y, x) float32
         """Dose-weighted sum, sum w F / sqrt(sum w^2): noise as white as that of one frame."""
         return self._to_image(self._weighted / np.sqrt(np.maximum(self._squares, 1e-30)))
