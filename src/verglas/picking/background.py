@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -20,8 +22,21 @@ def frequency_radius(
     return torch.sqrt(ky[:, None] ** 2 + kx[None] ** 2)
 
 
-def noise_power(image: Tensor, pixel_size_angst: float, patch_px: int) -> Tensor:
-    """Power of the background at each half-transform pixel, (rows, columns//2+1), per pixel.
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseSpectrum:
+    """Power of the background against frequency, per pixel of the image it was measured on."""
+
+    ring_power: Tensor  # (rings,)
+    ring_spacing: float  # 1/Å between rings
+
+    def at(self, frequency: Tensor) -> Tensor:
+        """Power at spatial frequencies in 1/Å (any shape); the ends continue."""
+        log_power = torch.log(self.ring_power.clamp(min=1e-12)).to(frequency.device)
+        return torch.exp(_interpolate(log_power, frequency / self.ring_spacing))
+
+
+def noise_spectrum(image: Tensor, pixel_size_angst: float, patch_px: int) -> NoiseSpectrum:
+    """The spectrum of what is not particle, for an image that was normalised locally.
 
     Hann-windowed patches, half overlapping, are ranked by their power at low frequency (where particles
     are); the quietest tenth is averaged on rings. In a field full of particles that is an upper bound,
@@ -33,9 +48,7 @@ def noise_power(image: Tensor, pixel_size_angst: float, patch_px: int) -> Tensor
     quiet = max(LEAST_PATCHES, round(QUIET_FRACTION * len(power)))
     ring_power = power[torch.argsort(low)[:quiet]].mean(0)
     ring_power[0] = ring_power[1]  # the patch mean was taken out
-    shape = (int(image.shape[0]), int(image.shape[1]))
-    rings = frequency_radius(shape, pixel_size_angst, image.device) * (patch_px * pixel_size_angst)
-    return torch.exp(_interpolate(torch.log(ring_power.clamp(min=1e-12)), rings))
+    return NoiseSpectrum(ring_power, 1.0 / (patch_px * pixel_size_angst))
 
 
 def _patch_power(image: Tensor, n: int) -> Tensor:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.picking.background import frequency_radius, noise_power
+from verglas.picking.background import frequency_radius, noise_spectrum
 from verglas.picking.blobs import blob_responses, searched_diameters
 from verglas.picking.peaks import keep_apart, local_maxima
 from verglas.picking.picks import Array, Picks
@@ -84,7 +84,8 @@ class _Search:
         self.frequency = frequency_radius(self.shape, image.pixel_size_angst, pixels.device)
         middle = math.sqrt(settings.smallest_diameter_angst * settings.largest_diameter_angst)
         patch = 2 * round(1.25 * middle / image.pixel_size_angst)
-        self.noise = noise_power(pixels, image.pixel_size_angst, patch)
+        spectrum = noise_spectrum(pixels, image.pixel_size_angst, patch)
+        self.noise = spectrum.at(self.frequency)
 
     def candidates(self) -> Picks:
         settings = self.settings
