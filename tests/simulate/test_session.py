@@ -125,6 +125,13 @@ def test_other_formats(tmp_path, kind):
     assert ratio.std() < 1e-4 * ratio.mean()
 
 
+@pytest.mark.parametrize("kind", ["tif", "mrc"])
+def test_strong_doses_are_not_cut_off(tmp_path, kind):
+    settings = replace(TINY, movies=1, frames=2, format=kind, dose_per_frame_e_a2=40.0)
+    movie = write_session(tmp_path, settings, workers=1)[0]
+    assert frames_of(movie).mean() > 450
+
+
 def test_junk_ice_and_carbon_are_where_they_were_asked_for(tmp_path):
     settings = replace(
         TINY, movies=6, junk_share=0.5, early_ice_factor=2.0, frames=2, carbon_share=0.3

@@ -274,9 +274,17 @@ def _write_frames(path: Path, frames: Iterable[np.ndarray], settings: SessionSet
         events = (events_of_counts(frame, rng) for frame in frames)
         write_movie_eer(path, events, settings.shape_yx)
         return
-    limit = 255 if settings.format == "tif" else 127
-    small = (np.minimum(frame, limit).astype(np.uint8) for frame in frames)
+    largest, kind = _pixel_type(settings)
+    small = (np.minimum(frame, largest).astype(kind) for frame in frames)
     if settings.format == "tif":
         write_movie_tiff(path, small, compression=settings.compression)
     else:
-        write_movie_mrc(path, small, settings.pixel_size_angst)
+        write_movie_mrc(path, small, settings.pixel_size_angst, dtype=kind)
+
+
+def _pixel_type(settings: SessionSettings) -> tuple[int, str]:
+    """The largest count and the type of a stored pixel: bytes as long as counts fit well into them."""
+    expected = settings.dose_per_frame_e_a2 * settings.pixel_size_angst**2
+    if settings.format == "tif":
+        return (255, "uint8") if expected < 100 else (65535, "uint16")
+    return (127, "uint8") if expected < 50 else (65535, "uint16")

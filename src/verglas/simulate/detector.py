@@ -10,6 +10,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 _SEARCH_LIMIT = 20.0  # expected counts up to which searching the distribution is the quickest
+_SATURATION = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,10 @@ def random_camera(
 
 
 def count_electrons(expected: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint16]:
-    """Poisson counts (H, W) of expected numbers; negative expectations count as 0."""
+    """Poisson counts (H, W) of expected numbers; negative ones count as 0, 65535 is the largest count."""
     if float(expected.max()) > _SEARCH_LIMIT:
-        return rng.poisson(np.maximum(expected, 0)).astype(np.uint16)
+        many = rng.poisson(np.maximum(expected, 0))
+        return np.minimum(many, _SATURATION).astype(np.uint16)
     counts = np.empty(expected.shape, np.uint16)
     _count(np.ascontiguousarray(expected, np.float32), counts, np.uint64(rng.integers(1, 2**63)))
     return counts
