@@ -20,7 +20,8 @@ def eulers_from_vectors(vectors: np.ndarray) -> np.ndarray:
     x, y, z = (vectors * scale[:, None]).T
     w = np.cos(angle / 2)
     tilt = 2 * np.arctan2(np.hypot(x, y), np.hypot(w, z))
-    half_sum, half_difference = np.arctan2(z, w), np.arctan2(x, y)  # of psi and rot
+    half_sum = np.arctan2(z, w)  # of psi and rot; their difference means nothing where tilt is 0
+    half_difference = np.where(tilt == 0, half_sum, np.arctan2(x, y))
     eulers = np.degrees(
         np.stack([half_sum - half_difference, tilt, half_sum + half_difference], axis=1)
     )

@@ -24,13 +24,14 @@ def format_floats(
 ) -> int:
     """`%.6f`, `%.5f` when negative, correctly rounded, right-aligned in the slots.
 
-    Returns how many rows (listed in `odd`) need another form: exponents, nan, inf.
+    Returns how many rows (listed in `odd`) need another form: exponents, nan, inf, more than
+    12 characters.
     """
     n_odd = 0
     for row in range(values.size):
         value = values[row]
         size = abs(value)
-        if not ((0.001 <= size <= 100000.0) or size == 0.0):
+        if not ((0.001 <= size < 99999.0) or size == 0.0):
             odd[n_odd] = row
             n_odd += 1
             continue

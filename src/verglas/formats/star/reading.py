@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from verglas.formats.labels import LabelType, label_type
 from verglas.formats.star.columns import Column, TextColumn
-from verglas.formats.star.rows import read_rows
+from verglas.formats.star.rows import Shape, read_rows
 from verglas.formats.star.source import Source
 from verglas.formats.star.table import Origin, StarTable
 from verglas.formats.star.tokens import NUMBER_WIDTH, STRING_WIDTH, split_tokens
@@ -91,20 +91,26 @@ def _read_loop(
     source: Source, name: str, above: _Preamble, position: int, signed: bool
 ) -> tuple[StarTable, int]:
     labels: list[str] = []
+    numbered = False
     while position < len(source.data):
         line, following = source.line_at(position)
         match = _LABEL.match(line)
-        if match is None:
+        if match is None or (numbered and not match[2]):  # else a value such as `_0`
             if labels or line.strip(" \t"):
                 break
         else:
             _check_label(source, position, match, labels)
             labels.append(match[1])
+            numbered = bool(match[2])
         position = following
     if not labels:
         raise source.error(position, f"expected a _label after loop_ of table data_{name}")
     first_line = source.line_number(position)
-    rows = read_rows(source, position, len(labels), name, signed)
+    numeric = {_usual_width(label) for label in labels[1:]} == {NUMBER_WIDTH}
+    shape = Shape(
+        name, len(labels), signed, above.version is None, len(labels) == 2 and not numeric
+    )
+    rows = read_rows(source, position, shape)
     for label, column in zip(labels, rows.columns):
         column.width = column.width or _usual_width(label)
     columns = dict(zip(labels, rows.columns))

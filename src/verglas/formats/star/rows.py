@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from verglas.formats.star.columns import Column, TextColumn
 from verglas.formats.star.source import Source
-from verglas.formats.star.tokens import split_tokens
+from verglas.formats.star.tokens import as_bytes, split_tokens
 
 LARGE_BYTES = 8_000_000
 """Loops longer than this go through the compiled reader (loading it costs half a second)."""
@@ -16,6 +16,17 @@ LARGE_BYTES = 8_000_000
 _EMPTY_LINE_INSIDE = re.compile(rb"\n[ \t]*\r?\n")
 _EMPTY_LINE = re.compile(rb"^[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
 _FIELD = re.compile(r"[ \t]*[^ \t]+")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What rows have to look like."""
+
+    name: str  # of the table
+    n_columns: int
+    signed: bool = False  # the header is laid out as RELION does it: an empty line ends the rows
+    comments_allowed: bool = True  # 2.x: text behind a `#` after the last column
+    second_may_miss: bool = False  # two columns, the second a string: old files leave it out
 
 
 @dataclass(frozen=True)
@@ -28,17 +39,16 @@ class Rows:
     end: int  # byte offset behind the loop
 
 
-def read_rows(source: Source, start: int, n_columns: int, name: str, signed: bool) -> Rows:
+def read_rows(source: Source, start: int, shape: Shape) -> Rows:
     """Read up to the empty line that ends a loop.
 
-    `signed`: the header is laid out as RELION does it, so that the empty line has to be there.
     Raises StarError for a row with more or fewer values than labels.
     """
-    rows = _read_large(source, start, n_columns, name) if _is_large(source, start) else None
+    rows = _read_large(source, start, shape) if _is_large(source, start) else None
     if rows is None:
-        rows = _read_small(source, start, n_columns, name)
-    if signed and rows.end >= len(source.data):
-        source.unclosed(len(source.data), name)
+        rows = _read_small(source, start, shape)
+    if shape.signed and rows.end >= len(source.data):
+        source.unclosed(len(source.data), shape.name)
     return rows
 
 
@@ -48,30 +58,30 @@ def _is_large(source: Source, start: int) -> bool:
     return _EMPTY_LINE_INSIDE.search(source.data, start, start + LARGE_BYTES) is None
 
 
-def _read_large(source: Source, start: int, n_columns: int, name: str) -> Rows | None:
+def _read_large(source: Source, start: int, shape: Shape) -> Rows | None:
     """The compiled reader; None if a row needs mending, which only the other one can do."""
     from verglas.formats.star.buffered import BufferColumn, scan_large
 
-    cells, widths, stop, finished = scan_large(source, start, n_columns)
+    cells, widths, stop, finished = scan_large(source, start, shape.n_columns)
     count = len(cells.row_starts)
     if not finished:
-        reader = _RowReader(source, n_columns, name, first_row=count)
+        reader = _RowReader(source, shape, first_row=count)
         if reader.read([source.line_at(stop)[0]], stop) != stop:
             return None
     columns = [BufferColumn(cells, index, width) for index, width in enumerate(widths)]
     return Rows(columns, count, (), stop)
 
 
-def _read_small(source: Source, start: int, n_columns: int, name: str) -> Rows:
+def _read_small(source: Source, start: int, shape: Shape) -> Rows:
     empty = _EMPTY_LINE.search(source.data, start)
     stop = empty.start() if empty else len(source.data)
     lines = source.text(start, stop).split("\n")
     if not lines[-1]:
         lines.pop()
-    reader = _RowReader(source, n_columns, name)
+    reader = _RowReader(source, shape)
     end = reader.read(lines, start)
-    tokens = list(zip(*reader.rows)) if reader.rows else [()] * n_columns
-    widths = _widths(reader.samples, n_columns)
+    tokens = list(zip(*reader.rows)) if reader.rows else [()] * shape.n_columns
+    widths = _widths(reader.samples, shape.n_columns)
     columns = [TextColumn(values, width) for values, width in zip(tokens, widths)]
     comments = (
         tuple(reader.comments.get(row, "") for row in range(len(reader.rows)))
@@ -84,8 +94,8 @@ def _read_small(source: Source, start: int, n_columns: int, name: str) -> Rows:
 class _RowReader:
     """Splits lines into rows of the right length, and says which one is not."""
 
-    def __init__(self, source: Source, n_columns: int, name: str, first_row: int = 0) -> None:
-        self.source, self.n_columns, self.name, self.first_row = source, n_columns, name, first_row
+    def __init__(self, source: Source, shape: Shape, first_row: int = 0) -> None:
+        self.source, self.shape, self.first_row = source, shape, first_row
         self.rows: list[list[str]] = []
         self.comments: dict[int, str] = {}
         self.samples: list[str] = []
@@ -100,8 +110,8 @@ class _RowReader:
                 raise self.source.error(
                     _offset(lines, index, start), f"{self._row()}: {reason}"
                 ) from None
-            if len(tokens) != self.n_columns:
-                if _begins_something_else(tokens, self.n_columns):
+            if len(tokens) != self.shape.n_columns:
+                if _begins_something_else(tokens, self.shape.n_columns):
                     return _offset(lines, index, start)
                 tokens = self._mended(tokens, line, _offset(lines, index, start))
             if tokens:
@@ -111,14 +121,18 @@ class _RowReader:
         return min(_offset(lines, len(lines), start), len(self.source.data))
 
     def _row(self) -> str:
-        return f"row {self.first_row + len(self.rows) + 1} of table data_{self.name}"
+        return f"row {self.first_row + len(self.rows) + 1} of table data_{self.shape.name}"
 
     def _mended(self, tokens: list[str], line: str, offset: int) -> list[str]:
         """What RELION accepts of a row with the wrong number of values; else the error."""
-        expected = self.n_columns
-        if expected == 2 and len(tokens) == 1:
+        expected = self.shape.n_columns
+        if self.shape.second_may_miss and len(tokens) == 1:
             return [tokens[0], ""]
-        if len(tokens) > expected and tokens[expected].startswith("#"):
+        if (
+            len(tokens) > expected
+            and tokens[expected].startswith("#")
+            and self.shape.comments_allowed
+        ):
             self.comments[len(self.rows)] = line[_start_of(line, tokens, expected) :]
             return tokens[:expected]
         column = _start_of(line, tokens, expected) if len(tokens) > expected else len(line)
@@ -152,7 +166,7 @@ def _widths(lines: list[str], n_columns: int) -> list[int]:
     """The width each column was padded to, where a short value shows it; 0 elsewhere."""
     widths = [0] * n_columns
     for line in lines:
-        fields = _FIELD.findall(line)
+        fields = _FIELD.findall(line if line.isascii() else as_bytes(line))
         if len(fields) != n_columns:
             continue  # quoted blanks: another line will do
         for index, text in enumerate(fields):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from verglas.formats.star.columns import Column, TextColumn
+from verglas.formats.star.columns import Column, NumberColumn, TextColumn, VectorColumn
 from verglas.formats.star.errors import MissingStarItem, StarError
 from verglas.formats.star.tokens import parse_bool, parse_float, parse_int, parse_vector
 from verglas.formats.star.values import column_of
@@ -235,8 +235,15 @@ def concatenate(tables: Sequence[StarTable]) -> StarTable:
 
 
 def _joined(label: str, parts: Sequence[Column]) -> Column:
-    if all(isinstance(part, TextColumn) for part in parts):
+    """Text stays the text it is, numbers stay numbers; a mixture is made anew."""
+    if not any(isinstance(part, NumberColumn | VectorColumn) for part in parts):
         return TextColumn([token for part in parts for token in part.tokens(True)], parts[0].width)
+    if all(isinstance(part, NumberColumn) for part in parts):
+        whole = all(getattr(part, "is_integer", False) for part in parts)
+        values = [
+            value for part in parts for value in (part.ints() if whole else part.floats()).tolist()
+        ]
+        return NumberColumn(values, whole)
     return column_of(label, [text for part in parts for text in part.texts()])
 
 

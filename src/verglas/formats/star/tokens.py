@@ -11,7 +11,8 @@ BELL = "\x07"
 """Precedes an inner quote that would otherwise end a quoted string."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
-_ENDING_QUOTE = re.compile(r'"(?=[ \t]|$)')
+_ESCAPED_QUOTE = re.compile(r'"(?=[ \t])|"(?=[^"]+$)')
+"""RELION 3.1.3 escapes a quote before a blank, and the last one unless it ends the string."""
 _BLANKS = re.compile(r"[ \t]+")
 _QUOTED = re.compile(
     r""""(?:\x07"|"(?![ \t]|$)|[^"])*"(?=[ \t]|$)|'(?:\x07'|'(?![ \t]|$)|[^'])*'(?=[ \t]|$)"""
@@ -19,10 +20,15 @@ _QUOTED = re.compile(
 
 
 def format_float(value: float) -> str:
-    """RELION's text of a double, without padding."""
+    """RELION's text of a double, without padding.
+
+    RELION 3.1.3 cuts at 12 characters: 100000.00000. We follow it there, but not where that loses
+    the last digit of an exponent (it writes 1e-100 as 1e-10).
+    """
     size = abs(value)
-    form = "e" if (0 < size < 0.001 or size > 100000) else "f"
-    return f"{value:.5{form}}" if value < 0 else f"{value:.6{form}}"
+    if 0 < size < 0.001 or size > 100000:
+        return f"{value:.5e}" if value < 0 else f"{value:.6e}"
+    return (f"{value:.5f}" if value < 0 else f"{value:.6f}")[:NUMBER_WIDTH]
 
 
 def format_float_fully(value: float) -> str:
@@ -78,7 +84,7 @@ def quote(text: str) -> str:
     if _CONTROL.search(text):
         raise ValueError(f"a STAR value cannot hold line ends or control characters: {text!r}")
     if text[0] in "\"'" or " " in text or "\t" in text:
-        return '"' + _ENDING_QUOTE.sub(BELL + '"', text) + '"'
+        return '"' + _ESCAPED_QUOTE.sub(BELL + '"', text) + '"'
     return text
 
 
@@ -92,6 +98,18 @@ def unquote(token: str) -> str:
     if not is_quoted(token):
         return token
     return token[1:-1].replace(BELL + token[0], token[0])
+
+
+def as_bytes(text: str) -> str:
+    """The text with one character per byte: RELION counts field widths in bytes."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def padded(token: str, width: int) -> str:
+    """The token right-aligned to a width in bytes."""
+    if token.isascii():
+        return f"{token:>{width}}"
+    return " " * (width - len(as_bytes(token))) + token
 
 
 def split_tokens(line: str) -> list[str]:

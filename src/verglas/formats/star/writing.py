@@ -9,7 +9,7 @@ from typing import Literal
 from verglas.formats.atomic import atomic_write
 from verglas.formats.star.columns import Column
 from verglas.formats.star.table import StarTable
-from verglas.formats.star.tokens import NUMBER_WIDTH
+from verglas.formats.star.tokens import NUMBER_WIDTH, padded
 
 Precision = Literal["relion", "full"]
 Tables = StarTable | Iterable[StarTable] | Mapping[str, StarTable]
@@ -110,7 +110,7 @@ def _loop_body(table: StarTable, full: bool) -> Iterator[bytes]:
 
 def _padded(column: Column, rows: range, full: bool) -> list[str]:
     width = column.width
-    return [f"{token:>{width}} " for token in column.take(rows).tokens(full)]
+    return [f"{padded(token, width)} " for token in column.take(rows).tokens(full)]
 
 
 def _encoded(text: str) -> bytes:
