@@ -1,25 +1,48 @@
-"""Running the same work over many items: serially, in worker processes, or over MPI ranks.
+"""Running the same work over many items: here, in worker processes, or over MPI ranks.
 
 One interface for the three; results arrive as they are ready. A worker that dies (killed by the system,
-a crash in a library) costs only the item it had in hand: the pool is made anew and the item is tried
-again alone; after three deaths it is reported as poison.
+a crash in a library) costs only the item it had in hand: that one is tried again when the others are
+done, alone; after three deaths it is reported as poison.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from typing import Any, Protocol, TypeVar
+
+from verglas.compute.workers import Died, LocalLanes, Raised, available_cores
+
+__all__ = ["DEATHS_UNTIL_POISON", "Poison", "available_cores", "run_tasks"]
 
 Task = TypeVar("Task")
 DEATHS_UNTIL_POISON = 3
 
 
 class Poison(Exception):
-    """An item whose worker died every time it was tried."""
+    """An item whose worker died every time it was tried.
+
+    `killed` tells that each time it was SIGKILL: perhaps not the item's fault but a lack of memory, or
+    somebody killing processes, so it is worth trying again another time.
+    """
+
+    def __init__(self, message: str, killed: bool = False) -> None:
+        super().__init__(message, killed)
+        self.killed = killed
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Lanes(Protocol):
+    """Where tasks run: hands out and takes back, in any order."""
+
+    capacity: int
+
+    def submit(self, index: int, task: Any, device: str) -> None: ...
+    def next(self) -> tuple[int, Any]: ...
+    def close(self) -> None: ...
 
 
 def run_tasks(
@@ -28,90 +51,60 @@ def run_tasks(
     *,
     workers: int = 1,
     devices: Sequence[str] = ("cpu",),
+    isolate: bool = False,
+    executor: Executor | None = None,
 ) -> Iterator[tuple[Task, Any]]:
     """Yield (task, work(task, device)) as results arrive; devices are dealt out in turn.
 
-    `work` must be picklable when `workers` > 1. A task whose worker died three times yields a Poison
-    exception as its result; exceptions raised by `work` itself propagate.
+    `work` must be picklable when `workers` > 1, when a single worker is to be a process of its own
+    (`isolate`), or with an `executor` (over MPI ranks). A task whose worker died three times yields a
+    Poison exception as its result; exceptions raised by `work` itself propagate.
     """
-    if workers <= 1:
+    if executor is not None:
+        from verglas.compute.ranks import RankLanes
+
+        yield from _supervised(RankLanes(executor, work), tasks, devices)
+    elif workers > 1 or isolate:
+        count = min(max(workers, 1), max(len(tasks), 1))
+        yield from _supervised(LocalLanes(work, count), tasks, devices)
+    else:
         for index, task in enumerate(tasks):
             yield task, work(task, devices[index % len(devices)])
-        return
-    yield from _run_in_pool(work, list(tasks), workers, devices)
 
 
-def _run_in_pool(
-    work: Callable[[Task, str], Any], tasks: list[Task], workers: int, devices: Sequence[str]
+def _supervised(
+    lanes: Lanes, tasks: Sequence[Task], devices: Sequence[str]
 ) -> Iterator[tuple[Task, Any]]:
-    deaths = [0] * len(tasks)
-    todo = list(range(len(tasks)))
-    suspects: list[int] = []  # were in hand when a worker died: tried one at a time
-    while todo or suspects:
-        alone = not todo
-        batch = [suspects.pop(0)] if alone else todo
-        lost: list[int] = []
-        with _pool(1 if alone else workers) as pool:
-            for index, result in _as_completed(pool, work, tasks, batch, devices, workers, lost):
-                yield tasks[index], result
-        todo = [] if alone else [index for index in todo if index in set(lost)]
-        for index in _in_hand(lost, alone, workers):
-            deaths[index] += 1
-            if index in todo:
-                todo.remove(index)
-            if deaths[index] >= DEATHS_UNTIL_POISON:
-                died = Poison(f"the worker processing it died {deaths[index]} times")
-                yield tasks[index], died
-            else:
+    todo = deque(range(len(tasks)))
+    suspects: deque[int] = deque()
+    deaths: dict[int, list[Died]] = {}
+    in_hand = 0
+    try:
+        while todo or suspects or in_hand:
+            while todo and in_hand < lanes.capacity:
+                index = todo.popleft()
+                lanes.submit(index, tasks[index], devices[index % len(devices)])
+                in_hand += 1
+            if not in_hand:  # only suspects are left: one at a time
+                index = suspects.popleft()
+                lanes.submit(index, tasks[index], devices[index % len(devices)])
+                in_hand = 1
+            index, outcome = lanes.next()
+            in_hand -= 1
+            if isinstance(outcome, Raised):
+                raise outcome.error
+            if not isinstance(outcome, Died):
+                yield tasks[index], outcome
+                continue
+            deaths.setdefault(index, []).append(outcome)
+            if len(deaths[index]) < DEATHS_UNTIL_POISON:
                 suspects.append(index)
+            else:
+                yield tasks[index], _poison(deaths[index])
+    finally:
+        lanes.close()
 
 
-def _in_hand(lost: list[int], alone: bool, workers: int) -> list[int]:
-    """The lost items that were being processed: the first ones handed out."""
-    return lost[: 1 if alone else workers + 1]
-
-
-def _as_completed(
-    pool: Executor,
-    work: Callable[[Task, str], Any],
-    tasks: Sequence[Task],
-    batch: Sequence[int],
-    devices: Sequence[str],
-    workers: int,
-    lost: list[int],
-) -> Iterator[tuple[int, Any]]:
-    """Keep at most two items per worker submitted, so that an abort is quick and memory bounded."""
-    pending: dict[Future[Any], int] = {}
-    queue = iter(batch)
-    broken = False
-    while True:
-        while not broken and len(pending) < 2 * workers:
-            index = next(queue, None)
-            if index is None:
-                break
-            try:
-                pending[pool.submit(work, tasks[index], devices[index % len(devices)])] = index
-            except BrokenProcessPool:
-                lost.append(index)
-                broken = True
-        if not pending:
-            break
-        finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-        for future in finished:
-            index = pending.pop(future)
-            try:
-                yield index, future.result()
-            except BrokenProcessPool:
-                lost.append(index)
-                broken = True
-    lost.sort()
-    lost.extend(queue)
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _poison(deaths: Sequence[Died]) -> Poison:
+    text = f"the worker processing it died {len(deaths)} times ({deaths[-1]})"
+    return Poison(text, killed=all(each.is_kill for each in deaths))

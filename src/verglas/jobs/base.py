@@ -7,11 +7,13 @@ work. `verglas run JOBDIR` takes the first to the second; a program called by ha
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from verglas.compute.progress import Progress, SilentProgress
 from verglas.jobs.control_files import ABORT_NOW, EXIT_ABORTED, EXIT_FAILURE, EXIT_SUCCESS
@@ -57,6 +59,10 @@ class JobType:
     interactive: bool = False  # a person does the work; a repeat never overwrites it
 
 
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 @dataclass
 class RunContext:
     """What a running job may use. Paths are relative to the project root, which is the cwd."""
@@ -68,11 +74,16 @@ class RunContext:
     warn: Callable[[str], None] = print  # one line into run.err
     devices: Sequence[str] = ("cpu",)
     workers: int = 1
+    isolate: bool = False  # items are processed outside this process, even by a single worker
+    executor: Executor | None = None  # over MPI ranks, for jobs that work item by item
+    rank: int = 0
+    n_ranks: int = 1
     memory_bytes: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to a worker process: everything but the main process's own outputs."""
-        return {**self.__dict__, "progress": SilentProgress(), "say": print, "warn": print}
+        sent = {"progress": SilentProgress(), "say": print, "warn": _warn, "executor": None}
+        return {**self.__dict__, **sent}
 
     def check_abort(self) -> None:
         """Raise JobAborted if the abort file is there; call between items and iterations."""
@@ -90,6 +101,8 @@ class Job(ABC):
     type: ClassVar[JobType]
     Options: ClassVar[OptionsClass]
     program: ClassVar[Program]
+    ranks: ClassVar[Literal["alone", "items", "together"]] = "alone"
+    """Under MPI: only rank 0 works; it deals out items to the others; or all call `run()`."""
 
     def __init__(self, arguments: Arguments, context: RunContext) -> None:
         self.arguments = arguments

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verglas.compute.executors import run_tasks
+from verglas.compute.executors import Poison, run_tasks
 from verglas.jobs.base import Job
 from verglas.jobs.set_aside import SetAside, SetAsideList
 
@@ -50,6 +50,7 @@ class MicrographJob(Job):
     def gather(self, done: Sequence[Item]) -> None:
         """Rebuild the output tables from the items whose files exist, in input order."""
 
+    ranks = "items"
     processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()
 
     @property
@@ -85,12 +86,17 @@ class MicrographJob(Job):
     def _process_all(self, todo: Sequence[Item], aside: SetAsideList) -> None:
         progress = self.context.progress
         progress.start(self.title, len(todo))
+        context = self.context
         results = run_tasks(
-            self._attempt, todo, workers=self.context.workers, devices=self.context.devices
-        )
+            self._attempt, todo, workers=context.workers, devices=context.devices,
+            isolate=context.isolate, executor=context.executor,
+        )  # fmt: skip
         for count, (item, outcome) in enumerate(results, start=1):
             if isinstance(outcome, SetAside):
                 aside.add(item.name, item.source, str(outcome))
+            elif isinstance(outcome, Poison):
+                # a kill may not be the item's fault: it is tried again in the next execution
+                aside.add(item.name, None if outcome.killed else item.source, f"poison: {outcome}")
             else:
                 aside.remove(item.name)
             progress.update(count)

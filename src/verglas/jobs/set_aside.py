@@ -44,8 +44,10 @@ class SetAsideList:
         """Whether the item was set aside and its file has not changed since."""
         return name in self.entries and self.entries[name][1] == file_stamp(source)
 
-    def add(self, name: str, source: Path, reason: str) -> None:
-        self.entries[name] = (" ".join(reason.split()), file_stamp(source))
+    def add(self, name: str, source: Path | None, reason: str) -> None:
+        """Set an item aside until its file changes; without a file, until the next execution."""
+        stamp = "again" if source is None else file_stamp(source)
+        self.entries[name] = (" ".join(reason.split()), stamp)
 
     def remove(self, name: str) -> None:
         self.entries.pop(name, None)

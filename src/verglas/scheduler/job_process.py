@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,7 @@ from verglas.project.rounds import (
     present_round,
 )
 from verglas.scheduler.command import command_text, program_words
+from verglas.scheduler.rank_process import Ranks, follow_rank
 
 KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"
 
@@ -59,7 +61,11 @@ def run_job(project: Project, name: str) -> int:
     """Execute a registered job here; returns its exit code. Raises AlreadyRunning, KeyError.
 
     stdout and stderr of the process should be the job's run.out and run.err (`redirect_output`).
+    Under MPI, rank 0 does this and the other ranks help (`follow_rank`).
     """
+    ranks = Ranks.of_world()
+    if ranks.rank > 0:
+        return follow_rank(ranks, name)
     directory = project.directory(name)
     known = directory.record()
     if known and not known.queue_id and _other_is_alive(known):
@@ -70,10 +76,12 @@ def run_job(project: Project, name: str) -> int:
     _claim(project, name, known)
     previous = signal.signal(signal.SIGTERM, _on_terminate)
     try:
-        outcome = _attempt(project, name, repeated)
+        outcome = _attempt(project, name, repeated, ranks)
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return _record_outcome(project, name, outcome)
+    code = _record_outcome(project, name, outcome)
+    ranks.dismiss(failed=code == FAILED)
+    return code
 
 
 def redirect_output(directory: Path) -> None:
@@ -104,13 +112,13 @@ def _claim(project: Project, name: str, known: RunRecord | None) -> None:
         project.set_status(name, Status.RUNNING)
 
 
-def _attempt(project: Project, name: str, repeated: bool) -> JobOutcome:
+def _attempt(project: Project, name: str, repeated: bool, ranks: Ranks) -> JobOutcome:
     """The boundary: everything the job can do ends as an outcome."""
     try:
         loaded = load_job(project, name)
         for warning in loaded.warnings:
             _warn(f" WARNING: {warning}")
-        _execute(project, loaded, repeated)
+        _execute(project, loaded, repeated, ranks)
     except NothingToDo as reason:
         _say(f" Nothing to do yet: {reason}")
         return JobOutcome("waiting", str(reason))
@@ -126,7 +134,7 @@ def _attempt(project: Project, name: str, repeated: bool) -> JobOutcome:
     return JobOutcome("succeeded")
 
 
-def _execute(project: Project, loaded: LoadedJob, repeated: bool) -> None:
+def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) -> None:
     """Run the job's work, in place or staged for a change-over."""
     folder, kind = Path(loaded.name), loaded.job.type
     go_on = loaded.is_continue or (kind.incremental and repeated)
@@ -143,8 +151,9 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool) -> None:
     arguments = loaded.job.program.parse(words)
     for warning in arguments.warnings:
         _warn(f" WARNING: {warning}")
-    job = loaded.job(arguments, _context(loaded, work, folder))
-    job.run()
+    with ranks.lead(loaded.job, words, str(work)) as executor:
+        job = loaded.job(arguments, _context(loaded, work, folder, ranks, executor))
+        job.run()
     _declare_outputs(project, loaded, job, target)
     if staged:
         finish_repeat(folder, work, loaded.name, keep_rounds=int(os.environ.get(KEEP_ROUNDS, "0")))
@@ -152,10 +161,20 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool) -> None:
         finish_first(folder)
 
 
-def _context(loaded: LoadedJob, work: Path, control: Path) -> RunContext:
-    workers = int(getattr(loaded.options, "nr_mpi", 1))
+def _context(
+    loaded: LoadedJob, work: Path, control: Path, ranks: Ranks, executor: Executor | None
+) -> RunContext:
     return RunContext(
-        work, control=control, progress=MouseProgress(), say=_say, warn=_warn, workers=workers
+        work,
+        control=control,
+        progress=MouseProgress(),
+        say=_say,
+        warn=_warn,
+        workers=int(getattr(loaded.options, "nr_mpi", 1)),
+        isolate=True,
+        executor=executor,
+        rank=ranks.rank,
+        n_ranks=ranks.size,
     )
 
 
