@@ -113,6 +113,17 @@ def test_a_micrograph_is_the_sum_of_a_still_movie(blob):
     assert summed.std() > 1.2 * np.sqrt(summed.mean())  # there is contrast in it
 
 
+def test_an_uncorrected_drift_blurs_along_itself(blob):
+    specimen = specimen_of(blob)
+    exposure = Exposure(1, 9000.0, PIXEL, damage=False)
+    rng = np.random.default_rng(2)
+    sharp = expose_micrograph(specimen, SHAPE, exposure, rng)
+    smeared = expose_micrograph(specimen, SHAPE, exposure, rng, (12.0, 0.0))
+    detail = [np.diff(image, axis=1).var() - 2 * image.mean() for image in (sharp, smeared)]
+    assert detail[1] < 0.5 * detail[0]  # beyond what counting makes
+    assert smeared.mean() == pytest.approx(sharp.mean(), rel=1e-3)
+
+
 def test_transfer_of_the_specimen_is_the_ctf(blob):
     """Zeros of the ice's power lie where the CTF of these parameters has them."""
     ice = BackgroundSettings(ice_noise=1.0, ice_gradient=0.0, ice_waviness=0.0)

@@ -63,7 +63,8 @@ def write_micrograph(task: MicrographTask, device: str = "cpu") -> str:
 
     settings = task.settings
     scene = movie_scene(settings, task.index, device)
-    image = expose_micrograph(scene.specimen, settings.shape_yx, scene.exposure, scene.rng)
+    smear = (14.0, 9.0) if scene.truth.kind == "blurred" else (0.0, 0.0)
+    image = expose_micrograph(scene.specimen, settings.shape_yx, scene.exposure, scene.rng, smear)
     path = Path(task.directory) / micrograph_name(settings, task.index)
     write_mrc(path, image, settings.pixel_size_angst)
     truth = Path(task.directory) / "truth" / (path.stem + ".star")

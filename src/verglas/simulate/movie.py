@@ -66,14 +66,23 @@ def expose_movie(
 
 
 def expose_micrograph(
-    specimen: Specimen, frame_yx: tuple[int, int], exposure: Exposure, rng: np.random.Generator
+    specimen: Specimen,
+    frame_yx: tuple[int, int],
+    exposure: Exposure,
+    rng: np.random.Generator,
+    smear_xy: tuple[float, float] = (0.0, 0.0),
 ) -> NDArray[np.float32]:
-    """The sum (H, W) of a movie without motion on a perfect camera, counted once at the whole dose."""
+    """The sum (H, W) of a movie on a perfect camera, counted once at the whole dose.
+
+    Nothing moves but for an even drift of `smear_xy` pixels in all that nobody has corrected.
+    """
     top, left = specimen.origin_yx
     height, width = frame_yx
     dose = exposure.dose_per_frame_e_a2
-    _, _, s = _grids(specimen.padded_yx, exposure.pixel_size_angst)
+    ky, kx, s = _grids(specimen.padded_yx, exposure.pixel_size_angst)
     seen = specimen.contrast
+    if any(smear_xy):
+        seen = seen * np.sinc(ky[:, None] * smear_xy[1] + kx[None] * smear_xy[0])
     if exposure.mtf:
         seen = seen * counting_mtf(s * np.float32(exposure.pixel_size_angst))
     if exposure.damage:
