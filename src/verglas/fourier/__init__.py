@@ -8,6 +8,7 @@ moves content right and down.
 
 from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.crop import crop_spectrum, pad_spectrum, rescale, resize_spectrum
+from verglas.fourier.filters import b_factor_weights, cutoff_shell, low_pass, low_pass_weights
 from verglas.fourier.grid import (
     centre_signs,
     frequency_grid,
@@ -31,8 +32,10 @@ __all__ = [
     "Lattice",
     "Projector",
     "SlicePixels",
+    "b_factor_weights",
     "centre_signs",
     "crop_spectrum",
+    "cutoff_shell",
     "disc",
     "forward",
     "forward_frame",
@@ -42,6 +45,8 @@ __all__ = [
     "index_grid",
     "inverse",
     "inverse_frame",
+    "low_pass",
+    "low_pass_weights",
     "pad_spectrum",
     "rescale",
     "resize_spectrum",
