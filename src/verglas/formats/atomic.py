@@ -8,7 +8,6 @@ complete; a leftover temporary file is recognised by its name and never taken fo
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +48,7 @@ def atomic_write(
 
 def temporary_name(final: Path) -> Path:
     """A name beside `final` that no program takes for data and no other process uses."""
-    return final.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+    return final.with_name(f"{TEMPORARY_PREFIX}{os.urandom(6).hex()}{TEMPORARY_SUFFIX}")
 
 
 def is_temporary(path: str | os.PathLike[str]) -> bool:

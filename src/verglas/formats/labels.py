@@ -46,6 +46,15 @@ def known_labels() -> tuple[Label, ...]:
     return tuple(_registry().values())
 
 
+_TYPES = {
+    "d": LabelType.DOUBLE,
+    "i": LabelType.INT,
+    "b": LabelType.BOOL,
+    "s": LabelType.STRING,
+    "v": LabelType.VECTOR,
+}
+
+
 @cache
 def _registry() -> dict[str, Label]:
     labels = (_parse(line) for line in TABLE.splitlines() if line)
@@ -53,9 +62,10 @@ def _registry() -> dict[str, Label]:
 
 
 def _parse(line: str) -> Label:
-    """`name | type | unit | meaning`, the meaning opening with `-> newer label:` where one exists."""
-    name, kind, unit, meaning = (part.strip() for part in line.split("|", 3))
+    """`name type unit meaning`, the meaning opening with `-> newer name:` where there is one."""
+    name, kind, unit, meaning = line.split(" ", 3)
     newer = ""
     if meaning.startswith("-> "):
-        newer, meaning = (part.strip() for part in meaning[3:].split(":", 1))
-    return Label(name, LabelType(kind), unit, meaning, newer)
+        newer, meaning = meaning[3:].split(": ", 1)
+    replaced_by = f"rln{newer}" if newer else ""
+    return Label(f"rln{name}", _TYPES[kind], "" if unit == "-" else unit, meaning, replaced_by)
