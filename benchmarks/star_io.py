@@ -16,13 +16,38 @@ from pathlib import Path
 
 import numpy as np
 
-FLOATS = """rlnCoordinateX rlnAngleRot rlnDefocusU rlnOriginXAngst rlnAutopickFigureOfMerit
-    rlnCoordinateY rlnAngleTilt rlnDefocusV rlnOriginYAngst rlnCtfFigureOfMerit
-    rlnCoordinateZ rlnAnglePsi rlnCtfBfactor rlnOriginZAngst rlnMaxValueProbDistribution
-    rlnHelicalTrackLengthAngst rlnDefocusAngle rlnLogLikeliContribution rlnCtfMaxResolution
-    rlnNormCorrection rlnAnglePsiPrior rlnAngleTiltPrior""".split()
-INTS = """rlnClassNumber rlnOpticsGroup rlnGroupNumber rlnNrOfSignificantSamples rlnRandomSubset
-    rlnHelicalTubeID""".split()
+FLOATS = [
+    "rlnCoordinateX",
+    "rlnAngleRot",
+    "rlnDefocusU",
+    "rlnOriginXAngst",
+    "rlnAutopickFigureOfMerit",
+    "rlnCoordinateY",
+    "rlnAngleTilt",
+    "rlnDefocusV",
+    "rlnOriginYAngst",
+    "rlnCtfFigureOfMerit",
+    "rlnCoordinateZ",
+    "rlnAnglePsi",
+    "rlnCtfBfactor",
+    "rlnOriginZAngst",
+    "rlnMaxValueProbDistribution",
+    "rlnHelicalTrackLengthAngst",
+    "rlnDefocusAngle",
+    "rlnLogLikeliContribution",
+    "rlnCtfMaxResolution",
+    "rlnNormCorrection",
+    "rlnAnglePsiPrior",
+    "rlnAngleTiltPrior",
+]
+INTS = [
+    "rlnClassNumber",
+    "rlnOpticsGroup",
+    "rlnGroupNumber",
+    "rlnNrOfSignificantSamples",
+    "rlnRandomSubset",
+    "rlnHelicalTubeID",
+]
 STRINGS = ["rlnImageName", "rlnMicrographName"]
 
 

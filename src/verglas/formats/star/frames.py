@@ -26,6 +26,7 @@ def _series(table: StarTable, label: str) -> pl.Series:
     if kind is LabelType.BOOL:
         return pl.Series(label, table.bools(label), dtype=pl.Boolean)
     texts = table.strings(label)
-    return pl.Series(
-        label, [text.encode(errors="replace").decode() for text in texts], dtype=pl.String
-    )
+    try:
+        return pl.Series(label, texts, dtype=pl.String)
+    except UnicodeEncodeError:  # names that are not UTF-8: a frame cannot hold them, the table can
+        return pl.Series(label, [text.encode(errors="replace").decode() for text in texts])
