@@ -29,6 +29,7 @@ class CtfEstimate:
     """The fit, its profile along the radius, and the spectrum beside the fitted CTF."""
 
     fit: CtfFit
+    trial: CtfTrial  # the same fit as the model takes it
     profile: PhaseProfile
     diagnostic: NDArray[np.float32]  # (box, box): left half the fit, right half the data
 
@@ -52,7 +53,7 @@ def estimate_ctf(spectrum: Spectrum, microscope: Microscope, settings: CtfSettin
         reliability=reliability(candidates, profile),
         ice_ring=ice_ring(spectrum),
     )
-    return CtfEstimate(fit, profile, _diagnostic(spectrum, trial, microscope, limits))
+    return CtfEstimate(fit, trial, profile, _diagnostic(spectrum, trial, microscope, limits))
 
 
 def _diagnostic(

@@ -96,7 +96,8 @@ class CtfEstimation(MicrographJob):
             float(optics["rlnSphericalAberration"]),
             float(optics["rlnAmplitudeContrast"]),
         )
-        spectrum = self._spectrum(item, float(optics["rlnMicrographPixelSize"]))
+        pixel = float(optics["rlnMicrographPixelSize"])
+        spectrum = self._spectrum(item, pixel)
         estimate = estimate_ctf(spectrum, microscope, self._settings())
         root = output_root(item.name, self.context.directory)
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +113,13 @@ class CtfEstimation(MicrographJob):
                 "verglasFitCorrelation": profile.correlation,
             },
         )
-        row = table_of("micrographs", [self._row(item, estimate.fit, image)])
-        write_star(self._result_path(item), [row, curves])
+        row = self._row(item, estimate.fit, image)
+        tables = [curves]
+        if self.arguments["--local"]:
+            local = self._local(item, estimate.trial, microscope, pixel)
+            row |= {"verglasTiltAngle": local.tilt_deg, "verglasTiltAxis": local.axis_deg}
+            tables.append(_local_table(local))
+        write_star(self._result_path(item), [table_of("micrographs", [row]), *tables])
 
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
@@ -142,6 +148,13 @@ class CtfEstimation(MicrographJob):
             },
         )
 
+    def _local(self, item: Item, trial: Any, microscope: Any, pixel: float) -> Any:
+        from verglas.ctf.local import local_defocus
+
+        image = read_mrc(Path(self._image_name(item.row)))
+        grid = self.arguments["--local_grid"]
+        return local_defocus(image.data, pixel, trial, microscope, self._settings(), grid)
+
     def _settings(self) -> Any:
         from verglas.ctf import CtfSettings
 
@@ -160,14 +173,15 @@ class CtfEstimation(MicrographJob):
             phase_step_deg=flags["--phase_step"],
         )
 
-    def _source(self, row: dict[str, Any]) -> str:
-        """The image whose spectrum is fitted."""
-        label = "rlnMicrographName"
-        if self.arguments["--use_given_ps"]:
-            label = "rlnCtfPowerSpectrum"
-        elif self.arguments["--use_noDW"]:
-            label = "rlnMicrographNameNoDW"
+    def _image_name(self, row: dict[str, Any]) -> str:
+        """The micrograph that is fitted."""
+        label = "rlnMicrographNameNoDW" if self.arguments["--use_noDW"] else "rlnMicrographName"
         return str(row.get(label, row["rlnMicrographName"]))
+
+    def _source(self, row: dict[str, Any]) -> str:
+        """The file the spectrum comes from."""
+        given = row.get("rlnCtfPowerSpectrum") if self.arguments["--use_given_ps"] else None
+        return str(given or self._image_name(row))
 
     def _spectrum(self, item: Item, pixel_size_angst: float) -> Any:
         from verglas.ctf import centred_spectrum, micrograph_spectrum
@@ -211,6 +225,17 @@ class CtfEstimation(MicrographJob):
     def _result_path(self, item: Item) -> Path:
         root = output_root(item.name, self.context.directory)
         return root.with_name(f"{root.name}_ctf.star")
+
+
+def _local_table(local: Any) -> StarTable:
+    """Patch centres (Å from the micrograph's centre), their defocus offsets (Å) and weights."""
+    columns = {
+        "verglasPatchXAngst": local.centres_xy_angst[:, 0],
+        "verglasPatchYAngst": local.centres_xy_angst[:, 1],
+        "verglasDefocusOffset": local.offsets_angst,
+        "verglasPatchWeight": local.weights,
+    }
+    return StarTable.from_columns("ctf_local", columns)
 
 
 def _central_square(image: np.ndarray, size: int) -> np.ndarray:

@@ -87,6 +87,15 @@ class CtfFindOptions(RankOptions, QueueOptions):
         500.0, label="Defocus step size (A):", unit="Å", flag="--FStep", minimum=200, maximum=2000,
         step=100, help="Step of the defocus search (finer where the fit needs it).", **_SEARCH,
     )  # fmt: skip
+    do_local: bool = option(
+        False, label="Estimate local defocus (tilt)?", flag="--local", tab="Local",
+        on_continue="locked", help="Fit patches and a plane through them; gives tilt angle and axis.",
+    )  # fmt: skip
+    local_grid: int = option(
+        5, label="Number of patches per side:", flag="--local_grid", tab="Local", minimum=3,
+        maximum=9, step=1, flag_if=lambda o: o.do_local, on_continue="locked",
+        help="Overlapping patches; more follow bent ice better and cost time.",
+    )  # fmt: skip
     use_gctf: bool = option(False, label="Use Gctf instead?", **_OTHER_PROGRAM)
     fn_gctf_exe: str = option("", label="Gctf executable:", **_OTHER_PROGRAM)
     do_ignore_ctffind_params: bool = option(
