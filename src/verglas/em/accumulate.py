@@ -2,111 +2,120 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from verglas.compute.gemm import product
-from verglas.em.fine import TileResult
+from verglas.em.fine import FineBatch, TileResult
+from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.plan import Plan
-from verglas.em.slices import Slices, SliceSums
+from verglas.em.shells import sums_by_shell
+from verglas.em.slices import Slices, SliceSums, shifted
 
 SMALL_SHARE = 0.7  # leave out unused rows and columns when fewer than this share are used
 
 
-@dataclass(frozen=True)
-class Residuals:
-    """Per particle: what the posterior-mean prediction leaves unexplained."""
+def accumulate(
+    plan: Plan, result: TileResult, sums: SliceSums, priors: PriorSums, batch: FineBatch
+) -> Outcome:
+    """Add a tile's back-projections to `sums` and its counts to `priors`; what its particles showed."""
+    tile = result.tile
+    gamma, columns, slices = _trimmed(result)
+    per_slice = gamma.sum(1)  # (m, O'')
+    _add_back_projection(plan, result, sums, gamma, per_slice, columns, batch)
+    _add_priors(plan, result, gamma, columns, priors, batch)
+    residual, scale_sums = _residuals(plan, result, gamma, per_slice, columns, slices, batch)
+    posterior, n = result.posterior, tile.columns.numel()
+    spectra = sums_by_shell(residual, plan.pixels.model_shells, plan.iteration.model.n_shells)
+    return Outcome(
+        tile.columns[posterior.best % n], tile.fine_shifts[posterior.best // n], posterior.p_max,
+        posterior.log_sum, per_slice.sum(1), spectra, scale_sums,
+    )  # fmt: skip
 
-    power: Tensor  # (m, P) Σ w |S C P - X_t|²
-    weight: Tensor  # (m,) Σ w, slightly below 1
-    scale_cross: Tensor  # (m,) Σ w Re(conj(C P) X_t) over well-determined shells
-    scale_power: Tensor  # (m,) Σ w C²|P|²
 
-
-def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Tensor, Slices]:
-    """gamma (m, T', O''), the used columns of it, their slice numbers and slices."""
+def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Slices]:
+    """gamma (m, T', O'') with its used columns only, their slice numbers and their slices."""
     gamma, columns = result.posterior.gamma, result.tile.columns
     used = gamma.flatten(0, 1).any(0)
     if int(used.sum()) >= SMALL_SHARE * used.numel():
-        everything = torch.arange(used.numel(), device=used.device)
-        return gamma, everything, columns, result.slices
+        return gamma, columns, result.slices
     chosen = used.nonzero().flatten()
-    return gamma[:, :, chosen], chosen, columns[chosen], result.slices.select(chosen)
-
-
-def accumulate(
-    plan: Plan, result: TileResult, sums: SliceSums, halves: Tensor | None, well_determined: Tensor | None
-) -> Residuals:  # fmt: skip
-    """Add the tile's back-projections to `sums`; return the residuals of its particles.
-
-    `halves` (m,): pseudo-half-set of each particle. `well_determined` (K, P) marks pixels of shells whose
-    data outweigh the prior enough to take part in the scale correction; None: no scale correction.
-    """
-    gamma, _, columns, slices = _trimmed(result)
-    per_slice = gamma.sum(1)  # (m, O'')
-    _add_back_projection(plan, result, sums, gamma, per_slice, columns, halves)
-    return _residuals(plan, result, gamma, per_slice, columns, slices, well_determined)
+    return gamma[:, :, chosen], columns[chosen], result.slices.select(chosen)
 
 
 def _add_back_projection(
     plan: Plan, result: TileResult, sums: SliceSums, gamma: Tensor, per_slice: Tensor,
-    columns: Tensor, halves: Tensor | None,
+    columns: Tensor, batch: FineBatch,
 ) -> None:  # fmt: skip
     m, t, o = gamma.shape
     images = result.images
-    phases = plan.fine_phases
-    if result.tile.fine_shifts.numel() != phases.shape[0]:
-        phases = phases[result.tile.fine_shifts]
-    shifted = torch.view_as_real(images.back[:, None, 1:] * phases).reshape(m, t, -1)
+    moved = shifted(images.back[:, 1:], plan.phases_of(result.tile.fine_shifts)).view(m, t, -1)
+    n = moved.shape[-1] // 2
     origin = torch.view_as_real(images.back[:, 0])
+    halves = batch.halves[result.tile.particles]
     for half in range(sums.data.shape[0]):
-        chosen = slice(None) if halves is None else (halves == half).nonzero().flatten()
-        weights, rows = gamma[chosen], shifted[chosen]
+        whole = sums.data.shape[0] == 1
+        chosen = slice(None) if whole else (halves == half).nonzero().flatten()
+        weights, rows = gamma[chosen], moved[chosen]
         data = product(weights.reshape(-1, o).mT, rows.reshape(-1, rows.shape[-1]).mT)
         at_origin = product(per_slice[chosen].mT, origin[chosen].mT)
         weight = product(per_slice[chosen].mT, images.back_power[chosen].mT)
-        sums.add(half, columns, torch.cat([at_origin, data], 1), weight)
+        parts = [at_origin[:, :1], data[:, :n], at_origin[:, 1:], data[:, n:]]
+        sums.add(half, columns, torch.cat(parts, 1), weight)
+
+
+def _add_priors(
+    plan: Plan, result: TileResult, gamma: Tensor, columns: Tensor, priors: PriorSums, batch: FineBatch
+) -> None:  # fmt: skip
+    """Counts per class and direction, and moments of the offsets."""
+    grid, k = plan.grid, plan.iteration.model.n_classes
+    tile = result.tile
+    klass = columns // (grid.n_orientations * grid.children)
+    orientation = (columns // grid.children) % grid.n_orientations
+    where = klass * grid.n_directions + grid.direction.to(klass.device)[orientation]
+    per_column = gamma.sum((0, 1)).double()
+    priors.direction_weight.index_add_(0, where.cpu(), per_column.cpu())
+    per_class = gamma.new_zeros((*gamma.shape[:2], k)).index_add_(2, klass, gamma).double().cpu()
+    priors.class_weight += per_class.sum((0, 1))
+    moves = grid.fine_shifts_angst[tile.fine_shifts.cpu()]
+    absolute = batch.old_shift[tile.particles.cpu()][:, None] + moves  # (m, T', 2)
+    priors.class_offset += torch.einsum("mtk,mtd->kd", per_class, absolute)
+    away = (absolute[:, :, None] - batch.centres).square().sum(-1)
+    priors.sigma2_offset += (per_class * away).sum()
 
 
 def _residuals(
     plan: Plan, result: TileResult, gamma: Tensor, per_slice: Tensor, columns: Tensor,
-    slices: Slices, well_determined: Tensor | None,
-) -> Residuals:  # fmt: skip
-    m, _, o = gamma.shape
-    images = result.images
-    flat = gamma.reshape(-1, o)
-    cross = _cross(images.score, result.shifted, flat, per_slice, slices, slices.rows.shape[1])
+    slices: Slices, batch: FineBatch,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Σ w |S C P - X_t|² (m, P), and the sums of the scale correction (m, 2)."""
+    images, flat = result.images, gamma.flatten(0, 1)
+    cross = _cross(images.score, result.shifted, flat, per_slice, slices)
     power = images.score_power * product(per_slice, slices.power.mT)
     residual = images.noise_power * (power - 2 * cross)
-    accepted = per_slice.sum(1)
-    residual += images.image_power * accepted[:, None]
-    if well_determined is None:
-        zero = residual.new_zeros(m)
-        return Residuals(residual, accepted, zero, zero)
-    klass = columns // (plan.grid.n_orientations * plan.grid.children)
-    n = int(well_determined.any(0).nonzero().max()) + 1 if bool(well_determined.any()) else 0
+    residual += images.image_power * per_slice.sum(1)[:, None]
+    n = batch.marks.shape[1]
     if n == 0:
-        zero = residual.new_zeros(m)
-        return Residuals(residual, accepted, zero, zero)
-    marks = well_determined[klass, :n].to(slices.rows.dtype)
+        return residual, residual.new_zeros((len(residual), 2))
+    klass = columns // (plan.grid.n_orientations * plan.grid.children)
+    marks = batch.marks[klass].to(slices.rows.dtype)
+    half = slices.rows.shape[1] // 2
+    rows = torch.cat([slices.rows[:, : n - 1], slices.rows[:, half : half + n - 1]], 1)
     marked = Slices(
-        slices.rows[:, : 2 * n - 2] * marks[:, 1:].repeat_interleave(2, 1),
-        slices.origin * marks[:, :1], slices.power[:, :n] * marks,
-    )  # fmt: skip
+        rows * marks[:, 1:].repeat(1, 2), slices.origin * marks[:, :1], slices.power[:, :n] * marks
+    )
     noise = images.noise_power[:, :n]
-    low = _cross(images.score[:, :n], result.shifted, flat, per_slice, marked, 2 * n - 2)
+    low = _cross(images.score[:, :n], result.shifted, flat, per_slice, marked)
     low_power = images.score_power[:, :n] * product(per_slice, marked.power.mT)
-    return Residuals(residual, accepted, (noise * low).sum(1), (noise * low_power).sum(1))
+    return residual, torch.stack([(noise * low).sum(1), (noise * low_power).sum(1)], 1)
 
 
 def _cross(
-    score: Tensor, shifted: Tensor, gamma: Tensor, per_slice: Tensor, slices: Slices, width: int
-) -> Tensor:  # fmt: skip
-    """Σ_t,o Γ Re(conj(Y_t) P_o) per particle and pixel: (m, P)."""
-    m = score.shape[0]
-    predicted = product(gamma, slices.rows[:, :width].mT)  # (m * T', width)
-    agreed = (predicted * shifted[:, :width]).reshape(m, -1, width // 2, 2).sum((1, 3))
+    score: Tensor, moved: Tensor, gamma: Tensor, per_slice: Tensor, slices: Slices
+) -> Tensor:
+    """Σ_t,o Γ Re(conj(Y_t) P_o) per particle and pixel: (m, P); the slices may be shorter than the rows."""
+    m, n = score.shape[0], slices.rows.shape[1] // 2
+    predicted = product(gamma, slices.rows.mT).view(m, -1, 2, n)
+    agreed = (predicted * moved.view(m, predicted.shape[1], 2, -1)[..., :n]).sum((1, 2))
     at_origin = (torch.view_as_real(score[:, 0]) * product(per_slice, slices.origin.mT)).sum(1)
     return torch.cat([at_origin[:, None], agreed], 1)

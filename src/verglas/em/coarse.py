@@ -12,6 +12,7 @@ from verglas.compute.gemm import product
 from verglas.em.particles import Assignments, Ints
 from verglas.em.plan import Plan
 from verglas.em.significance import mass_thresholds
+from verglas.em.slices import shifted
 from verglas.em.weighting import Weighted
 
 
@@ -19,10 +20,15 @@ from verglas.em.weighting import Weighted
 class CoarsePass:
     """Outcome for b particles, T translations and K·O orientations."""
 
-    hits: Tensor  # (b, T, K*O) bool: significant poses
+    weights: Tensor  # (b, T, K*O): posterior up to a factor
+    threshold: Tensor  # (b,): a pose is significant if its weight is not below
     n_significant: Tensor  # (b,)
     best: Tensor  # (b,) flat index (T, K*O) of the best pose
     shift_prior: Tensor  # (b, K, T) log prior of each translation
+
+    def hits(self, rows: Tensor) -> Tensor:
+        """Significant poses of some particles, (m, T, K*O) bool."""
+        return self.weights[rows] >= self.threshold[rows, None, None]
 
 
 def old_offsets_px(assignments: Assignments, rows: Ints, pixel_size_angst: float) -> Ints:
@@ -50,27 +56,22 @@ def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
 def coarse_pass(plan: Plan, images: Weighted, shift_prior: Tensor) -> CoarsePass:
     """Score all coarse poses of a batch and mark those that hold the wanted fraction of the weight."""
     scores = coarse_scores(plan, images, shift_prior)  # (b, T, K*O)
-    b = scores.shape[0]
-    flat = scores.reshape(b, -1)
+    flat = scores.flatten(1)
     top, best = flat.max(1)
     settings = plan.iteration.settings
     if plan.iteration.cross_correlation:
-        keep = flat >= top[:, None]
-        return CoarsePass(keep.reshape(scores.shape), keep.sum(1), best, shift_prior)
-    weights = torch.exp(flat - top[:, None])
-    threshold, counts = mass_thresholds(
-        weights, settings.adaptive_fraction, settings.max_significants
-    )
-    hits = weights >= threshold[:, None]
-    return CoarsePass(hits.reshape(scores.shape), counts, best, shift_prior)
+        count = (flat >= top[:, None]).sum(1)
+        return CoarsePass(scores, top, count, best, shift_prior)
+    flat.sub_(top[:, None]).exp_()
+    threshold, count = mass_thresholds(flat, settings.adaptive_fraction, settings.max_significants)
+    return CoarsePass(scores, threshold, count, best, shift_prior)
 
 
 def coarse_scores(plan: Plan, images: Weighted, shift_prior: Tensor) -> Tensor:
     """Log posterior up to a constant, (b, T, K*O); in CC mode the correlation."""
     n, slices = plan.n_coarse, plan.coarse
-    shifted = images.score[:, None, 1:n] * plan.coarse_phases  # (b, T, Pc-1)
-    b, t, _ = shifted.shape
-    rows = torch.view_as_real(shifted).reshape(b * t, -1)
+    b, t = len(images.score), len(plan.coarse_phases)
+    rows = shifted(images.score[:, 1:n], plan.coarse_phases)
     cross = product(rows, slices.rows).reshape(b, t, -1)
     norm = product(images.score_power[:, 1:n], slices.power[:, 1:])  # (b, K*O)
     if plan.iteration.cross_correlation:

@@ -10,21 +10,24 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import precision_of_products
-from verglas.em.accumulate import Residuals, accumulate
-from verglas.em.coarse import coarse_pass, old_offsets_px, shift_log_prior
-from verglas.em.fine import TileResult, make_tile, score_tile
+from verglas.em.accumulate import accumulate
+from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
+from verglas.em.fine import FineBatch, make_tile, score_tile
 from verglas.em.images import noise_images
+from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration, Plan, make_plan
 from verglas.em.shells import sums_by_shell
 from verglas.em.slices import SliceSums, insert
+from verglas.em.sparse import sparse_second_pass
 from verglas.em.sums import WeightedSums
 from verglas.em.tiles import tiles
-from verglas.em.weighting import Weighted, noise_group, weigh
+from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
 BATCH_BYTES = 256 << 20
 TILE_BYTES = 96 << 20
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
+SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
 SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
 
 
@@ -65,20 +68,28 @@ class Expectation:
                 done += len(batch)
                 since_flush += len(batch)
                 if since_flush >= FLUSH_EVERY:
-                    collected.flush()
+                    for part in collected:
+                        part.flush()
                     since_flush = 0
                 on_progress(done)
             self._insert(plan, collected)
 
-    def _slice_sums(self, plan: Plan) -> SliceSums:
+    def _slice_sums(self, plan: Plan) -> list[SliceSums]:
+        """One collection per thread of the sparse pass; the first serves the tiles, too."""
         n_slices = self.iteration.model.n_classes * len(plan.grid.fine_angles_deg)
         halves = 2 if self.iteration.settings.gradient else 1
         like = torch.zeros(0, dtype=self.iteration.dtype, device=self.iteration.device)
-        return SliceSums(halves, n_slices, len(plan.pixels), like)
+        on_cpu = self.iteration.device.type == "cpu"
+        n = torch.get_num_threads() if on_cpu else 1
+        return [SliceSums(halves, n_slices, len(plan.pixels), like) for _ in range(n)]
 
-    def _insert(self, plan: Plan, collected: SliceSums) -> None:
+    def _insert(self, plan: Plan, collected: list[SliceSums]) -> None:
         """Slices of each half into its lattices; in gradient mode the residual X° - S C P (§2.9)."""
-        data, weight = collected.totals()
+        data, weight = collected[0].totals()
+        for more in collected[1:]:
+            other_data, other_weight = more.totals()
+            data += other_data
+            weight += other_weight
         k = self.iteration.model.n_classes
         angles = plan.grid.fine_angles_deg
         for half in range(data.shape[0]):
@@ -91,41 +102,70 @@ class Expectation:
                 self.sums.data[part], self.sums.weight[part], plan.maker, angles, d.cpu(), w.cpu()
             )
 
-    def _process(self, plan: Plan, rows: Ints, collected: SliceSums) -> None:
+    def _process(self, plan: Plan, rows: Ints, collected: list[SliceSums]) -> None:
         images = self.source.read(rows)
         good = self._acceptable(images, rows)
         rows, images = rows[good], images[good]
         if not len(rows):
             return
+        settings, model = self.iteration.settings, self.iteration.model
         old_px = old_offsets_px(self.found, rows, plan.optics.pixel_size_angst)
-        norm = self.found.norm[rows]
-        model = self.iteration.model
-        factor = (
-            model.norm_average / norm
-            if self.iteration.settings.correct_norm
-            else np.ones(len(rows))
-        )
-        noise = self._noise(plan, rows)
+        factor = np.ones(len(rows))
+        if settings.correct_norm:
+            factor = model.norm_average / self.found.norm[rows]
         prepared = plan.preparer.prepare(
-            torch.from_numpy(images), self.particles, rows, factor, old_px, noise
+            torch.from_numpy(images), self.particles, rows, factor, old_px, self._noise(plan, rows)
         )
         weighted = weigh(plan, prepared, self.particles, rows)
-        settings = self.iteration.settings
-        prior = shift_log_prior(plan, old_px)
         with precision_of_products(settings.coarse_precision):
-            coarse = coarse_pass(plan, weighted, prior)
+            coarse = coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
+        batch = self._fine_batch(plan, rows, old_px)
         with precision_of_products(settings.fine_precision):
-            for chosen in tiles(coarse, _row_bytes(plan), TILE_BYTES):
-                tile = make_tile(plan, coarse, chosen)
-                result = score_tile(plan, tile, weighted.rows(chosen))
-                self._collect(
-                    plan,
-                    rows[chosen.cpu().numpy()],
-                    old_px[chosen.cpu().numpy()],
-                    result,
-                    collected,
-                )
+            outcome = self._second_pass(plan, coarse, weighted, batch, collected)
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
+        self._add(plan, rows, old_px, weighted, outcome)
+
+    def _fine_batch(self, plan: Plan, rows: Ints, old_px: Ints) -> FineBatch:
+        settings, model = self.iteration.settings, self.iteration.model
+        centres = torch.zeros((model.n_classes, 2), dtype=torch.float64)
+        if model.dims == 2:
+            centres += torch.from_numpy(model.class_offsets_angst)
+            if settings.parity.offset_prior_in_pixels:
+                centres *= plan.optics.pixel_size_angst
+        halves = rows % 2 if settings.gradient else np.zeros_like(rows)
+        return FineBatch(
+            torch.from_numpy(old_px * plan.optics.pixel_size_angst), centres,
+            torch.as_tensor(halves, device=self.iteration.device), self._well_determined(plan),
+        )  # fmt: skip
+
+    def _second_pass(
+        self, plan: Plan, coarse: CoarsePass, images: Weighted, batch: FineBatch,
+        collected: list[SliceSums],
+    ) -> Outcome:  # fmt: skip
+        """Particles with few significant poses one by one (on a CPU), the others in tiles."""
+        outcome = Outcome.empty(len(images.score), self.iteration.model.n_shells)
+        priors = PriorSums.zeros(self.iteration.model.n_classes, plan.grid.n_directions)
+        count = coarse.n_significant
+        sparse = torch.zeros_like(count, dtype=torch.bool)
+        if self.iteration.device.type == "cpu" and not self.iteration.cross_correlation:
+            sparse = count <= SPARSE_POSES
+            few = (sparse & (count > 0)).nonzero().flatten()
+            if few.numel():
+                slices, slice_of = plan.all_fine_slices()
+                outcome.put(few, sparse_second_pass(
+                    plan, coarse, few, images, batch, slices, slice_of, collected, priors
+                ))  # fmt: skip
+        many = (~sparse & (count > 0)).nonzero().flatten()
+        for chosen in tiles(coarse, many, _row_bytes(plan), TILE_BYTES):
+            tile = make_tile(plan, coarse, chosen)
+            result = score_tile(plan, tile, images.rows(chosen))
+            outcome.put(chosen.cpu(), accumulate(plan, result, collected[0], priors, batch))
+        self.sums.class_weight += priors.class_weight
+        self.sums.direction_weight.view(-1).add_(priors.direction_weight)
+        self.sums.class_offset += priors.class_offset
+        self.sums.sigma2_offset += priors.sigma2_offset[0]
+        self.sums.total += priors.class_weight.sum()
+        return outcome
 
     def _acceptable(self, images: np.ndarray, rows: Ints) -> np.ndarray:
         """Which images can be used; the others are set aside with a reason."""
@@ -152,112 +192,70 @@ class Expectation:
         ]  # fmt: skip
         return torch.cat(stacks).to(self.iteration.dtype)
 
-    def _well_determined(self, plan: Plan) -> Tensor | None:
-        """(K, P) pixels of shells that take part in the scale correction, or None."""
+    def _well_determined(self, plan: Plan) -> Tensor:
+        """(K, P') leading pixels of shells that take part in the scale correction; P' = 0 without it."""
         settings, model = self.iteration.settings, self.iteration.model
-        if not settings.correct_scale or len(self.particles.group_names) < 2:
-            return None
         shells = plan.pixels.model_shells.clamp_max(model.n_shells - 1)
         above = torch.as_tensor(model.data_vs_prior > SCALE_SSNR, device=self.iteration.device)
-        return above[:, shells]
+        marks = above[:, shells]
+        if (
+            not settings.correct_scale
+            or len(self.particles.group_names) < 2
+            or not bool(marks.any())
+        ):
+            return marks[:, :0]
+        return marks[:, : int(marks.any(0).nonzero().max()) + 1].contiguous()
 
-    def _collect(
-        self, plan: Plan, rows: Ints, old_px: Ints, result: TileResult, collected: SliceSums
-    ) -> None:  # fmt: skip
-        halves = None
-        if self.iteration.settings.gradient:
-            halves = torch.as_tensor(rows % 2, device=self.iteration.device)
-        residuals = accumulate(plan, result, collected, halves, self._well_determined(plan))
-        self._add_noise(plan, rows, result.images, residuals)
-        self._add_priors(plan, old_px, result)
-        self._add_particles(plan, rows, old_px, result, residuals)
-
-    def _add_noise(self, plan: Plan, rows: Ints, images: Weighted, residuals: Residuals) -> None:
-        shells, n = plan.pixels.model_shells, self.iteration.model.n_shells
-        spectra = sums_by_shell(residuals.power, shells, n) + images.prepared.power_outside
-        groups = torch.from_numpy(noise_group(self.iteration, self.particles, rows))
-        self.sums.noise.index_add_(0, groups, spectra.cpu().double())
-        self.sums.noise_weight.index_add_(0, groups, residuals.weight.cpu().double())
-        scales = torch.from_numpy(self.particles.scale_group[rows])
-        s = torch.from_numpy(np.maximum(self.iteration.model.scale, 0.001))[scales]
-        self.sums.scale_cross.index_add_(0, scales, residuals.scale_cross.cpu().double() / s)
-        self.sums.scale_power.index_add_(0, scales, residuals.scale_power.cpu().double() / s**2)
-        self.sums.scale_weight.index_add_(0, scales, torch.ones(len(rows), dtype=torch.float64))
-        if plan.optics.ctf_premultiplied:
-            power = sums_by_shell(images.prepared.ctf, shells, n)
-            self.sums.ctf_power.index_add_(0, groups, power.cpu().double())
-
-    def _add_priors(self, plan: Plan, old_px: Ints, result: TileResult) -> None:
-        """Sums for class, direction and offset priors."""
-        iteration, grid, tile = self.iteration, plan.grid, result.tile
-        model, gamma = iteration.model, result.posterior.gamma
-        k = model.n_classes
-        klass = tile.columns // (grid.n_orientations * grid.children)
-        direction = grid.direction.to(klass.device)[
-            (tile.columns // grid.children) % grid.n_orientations
-        ]
-        per_column = gamma.sum((0, 1)).double()
-        where = klass * grid.n_directions + direction
-        self.sums.direction_weight.view(-1).index_add_(0, where.cpu(), per_column.cpu())
-        per_class = (
-            gamma.new_zeros((*gamma.shape[:2], k)).index_add_(2, klass, gamma).double().cpu()
-        )
-        self.sums.class_weight += per_class.sum((0, 1))
-        self.sums.total += per_class.sum()
-        absolute = (
-            torch.from_numpy(old_px * plan.optics.pixel_size_angst)[:, None]
-            + (grid.fine_shifts_angst[tile.fine_shifts.cpu()])
-        )  # (m, T', 2)
-        centres = torch.from_numpy(model.class_offsets_angst)
-        if iteration.settings.parity.offset_prior_in_pixels:
-            centres = centres * plan.optics.pixel_size_angst
-        if model.dims == 2:
-            self.sums.class_offset += torch.einsum("mtk,mtd->kd", per_class, absolute)
-        else:
-            centres = torch.zeros_like(centres)
-        away = (absolute[:, :, None] - centres).square().sum(-1)
-        self.sums.sigma2_offset += (per_class * away).sum()
-
-    def _add_particles(
-        self, plan: Plan, rows: Ints, old_px: Ints, result: TileResult, residuals: Residuals
-    ) -> None:  # fmt: skip
-        """Best pose, Pmax, norm and likelihood of each particle."""
-        iteration, grid, tile = self.iteration, plan.grid, result.tile
-        posterior, found = result.posterior, self.found
-        n_columns = tile.columns.numel()
-        column = tile.columns[posterior.best % n_columns].cpu()
-        shift = tile.fine_shifts[posterior.best // n_columns].cpu()
+    def _add(
+        self, plan: Plan, rows: Ints, old_px: Ints, images: Weighted, outcome: Outcome
+    ) -> None:
+        """The batch's share of noise, scale and particle sums, and its rows of the assignments."""
+        self._add_noise(plan, rows, images, outcome)
+        grid, found, model = plan.grid, self.found, self.iteration.model
         n_fine = len(grid.fine_angles_deg)
-        angles = grid.fine_angles_deg[column % n_fine].numpy()
+        angles = grid.fine_angles_deg[outcome.column % n_fine].numpy()
         found.rot_deg[rows], found.tilt_deg[rows] = angles[:, 0], angles[:, 1]
         found.psi_deg[rows] = np.remainder(angles[:, 2] + 180, 360) - 180
-        found.class_index[rows] = (column // n_fine).numpy()
-        pixel_size = plan.optics.pixel_size_angst
-        found.origin_yx_angst[rows] = old_px * pixel_size + grid.fine_shifts_angst[shift].numpy()
-        found.p_max[rows] = posterior.p_max.cpu().double().numpy()
-        found.log_likelihood[rows] = log_likelihoods(plan, result).cpu().numpy()
-        unexplained = residuals.power.sum(1).double() + result.images.prepared.high_power.double()
-        previous = found.norm[rows] / iteration.model.norm_average
-        norm = previous * np.sqrt(2 * unexplained.clamp_min(0).cpu().numpy())
-        if iteration.settings.correct_norm:
+        found.class_index[rows] = (outcome.column // n_fine).numpy()
+        moves = grid.fine_shifts_angst[outcome.shift].numpy()
+        found.origin_yx_angst[rows] = old_px * plan.optics.pixel_size_angst + moves
+        found.p_max[rows] = outcome.p_max.numpy()
+        found.log_likelihood[rows] = log_likelihoods(plan, images, outcome).numpy()
+        unexplained = outcome.spectra.sum(1) + images.prepared.high_power.cpu().double()
+        norm = found.norm[rows] / model.norm_average * np.sqrt(2 * unexplained.clamp_min(0).numpy())
+        if self.iteration.settings.correct_norm:
             found.norm[rows] = norm
         self.sums.norm += float(norm.sum())
         self.sums.log_likelihood += float(found.log_likelihood[rows].sum())
         self.sums.p_max += float(found.p_max[rows].sum())
 
+    def _add_noise(self, plan: Plan, rows: Ints, images: Weighted, outcome: Outcome) -> None:
+        n = self.iteration.model.n_shells
+        groups = torch.from_numpy(noise_group(self.iteration, self.particles, rows))
+        spectra = outcome.spectra + images.prepared.power_outside.cpu().double()
+        self.sums.noise.index_add_(0, groups, spectra)
+        self.sums.noise_weight.index_add_(0, groups, outcome.accepted)
+        scales = torch.from_numpy(self.particles.scale_group[rows])
+        s = torch.from_numpy(np.maximum(self.iteration.model.scale, SMALLEST_SCALE))[scales]
+        self.sums.scale_cross.index_add_(0, scales, outcome.scale_sums[:, 0] / s)
+        self.sums.scale_power.index_add_(0, scales, outcome.scale_sums[:, 1] / s**2)
+        self.sums.scale_weight.index_add_(0, scales, torch.ones(len(rows), dtype=torch.float64))
+        if plan.optics.ctf_premultiplied:
+            power = sums_by_shell(images.prepared.ctf, plan.pixels.model_shells, n)
+            self.sums.ctf_power.index_add_(0, groups, power.cpu().double())
 
-def log_likelihoods(plan: Plan, result: TileResult) -> Tensor:
+
+def log_likelihoods(plan: Plan, images: Weighted, outcome: Outcome) -> Tensor:
     """ln Σ π e^-D - Σ ln(2πσ²) per particle, with π normalised to 1 over the grid (refinement.md §2.10)."""
-    images, posterior = result.images, result.posterior
     if plan.iteration.cross_correlation:
-        return posterior.log_sum.double()
+        return outcome.log_sum
     noise = images.noise_power[:, 1:].double()
     misfit = (images.image_power[:, 1:].double() / (2 * noise)).sum(1)
     misfit += images.prepared.high_power.double() / 2
     constants = torch.log(2 * torch.pi * noise).sum(1)
     children = plan.grid.children * plan.grid.shift_children
     shifts = plan.grid.prior_shifts_angst.shape[0]
-    return posterior.log_sum.double() - misfit - constants - float(np.log(children * shifts))
+    return outcome.log_sum - (misfit + constants).cpu() - float(np.log(children * shifts))
 
 
 def batch_size(plan: Plan) -> int:

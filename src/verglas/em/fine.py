@@ -17,8 +17,18 @@ from verglas.compute.gemm import product
 from verglas.em.coarse import CoarsePass
 from verglas.em.plan import Plan
 from verglas.em.significance import mass_thresholds
-from verglas.em.slices import Slices
+from verglas.em.slices import Slices, shifted
 from verglas.em.weighting import Weighted
+
+
+@dataclass(frozen=True)
+class FineBatch:
+    """What the second pass must know about a batch besides its images."""
+
+    old_shift: Tensor  # (b, 2) whole-pixel offsets already applied, Å, float64 on the CPU
+    centres: Tensor  # (K, 2) centres of the offset prior, Å, float64 on the CPU
+    halves: Tensor  # (b,) int64: accumulator of each particle
+    marks: Tensor  # (K, P') bool: leading pixels whose shells take part in the scale correction
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class TileResult:
 
 def make_tile(plan: Plan, coarse: CoarsePass, particles: Tensor) -> Tile:
     """The tile of some particles of a batch."""
-    hits = coarse.hits[particles]
+    hits = coarse.hits(particles)
     orientations = hits.any(0).any(0).nonzero().flatten()
     shifts = hits.any(2).any(0).nonzero().flatten()
     hits = hits[:, shifts][:, :, orientations]
@@ -78,12 +88,9 @@ def _children(parents: Tensor, n: int) -> Tensor:
 def score_tile(plan: Plan, tile: Tile, images: Weighted) -> TileResult:
     """Scores of all children in the tile, turned into the posterior."""
     slices = plan.fine_slices(tile.columns)
-    phases = plan.fine_phases
-    if tile.fine_shifts.numel() != phases.shape[0]:
-        phases = phases[tile.fine_shifts]
-    shifted = torch.view_as_real(images.score[:, None, 1:] * phases)
-    m, t = shifted.shape[:2]
-    rows = shifted.reshape(m * t, -1)
+    phases = plan.phases_of(tile.fine_shifts)
+    m, t = len(images.score), len(phases)
+    rows = shifted(images.score[:, 1:], phases)
     cross = product(rows, slices.rows).reshape(m, t, -1)
     norm = product(images.score_power[:, 1:], slices.power[:, 1:])  # (m, O')
     if plan.iteration.cross_correlation:

@@ -56,13 +56,25 @@ class Plan:
     maker: SliceMaker
     coarse: Slices  # (K * O)
     fine: Slices | None  # (K * O * children), or None: made when needed
-    coarse_phases: Tensor  # (T, Pc-1) complex
-    fine_phases: Tensor  # (T * 4^o, P-1)
+    coarse_phases: Tensor  # (T, 2, Pc-1): cos and sin
+    fine_phases: Tensor  # (T * 4^o, 2, P-1)
     orientation_prior: Tensor  # (K * O,) log
 
     @property
     def grid(self) -> PoseGrid:
         return self.iteration.grid
+
+    def phases_of(self, fine_shifts: Tensor) -> Tensor:
+        """Phases of some fine translations; all of them costs nothing."""
+        if fine_shifts.numel() == self.fine_phases.shape[0]:
+            return self.fine_phases
+        return self.fine_phases[fine_shifts]
+
+    def all_fine_slices(self) -> tuple[Slices, Tensor]:
+        """All fine slices, and the row in which each slice number is found."""
+        if self.fine is None:
+            raise NotImplementedError
+        return self.fine, torch.arange(len(self.fine.rows), device=self.fine.rows.device)
 
     def fine_slices(self, columns: Tensor) -> Slices:
         """Fine slices by number (class * O + orientation) * children + child."""
@@ -144,7 +156,9 @@ def orientation_prior(iteration: Iteration) -> Tensor:
 def _phases(
     shifts_angst: Tensor, optics: OpticsGroup, pixels: PixelList, n_pixels: int, dtype: torch.dtype
 ) -> Tensor:
-    """exp(-2πi k·t/N) of translations (T, 2) at all pixels but the origin."""
+    """Real and imaginary parts of exp(-2πi k·t/N) of translations (T, 2) at all pixels but the origin."""
     shifts_px = (shifts_angst / optics.pixel_size_angst).to(pixels.flat.device)
     complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    return shift_phases(shifts_px, pixels.indices_yx[1:n_pixels], optics.box_size, complex_dtype)
+    indices = pixels.indices_yx[1:n_pixels]
+    phases = shift_phases(shifts_px, indices, optics.box_size, complex_dtype)
+    return torch.stack([phases.real, phases.imag], 1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import numpy.typing as npt
 import torch
 from numba import njit
 from torch import Tensor
@@ -20,11 +21,10 @@ def mass_thresholds(weights: Tensor, fraction: float, at_most: int = -1) -> tupl
     if weights.device.type == "cpu":
         array = weights.contiguous().numpy()
         limit = at_most if at_most > 0 else array.shape[1]
-        if weights.dtype == torch.float32:
-            found, counts = _thresholds_single(array, fraction, limit)
-        else:
-            found, counts = _thresholds_sorted(array, fraction, limit)
-        return torch.from_numpy(found).to(weights.dtype), torch.from_numpy(counts)
+        found = np.empty(len(array), array.dtype)
+        counts = np.empty(len(array), np.int64)
+        _rows(array, fraction, limit, found, counts)
+        return torch.from_numpy(found), torch.from_numpy(counts)
     return _thresholds_by_bisection(weights, fraction, at_most)
 
 
@@ -48,69 +48,72 @@ def _thresholds_by_bisection(
     return threshold, (weights >= threshold[:, None]).sum(1)
 
 
-def _thresholds_sorted(
-    weights: npt.NDArray[np.floating], fraction: float, limit: int
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]:
-    ordered = -np.sort(-weights, axis=1)
-    running = np.cumsum(ordered, axis=1, dtype=np.float64)
-    over = running > fraction * running[:, -1:]
-    counts = np.where(over.any(1), over.argmax(1) + 1, ordered.shape[1])
-    counts = np.minimum(counts, limit)
-    thresholds = ordered[np.arange(len(ordered)), counts - 1]
-    empty = running[:, -1] <= 0
-    return np.where(empty, np.inf, thresholds), np.where(empty, 0, counts)
-
-
-_BIN_BITS = 18  # of a float32's bits dropped: 8 exponent and 5 mantissa bits number the bins
+# mypy: disable-error-code="no-untyped-def"
+_OCTAVES, _STEPS = 64, 16  # bins: halvings below the largest weight, and steps within each
 
 
 @njit(cache=True, nogil=True)
-def _thresholds_single(  # type: ignore[no-untyped-def]
-    weights, fraction, limit
-):
-    """As `_thresholds_sorted` in linear time: histogram over the floats' bits, then one bin is sorted."""
-    n_rows, n = weights.shape
-    thresholds = np.full(n_rows, np.inf, np.float32)
-    counts = np.zeros(n_rows, np.int64)
-    bits = weights.view(np.int32)
-    n_bins = (0x7F800000 >> _BIN_BITS) + 1
-    sums = np.zeros(n_bins, np.float64)
-    numbers = np.zeros(n_bins, np.int64)
-    for row in range(n_rows):
-        sums[:] = 0
-        numbers[:] = 0
-        total = 0.0
-        top = 0
-        for i in range(n):
-            value = weights[row, i]
-            if value > 0:
-                b = bits[row, i] >> _BIN_BITS
-                sums[b] += value
-                numbers[b] += 1
-                total += value
-                top = max(top, b)
-        if total <= 0:
-            continue
-        goal = fraction * total
-        running = 0.0
-        count = 0
-        b = top
-        while b > 0 and running + sums[b] <= goal and count + numbers[b] < limit:
-            running += sums[b]
-            count += numbers[b]
-            b -= 1
-        inside = np.empty(numbers[b], np.float32)
-        filled = 0
-        for i in range(n):
-            if weights[row, i] > 0 and bits[row, i] >> _BIN_BITS == b:
-                inside[filled] = weights[row, i]
-                filled += 1
-        inside.sort()
-        for k in range(filled - 1, -1, -1):
-            running += inside[k]
-            count += 1
-            thresholds[row] = inside[k]
-            if running > goal or count >= limit:
-                break
-        counts[row] = count
-    return thresholds, counts
+def _rows(weights, fraction, limit, thresholds, counts):
+    for row in range(len(weights)):
+        thresholds[row], counts[row] = row_threshold_and_count(weights[row], fraction, limit)
+
+
+@njit(cache=True, nogil=True)
+def row_threshold(weights, fraction):
+    """The threshold of one row."""
+    return row_threshold_and_count(weights, fraction, weights.size)[0]
+
+
+@njit(cache=True, nogil=True)
+def row_threshold_and_count(weights, fraction, limit):
+    """Threshold and count of one row in linear time: a histogram over octaves, then one bin is sorted."""
+    total = 0.0
+    top = weights.dtype.type(0)
+    for value in weights:
+        total += value
+        top = max(top, value)
+    if not total > 0:
+        return weights.dtype.type(np.inf), 0
+    sums = np.zeros(_OCTAVES * _STEPS + 1)
+    numbers = np.zeros(_OCTAVES * _STEPS + 1, np.int64)
+    for value in weights:
+        if value > 0:
+            b = _bin(value, top)
+            sums[b] += value
+            numbers[b] += 1
+    goal = fraction * total
+    running = 0.0
+    count = 0
+    b = 0
+    last = _OCTAVES * _STEPS
+    while b < last and running + sums[b] <= goal and count + numbers[b] < limit:
+        running += sums[b]
+        count += numbers[b]
+        b += 1
+    inside = np.empty(numbers[b], weights.dtype)
+    filled = 0
+    for value in weights:
+        if value > 0 and _bin(value, top) == b:
+            inside[filled] = value
+            filled += 1
+    inside.sort()
+    threshold = weights.dtype.type(np.inf)
+    for k in range(filled - 1, -1, -1):
+        running += inside[k]
+        count += 1
+        threshold = inside[k]
+        if running > goal or count >= limit:
+            break
+    return threshold, count
+
+
+@njit(cache=True, nogil=True)
+def _bin(value, top):
+    """0 for the largest weights; monotonous in `value`. mantissa in [0.5, 1)."""
+    ratio = value / top
+    if ratio < 1e-18:
+        return _OCTAVES * _STEPS
+    mantissa, exponent = math.frexp(ratio)
+    step = int((1 - mantissa) * 2 * _STEPS)
+    b = (1 - exponent) * _STEPS + min(step, _STEPS - 1)
+    return min(max(b, 0), _OCTAVES * _STEPS)

@@ -17,7 +17,7 @@ from verglas.geometry.euler import euler_matrices
 class Slices:
     """n slices at P pixels. The origin is kept apart: it takes no part in the likelihood."""
 
-    rows: Tensor  # (n, 2(P-1)): real and imaginary parts, interleaved
+    rows: Tensor  # (n, 2(P-1)): real parts, then imaginary parts
     origin: Tensor  # (n, 2)
     power: Tensor  # (n, P): |slice|²
 
@@ -61,17 +61,30 @@ class SliceMaker:
         return values
 
 
+def shifted(images: Tensor, phases: Tensor) -> Tensor:
+    """Images (b, P-1) complex at translations with phases (T, 2, P-1): (b * T, 2(P-1)), real parts first."""
+    real, imag = images.real[:, None], images.imag[:, None]
+    cos, sin = phases[:, 0], phases[:, 1]
+    b, t, n = images.shape[0], phases.shape[0], images.shape[1]
+    rows = torch.empty((b, t, 2, n), dtype=phases.dtype, device=phases.device)
+    torch.mul(real, cos, out=rows[:, :, 0])
+    rows[:, :, 0].addcmul_(imag, sin, value=-1)
+    torch.mul(real, sin, out=rows[:, :, 1])
+    rows[:, :, 1].addcmul_(imag, cos)
+    return rows.view(b * t, 2 * n)
+
+
 def layout(values: Tensor) -> Slices:
     """Complex slices (n, P) as operands."""
-    rows = torch.view_as_real(values[:, 1:].contiguous()).flatten(1)
+    rows = torch.cat([values.real[:, 1:], values.imag[:, 1:]], 1)
     return Slices(rows, torch.view_as_real(values[:, 0]).contiguous(), values.abs().square())
 
 
 class SliceSums:
     """Back-projection collected per slice: images that share a pose are added before they meet the lattice.
 
-    `data` (A, n, P, 2) and `weight` (A, n, P) float32, flushed into float64 masters; A = 1, or 2 with
-    pseudo-half-sets.
+    `data` (A, n, 2P), real parts before imaginary parts, and `weight` (A, n, P) float32, flushed into
+    float64 masters; A = 1, or 2 with pseudo-half-sets.
     """
 
     def __init__(self, n_halves: int, n_slices: int, n_pixels: int, like: Tensor) -> None:
@@ -98,8 +111,8 @@ class SliceSums:
     def totals(self) -> tuple[Tensor, Tensor]:
         """Complex data (A, n, P) and weights (A, n, P), float64."""
         self.flush()
-        n_halves, n_slices, n_pixels = self._weight.shape
-        data = torch.view_as_complex(self._data.reshape(n_halves, n_slices, n_pixels, 2))
+        n_pixels = self._weight.shape[-1]
+        data = torch.complex(self._data[..., :n_pixels], self._data[..., n_pixels:])
         return data, self._weight
 
 

@@ -1,0 +1,67 @@
+"""What the second pass finds out about the particles of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Outcome:
+    """One row per particle, on the CPU; float64 unless said otherwise."""
+
+    column: Tensor  # (b,) int64: best fine slice number
+    shift: Tensor  # (b,) int64: best fine translation
+    p_max: Tensor  # (b,)
+    log_sum: Tensor  # (b,) ln of the sum of all weights
+    accepted: Tensor  # (b,) sum of the weights that were kept, slightly below 1
+    spectra: Tensor  # (b, S) Σ w |S C P - X_t|² per model shell inside the current size
+    scale_sums: (
+        Tensor  # (b, 2) Σ w Re(conj(S C P) X_t) and Σ w |S C P|² over well-determined shells
+    )
+
+    @classmethod
+    def empty(cls, n: int, n_shells: int) -> Outcome:
+        """Rows to be filled in; particles without any significant pose keep p_max = 0."""
+        column = torch.zeros(n, dtype=torch.int64)
+        return cls(
+            column,
+            column.clone(),
+            _zeros(n),
+            _zeros(n),
+            _zeros(n),
+            _zeros(n, n_shells),
+            _zeros(n, 2),
+        )
+
+    def put(self, rows: Tensor, other: Outcome) -> None:
+        """Fill in the rows of some particles."""
+        for entry in fields(self):
+            target = getattr(self, entry.name)
+            target[rows] = getattr(other, entry.name).to(target)
+
+
+@dataclass
+class PriorSums:
+    """Weighted counts from which the priors are updated; float64 on the CPU, added in place."""
+
+    class_weight: Tensor  # (K,)
+    direction_weight: Tensor  # (K * D,)
+    class_offset: Tensor  # (K, 2) Σ w t_abs, Å
+    sigma2_offset: Tensor  # (1,) Σ w |t_abs - prior|², Å²
+
+    @classmethod
+    def zeros(cls, n_classes: int, n_directions: int) -> PriorSums:
+        directions = _zeros(n_classes * n_directions)
+        return cls(_zeros(n_classes), directions, _zeros(n_classes, 2), _zeros(1))
+
+    def add(self, other: PriorSums) -> None:
+        """Add in place."""
+        for entry in fields(self):
+            getattr(self, entry.name).add_(getattr(other, entry.name))
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
