@@ -112,6 +112,20 @@ def read_slices(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**_options)
+def _add_pair(data, weight, p, share, fx, re, im, w):  # type: ignore[no-untyped-def]
+    """Add to the two neighbours along x at point p."""
+    far = share * fx
+    near = share - far
+    d = np.uint64(2) * p
+    data[d] += near * re
+    data[d + np.uint64(1)] += near * im
+    data[d + np.uint64(2)] += far * re
+    data[d + np.uint64(3)] += far * im
+    weight[p] += near * w
+    weight[p + np.uint64(1)] += far * w
+
+
+@numba.njit(**_options)
 def add_slices(  # type: ignore[no-untyped-def]
     data, weight, strides, centre, centre_z, limit, classes, basis, ys, xs, values, weights, band
 ):
@@ -127,6 +141,7 @@ def add_slices(  # type: ignore[no-untyped-def]
     sign = np.empty(_BLOCK, basis.dtype)
     low, high, axis = band
     sz, sy = strides[1], strides[2]
+    dz, dy = np.uint64(sz), np.uint64(sy)
     for i in range(classes.shape[0]):
         start = classes[i] * strides[0]
         for begin in range(0, xs.shape[0], _BLOCK):
@@ -149,23 +164,20 @@ def add_slices(  # type: ignore[no-untyped-def]
                     continue
                 re = dtype(values[i, 2 * (begin + j)])
                 im = dtype(values[i, 2 * (begin + j) + 1]) * sign[j]
-                offset = start + cell[0, j] * sz + cell[1, j] * sy + cell[2, j]
+                p = np.uint64(start + cell[0, j] * sz + cell[1, j] * sy + cell[2, j])
                 fz, fy, fx = dtype(fraction[0, j]), dtype(fraction[1, j]), dtype(fraction[2, j])
-                below, above = plane >= low, plane + 1 < high
-                for upper in range(2 if sz else 1):
-                    if axis == 0 and not (above if upper else below):
-                        continue
-                    wz = fz if upper else one - fz
-                    for right in range(2):
-                        if axis == 1 and not (above if right else below):
-                            continue
-                        wy = wz * (fy if right else one - fy)
-                        near, far = wy * (one - fx), wy * fx
-                        p = np.uint64(offset + upper * sz + right * sy)
-                        d = np.uint64(2) * p
-                        data[d] += near * re
-                        data[d + np.uint64(1)] += near * im
-                        data[d + np.uint64(2)] += far * re
-                        data[d + np.uint64(3)] += far * im
-                        weight[p] += near * w
-                        weight[p + np.uint64(1)] += far * w
+                outer = fz if axis == 0 else fy
+                inner = fy if axis == 0 else one
+                if plane >= low:
+                    share = one - outer
+                    if axis == 0:
+                        _add_pair(data, weight, p, share * (one - inner), fx, re, im, w)
+                        _add_pair(data, weight, p + dy, share * inner, fx, re, im, w)
+                    else:
+                        _add_pair(data, weight, p, share, fx, re, im, w)
+                if plane + 1 < high:
+                    if axis == 0:
+                        _add_pair(data, weight, p + dz, outer * (one - inner), fx, re, im, w)
+                        _add_pair(data, weight, p + dz + dy, outer * inner, fx, re, im, w)
+                    else:
+                        _add_pair(data, weight, p + dy, outer, fx, re, im, w)
