@@ -63,7 +63,7 @@ def _start(words: list[str]) -> int:
             )
     folder.create(order)
     if parsed.has("--foreground"):
-        return _work_here(project, folder, echo=True)
+        return _work_here(project, folder, foreground=True)
     ensure_supervisor(project.root)
     print(
         f"schedule {order.name}: {len(order.jobs)} jobs, {order.repeat} times; it goes on without you"
@@ -106,17 +106,17 @@ def _ask(question: str, default: int) -> float:
             print(f"{answer!r} is not a number")
 
 
-def _work_here(project: Project, folder: ScheduleFolder, *, echo: bool) -> int:
+def _work_here(project: Project, folder: ScheduleFolder, *, foreground: bool) -> int:
     from verglas.scheduler.autorun import Autorun
 
     os.chdir(project.root)
-    return Autorun(project, folder, echo=echo).run()
+    return Autorun(project, folder, echo=foreground, supervised=not foreground).run()
 
 
 def _work(words: list[str]) -> int:
     """What the supervisor starts."""
     project = Project.open()
-    return _work_here(project, ScheduleFolder(project.root, words[0]), echo=False)
+    return _work_here(project, ScheduleFolder(project.root, words[0]), foreground=False)
 
 
 def _supervise(words: list[str]) -> int:

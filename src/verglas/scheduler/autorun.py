@@ -20,6 +20,7 @@ from verglas.scheduler.events import record_event
 from verglas.scheduler.launch import Launched, launch, wait_for
 from verglas.scheduler.schedule import CONTINUE, STOP, Order, Progress, Result, ScheduleFolder
 from verglas.scheduler.schedule_log import ScheduleLog
+from verglas.scheduler.supervisor import ensure_supervisor
 
 POLL_S = 0.2
 MISSING_INPUT_POLL_S = 1.0
@@ -40,8 +41,16 @@ class _Failed(Exception):
 class Autorun:
     """One schedule at work."""
 
-    def __init__(self, project: Project, folder: ScheduleFolder, *, echo: bool = False) -> None:
-        self.project, self.folder = project, folder
+    def __init__(
+        self,
+        project: Project,
+        folder: ScheduleFolder,
+        *,
+        echo: bool = False,
+        supervised: bool = False,
+    ) -> None:
+        self.project, self.folder, self.supervised = project, folder, supervised
+        self._look_at_supervisor_s = 0.0
         self.order: Order = folder.order()
         self.state: Progress = folder.progress()
         self.log = ScheduleLog(folder.log_file, echo=echo)
@@ -295,8 +304,13 @@ class Autorun:
             time.sleep(min(left, POLL_S))
 
     def _check_stop(self) -> None:
+        """Called at every step of every wait: stopped? supervisor alive?"""
         if not self.folder.running_file.exists():
             raise _Stopped
+        now = time.monotonic()
+        if self.supervised and now > self._look_at_supervisor_s:
+            self._look_at_supervisor_s = now + 2.0
+            ensure_supervisor(self.project.root)
 
     def _say_waiting(self, job: str, reason: str) -> None:
         self.log.write(f" + -- {job} is waiting: {reason}")

@@ -29,6 +29,17 @@ def run_words(name: str) -> list[str]:
     return [sys.executable, "-m", "verglas.cli.main", "run", name]
 
 
+def local_words(job: type[Job], options: JobOptions, name: str) -> list[str]:
+    """What starts a job on this machine: under mpirun only if its ranks work together.
+
+    Jobs that work item by item spread over worker processes by themselves.
+    """
+    ranks = int(getattr(options, "nr_mpi", 1))
+    if job.ranks == "together" and ranks > 1:
+        return [*mpirun_command(), "-n", str(ranks), *run_words(name)]
+    return run_words(name)
+
+
 def mpirun_command() -> list[str]:
     """What starts ranks: RELION_MPIRUN, or the mpirun installed beside this Python, or the site's."""
     given = os.environ.get("RELION_MPIRUN")

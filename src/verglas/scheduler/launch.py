@@ -16,9 +16,14 @@ from verglas.project.job_directory import JobOutcome, RunRecord
 from verglas.project.note import append_execution
 from verglas.project.owner import Owner
 from verglas.project.project import Project
-from verglas.project.registration import backup_pipeline, load_job
+from verglas.project.registration import LoadedJob, backup_pipeline, load_job
 from verglas.project.rounds import adopt_result
-from verglas.scheduler.command import command_text, process_environment, program_words, run_words
+from verglas.scheduler.command import (
+    command_text,
+    local_words,
+    process_environment,
+    program_words,
+)
 from verglas.scheduler.queue import submit
 
 POLL_S = 0.1
@@ -52,7 +57,7 @@ def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
         if getattr(loaded.options, "do_queue", False):
             submit(project, loaded)
         else:
-            process = _start(project.root, name, environment)
+            process = _start(project.root, loaded, environment)
     except OSError as error:
         directory.write_outcome(JobOutcome("failed", f"could not be started: {error}"))
         directory.write_exit(Status.FAILED)
@@ -91,10 +96,11 @@ def terminate(project: Project, name: str) -> None:
         os.killpg(os.getpgid(record.owner.pid), signal.SIGTERM)
 
 
-def _start(root: Path, name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    with open(root / name / RUN_OUT, "ab") as out, open(root / name / RUN_ERR, "ab") as err:
+def _start(root: Path, loaded: LoadedJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    folder = root / loaded.name
+    with open(folder / RUN_OUT, "ab") as out, open(folder / RUN_ERR, "ab") as err:
         return subprocess.Popen(
-            run_words(name),
+            local_words(loaded.job, loaded.options, loaded.name),
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=out,

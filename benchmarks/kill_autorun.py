@@ -1,0 +1,224 @@
+"""Kill random processes of a running Autorun with SIGKILL and compare the end with a quiet run.
+
+    python benchmarks/kill_autorun.py --kills 200 --seed 1
+
+Every process of the schedule may be hit: the scheduler, the jobs, their workers, and the supervisor
+(which the scheduler restarts, as the supervisor restarts the scheduler). Afterwards nobody does anything
+by hand: the schedule must reach its end, Import to Extract must hold the same rows and images as the
+quiet run, the classification must be identical.
+
+By default the movies are tiny texts and the job types the fakes of the tests, so that 200 kills take
+minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1] / "tests"
+
+
+@dataclass
+class Tally:
+    """What was done to the schedule and how it took it."""
+
+    kills: dict[str, int] = field(default_factory=dict)
+    restarts_s: list[float] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return sum(self.kills.values())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/verglas-kill"))
+    parser.add_argument("--movies", type=int, default=12)
+    parser.add_argument("--pause", type=float, default=0.8, help="mean seconds between kills")
+    arguments = parser.parse_args()
+    report = run(
+        arguments.folder, arguments.kills, arguments.seed, arguments.movies, arguments.pause
+    )
+    print(json.dumps(report, indent=1))
+    return 0 if report["same"] else 1
+
+
+def run(folder: Path, kills: int, seed: int, n_movies: int, pause_s: float) -> dict[str, object]:
+    """Both runs and their comparison."""
+    _use_fakes()
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet, _ = _session(folder / "quiet", n_movies, None, random.Random(seed), pause_s, 2)
+    killed, tally = _session(folder / "killed", n_movies, kills, random.Random(seed), pause_s, 2)
+    differences = sorted(
+        name for name in quiet.keys() | killed.keys() if quiet.get(name) != killed.get(name)
+    )
+    return {
+        "same": not differences,
+        "differences": differences[:10],
+        "files compared": len(quiet),
+        "kills": tally.kills,
+        "kills in all": tally.total,
+        "longest until the schedule was alive again (s)": round(
+            max(tally.restarts_s, default=0.0), 2
+        ),
+    }
+
+
+def _session(
+    folder: Path,
+    n_movies: int,
+    kills: int | None,
+    chance: random.Random,
+    pause_s: float,
+    rounds: int,
+) -> tuple[dict[str, str], Tally]:
+    """A schedule over movies that arrive during it; returns its result files and the kills."""
+    from verglas.project.project import Project
+    from verglas.project.registration import class_for, register
+    from verglas.scheduler.schedule import Order, ScheduleFolder
+    from verglas.scheduler.supervisor import ensure_supervisor
+
+    project = Project.create(folder)
+    (folder / "Movies").mkdir(exist_ok=True)
+    (folder / "orders").mkdir(exist_ok=True)
+    (folder / "orders/class2d.slow").write_text("2")
+
+    def add(kind: str, **values: str) -> str:
+        job = class_for(kind)
+        return register(project, job, job.Options.parse(values)[0])
+
+    names = [add("Import")]
+    names.append(add("MotionCorr", input_star_mics=f"{names[0]}movies.star"))
+    names.append(add("Class2D", fn_img=f"{names[1]}corrected_micrographs.star"))
+    tally = Tally()
+    _arrive(folder, range(n_movies // 2))
+    schedule = ScheduleFolder(project.root, "night")
+    number = 0
+    while True:  # as many schedules as it takes to place all kills, then one in peace
+        number += 1
+        last = kills is None or tally.total >= kills
+        if last:
+            _arrive(folder, range(n_movies))
+        schedule.create(Order("night", tuple(names), rounds, 0.0, on_failure="retry-next-round"))
+        ensure_supervisor(project.root)
+        _watch(schedule, None if last else kills, tally, chance, pause_s)
+        if schedule.progress().phase != "done":
+            raise SystemExit(f"the schedule ended as {schedule.progress()}")
+        if last:
+            return _results(folder, names), tally
+        _arrive(folder, range(min(n_movies, n_movies // 2 + number)))
+
+
+def _watch(
+    schedule, kills: int | None, tally: Tally, chance: random.Random, pause_s: float
+) -> None:
+    """Kill until the schedule is over (or all kills are done), and time its revivals."""
+    deadline = time.monotonic() + 900
+    while not schedule.progress().is_over:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the schedule does not end: {schedule.progress()}")
+        if kills is None or tally.total >= kills:
+            time.sleep(0.2)
+            continue
+        time.sleep(chance.expovariate(1 / pause_s))
+        victims = _processes(schedule.root)
+        if not victims or schedule.progress().is_over:
+            continue
+        kind = chance.choice(sorted({each for _, each in victims}))
+        pid = chance.choice([pid for pid, each in victims if each == kind])
+        if kind == "supervisor" and not any(each == "scheduler" for _, each in victims):
+            continue  # one of the two must be left to start the other; beyond that it takes systemd
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        tally.kills[kind] = tally.kills.get(kind, 0) + 1
+        if kind in ("scheduler", "supervisor"):
+            tally.restarts_s.append(_until_alive(schedule, kind, pid))
+
+
+def _until_alive(schedule, kind: str, dead: int) -> float:
+    """Seconds until a process of this kind is there again."""
+    begin = time.monotonic()
+    while not schedule.progress().is_over:
+        if any(each == kind and pid != dead for pid, each in _processes(schedule.root)):
+            break
+        if time.monotonic() - begin > 60:
+            raise SystemExit(f"the {kind} was not started again within a minute")
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+def _processes(root: Path) -> list[tuple[int, str]]:
+    """Processes of this project, by what they do."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if (entry / "cwd").resolve() != root:
+                continue
+        except OSError:
+            continue
+        kind = _kind(words)
+        if kind:
+            found.append((int(entry.name), kind))
+    return found
+
+
+def _kind(words: list[bytes]) -> str:
+    if b"work" in words and b"autorun" in words:
+        return "scheduler"
+    if b"supervise" in words:
+        return "supervisor"
+    if b"verglas.cli.main" in words and b"run" in words:
+        return "job"
+    if any(b"spawn_main" in word for word in words):
+        return "worker"
+    return ""
+
+
+def _arrive(folder: Path, numbers: range) -> None:
+    for number in numbers:
+        final = folder / "Movies" / f"movie{number:03d}.txt"
+        if not final.exists():
+            temporary = final.with_name(f".{final.name}.part")
+            temporary.write_text(f"{number} slow")
+            temporary.rename(final)
+
+
+def _results(folder: Path, names: list[str]) -> dict[str, str]:
+    """Every result file's content, but not the records of how it came to be."""
+    found = {}
+    for name in names:
+        for path in sorted((folder / name).rglob("*")):
+            relative = str(path.relative_to(folder))
+            record = path.name.startswith(
+                (".verglas_", "RELION_JOB", "run.", "note", "job", "default")
+            )
+            if path.is_file() and not record:
+                found[relative] = path.read_text(errors="replace")
+    return found
+
+
+def _use_fakes() -> None:
+    sys.path.insert(0, str(TESTS))
+    from fake_project import FAKES
+
+    os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{key}={value}" for key, value in FAKES.items())
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
