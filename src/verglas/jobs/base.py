@@ -131,6 +131,18 @@ class Job(ABC):
         return []
 
     @classmethod
+    def is_interactive(cls, options: Any) -> bool:
+        """Whether a person does the work with these options: a repeat never overwrites it."""
+        return cls.type.interactive
+
+    @classmethod
+    def least_inputs(cls, options: Any) -> int:
+        """Rows of the input list below which a job that starts from scratch waits for more."""
+        return max(
+            int(getattr(options, "min_inputs", 0)), int(getattr(options, "nr_classes", 1)), 1
+        )
+
+    @classmethod
     def actual_outputs(cls, options: Any, directory: str) -> list[Node]:
         """Output nodes known only after a success (RELION_OUTPUT_NODES.star); usually none."""
         return []

@@ -41,6 +41,7 @@ class OptionInfo:
     pattern: str = ""  # file field
     on_continue: OnContinue = "always"
     strict: bool = False  # minimum and maximum are limits, not just the slider's ends
+    ours: bool = False  # unknown to RELION, which warns of it: left out of job.star at its default
 
 
 def option(default: Any, *, label: str, tab: str, **info: Any) -> Any:
@@ -101,7 +102,12 @@ class JobOptions(BaseModel):
 
     def texts(self) -> dict[str, str]:
         """Key -> text as `job.star` holds it (Yes/No, numbers as typed, empty for none)."""
-        return {key: to_text(getattr(self, key)) for key in type(self).model_fields}
+        fields, infos = type(self).model_fields, type(self).infos()
+        return {
+            key: to_text(getattr(self, key))
+            for key in fields
+            if not (infos[key].ours and getattr(self, key) == fields[key].default)
+        }
 
     def changed(self, **values: Any) -> Self:
         """A validated copy with some options changed."""

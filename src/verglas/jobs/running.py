@@ -48,6 +48,12 @@ class QueueOptions(JobOptions):
         "", label="Additional arguments:", tab=TAB,
         help="Text appended to the program's command line as it is.",
     )  # fmt: skip
+    min_inputs: int = option(
+        0, label="Start when at least this many inputs:", tab=TAB, minimum=0, maximum=1000000, step=100,
+        ours=True,
+        help="In a repeated schedule, a job that starts from scratch waits until its input list has so "
+        "many rows (a classification waits for as many as it has classes in any case).",
+    )  # fmt: skip
 
 
 class RankOptions(JobOptions):

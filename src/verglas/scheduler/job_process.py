@@ -48,6 +48,7 @@ from verglas.project.rounds import (
     present_round,
 )
 from verglas.scheduler.command import command_text, program_words
+from verglas.scheduler.input_lists import read_inputs, record_inputs, wait_for_enough
 from verglas.scheduler.rank_process import Ranks, follow_rank
 
 KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"
@@ -138,10 +139,17 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     """Run the job's work, in place or staged for a change-over."""
     folder, kind = Path(loaded.name), loaded.job.type
     go_on = loaded.is_continue or (kind.incremental and repeated)
-    staged = repeated and not (kind.incremental or kind.interactive or loaded.is_continue)
+    by_hand = loaded.job.is_interactive(loaded.options)
+    staged = repeated and not (kind.incremental or by_hand or loaded.is_continue)
     if kind.incremental and repeated and not loaded.is_continue:
         dialect = project.graph().dialect
         write_settings(project, loaded.name, loaded.job, loaded.options, True, dialect)
+    inputs = read_inputs(project.root, loaded.options)
+    if not kind.incremental:
+        wait_for_enough(loaded.job, loaded.options, inputs)
+    record_inputs(folder, inputs)
+    for each in inputs:
+        _say(f" {each.line}")
     if not repeated:
         begin_first(folder)
     work = begin_repeat(folder) if staged else folder
