@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
+
+torch.set_num_threads(1)  # the tests share the machine
 
 
 class Scene:

@@ -72,7 +72,9 @@ def test_noise_power_of_white_noise_is_one() -> None:
 def test_local_normalisation_removes_a_gradient_up_to_the_edge() -> None:
     x = torch.linspace(0, 20, 300)
     image = torch.randn(280, 300, generator=torch.Generator().manual_seed(2)) * (1 + x / 10) + x
-    flat = normalise_locally(image, 20.0)
+    flat, mean, deviation = normalise_locally(image, 20.0)
+    assert (mean - x).abs().mean() < 0.1
+    assert (deviation / (1 + x / 10)).sub(1).abs().mean() < 0.05
     for part in (flat[:, :40], flat[:, -40:], flat[:40], flat[100:140, 100:140]):
         assert abs(float(part.mean())) < 0.15
         assert 0.9 < float(part.std()) < 1.1
@@ -89,7 +91,7 @@ def test_reduction_keeps_waves_below_the_new_limit() -> None:
 def test_good_sizes_are_even_close_and_smooth(size: float) -> None:
     found = good_size(size)
     assert found % 2 == 0
-    assert abs(found - size) <= max(2, 0.06 * size)
+    assert abs(found - size) <= max(3, 0.06 * size)
     for prime in (2, 3, 5, 7):
         while found % prime == 0:
             found //= prime

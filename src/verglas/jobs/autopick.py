@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from verglas.formats.atomic import write_text
-from verglas.formats.mrc import read_mrc
+from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.autopick_options import AutoPickOptions, method_of
+from verglas.jobs.autopick_pickers import picker_of
 from verglas.jobs.autopick_results import (
     read_candidates,
     summary_row,
@@ -17,6 +18,7 @@ from verglas.jobs.autopick_results import (
     write_picks,
 )
 from verglas.jobs.base import JobType
+from verglas.jobs.extract_columns import ctf_parameters
 from verglas.jobs.micrograph_job import Item, MicrographJob
 from verglas.jobs.nodes import COORDINATES, LOGFILE, Node
 from verglas.jobs.program import Flag, Program
@@ -163,21 +165,35 @@ class AutoPicking(MicrographJob):
         write_log(directory / "logfile.pdf", "Auto-picking", rows, columns)
 
     def _pick(self, item: Item, device: str) -> Any:
-        """All candidates of a micrograph by the chosen method."""
+        """All candidates of a micrograph by the chosen method, outside dirty areas."""
         import torch
 
-        from verglas.picking.log_picker import LogSettings, pick_blobs
+        torch.set_num_threads(1)  # micrographs run side by side (Number of MPI procs)
+        image = torch.from_numpy(self._read(item)).to(device)
+        pixel = self._pixel_size(item)
+        picker = picker_of(self.arguments)
+        dirty = None
+        if self.arguments["--clean_areas"]:
+            dirty = self._dirty_areas(item, image, pixel, picker.diameter_angst)
+        return picker.pick(image, pixel, self._ctf(item), dirty)
 
-        flags = self.arguments
-        settings = LogSettings(
-            flags["--LoG_diam_min"],
-            flags["--LoG_diam_max"],
-            resolution_angst=flags["--lowpass"],
-            white_particles=flags["--Log_invert"],
-            neighbour_fraction=flags["--LoG_neighbour"] / 100,
-        )
-        image = self._read(item)
-        return pick_blobs(torch.from_numpy(image).to(device), self._pixel_size(item), settings)
+    def _dirty_areas(self, item: Item, image: Any, pixel: float, diameter: float) -> Any:
+        """Find them, and write the mask beside the coordinates if there are any."""
+        from verglas.picking.dirty_areas import find_dirty_areas
+
+        dirty = find_dirty_areas(image, pixel, diameter)
+        path = self._path(item, "_dirty.mrc")
+        if dirty.fraction > 0:
+            write_mrc(path, dirty.mask, dirty.pixel_size_angst)
+        else:
+            path.unlink(missing_ok=True)
+        return dirty
+
+    def _ctf(self, item: Item) -> Any:
+        if not self.arguments["--ctf"]:
+            return None
+        group = int(item.row.get("rlnOpticsGroup", 1))
+        return ctf_parameters(item.row, self._optics[group])
 
     def _read(self, item: Item) -> Any:
         data = read_mrc(item.source).data

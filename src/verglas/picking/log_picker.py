@@ -18,6 +18,7 @@ from torch import Tensor
 
 from verglas.picking.background import frequency_radius, noise_spectrum
 from verglas.picking.blobs import blob_responses, searched_diameters
+from verglas.picking.dirty_areas import DirtyAreas
 from verglas.picking.peaks import keep_apart, local_maxima
 from verglas.picking.picks import Array, Picks
 from verglas.picking.radial_profile import radial_profile, radial_template
@@ -62,22 +63,25 @@ def pick_blobs(
     micrograph: Tensor,  # (y, x)
     pixel_size_angst: float,
     settings: LogSettings,
+    dirty: DirtyAreas | None = None,
 ) -> Picks:
-    """All candidates of a micrograph, with the automatic threshold. Raises ValueError (bad image)."""
+    """All candidates outside `dirty` areas, and the automatic threshold. Raises ValueError (bad image)."""
     pixel = max(pixel_size_angst, settings.working_pixel_angst)
     window = 1.5 * settings.smallest_diameter_angst
+    white = settings.white_particles
     image = working_image(
-        micrograph, pixel_size_angst, pixel, window, white_particles=settings.white_particles
+        micrograph, pixel_size_angst, pixel, window, white_particles=white, dirty=dirty
     )
-    search = _Search(image, settings)
-    return search.candidates()
+    return _Search(image, settings, dirty).candidates()
 
 
 class _Search:
     """One micrograph under search: its spectrum, its noise, and the passes over it."""
 
-    def __init__(self, image: WorkingImage, settings: LogSettings) -> None:
-        self.image, self.settings = image, settings
+    def __init__(
+        self, image: WorkingImage, settings: LogSettings, dirty: DirtyAreas | None
+    ) -> None:
+        self.image, self.settings, self.dirty = image, settings, dirty
         pixels = image.pixels
         self.shape = (int(pixels.shape[0]), int(pixels.shape[1]))
         self.spectrum = torch.fft.rfft2(pixels)
@@ -131,6 +135,9 @@ class _Search:
         column, row = np.rint(position).astype(int).T if len(position) else np.zeros((2, 0), int)
         classes = bin_of.cpu().numpy()[row, column].astype(np.int64)
         xy = self.image.to_micrograph(torch.as_tensor(position)).numpy()
+        if self.dirty is not None:
+            clean = ~self.dirty.holds(xy)
+            xy, value, classes = xy[clean], value[clean], classes[clean]
         area = self.shape[0] * self.shape[1] * self.image.pixel_size_angst**2
         expected = noise_peaks(filter_.abs() ** 2 * self.noise, self.frequency, area)
         return Picks(xy, value, classes, np.zeros(len(value)), automatic_threshold(value, expected))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -28,6 +28,18 @@ class TemplateBank:
 
     def __len__(self) -> int:
         return len(self.matrices)
+
+    def to(self, device: torch.device | str) -> TemplateBank:
+        """The same on another device."""
+        if self.matrices.device == torch.device(device):
+            return self
+        lattice = replace(self.projector, values=self.projector.values.to(device))
+        return replace(
+            self,
+            projector=lattice,
+            matrices=self.matrices.to(device),
+            reference=self.reference.to(device),
+        )
 
     def spectra(self, box_px: int, pixel_size_angst: float) -> Tensor:
         """(T, box, box//2+1) complex64, low-passed; back in real space the centre is the first pixel."""

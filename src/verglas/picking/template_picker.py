@@ -18,8 +18,9 @@ from torch import Tensor
 from verglas.fourier import frequency_grid
 from verglas.optics import CtfParameters, ctf
 from verglas.picking.background import NoiseSpectrum, frequency_radius, noise_spectrum
+from verglas.picking.dirty_areas import DirtyAreas
 from verglas.picking.peaks import keep_apart, local_maxima
-from verglas.picking.picks import Picks
+from verglas.picking.picks import Array, Picks
 from verglas.picking.significance import automatic_threshold, noise_scale
 from verglas.picking.template_bank import TemplateBank
 from verglas.picking.template_search import EigenTemplates, best_scores, best_templates
@@ -38,6 +39,9 @@ class TemplateSettings:
     shrink: float = 0.0  # reduction of the micrograph; 0: what the resolution allows
     ctf_intact_first_peak: bool = False
     threshold_fraction: float | None = None  # of the typical particle; None: automatic
+    highpass_angst: float = -1.0  # not positive: none beyond the local normalisation
+    max_noise_deviation: float = -1.0  # local over global deviation; not positive: any
+    min_noise_average: float = -999.0  # local mean in global deviations
 
 
 def pick_with_templates(
@@ -46,12 +50,13 @@ def pick_with_templates(
     bank: TemplateBank,
     settings: TemplateSettings,
     ctf_parameters: CtfParameters | None = None,
+    dirty: DirtyAreas | None = None,
 ) -> Picks:
-    """All candidates of a micrograph. Raises ValueError (bad image, empty templates)."""
-    image = _image(micrograph, pixel_size_angst, bank, settings)
+    """All candidates outside `dirty` areas. Raises ValueError (bad image, empty templates)."""
+    image = _image(micrograph, pixel_size_angst, bank, settings, dirty)
     patch = 2 * round(1.25 * bank.diameter_angst / image.pixel_size_angst)
     noise = noise_spectrum(image.pixels, image.pixel_size_angst, patch)
-    white = _whitened(image, noise, bank.resolution_angst)
+    white = _whitened(image, noise, bank.resolution_angst, settings.highpass_angst)
     eigen = _eigen_templates(image, noise, bank, settings, ctf_parameters)
     score = best_scores(white, eigen)
     reference, expected = _noise_search(eigen, image, bank.resolution_angst, score.numel())
@@ -60,6 +65,10 @@ def pick_with_templates(
     position, value = local_maxima(score, LEAST_FOM, border)
     kept = keep_apart(position, settings.distance_angst / image.pixel_size_angst)
     position, value = position[kept], value[kept]
+    clean = _allowed(image, position, settings)
+    if dirty is not None:
+        clean &= ~dirty.holds(image.to_micrograph(torch.as_tensor(position)).numpy())
+    position, value = position[clean], value[clean]
     best = best_templates(white, eigen, position).cpu()
     return Picks(
         image.to_micrograph(torch.as_tensor(position)).numpy(),
@@ -71,7 +80,11 @@ def pick_with_templates(
 
 
 def _image(
-    micrograph: Tensor, pixel_size_angst: float, bank: TemplateBank, settings: TemplateSettings
+    micrograph: Tensor,
+    pixel_size_angst: float,
+    bank: TemplateBank,
+    settings: TemplateSettings,
+    dirty: DirtyAreas | None,
 ) -> WorkingImage:
     pixel = bank.resolution_angst / 2
     if settings.shrink > 0:
@@ -79,14 +92,20 @@ def _image(
     pixel = max(pixel_size_angst, pixel)
     window = 1.5 * bank.diameter_angst
     white = settings.white_particles
-    return working_image(micrograph, pixel_size_angst, pixel, window, white_particles=white)
+    return working_image(
+        micrograph, pixel_size_angst, pixel, window, white_particles=white, dirty=dirty
+    )
 
 
-def _whitened(image: WorkingImage, noise: NoiseSpectrum, resolution_angst: float) -> Tensor:
+def _whitened(
+    image: WorkingImage, noise: NoiseSpectrum, resolution_angst: float, highpass_angst: float
+) -> Tensor:
     """The image with unit noise power up to the resolution, and nothing beyond."""
     shape = (int(image.pixels.shape[0]), int(image.pixels.shape[1]))
     frequency = frequency_radius(shape, image.pixel_size_angst, image.pixels.device)
     factor = torch.rsqrt(noise.at(frequency)) * (frequency <= 1.05 / resolution_angst)
+    if highpass_angst > 0:
+        factor *= frequency >= 1 / highpass_angst
     factor[0, 0] = 0
     return torch.fft.irfft2(torch.fft.rfft2(image.pixels) * factor, s=shape)
 
@@ -143,6 +162,17 @@ def _on_scale_of(score: Tensor, reference: tuple[float, float]) -> Tensor:
     """Shift and scale a score map so that its lower half agrees with that of the noise search."""
     middle, width = noise_scale(score)
     return (score - middle) * (reference[1] / max(width, 1e-12)) + reference[0]
+
+
+def _allowed(image: WorkingImage, position: Array, settings: TemplateSettings) -> Array:
+    """(n,) bool: positions whose surroundings are neither too noisy nor too dark for the user."""
+    row, column = np.rint(position[:, ::-1]).astype(int).T
+    deviation = image.local_deviation.cpu().numpy()[row, column]
+    average = image.local_mean.cpu().numpy()[row, column]
+    allowed = average >= settings.min_noise_average
+    if settings.max_noise_deviation > 0:
+        allowed &= deviation <= settings.max_noise_deviation
+    return np.asarray(allowed)
 
 
 def _threshold(

@@ -106,7 +106,7 @@ def best_templates(image: Tensor, bank: EigenTemplates, xy: Array) -> Tensor:  #
     place = torch.as_tensor(xy, device=image.device).round().long()
     offset = torch.arange(box, device=image.device)
     found = []
-    for some in place.split(512):
+    for some in torch.split(place, 512):
         y = some[:, 1, None, None] + offset[:, None]
         x = some[:, 0, None, None] + offset
         windows = padded[y, x].reshape(len(some), -1)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from verglas.picking.dirty_areas import DirtyAreas
 
 OUTLIER_SIGMAS = 8.0  # refinement.md §10.3
 
@@ -18,10 +22,13 @@ class WorkingImage:
     pixels: Tensor  # (y, x) float32
     pixel_size_angst: float
     step_yx: tuple[float, float]  # micrograph pixels per working pixel
+    first_px: float  # where the centre of the first working pixel lies in the micrograph
+    local_mean: Tensor  # (y, x) before normalisation, in deviations of the whole image
+    local_deviation: Tensor  # (y, x) likewise
 
     def to_micrograph(self, xy: Tensor) -> Tensor:  # (n, 2) working pixels -> micrograph pixels
-        """Coordinates in the micrograph's own pixels. Fourier cropping keeps the first pixel in place."""
-        return xy * xy.new_tensor([self.step_yx[1], self.step_yx[0]])
+        """Coordinates in the micrograph's own pixels."""
+        return xy * xy.new_tensor([self.step_yx[1], self.step_yx[0]]) + self.first_px
 
 
 def working_image(
@@ -31,24 +38,51 @@ def working_image(
     window_angst: float,
     *,
     white_particles: bool = False,
+    dirty: DirtyAreas | None = None,
 ) -> WorkingImage:
     """Reduce and normalise a micrograph for picking.
 
     The local mean and deviation are taken under a Gaussian of standard deviation `window_angst`, which
-    takes away illumination, ice gradients and the edge of a hole. Raises ValueError for an image with
-    non-finite values, without variance, or smaller than the window.
+    takes away illumination, ice gradients and the edge of a hole. Dirty areas become flat and spoil the
+    statistics of nothing. Raises ValueError for an image with non-finite values, without variance, or
+    smaller than the window.
     """
-    image = remove_outliers(micrograph.to(torch.float32))
-    shape = tuple(good_size(n * pixel_size_angst / working_pixel_angst) for n in image.shape)
-    if min(shape) * working_pixel_angst < 4 * window_angst / 3:
+    rows, columns = micrograph.shape
+    if min(rows, columns) * pixel_size_angst < 4 * window_angst / 3:
         raise ValueError(
-            f"micrograph of {image.shape[1]} x {image.shape[0]} pixels is too small to pick particles in"
+            f"micrograph of {columns} x {rows} pixels is too small to pick particles in"
         )
-    small = reduce_image(image, (shape[0], shape[1]))
-    step = (image.shape[0] / shape[0], image.shape[1] / shape[1])
+    bin_px = max(1, int(working_pixel_angst / (3 * pixel_size_angst)))
+    image = without_plane(binned(remove_outliers(micrograph.to(torch.float32)), bin_px))
+    coarse = working_pixel_angst / (bin_px * pixel_size_angst)
+    shape = (good_size(image.shape[0] / coarse), good_size(image.shape[1] / coarse))
+    shape = (min(shape[0], image.shape[0] // 2 * 2), min(shape[1], image.shape[1] // 2 * 2))
+    step = (bin_px * image.shape[0] / shape[0], bin_px * image.shape[1] / shape[1])
     pixel = pixel_size_angst * math.sqrt(step[0] * step[1])
-    small = normalise_locally(small, window_angst / pixel)
-    return WorkingImage(small if white_particles else -small, pixel, step)
+    hidden = None if dirty is None else dirty.on_grid(shape, image.device)
+    small = reduce_image(image, shape)
+    whole = float(small.std())
+    small, mean, deviation = normalise_locally(small, window_angst / pixel, hidden)
+    sign = 1 if white_particles else -1
+    first = (bin_px - 1) / 2
+    return WorkingImage(sign * small, pixel, step, first, sign * mean / whole, deviation / whole)
+
+
+def binned(image: Tensor, bin_px: int) -> Tensor:
+    """Means over squares of `bin_px` pixels; an incomplete last row or column is left out."""
+    if bin_px == 1:
+        return image
+    return torch.nn.functional.avg_pool2d(image[None, None], bin_px)[0, 0]
+
+
+def without_plane(image: Tensor) -> Tensor:
+    """Subtract the least-squares plane, so that opposite edges meet in periodic transforms."""
+    rows, columns = image.shape
+    y = torch.linspace(-1, 1, rows, device=image.device)
+    x = torch.linspace(-1, 1, columns, device=image.device)
+    slope_y = (image.mean(1) * y).mean() / (y * y).mean()
+    slope_x = (image.mean(0) * x).mean() / (x * x).mean()
+    return image - image.mean() - slope_y * y[:, None] - slope_x * x
 
 
 def remove_outliers(image: Tensor) -> Tensor:
@@ -88,15 +122,28 @@ def reduce_image(image: Tensor, shape: tuple[int, int]) -> Tensor:
     return torch.fft.irfft2(kept, s=shape, norm="forward")
 
 
-def normalise_locally(image: Tensor, sigma_px: float) -> Tensor:
-    """Subtract the local mean and divide by the local deviation under a Gaussian window."""
+def normalise_locally(
+    image: Tensor, sigma_px: float, hidden: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Subtract the local mean and divide by the local deviation under a Gaussian window.
+
+    Pixels that are `hidden` (bool) count in neither, and come out as 0. Returns the image, the mean and
+    the deviation.
+    """
     sizes = (int(image.shape[0]), int(image.shape[1]))
     line_y, line_x = (_line_matrix(size, sigma_px, image.device) for size in sizes)
     mean_y, mean_x = (_mean_matrix(size, sigma_px, image.device) for size in sizes)
-    flat = image - line_y @ image @ line_x.T
-    variance = mean_y @ (flat * flat) @ mean_x.T
+    seen = torch.ones_like(image) if hidden is None else (~hidden).to(image.dtype)
+    share = (mean_y @ seen @ mean_x.T).clamp(min=1e-3)
+    if hidden is not None:  # filled with the mean of what can be seen around
+        around = mean_y @ (image * seen) @ mean_x.T / share
+        image = torch.where(hidden, around, image)
+    mean = line_y @ image @ line_x.T
+    flat = (image - mean) * seen
+    variance = mean_y @ (flat * flat) @ mean_x.T / share
     floor = 1e-4 * float(variance.mean())  # dead corners stay quiet
-    return flat / torch.sqrt(torch.clamp(variance, min=max(floor, 1e-30)))
+    deviation = torch.sqrt(torch.clamp(variance, min=max(floor, 1e-30)))
+    return flat / deviation, mean, deviation
 
 
 def _mean_matrix(size: int, sigma_px: float, device: torch.device) -> Tensor:  # (size, size)
@@ -118,4 +165,5 @@ def _line_matrix(size: int, sigma_px: float, device: torch.device) -> Tensor:  #
 def _window(size: int, sigma_px: float, device: torch.device) -> tuple[Tensor, Tensor]:
     position = torch.arange(size, dtype=torch.float64, device=device)
     offset = position[None] - position[:, None]
-    return torch.exp(-0.5 * (offset / sigma_px) ** 2), offset
+    weights = torch.exp(-0.5 * (offset / sigma_px) ** 2)
+    return weights * (weights > 1e-12), offset  # denormal numbers would slow the products down
