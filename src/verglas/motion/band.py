@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import fft
 
 Array = np.ndarray[Any, Any]
+Rows = Literal["all", "fit", "judge"]
+JUDGE_EVERY = 8
 LEAST_INDEX = 3  # gradients of illumination and ice thickness live below
 
 
@@ -71,10 +73,22 @@ class Band:
     def columns(self) -> Array:  # (h,) int64: columns of each row inside the limit
         return self.columns_within(self.limit)
 
-    def columns_within(self, limit: float) -> Array:  # (h,) int64
-        """Columns of each row up to another, lower limit."""
+    def columns_within(self, limit: float, rows: Rows = "all") -> Array:  # (h,) int64
+        """Columns of each row up to another, lower limit; 0 for rows that do not take part."""
         inside = (self.rings > 0) & (self.rings <= limit / self.ring_width)
-        return np.where(inside.any(axis=1), inside.cumsum(axis=1).argmax(axis=1) + 1, 0)
+        columns = np.where(inside.any(axis=1), inside.cumsum(axis=1).argmax(axis=1) + 1, 0)
+        return np.where(self.takes_part(rows), columns, 0)
+
+    def takes_part(self, rows: Rows) -> Array:  # (h,) bool
+        """Which rows belong to a selection: every eighth is kept out of a fit in order to judge it."""
+        index = np.rint(self.frequencies_y * self.extent_yx[0]).astype(int)
+        judge = np.abs(index) % JUDGE_EVERY == JUDGE_EVERY // 2
+        return {"all": np.ones_like(judge), "fit": ~judge, "judge": judge}[rows]
+
+    def counts(self, rows: Rows) -> Array:  # (n_rings,) float64, half-plane pixels of a selection
+        counts = np.bincount(self.rings[self.takes_part(rows)].ravel(), minlength=self.n_rings)
+        counts[0] = 0
+        return counts.astype(float)
 
     @cached_property
     def ring_frequencies(self) -> Array:  # (n_rings,) cycles per pixel
@@ -82,9 +96,7 @@ class Band:
 
     @cached_property
     def ring_counts(self) -> Array:  # (n_rings,) float64, half-plane pixels
-        counts = np.bincount(self.rings.ravel(), minlength=self.n_rings).astype(float)
-        counts[0] = 0
-        return counts
+        return self.counts("all")
 
     def transform(self, image: Array) -> Array:  # (H, W) -> (h, w) complex
         """Half transform of a whole image, only the kept part; not normalised.

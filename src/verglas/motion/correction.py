@@ -14,7 +14,7 @@ from verglas.motion.band import Band
 from verglas.motion.coarse_alignment import coarse_shifts
 from verglas.motion.damage import amplitudes_left
 from verglas.motion.frames import CorrectedFrames, FrameSource
-from verglas.motion.grouping import LEAST_GROUPS, group_sizes, group_times, spread
+from verglas.motion.grouping import LEAST_GROUPS, between, group_sizes, group_times, spread
 from verglas.motion.local_alignment import align_locally
 from verglas.motion.local_motion import LocalMotion, PatchShift
 from verglas.motion.power_spectrum import SpectrumSum
@@ -25,6 +25,8 @@ from verglas.motion.sums import DoseSchedule, FrameSum
 from verglas.motion.warp import spline_loss, warp
 
 Array = np.ndarray[Any, Any]
+MOST_COARSE = 32  # groups that the first alignment compares
+MOST_GROUPS = 80  # groups that a track is measured at
 NEGLIGIBLE = 1e-8  # frequencies that the B-factor leaves less than this do not take part
 FrameSink = Callable[[Array], None]
 
@@ -117,17 +119,39 @@ class _MovieInWork:
             return
         stack = self._stack(band, sizes)
         times = group_times(sizes)
-        start = coarse_shifts(
-            stack, bfactor, settings.max_shift_px / self.binning, settings.max_iterations
-        )
+        start, clear = self._first_shifts(stack, times, bfactor)
         amplitudes, power = self._amplitudes(band, times), stack.mean_power()
         stack.weight(amplitudes)
         found = align(stack, power, amplitudes, start, times, settings.max_iterations)
+        if not (found.better_than_still and (clear or found.has_signal)):
+            self.messages.append("too little signal to align: frames are left where they are")
+            return
         track = found.shifts_yx
         self.expected_rms = found.expected_rms_px
         if self.wants_local:
             track = self._measure_locally(stack, found, times)
         self.shifts_yx = spread(track, times, n_frames)
+
+    def _first_shifts(
+        self, stack: SpectrumStack, times: Array, bfactor: float
+    ) -> tuple[Array, bool]:
+        """Coarse shifts of the groups, which are merged until most of them stand out of the noise.
+
+        Also tells whether they did in the end.
+        """
+        settings = self.settings
+        merge = -(-len(stack) // MOST_COARSE)
+        while True:
+            sizes = group_sizes(len(stack), merge)
+            merged = stack.merged(sizes) if merge > 1 else stack
+            found = coarse_shifts(
+                merged, bfactor, settings.max_shift_px / self.binning, settings.max_iterations
+            )
+            if len(sizes) <= LEAST_GROUPS or found.found.mean() > 0.5:
+                break
+            merge *= 2
+        centres = np.interp(group_times(sizes), np.arange(len(times)), times)
+        return between(found.shifts_yx, centres, times), bool(found.found.mean() > 0.5)
 
     def _measure_locally(self, stack: SpectrumStack, found: Alignment, times: Array) -> Array:
         """Fit track and local model together; the track of the groups."""
@@ -274,9 +298,10 @@ class _MovieInWork:
             yield transform
 
     def _frames_per_group(self, band: Band) -> int:
-        """As asked for, or more where the stack of groups would not fit into memory."""
+        """As asked for, or more where the groups would be too many or not fit into memory."""
         group_bytes = 16 * band.radii.size
-        most = max(3, int(self.settings.memory_bytes // 2 // group_bytes))
+        most = int(self.settings.memory_bytes // 2 // group_bytes)
+        most = min(MOST_GROUPS, max(LEAST_GROUPS, most))
         return max(self.settings.group_frames, -(-len(self.frames) // most))
 
     def _dose(self) -> DoseSchedule:

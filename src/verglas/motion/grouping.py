@@ -28,11 +28,16 @@ def group_times(
 
 
 def spread(track: Array, times: Array, n_frames: int) -> Array:  # (G, 2) -> (n_frames, 2)
-    """A group track at every frame: linear between centres and beyond them; zero at the first frame."""
-    frames = np.arange(n_frames, dtype=float)
+    """A group track at every frame; zero at the first frame."""
     if len(times) == 1:
         return np.zeros((n_frames, 2))
-    index = np.clip(np.searchsorted(times, frames) - 1, 0, len(times) - 2)
-    fraction = ((frames - times[index]) / (times[index + 1] - times[index]))[:, None]
-    spread_track: Array = track[index] * (1 - fraction) + track[index + 1] * fraction
-    return spread_track - spread_track[0]
+    everywhere = between(track, times, np.arange(n_frames, dtype=float))
+    return everywhere - everywhere[0]
+
+
+def between(track: Array, times: Array, wanted: Array) -> Array:  # (G, 2), (G,), (N,) -> (N, 2)
+    """A track at other times: linear between the given ones and beyond them."""
+    index = np.clip(np.searchsorted(times, wanted) - 1, 0, len(times) - 2)
+    fraction = ((wanted - times[index]) / (times[index + 1] - times[index]))[:, None]
+    found: Array = track[index] * (1 - fraction) + track[index + 1] * fraction
+    return found

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from verglas.motion.alignment import Alignment
-from verglas.motion.band import Band
+from verglas.motion.band import Band, Rows
 from verglas.motion.local_motion import LocalMotion, orthonormal_basis, space_basis, time_basis
 from verglas.motion.signal import SignalModel, signal_given_noise
 from verglas.motion.stack import SpectrumStack
@@ -24,12 +24,14 @@ from verglas.motion.tiles import TileGrid, cut_tile
 from verglas.motion.track_prior import TRACK_PRIORS, TrackPrior, average_posterior
 
 Array = np.ndarray[Any, Any]
-ROUNDS = ((0.03, 0.03, 0.06), (0.12, 0.5, 0.5))  # cycles per pixel; tiles are cut before each group
+LAST = 0.5
+ROUNDS = ((0.03, 0.03, 0.06), (0.12, LAST))  # cycles per pixel; tiles are cut before each group
 STRENGTHS = (0.0, *np.logspace(-2, 1, 10).tolist())  # rms of one mode of local motion, pixels
 SMALLEST_TILE = 96  # grid pixels
 TILES = (
     10  # per side, if patches are coarser and tiles not too small: motion varies within a tile too
 )
+LEAST_GAIN = 3.0  # log-likelihood: twenty to one
 TILE_SMOOTHING = 1.0  # rings, which are coarse here
 
 
@@ -55,8 +57,10 @@ def align_locally(
     for limits in ROUNDS:
         work.cut()
         for limit in limits:
-            work.improve(limit)
-    return work.result()
+            work.improve(limit, "fit")
+    better = work.is_better()
+    work.improve(LAST, "all")
+    return work.result(better)
 
 
 class _LocalFit:
@@ -88,6 +92,7 @@ class _LocalFit:
         self.tiles: list[SpectrumStack] = []
         self.offsets = np.zeros((len(self.grid.places_yx), len(times), 2), int)  # grid pixels
         self.track_prior = globally.prior
+        self.tracks: Sequence[TrackPrior] = TRACK_PRIORS
         self.strength = 0.0
         self.covariance = globally.covariance
 
@@ -104,14 +109,14 @@ class _LocalFit:
         """Shifts of every tile to apply on top of the global alignment."""
         return self.track + np.einsum("tmc,ci->tmi", self.modes, self.coefficients)
 
-    def improve(self, limit: float) -> None:
+    def improve(self, limit: float, rows: Rows) -> None:
         """One step of Fisher scoring with the frequencies up to `limit`."""
-        columns = self.tile_band.columns_within(limit)
+        columns = self.tile_band.columns_within(limit, rows)
         shifts = self.shifts()
         residual = shifts + self.offsets * self.band.scale_yx
         sums = [tile.shifted_sum(left, columns) for tile, left in zip(self.tiles, residual)]
-        self._update_signal(sums, limit)
-        information = self.signal.information(self.tile_band, limit)
+        self._update_signal(sums, limit, rows)
+        information = self.signal.information(self.tile_band, limit, rows)
         n_frames, n_modes = len(self.times), self.modes.shape[2]
         total = np.zeros((n_frames + n_modes, n_frames + n_modes))
         pull = np.zeros((n_frames + n_modes, 2))
@@ -125,6 +130,23 @@ class _LocalFit:
             pull += design.T @ tile_pull
         self._solve(total, pull)
 
+    def is_better(self) -> bool:
+        """Whether rows kept out of the fit are clearly more likely with the local model than without.
+
+        Weighted power is log-likelihood, and these rows have seen nothing of the fit: its gain is the
+        logarithm of a proper likelihood ratio.
+        """
+        band = self.tile_band
+        columns = band.columns_within(band.limit, "judge")
+        weights = band.counts("judge") * self.signal.weights
+        gain = 0.0
+        for tile, offsets, shift in zip(self.tiles, self.offsets, self.shifts()):
+            place = offsets * self.band.scale_yx
+            local = tile.shifted_sum(shift + place, columns).mean_power("judge")
+            rigid = tile.shifted_sum(place, columns).mean_power("judge")
+            gain += float((weights * (local - rigid)).sum())
+        return gain > LEAST_GAIN
+
     def _solve(self, information: Array, pull: Array) -> None:
         """The posterior of the whole track and the coefficients.
 
@@ -135,9 +157,10 @@ class _LocalFit:
         start = np.concatenate([self.globally.shifts_yx, np.zeros((len(pull) - n_frames, 2))])
         pull = pull + information @ start
         first = average_posterior(information, pull, self._priors([self.track_prior], STRENGTHS))
-        self.strength = STRENGTHS[first.best]
-        found = average_posterior(information, pull, self._priors(TRACK_PRIORS, [self.strength]))
-        self.track_prior = TRACK_PRIORS[found.best]
+        self.strength = STRENGTHS[first.kept[first.best]]
+        found = average_posterior(information, pull, self._priors(self.tracks, [self.strength]))
+        self.tracks = [self.tracks[index] for index in found.kept]
+        self.track_prior = self.tracks[found.best]
         self.track = found.mean[:n_frames] - self.globally.shifts_yx
         self.coefficients = found.mean[n_frames:]
         self.covariance = found.covariance[:n_frames, :n_frames]
@@ -161,17 +184,21 @@ class _LocalFit:
         ssnr, noise = (np.interp(rings, fine, values) for values in (given.ssnr, given.noise))
         return SignalModel(amplitudes, ssnr, noise)
 
-    def _update_signal(self, sums: list[SpectrumStack], limit: float) -> None:
+    def _update_signal(self, sums: list[SpectrumStack], limit: float, rows: Rows) -> None:
         """Signal spectrum from the tiles as they are aligned now, up to the present limit."""
-        power = np.mean([one.mean_power() for one in sums], axis=0)
-        counts = self.tile_band.ring_counts * len(sums)
+        power = np.mean([one.mean_power(rows) for one in sums], axis=0)
+        counts = self.tile_band.counts(rows) * len(sums)
         found = signal_given_noise(
             power, self.signal.noise, self.signal.amplitudes, counts, TILE_SMOOTHING
         )
         within = self.tile_band.ring_frequencies <= limit
         self.signal = replace(self.signal, ssnr=np.where(within, found.ssnr, self.signal.ssnr))
 
-    def result(self) -> LocalAlignment:
+    def result(self, better: bool) -> LocalAlignment:
+        """The joint fit, or the global alignment as it was if the local model does not help."""
+        if not better:
+            given = self.globally
+            return LocalAlignment(given.shifts_yx, None, given.covariance, given.prior, 0.0)
         shifts = self.globally.shifts_yx + self.track
         shifts = shifts - shifts[0]
         local = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from verglas.motion.band import LEAST_INDEX, Band
+from verglas.motion.band import LEAST_INDEX, Band, Rows
 
 Array = np.ndarray[Any, Any]
 NOISE_SMOOTHING = 5.0  # rings: noise spectra are smooth
@@ -33,7 +33,7 @@ class SignalModel:
         weights: Array = self.ssnr / (1 + self.ssnr * total) / self.noise
         return weights
 
-    def information(self, band: Band, limit: float = np.inf) -> Array:
+    def information(self, band: Band, limit: float = np.inf, rows: Rows = "all") -> Array:
         """Expected curvature of the log-likelihood up to a frequency, (M, M) per axis, 1/pixel^2.
 
         This is the Fisher information of the shifts; a shift common to all frames has none.
@@ -42,7 +42,7 @@ class SignalModel:
         total = squares.sum(axis=0)
         frequencies = np.where(band.ring_frequencies <= limit, band.ring_frequencies, 0)
         strength = self.ssnr**2 / (1 + self.ssnr * total)
-        per_ring = band.ring_counts * (2 * np.pi * frequencies) ** 2 * strength
+        per_ring = band.counts(rows) * (2 * np.pi * frequencies) ** 2 * strength
         information: Array = np.diag((per_ring * total * squares).sum(axis=1))
         return information - (per_ring * squares) @ squares.T
 

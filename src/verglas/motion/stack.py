@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from verglas.motion.band import Band
+from verglas.motion.band import Band, Rows
 from verglas.motion.kernels import ring_power, shift_gradients, shifted_sum, weight_rings
 
 Array = np.ndarray[Any, Any]
@@ -38,13 +38,22 @@ class SpectrumStack:
         self.real[index] += cropped.real * np.float32(factor)
         self.imaginary[index] += cropped.imag * np.float32(factor)
 
-    def mean_power(self) -> Array:  # (n_rings,): mean per pixel, summed over the images
+    def merged(self, sizes: list[int]) -> SpectrumStack:
+        """Sums of consecutive images, as many as each size says."""
+        starts = np.cumsum([0, *sizes[:-1]])
+        return SpectrumStack(
+            self.band, np.add.reduceat(self.real, starts), np.add.reduceat(self.imaginary, starts)
+        )
+
+    def mean_power(self, rows: Rows = "all") -> Array:  # (n_rings,)
+        """Mean power per pixel of every ring, summed over the images."""
         band = self.band
+        columns = band.columns_within(band.limit, rows)
         powers = [
-            ring_power(real, imaginary, band.rings, band.columns, band.n_rings)
+            ring_power(real, imaginary, band.rings, columns, band.n_rings)
             for real, imaginary in zip(self.real, self.imaginary)
         ]
-        mean: Array = np.sum(powers, axis=0) / np.maximum(band.ring_counts, 1)
+        mean: Array = np.sum(powers, axis=0) / np.maximum(band.counts(rows), 1)
         return mean
 
     def weight(self, weights: Array) -> None:

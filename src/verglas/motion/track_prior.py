@@ -51,8 +51,8 @@ class Posterior:
 
     mean: Array  # (P, 2)
     covariance: Array  # (P, P), per axis
-    best: int  # index of the prior with the greatest evidence
-    log_evidence: float  # of that prior
+    kept: Array  # indices of the priors that carry weight
+    best: int  # which of those has the greatest evidence
 
 
 def average_posterior(
@@ -67,13 +67,15 @@ def average_posterior(
     _, log_determinants = np.linalg.slogdet(systems)
     evidence = 0.5 * np.einsum("pa,npa->n", pull, means) - log_determinants  # two axes
     best = int(evidence.argmax())
-    weights = np.where(evidence > evidence[best] - NEGLIGIBLE, np.exp(evidence - evidence[best]), 0)
+    kept = np.flatnonzero(evidence > evidence[best] - NEGLIGIBLE)
+    weights = np.exp(evidence[kept] - evidence[best])
     weights /= weights.sum()
+    means, covariances = means[kept], covariances[kept]
     mean = np.einsum("n,npa->pa", weights, means)
     spread = means - mean
     covariance = np.einsum("n,npq->pq", weights, covariances)
     covariance += 0.5 * np.einsum("n,npa,nqa->pq", weights, spread, spread)
-    return Posterior(mean, covariance, best, float(evidence[best]))
+    return Posterior(mean, covariance, kept, int(np.searchsorted(kept, best)))
 
 
 def track_covariances(times: Array) -> Array:  # (N, M, M)
