@@ -73,6 +73,30 @@ class Lattice:
             rows = slice(start, min(self.side, start + step))
             yield rows, axis[rows].reshape(-1, *[1] * plane.ndim) + plane
 
+    @property
+    def largest_squared_radius(self) -> int:
+        return self.dims * self.half**2
+
+    def sums_by_squared_radius(self, values: Tensor) -> Tensor:
+        """Sums of real values (*shape) over points of equal |v|², float64; (largest_squared_radius + 1,).
+
+        There are far fewer such radii than points: shells are best summed from these.
+        """
+        length = self.largest_squared_radius + 1
+        total = torch.zeros(length, dtype=torch.float64, device=values.device)
+        for rows, squared in self.slabs(values.device):
+            weights = values[rows].flatten().double()
+            total += torch.bincount(squared.flatten(), weights=weights, minlength=length)
+        return total
+
+    def points_by_squared_radius(self, device: Device = None) -> Tensor:
+        """Number of points of each |v|², float64; (largest_squared_radius + 1,)."""
+        length = self.largest_squared_radius + 1
+        total = torch.zeros(length, dtype=torch.float64, device=device)
+        for _, squared in self.slabs(device):
+            total += torch.bincount(squared.flatten(), minlength=length)
+        return total
+
     def shell_of(self, squared_radius: Tensor) -> Tensor:
         """round(|v|/padding) of points given by |v|², int64."""
         return torch.floor(squared_radius.double().sqrt() / self.padding + 0.5).long()

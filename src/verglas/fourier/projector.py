@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.fourier.grid import shell_counts, shell_sums
+from verglas.fourier.grid import shell_sums
 from verglas.fourier.gridding import gridding_correction, pad_box
 from verglas.fourier.lattice import Lattice, apply_centre_signs, padded_size, to_lattice
 from verglas.fourier.pixels import disc
@@ -84,7 +84,14 @@ def _transform(image: Tensor, side: int, lattice: Lattice, size: int) -> Tensor:
 
 
 def _power(values: Tensor, lattice: Lattice, n_shells: int) -> Tensor:
-    inside = lattice.inside(values.device)
-    shells = torch.where(inside, lattice.shells(values.device), -1)
-    power = torch.stack([shell_sums(v.abs().double().square(), shells, n_shells) for v in values])
-    return 0.5 * power / shell_counts(shells, n_shells).clamp_min(1)
+    """Shell averages of ½|F|² within r_max, (K, n_shells) float64."""
+    squared = torch.arange(lattice.largest_squared_radius + 1, device=values.device)
+    inside = squared <= (lattice.padding * lattice.r_max) ** 2 * (1 + 1e-9)
+    shells = torch.where(inside, lattice.shell_of(squared), -1)
+    counts = shell_sums(lattice.points_by_squared_radius(values.device), shells, n_shells)
+    sums = torch.stack([lattice.sums_by_squared_radius(_squared_modulus(v)) for v in values])
+    return 0.5 * shell_sums(sums, shells, n_shells) / counts.clamp_min(1)
+
+
+def _squared_modulus(values: Tensor) -> Tensor:
+    return values.real.square() + values.imag.square()

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from verglas.fourier import BackProjector, Lattice, inverse
+from verglas.fourier import BackProjector, Lattice, inverse, shell_sums
 from verglas.fourier.gridding import crop_box, gridding_correction
 from verglas.fourier.lattice import apply_centre_signs, from_lattice, padded_size
 from verglas.maps.masks import MAP_EDGE_PX, soft_mask
@@ -48,52 +48,44 @@ def wiener_divide(
 
     `signal` (S,) is T·τ². W_min is a thousandth of the mean of the regularised weight at that radius.
     """
-    added = _added_weight(signal, lattice, min_shell, weight.device)
-    limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
-    floor = _weight_floor(weight, added, lattice, limit)
+    squared = torch.arange(lattice.largest_squared_radius + 1, device=weight.device)
+    added = _added_weight(signal, lattice, min_shell, squared)
+    least = _least_weight(weight, added, lattice, squared)
     result = torch.zeros_like(data)
-    for rows, squared in lattice.slabs(weight.device):
-        regularised = weight[rows].double() + added[lattice.shell_of(squared)]
-        least = floor[_ring(squared, lattice)]
-        known = (squared < limit) & (least > 0) & torch.isfinite(regularised)
-        quotient = data[rows] / torch.maximum(regularised, least).clamp_min(1e-300)
-        result[rows] = torch.where(known, quotient, 0).to(data.dtype)
+    for rows, radius in lattice.slabs(weight.device):
+        regularised = torch.maximum(weight[rows].double() + added[radius], least[radius])
+        result[rows] = data[rows] * regularised.reciprocal().to(weight.dtype)
     return result
 
 
 def _added_weight(
-    signal: Tensor | None, lattice: Lattice, min_shell: int, device: torch.device
+    signal: Tensor | None, lattice: Lattice, min_shell: int, squared: Tensor
 ) -> Tensor:
-    """1/(o·signal) per shell, long enough for every lattice point; infinite where there is no signal."""
-    n_shells = int(lattice.half * math.sqrt(3) / lattice.padding) + 3
-    added = torch.zeros(n_shells, dtype=torch.float64, device=device)
-    if signal is None:
-        return added
-    strength = torch.zeros_like(added)
-    strength[: len(signal)] = signal.to(strength)[:n_shells]
-    added = torch.where(strength < NO_SIGNAL, torch.inf, 1 / (lattice.oversampling * strength))
-    added[:min_shell] = 0.0
-    return added
+    """1/(o·signal) for each |v|², float64: infinite where there is no signal and from r_max on."""
+    limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
+    added = torch.zeros(len(squared), dtype=torch.float64, device=squared.device)
+    if signal is not None:
+        shells = lattice.shell_of(squared)
+        strength = signal.to(added)[shells.clamp_max(len(signal) - 1)]
+        strength = torch.where(shells < len(signal), strength, 0.0)
+        wanted = torch.where(strength < NO_SIGNAL, torch.inf, 1 / (lattice.oversampling * strength))
+        added = torch.where(shells < min_shell, 0.0, wanted)
+    return torch.where(squared < limit, added, torch.inf)
 
 
-def _ring(squared: Tensor, lattice: Lattice) -> Tensor:
-    return (
-        torch.floor(squared.double().sqrt() / lattice.padding).long().clamp_max(lattice.r_max - 1)
-    )
+def _least_weight(weight: Tensor, added: Tensor, lattice: Lattice, squared: Tensor) -> Tensor:
+    """A thousandth of the mean regularised weight in ring floor(|v|/padding), for each |v|², float64.
 
-
-def _weight_floor(weight: Tensor, added: Tensor, lattice: Lattice, limit: int) -> Tensor:
-    """A thousandth of the mean regularised weight per ring floor(|v|/padding), (r_max,) float64."""
-    sums, counts = (
-        torch.zeros(lattice.r_max, dtype=torch.float64, device=weight.device) for _ in range(2)
-    )
-    for rows, squared in lattice.slabs(weight.device):
-        regularised = weight[rows].double() + added[lattice.shell_of(squared)]
-        keep = (squared < limit) & torch.isfinite(regularised)
-        chosen = _ring(squared, lattice)[keep]
-        sums.index_add_(0, chosen, regularised[keep])
-        counts.index_add_(0, chosen, torch.ones_like(chosen, dtype=torch.float64))
-    return sums / counts.clamp_min(1) / _WEIGHT_FLOOR
+    Infinite in rings without any weight, so that the quotient is 0 there.
+    """
+    ring = torch.floor(squared.double().sqrt() / lattice.padding).long()
+    ring = torch.where(torch.isfinite(added), ring, -1)
+    points = lattice.points_by_squared_radius(weight.device)
+    extra = torch.where(torch.isfinite(added), added, 0.0) * points
+    both = torch.stack([lattice.sums_by_squared_radius(weight) + extra, points])
+    sums, counts = shell_sums(both, ring, lattice.r_max)
+    floor = sums / counts.clamp_min(1) / _WEIGHT_FLOOR
+    return torch.where(floor > 0, floor, torch.inf)[ring.clamp(0, lattice.r_max - 1)]
 
 
 def to_real_space(values: Tensor, lattice: Lattice, size: int) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.fourier import BackProjector, Lattice
+from verglas.fourier import BackProjector, Lattice, shell_sums
 
 NO_SIGNAL = 1e-20
 
@@ -23,15 +23,13 @@ class SignalSpectra:
 
 def lattice_shell_sums(values: Tensor, lattice: Lattice, n_shells: int) -> tuple[Tensor, Tensor]:
     """(sums, counts) of real values (*shape) per shell, float64, within round(r_max·padding)."""
-    sums = torch.zeros(n_shells, dtype=torch.float64, device=values.device)
-    counts = torch.zeros_like(sums)
+    squared = torch.arange(lattice.largest_squared_radius + 1, device=values.device)
     limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
-    for rows, squared in lattice.slabs(values.device):
-        shells = lattice.shell_of(squared)
-        keep = (squared < limit) & (shells < n_shells)
-        chosen = shells[keep]
-        sums.index_add_(0, chosen, values[rows][keep].double())
-        counts.index_add_(0, chosen, torch.ones_like(chosen, dtype=torch.float64))
+    shells = torch.where(squared < limit, lattice.shell_of(squared), -1)
+    both = torch.stack(
+        [lattice.sums_by_squared_radius(values), lattice.points_by_squared_radius(values.device)]
+    )
+    sums, counts = shell_sums(both, shells, n_shells)
     return sums, counts
 
 
