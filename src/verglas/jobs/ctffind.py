@@ -121,6 +121,9 @@ class CtfEstimation(MicrographJob):
             tables.append(_local_table(local))
         write_star(self._result_path(item), [table_of("micrographs", [row]), *tables])
 
+    def listed(self, item: Item) -> Sequence[StarTable]:
+        return [self._star["optics"], table_of("micrographs", [self._read_row(item)])]
+
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
 

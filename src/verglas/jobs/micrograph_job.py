@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verglas.compute.executors import Poison, run_tasks
+from verglas.formats.star import StarTable
 from verglas.jobs.base import Job
 from verglas.jobs.set_aside import SetAside, SetAsideList
 
@@ -49,6 +50,14 @@ class MicrographJob(Job):
     @abstractmethod
     def gather(self, done: Sequence[Item]) -> None:
         """Rebuild the output tables from the items whose files exist, in input order."""
+
+    def listed(self, item: Item) -> Sequence[StarTable]:
+        """The output list that `gather` would write if this finished item were the only one.
+
+        It is the next job's input for one micrograph that goes ahead of the others (live sessions).
+        Empty where the next job takes the same list as this one.
+        """
+        return ()
 
     ranks = "items"
     processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()

@@ -151,6 +151,9 @@ class MotionCorrection(MicrographJob):
         files.image.parent.mkdir(parents=True, exist_ok=True)
         correct(movie, facts, files, flags, device, self._memory_bytes())
 
+    def listed(self, item: Item) -> Sequence[StarTable]:
+        return [self._optics_table(), table_of("micrographs", [self._row(item)])]
+
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
 
