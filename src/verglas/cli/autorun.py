@@ -36,6 +36,8 @@ _FLAGS = {
 def main(words: Sequence[str]) -> int:
     """Returns 0 good, 1 a job failed."""
     rest = list(words[1:])
+    if words[0] == "events":
+        return _events(rest)
     if "--help" in rest or "-h" in rest:
         print(_HELP)
         return 0
@@ -160,6 +162,26 @@ def _log(words: list[str]) -> int:
     if len(words) != 1:
         raise CommandError("name the schedule: verglas autorun log NAME")
     print(ScheduleFolder(Project.open().root, words[0]).log_file.read_text(), end="")
+    return 0
+
+
+def _events(words: list[str]) -> int:
+    """`verglas events [--last N]`: what happened in this project."""
+    from verglas.scheduler.events import read_events
+
+    try:
+        parsed = split_words(words, {"--last": True, "--json": False, "--help": False})
+        if parsed.has("--help"):
+            print("verglas events [--last N]   what happened in this project, by time")
+            return 0
+        for event in read_events(Project.open().root, last=parsed.count("--last", 0) or None):
+            place = event.get("job") or event.get("schedule") or ""
+            text = str(event.get("text", "")).splitlines()
+            print(
+                f"{event['time']}  {event['kind']:<20} {place} {text[0] if text else ''}".rstrip()
+            )
+    except (CommandError, OSError) as error:
+        return complain("events", error)
     return 0
 
 

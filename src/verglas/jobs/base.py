@@ -79,10 +79,17 @@ class RunContext:
     rank: int = 0
     n_ranks: int = 1
     memory_bytes: int | None = None
+    gate: Callable[[], None] | None = None  # waits while work should pause (a full disc)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to a worker process: everything but the main process's own outputs."""
-        sent = {"progress": SilentProgress(), "say": print, "warn": _warn, "executor": None}
+        sent = {
+            "progress": SilentProgress(),
+            "say": print,
+            "warn": _warn,
+            "executor": None,
+            "gate": None,
+        }
         return {**self.__dict__, **sent}
 
     def check_abort(self) -> None:
@@ -90,6 +97,8 @@ class RunContext:
         request = (self.control or self.directory) / ABORT_NOW
         if request.exists():
             raise JobAborted(f"{request} was found")
+        if self.gate is not None:
+            self.gate()
 
 
 class Job(ABC):

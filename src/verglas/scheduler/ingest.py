@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -63,18 +64,23 @@ class Ingest:
         patterns: tuple[str, ...] = ("*",),
         move: bool = False,
         checksum: bool = False,
+        floor_gb: float = 1.0,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.source, self.destination = source, destination
         self.patterns, self.move, self.checksum, self.say = patterns, move, checksum or move, say
+        self.floor_gb = floor_gb
         self.tally = Tally()
         self._seen: dict[str, tuple[int, int, int]] = {}  # relative -> size, time, polls unchanged
         self._told_missing = False
+        self._told_full = False
 
     def once(self, *, settled: bool = False) -> int:
         """Copy what is complete now; returns how many files. `settled`: files at rest are complete."""
         copied = 0
         for found in self._complete(settled):
+            if self._is_full(found):
+                break
             try:
                 self._copy(found)
             except OSError as error:
@@ -159,6 +165,26 @@ class Ingest:
         except OSError:
             return False
         return status.st_size == found.size and status.st_mtime_ns == found.changed_ns
+
+    def _is_full(self, found: Source) -> bool:
+        """Copying is the last to pause when the disc fills up; it goes on by itself."""
+        folder = next(
+            each for each in (self.destination, *self.destination.parents) if each.exists()
+        )
+        free_bytes = shutil.disk_usage(folder).free
+        full = free_bytes - found.size < self.floor_gb * 1e9
+        if full:
+            self.tally.waiting[found.relative] = (
+                f"{free_bytes / 1e9:.1f} GB are free at the destination"
+            )
+        if full != self._told_full:
+            self.say(
+                "the disc is full: copying pauses"
+                if full
+                else "there is space again: copying goes on"
+            )
+        self._told_full = full
+        return full
 
     def _copy(self, found: Source) -> None:
         begin = time.monotonic()

@@ -48,8 +48,10 @@ from verglas.project.rounds import (
     present_round,
 )
 from verglas.scheduler.command import command_text, program_words
+from verglas.scheduler.disc import DiscGate
 from verglas.scheduler.input_lists import read_inputs, record_inputs, wait_for_enough
 from verglas.scheduler.rank_process import Ranks, follow_rank
+from verglas.scheduler.settings import load_settings
 
 KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"
 
@@ -160,7 +162,7 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     for warning in arguments.warnings:
         _warn(f" WARNING: {warning}")
     with ranks.lead(loaded.job, words, str(work)) as executor:
-        job = loaded.job(arguments, _context(loaded, work, folder, ranks, executor))
+        job = loaded.job(arguments, _context(project.root, loaded, work, folder, ranks, executor))
         job.run()
     _declare_outputs(project, loaded, job, target)
     if staged:
@@ -170,9 +172,14 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
 
 
 def _context(
-    loaded: LoadedJob, work: Path, control: Path, ranks: Ranks, executor: Executor | None
+    root: Path,
+    loaded: LoadedJob,
+    work: Path,
+    control: Path,
+    ranks: Ranks,
+    executor: Executor | None,
 ) -> RunContext:
-    return RunContext(
+    context = RunContext(
         work,
         control=control,
         progress=MouseProgress(),
@@ -184,6 +191,9 @@ def _context(
         rank=ranks.rank,
         n_ranks=ranks.size,
     )
+    floor_gb = load_settings(root).disc_floor_gb
+    context.gate = DiscGate(root, floor_gb, _say, replace(context, gate=None).check_abort).wait
+    return context
 
 
 def _declare_outputs(project: Project, loaded: LoadedJob, job: Job, target: str) -> None:

@@ -21,11 +21,15 @@ from verglas.project.project import OWN_FOLDER
 from verglas.scheduler.command import process_environment
 from verglas.scheduler.events import record_event
 from verglas.scheduler.schedule import ScheduleFolder, all_schedules
+from verglas.scheduler.watch import Watch
 
 POLL_S = 0.5
 SHORT_LIFE_S = 30.0
 FAST_RESTARTS = 10
 SLOW_S = 60.0
+
+
+_started: list[subprocess.Popen[bytes]] = []  # to be reaped by whoever started them, if it lives
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Supervisor:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.wards: dict[str, _Ward] = {}
+        self.watch = Watch(root)
 
     def run(self) -> int:
         """Work until no schedule is to run any more."""
@@ -53,6 +58,7 @@ class Supervisor:
             wanted = [folder for folder in all_schedules(self.root) if folder.is_wanted]
             for folder in wanted:
                 self._look_after(folder)
+            self.watch.look()
             if not wanted:
                 return 0
             if _owner(self.root) != Owner.this_process():
@@ -96,7 +102,10 @@ def ensure_supervisor(root: Path) -> None:
     owner = _owner(root)
     if owner is not None and owner.is_alive() is not False:
         return
-    _detached(root, [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"])
+    for child in [each for each in _started if each.poll() is not None]:
+        _started.remove(child)
+    words = [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"]
+    _started.append(_detached(root, words))
 
 
 def take_over(root: Path) -> bool:

@@ -1,0 +1,181 @@
+"""What a worker process does with one movie in one stage: the job itself, on a list of one row.
+
+The worker lives long: torch is imported once, and a job object stays while its options stay, so that
+what it keeps (gain, templates) is read once. The list of one row has the bytes that the job's own list
+would have for this movie, so results do not depend on who ran the stage.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from verglas.jobs.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.micrograph_job import Item, MicrographJob
+from verglas.jobs.program import Arguments
+from verglas.jobs.registry import job_class
+from verglas.jobs.set_aside import SetAside
+
+_FAULTS = ("cuda", "cudnn", "cublas", "cufft", "device-side", "out of memory", "nccl")
+
+
+@dataclass(frozen=True)
+class StageTask:
+    """One movie to be treated by one stage."""
+
+    number: int
+    stage: str  # "MotionCorr"
+    directory: str  # "MotionCorr/job002/"
+    options: dict[str, str]
+    version: int  # of the options
+    listed: bytes  # the input list of this one movie
+    again: bool  # make it anew although files are there
+    workers: int = 1  # that share the memory
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class StageDone:
+    """The stage's files are there."""
+
+    seconds: float
+    figures: dict[str, float]
+    listed: bytes  # input list of the next stage
+    micrograph: str
+    kept: bool = False  # the files were there before
+
+
+@dataclass(frozen=True)
+class StageAside:
+    """This movie cannot be treated; the reason in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class DeviceFault:
+    """The device failed, not the movie."""
+
+    reason: str
+
+
+Outcome = StageDone | StageAside | DeviceFault
+
+
+@dataclass
+class _Prepared:
+    """A job object that is used for many movies."""
+
+    job: MicrographJob
+    parsed: Arguments
+    options: dict[str, str] = field(default_factory=dict)
+
+
+_prepared: dict[tuple[str, str, int], _Prepared] = {}
+
+
+def work(task: StageTask, device: str) -> Outcome:
+    """The worker's boundary: every way it can go becomes an outcome."""
+    begin = time.monotonic()
+    try:
+        with _small_list(task.listed) as path:
+            job, item = _job_and_item(task, path)
+            kept = job.is_done(item) and not task.again
+            if not kept:
+                job.process(item, device)
+            listed = _bytes_of(job, item) or task.listed
+        figures, micrograph = figures_of(task.stage, item, listed, task.directory)
+    except SetAside as reason:
+        return StageAside(str(reason))
+    except (JobFailed, NothingToDo) as reason:
+        return StageAside(str(reason))
+    except (ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError) as error:
+        text = f"{type(error).__name__}: {error}"
+        if device != "cpu" and any(word in text.lower() for word in _FAULTS):
+            return DeviceFault(text)
+        return StageAside(text)
+    return StageDone(time.monotonic() - begin, figures, listed, micrograph, kept)
+
+
+def run_stage(task: StageTask, device: str, directory: Path) -> tuple[dict[str, float], bytes]:
+    """One movie through one stage into another directory (trials). Raises what the job raises."""
+    with _small_list(task.listed) as path:
+        job, item = _job_and_item(task, path, directory)
+        job.process(item, device)
+        listed = _bytes_of(job, item) or task.listed
+        return figures_of(task.stage, item, listed, f"{directory}/")[0], listed
+
+
+def figures_of(
+    stage: str, item: Item, listed: bytes, directory: str
+) -> tuple[dict[str, float], str]:
+    """What the pages show of a result, by name with unit, and the micrograph's name."""
+    from verglas.scheduler.live.figures import figures_of_list, figures_of_picks
+
+    if stage in ("MotionCorr", "CtfFind"):
+        return figures_of_list(listed)
+    return figures_of_picks(stage, item.name, directory), item.name
+
+
+class _small_list:
+    """A STAR file in the system's scratch space while a block runs."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __enter__(self) -> str:
+        handle, self.path = tempfile.mkstemp(prefix="verglas-live-", suffix=".star")
+        with os.fdopen(handle, "wb") as out:
+            out.write(self.data)
+        return self.path
+
+    def __exit__(self, *error: object) -> None:
+        os.unlink(self.path)
+
+
+def _job_and_item(
+    task: StageTask, path: str, directory: Path | None = None
+) -> tuple[MicrographJob, Item]:
+    prepared = _prepare(task, directory)
+    values: dict[str, Any] = {**prepared.parsed.parsed, "--i": path}
+    prepared.job.arguments = Arguments(values, prepared.parsed.given)
+    items = list(prepared.job.items())
+    if not items:
+        raise SetAside("the stage before left nothing for this one")
+    return prepared.job, items[0]
+
+
+def _prepare(task: StageTask, directory: Path | None) -> _Prepared:
+    where = directory or Path(task.directory)
+    key = (task.stage, str(where), task.version)
+    known = _prepared.get(key)
+    if known is None or known.options != task.options:
+        kind = job_class(task.stage)
+        options, _ = kind.Options.parse(task.options)
+        words = kind.command_line(options, f"{where}/", True)
+        parsed = kind.program.parse(words)
+        context = RunContext(
+            where, workers=task.workers, memory_bytes=task.memory_bytes or None, say=_quiet,
+            warn=_quiet,
+        )  # fmt: skip
+        job = kind(parsed, context)
+        if not isinstance(job, MicrographJob):
+            raise TypeError(f"{task.stage} does not work movie by movie")
+        where.mkdir(parents=True, exist_ok=True)
+        known = _prepared[key] = _Prepared(job, parsed, dict(task.options))
+    return known
+
+
+def _bytes_of(job: MicrographJob, item: Item) -> bytes:
+    from verglas.formats.star.writing import format_star
+
+    tables = job.listed(item)
+    return format_star(tables) if tables else b""
+
+
+def _quiet(text: str) -> None:
+    """Lines about single movies belong to the set-aside list, not to a log."""

@@ -1,0 +1,212 @@
+"""What keeps a night going: alarms, the disc, the service, a supervisor that brings schedules back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from verglas.jobs.base import JobAborted
+from verglas.scheduler import disc as disc_module
+from verglas.scheduler.alarms import clear_alarm, deliver, raise_alarm
+from verglas.scheduler.disc import DiscGate, DiscUse, disc_use
+from verglas.scheduler.events import read_events, record_event
+from verglas.scheduler.schedule import Order, ScheduleFolder
+from verglas.scheduler.service import Service
+from verglas.scheduler.settings import WatchSettings, load_settings, save_settings
+from verglas.scheduler.supervisor import ensure_supervisor
+from verglas.scheduler.watch import Watch
+
+
+def test_an_alarm_sounds_once_per_cause_and_when_it_is_over(project):
+    save_settings(project.root, WatchSettings(alarm_command=f"{sys.executable} {_teller(project)}"))
+    assert raise_alarm(project.root, "disc", "full")
+    assert not raise_alarm(project.root, "disc", "still full")
+    assert clear_alarm(project.root, "disc", "space again")
+    assert not clear_alarm(project.root, "disc", "space again")
+    told = (project.root / "told").read_text().splitlines()
+    assert [line.split(" (")[0] for line in told] == ["verglas: full", "verglas: space again"]
+
+
+def _teller(project):
+    path = project.root / "teller.py"
+    path.write_text(
+        f"import sys; open({str(project.root / 'told')!r}, 'a').write(sys.argv[-1] + '\\n')"
+    )
+    return path
+
+
+def test_an_alarm_that_cannot_be_delivered_is_recorded_and_harms_nobody(project):
+    settings = WatchSettings(alarm_command="/no/such/program", alarm_webhook="file:///etc/passwd")
+    problems = deliver(project.root, settings, "x")
+    assert len(problems) == 2
+    assert [event["kind"] for event in read_events(project.root)] == ["alarm-failed"] * 2
+
+
+def test_a_webhook_gets_the_message(project):
+    got: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        settings = WatchSettings(alarm_webhook=f"http://127.0.0.1:{server.server_port}/")
+        assert deliver(project.root, settings, "hello") == []
+        thread.join()
+    assert got == [b'{"text": "hello"}']
+
+
+def test_the_watch_tells_of_missing_movies_and_of_a_stopped_schedule(project, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    watch = Watch(project.root)
+    watch.look()
+    folder = ScheduleFolder(project.root, "night")
+    folder.create(Order("night", ("Import/job001/",)))
+    state = folder.progress()
+    state.phase, state.message = "failed", "Class2D failed"
+    folder.save(state)
+    clock[0] += 31 * 60
+    watch.look()
+    causes = [event.get("cause") for event in read_events(project.root) if event["kind"] == "alarm"]
+    assert causes == ["no-new-file", "schedule-night"]
+    (project.root / "Import/job001").mkdir(parents=True)
+    (project.root / "Import/job001/movies.star").write_text(
+        "\ndata_movies\n\nloop_\n_rlnX #1\na\nb\n"
+    )
+    clock[0] += 60
+    watch.look()
+    assert [
+        event.get("cause") for event in read_events(project.root) if event["kind"] == "alarm-over"
+    ] == ["no-new-file"]
+
+
+def test_disc_use_per_movie_and_hours_left(project, chain, movie, autorun):
+    movie("a")
+    assert autorun(chain)[0] == 0
+    use = disc_use(project)
+    assert use.movies == 1
+    assert use.gb_by_kind["Class2D"] > 0
+    use = DiscUse({"MotionCorr": 50.0, "Extract": 50.0}, movies=100, free_gb=105.0)
+    assert use.gb_per_movie() == {"MotionCorr": 0.5, "Extract": 0.5}
+    assert use.hours_left(10, floor_gb=5.0) == 10.0
+    assert "10.0 h left" in use.line(10, 5.0)
+
+
+def test_work_pauses_while_the_disc_is_full_and_goes_on_by_itself(tmp_path, monkeypatch):
+    free = [1.0]
+    monkeypatch.setattr(disc_module, "free_gb", lambda folder: free[0])
+    monkeypatch.setattr(disc_module, "GATE_POLL_S", 0.01)
+    said: list[str] = []
+    looks = [0]
+
+    def check():
+        looks[0] += 1
+        if looks[0] == 3:
+            free[0] = 9.0
+
+    DiscGate(tmp_path, 5.0, said.append, check).wait()
+    assert looks[0] == 3
+    assert "Pausing" in said[0]
+    assert "going on" in said[1]
+
+    def abort():
+        raise JobAborted("stop")
+
+    free[0] = 1.0
+    with pytest.raises(JobAborted):
+        DiscGate(tmp_path, 5.0, said.append, abort).wait()
+
+
+def test_settings_keep_what_they_know(project):
+    save_settings(project.root, WatchSettings(lag_movies=7))
+    path = project.root / ".verglas/settings.json"
+    path.write_text(path.read_text().replace('"lag_movies"', '"of_tomorrow": 1, "lag_movies"'))
+    assert load_settings(project.root).lag_movies == 7
+
+
+def test_the_unit_and_the_cron_line(tmp_path, monkeypatch):
+    folder = tmp_path / "my 100% project"
+    folder.mkdir()
+    service = Service(folder)
+    unit = service.unit_text()
+    assert "Restart=on-failure" in unit
+    assert "KillMode=process" in unit  # jobs outlive the supervisor
+    assert '100%% project"' in unit
+    assert service.cron_line().startswith("@reboot cd '")
+    assert "100\\% project" in service.cron_line()
+
+
+def test_cron_lines_are_added_once_and_removed(tmp_path, monkeypatch):
+    table = tmp_path / "table"
+    table.write_text("0 1 * * * backup\n")
+    script = tmp_path / "crontab"
+    script.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table}; else cat > {table}; fi\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("verglas.scheduler.service.has_systemd", lambda: False)
+    service = Service(tmp_path)
+    service.install()
+    service.install()
+    assert table.read_text().splitlines() == ["0 1 * * * backup", service.cron_line()]
+    service.remove()
+    assert table.read_text() == "0 1 * * * backup\n"
+
+
+def test_a_torn_event_is_passed_over(project):
+    record_event(project.root, "first", "a")
+    with open(project.root / ".verglas/events.jsonl", "a") as out:
+        out.write('{"time": "2026')
+    assert [event["kind"] for event in read_events(project.root)] == ["first"]
+
+
+@pytest.mark.slow
+def test_a_dead_scheduler_comes_back_and_a_stopped_one_does_not(project, chain, movie):
+    movie("a", "2")
+    folder = ScheduleFolder(project.root, "night")
+    folder.create(Order("night", tuple(chain), repeat=50, min_wait_min=0.005))
+    ensure_supervisor(project.root)
+    first = _alive(folder, None)
+    os.kill(first, signal.SIGKILL)
+    begin = time.monotonic()
+    second = _alive(folder, first)
+    assert time.monotonic() - begin < 10
+    assert second != first
+    subprocess.run(
+        [sys.executable, "-m", "verglas.cli.main", "autorun", "stop", "night"], check=True
+    )
+    owner = folder.owner()
+    assert owner is not None
+    for _ in range(100):
+        if not owner.is_alive():
+            break
+        time.sleep(0.1)
+    time.sleep(1.5)
+    assert not folder.owner().is_alive()
+    assert folder.progress().phase == "stopped"
+    kinds = {event["kind"] for event in read_events(project.root)}
+    assert {"scheduler-died", "schedule-resumed", "schedule-stopped"} <= kinds
+
+
+def _alive(folder, other):
+    for _ in range(300):
+        owner = folder.owner()
+        if owner is not None and owner.is_alive() and owner.pid != other:
+            return owner.pid
+        time.sleep(0.05)
+    raise AssertionError("no scheduler came to life")
