@@ -38,23 +38,28 @@ class RawFile:
 
 def find_raw_files(wildcard: str, directory: Path) -> list[RawFile]:
     """All files matching a wildcard, sorted by name. `directory` is the Import job's own."""
-    base = _fixed_folder(wildcard)
-    outside = os.path.isabs(wildcard) or ".." in Path(wildcard).parts
     found = []
     for match in sorted(glob.glob(wildcard, recursive=True)):
         path = Path(match)
-        if any(fnmatch.fnmatch(path.name, pattern) for pattern in UNFINISHED_PATTERNS):
-            continue
-        if path.is_dir():
-            continue
-        name = match
-        if outside:
-            name = _inside_name(path, base, directory)
-        found.append(RawFile(os.path.normpath(name), path))
+        if not is_unfinished_name(path.name) and not path.is_dir():
+            found.append(raw_file(path, wildcard, directory))
     return found
 
 
-def _fixed_folder(wildcard: str) -> Path:
+def is_unfinished_name(base_name: str) -> bool:
+    """Whether copy programs use such a name for a file they still write."""
+    return any(fnmatch.fnmatch(base_name, pattern) for pattern in UNFINISHED_PATTERNS)
+
+
+def raw_file(path: Path, wildcard: str, directory: Path) -> RawFile:
+    """What a file that matches the wildcard is called in the project."""
+    name = str(path)
+    if os.path.isabs(wildcard) or ".." in Path(wildcard).parts:
+        name = _inside_name(path, fixed_folder(wildcard), directory)
+    return RawFile(os.path.normpath(name), path)
+
+
+def fixed_folder(wildcard: str) -> Path:
     """The folder part of a wildcard before its first special character."""
     fixed = []
     for part in Path(wildcard).parts[:-1]:
