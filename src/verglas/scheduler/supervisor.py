@@ -59,11 +59,18 @@ class Supervisor:
             for folder in wanted:
                 self._look_after(folder)
             self.watch.look()
-            if not wanted:
+            if not wanted and self._resigned():
                 return 0
             if _owner(self.root) != Owner.this_process():
                 return 0  # another one took over
             time.sleep(POLL_S)
+
+    def _resigned(self) -> bool:
+        """Step down, unless a schedule was made meanwhile by somebody who still saw us alive."""
+        _path(self.root).unlink(missing_ok=True)
+        if any(folder.is_wanted for folder in all_schedules(self.root)):
+            return not take_over(self.root)
+        return True
 
     def _look_after(self, folder: ScheduleFolder) -> None:
         ward = self.wards.setdefault(folder.name, _Ward())
