@@ -1,0 +1,185 @@
+"""Two schedulers, a full disc, poison, a jumping clock: clear words, nothing corrupt, going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from verglas.formats.star import read_star
+from verglas.project.project import Project
+from verglas.scheduler import autorun as autorun_module
+from verglas.scheduler import clock as clock_module
+from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
+from verglas.scheduler.launch import launch, wait_for
+
+
+def verglas(*words: str, **named) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "verglas.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **named)
+
+
+def test_two_schedulers_on_one_project(project, schedule, movie):
+    """Each its own chain, at once: no change of the pipeline is lost, no lock is left."""
+    movie("a", "3")
+    chains = []
+    for _ in range(2):
+        first = schedule("Import")
+        chains.append([first, schedule("MotionCorr", input_star_mics=f"{first}movies.star")])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "verglas.cli.main", "autorun", *chain, "--name", f"s{number}"]
+            + ["--repeat", "3", "--min-wait", "0", "--foreground"],
+            stdout=subprocess.DEVNULL,
+        )
+        for number, chain in enumerate(chains)
+    ]
+    added = []
+    while any(process.poll() is None for process in processes):
+        added.append(schedule("Import"))  # a person goes on adding jobs
+        time.sleep(0.2)
+    assert [process.wait() for process in processes] == [0, 0]
+    graph = Project.open(project.root).graph()
+    assert set(graph.processes) == {*chains[0], *chains[1], *added}
+    assert graph.counter == len(graph.processes) + 1
+    states = [graph.processes[job].status.label for chain in chains for job in chain]
+    assert states == ["Succeeded"] * 4
+    assert not (project.root / ".relion_lock").exists()
+
+
+def test_the_same_schedule_twice_is_refused(project, chain, movie):
+    movie("a")
+    (project.root / "orders/class2d.slow").write_text("20")
+    words = ["autorun", "--repeat", "1"]
+    assert verglas(*words).returncode == 0
+    try:
+        again = verglas("autorun", *chain)
+        assert again.returncode == 1
+        assert "a schedule schedule1 is running; stop it" in again.stderr
+    finally:
+        assert verglas("autorun", "stop", "schedule1", "--abort").returncode == 0
+    for _ in range(100):
+        if not project.directory(chain[2]).is_running():
+            break
+        time.sleep(0.1)
+
+
+def test_a_job_is_not_run_twice_at_once(project, chain, movie):
+    movie("a")
+    (project.root / "orders/class2d.slow").write_text("20")
+    for job in chain[:2]:
+        wait_for(project, launch(project, job), 20)
+    launched = launch(project, chain[2])
+    for _ in range(100):
+        record = project.directory(chain[2]).record()
+        if record is not None and record.owner.pid == launched.process.pid:
+            break
+        time.sleep(0.05)
+    again = verglas("run", chain[2], "--foreground")
+    assert again.returncode == 1
+    assert "is being run by process" in again.stderr
+    project.directory(chain[2]).request_abort()
+    assert wait_for(project, launched, 20).label == "Aborted"
+    assert launched.process.returncode == 2
+    assert (project.root / chain[2] / "RELION_JOB_EXIT_ABORTED").exists()
+
+
+def test_a_movie_that_crashes_its_worker_three_times_is_poison(project, chain, movie, autorun):
+    movie("a", "3")
+    movie("b", "1 crash")
+    movie("c", "4")
+    assert autorun(chain)[0] == 0
+    aside = read_star(project.root / chain[1] / "set_aside.star")["set_aside"]
+    assert aside.strings("rlnMicrographName") == ["Movies/b.txt"]
+    assert (
+        "poison: the worker processing it died 3 times (signal SIGSEGV)"
+        in aside.strings("verglasReason")[0]
+    )
+    model = read_star(project.root / chain[2] / "run_it003_model.star")["model"]
+    assert model.string("rlnTotal") == "7"
+    before = (project.root / chain[1] / "run.err").read_text().count("poison")
+    movie("b", "5")  # the file changed: it is tried again
+    assert autorun(chain)[0] == 0
+    assert not (project.root / chain[1] / "set_aside.star").exists()
+    assert (project.root / chain[1] / "run.err").read_text().count("poison") == before
+
+
+def test_a_killed_job_is_seen_by_status_with_its_last_words(project, chain, movie):
+    movie("a")
+    (project.root / "orders/class2d").write_text("die")
+    for job in chain[:2]:
+        wait_for(project, launch(project, job), 20)
+    launched = launch(project, chain[2])
+    launched.process.wait()
+    states = {each["name"]: each for each in json.loads(verglas("status", "--json").stdout)}
+    assert states[chain[2]]["status"] == "Failed"
+    assert "killed: process" in states[chain[2]]["reason"]
+    assert "its last words:" in states[chain[2]]["reason"]
+
+
+def test_elapsed_time_does_not_follow_the_calendar(monkeypatch):
+    now = (boot_id(), boottime_s(), time.time())
+    monkeypatch.setattr(time, "time", lambda: now[2] + 86400)  # somebody sets the clock a day ahead
+    assert elapsed_s(*now) < 1
+    monkeypatch.setattr(time, "time", lambda: now[2] - 86400)
+    assert 0 <= elapsed_s(*now) < 1
+    assert elapsed_s("an earlier boot", 5e9, now[2]) == 0.0  # never negative
+    assert clock_module.boot_id() == now[0]
+
+
+def test_rounds_do_not_follow_the_calendar(project, chain, movie, autorun, monkeypatch):
+    movie("a")
+    real, jump = time.time, [0.0]
+    monkeypatch.setattr(autorun_module.time, "time", lambda: real() + jump[0])
+    timer = threading.Timer(1.0, lambda: jump.__setitem__(0, -86400.0))
+    timer.start()
+    begin = time.monotonic()
+    assert autorun(chain, repeat=2, min_wait_min=1 / 60)[0] == 0
+    timer.join()
+    assert time.monotonic() - begin < 30
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs takes root")
+def test_a_full_disc_is_said_and_got_over(project, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)])
+    if mounted.returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        _fill_and_free(Project.create(small))
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def _fill_and_free(project: Project) -> None:
+    from verglas.project.registration import class_for, register
+    from verglas.scheduler.settings import WatchSettings, save_settings
+
+    save_settings(project.root, WatchSettings(disc_floor_gb=0.0))  # no gate: into the wall
+    (project.root / "Movies").mkdir()
+    (project.root / "Movies/a.txt").write_text("3")
+    kind = class_for("Import")
+    job = register(project, kind, kind.Options())
+    pipeline = (project.root / "default_pipeline.star").read_bytes()
+    ballast = project.root / "ballast"
+    with open(ballast, "wb", buffering=0) as out:
+        try:
+            while True:
+                out.write(b"x" * 4096)
+        except OSError:
+            pass
+    refused = verglas("job", "run", job, cwd=project.root)
+    assert refused.returncode == 1
+    assert "No space left" in refused.stdout + refused.stderr
+    assert (project.root / "default_pipeline.star").read_bytes() == pipeline
+    ballast.unlink()
+    again = verglas("job", "run", job, cwd=project.root)
+    assert again.returncode == 0, again.stderr
+    assert read_star(project.root / job / "movies.star")["movies"].strings("rlnMicrographMovieName")
+    assert [path.name for path in project.root.glob(".verglas-*")] == []
