@@ -12,10 +12,12 @@ from verglas.formats.stack import image_name
 from verglas.formats.stack_writer import write_stack
 from verglas.formats.star import StarTable, concatenate, read_star, write_star
 from verglas.jobs.base import JobType
-from verglas.jobs.coordinates import FOM, X, Y, read_coordinates
-from verglas.jobs.coordinates_source import CoordinateSource
+from verglas.jobs.coordinates import X, Y
 from verglas.jobs.extract_columns import ctf_columns, ctf_parameters, particle_optics
+from verglas.jobs.extract_helix import PSI_PRIOR
 from verglas.jobs.extract_options import ExtractOptions
+from verglas.jobs.extract_rows import ParticleRows
+from verglas.jobs.extract_settings import settings_of
 from verglas.jobs.micrograph_job import Item, MicrographJob
 from verglas.jobs.nodes import COORDINATES, PARTICLES, Node
 from verglas.jobs.program import Flag, Program
@@ -100,14 +102,13 @@ class ParticleExtraction(MicrographJob):
     def items(self) -> Iterable[Item]:
         self._star, table = read_list(self.arguments["--i"], "micrographs")
         self._optics = optics_by_group(self._star)
-        self._source = self._coordinate_source()
+        self._rows = ParticleRows(self.arguments, self.context.warn)
         self._list_changed = _time(self.context.directory / FILE_NAME)
         found: list[Item] = []
         missing: list[Item] = []
         for row in rows_of(table):
             name = row["rlnMicrographName"]
-            has = (path := self._source.path_of(name)) is not None and path.exists()
-            (found if has else missing).append(Item(name, row, Path(name)))
+            (found if self._rows.has(name) else missing).append(Item(name, row, Path(name)))
         if missing:
             self.context.warn(
                 f" WARNING: no coordinates for {len(missing)} of {len(found) + len(missing)} "
@@ -131,27 +132,32 @@ class ParticleExtraction(MicrographJob):
         return item.name in aside and changed and not self.is_done(item)
 
     def process(self, item: Item, device: str) -> None:
-        settings = self._settings()
+        pixel = self._pixel_size(item)
+        settings = settings_of(self.arguments, pixel)
         stack, list_path = self._path(item, ".mrcs"), self._path(item, "_extract.star")
         list_path.parent.mkdir(parents=True, exist_ok=True)
         micrograph = self._micrograph(item)
         shape = (micrograph.shape[0], micrograph.shape[1])
-        table = self._coordinates(item, shape, settings)
+        table = self._rows.of(item.name, shape, settings, pixel)
         if table is None:
             stack.unlink(missing_ok=True)
             write_star(list_path, [])
             return
         images = self._extract(item, micrograph, table, settings)
-        pixel = self._pixel_size(item) * settings.pixel_factor
-        write_stack(stack, images, pixel, dtype=self._dtype)
+        write_stack(stack, images, pixel * settings.pixel_factor, dtype=self._dtype)
         names = [image_name(str(stack), index) for index in range(len(images))]
-        columns: dict[str, Any] = {
-            "rlnImageName": names,
-            "rlnMicrographName": [item.name] * len(names),
-            "rlnOpticsGroup": [int(item.row.get("rlnOpticsGroup", 1))] * len(names),
-        }
-        columns |= ctf_columns(item.row, len(names))
+        columns = self._columns(item, names)
         write_star(list_path, [table.named("images").with_columns(columns)])
+
+    def _columns(self, item: Item, names: list[str]) -> dict[str, Any]:
+        """What extraction adds; a refinement's own columns stay, CTF included, unless asked."""
+        columns: dict[str, Any] = {"rlnImageName": names}
+        if self._rows.refined is None:
+            columns["rlnMicrographName"] = [item.name] * len(names)
+            columns["rlnOpticsGroup"] = [int(item.row.get("rlnOpticsGroup", 1))] * len(names)
+        if self._rows.refined is None or self.arguments["--keep_ctfs_micrographs"]:
+            columns |= ctf_columns(item.row, len(names))
+        return columns
 
     def gather(self, done: Sequence[Item]) -> None:
         tables, few = [], 0
@@ -165,8 +171,7 @@ class ParticleExtraction(MicrographJob):
                 f" WARNING: {few} micrographs have fewer than {FEW_PARTICLES} particles; consider "
                 "grouping micrographs for the noise and scale estimates of refinement"
             )
-        settings = self._settings()
-        optics = particle_optics(self._star["optics"], settings, self._angpix)
+        optics = self._particle_optics()
         particles = concatenate(_same_columns(tables)).named("particles") if tables else None
         output = [optics, particles] if particles is not None else [optics]
         write_star(self._list_path, output)
@@ -185,76 +190,29 @@ class ParticleExtraction(MicrographJob):
     def _dtype(self) -> str:
         return "float16" if self.arguments["--float16"] else "float32"
 
-    def _coordinate_source(self) -> CoordinateSource:
-        flags = self.arguments
-        if flags["--coord_list"]:
-            return CoordinateSource.of_list(flags["--coord_list"])
-        return CoordinateSource.of_suffix(flags["--coord_dir"], flags["--coord_suffix"])
+    def _particle_optics(self) -> StarTable:
+        settings = settings_of(self.arguments, 1.0)
+        if self._rows.refined is None:
+            return particle_optics(self._star["optics"], settings, self._angpix)
+        return particle_optics(self._rows.refined.optics, settings, self._micrograph_pixel)
+
+    def _micrograph_pixel(self, optics: dict[str, Any]) -> float:
+        """Pixel size of the micrographs of a refinement's optics group, by its name or else its number."""
+        by_name = {row["rlnOpticsGroupName"]: row for row in self._optics.values()}
+        row = by_name.get(optics.get("rlnOpticsGroupName", "")) or self._optics.get(
+            int(optics["rlnOpticsGroup"])
+        )
+        return self._angpix(row or next(iter(self._optics.values())))
 
     def _coordinates_time(self, item: Item) -> float:
-        path = self._source.path_of(item.name)
+        path = self._rows.file_of(item.name)
         return _time(path) if path is not None else 0.0
-
-    def _settings(self) -> ExtractionSettings:
-        from verglas.particles.extraction import ExtractionSettings
-
-        flags = self.arguments
-        scale, window = flags["--scale"], flags["--window"]
-        premultiply, flip = flags["--premultiply_ctf"], flags["--phase_flip"]
-        output = window if window > 0 else scale if scale > 0 else flags["--extract_size"]
-        radius = flags["--bg_radius"] if flags["--bg_radius"] > 0 else int(0.375 * output)
-        large = flags["--premultiply_extract_size"]
-        return ExtractionSettings(
-            flags["--extract_size"],
-            scale_px=scale if scale > 0 else None,
-            window_px=window if window > 0 else None,
-            normalise=flags["--norm"],
-            ramp=not flags["--no_ramp"],
-            background_radius_px=radius,
-            white_dust=flags["--white_dust"],
-            black_dust=flags["--black_dust"],
-            invert=flags["--invert_contrast"],
-            bias_x_px=flags["--extract_bias_x"],
-            bias_y_px=flags["--extract_bias_y"],
-            ctf="multiply" if premultiply else "flip" if flip else "none",
-            ctf_box_px=large if large > 0 else None,
-            ctf_intact_first_peak=flags["--ctf_intact_first_peak"],
-        )
 
     def _micrograph(self, item: Item) -> Any:
         data = read_mrc(item.source).data
         if data.ndim != 2:
             raise SetAside(f"{item.source} holds {data.shape[0]} images; expected one micrograph")
         return data
-
-    def _coordinates(
-        self, item: Item, shape_yx: tuple[int, int], settings: ExtractionSettings
-    ) -> StarTable | None:
-        """The rows to extract: above the figure of merit, and at least partly on the micrograph."""
-        import numpy as np
-
-        from verglas.particles.extraction import overlaps
-
-        path = self._source.path_of(item.name)
-        table = None if path is None else read_coordinates(path, item.name, shape_yx)
-        least = self.arguments["--minimum_pick_fom"]
-        if table is not None and least > -900 and FOM in table:
-            table = table.take(np.flatnonzero(table.floats(FOM) > least))
-        if table is None or not len(table):
-            return None
-        inside = overlaps(np.stack([table.floats(X), table.floats(Y)], 1), shape_yx, settings)
-        if not inside.any():
-            raise SetAside(
-                f"all {len(table)} coordinates of {path} lie outside the micrograph of "
-                f"{shape_yx[1]} x {shape_yx[0]} pixels: were they picked on another binning?"
-            )
-        if not inside.all():
-            self.context.warn(
-                f" WARNING: {item.name}: {int((~inside).sum())} of {len(table)} coordinates lie "
-                "outside the micrograph; left out"
-            )
-            table = table.take(np.flatnonzero(inside))
-        return table
 
     def _extract(
         self, item: Item, micrograph: Any, table: StarTable, settings: ExtractionSettings
@@ -272,6 +230,7 @@ class ParticleExtraction(MicrographJob):
             settings,
             pixel_size_angst=self._pixel_size(item),
             ctf=ctf,
+            tube_psi_deg=table.floats(PSI_PRIOR) if settings.tube_radius_px is not None else None,
             seed=self.arguments["--random_seed"],
         )
 

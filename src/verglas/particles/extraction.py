@@ -14,6 +14,7 @@ import numpy as np
 from verglas.particles import kernels
 from verglas.particles.background import Array, Background, background_of
 from verglas.particles.dust import remove_dust
+from verglas.particles.tubes import normalise_beside_tubes
 
 if TYPE_CHECKING:
     from verglas.optics import CtfParameters
@@ -37,6 +38,7 @@ class ExtractionSettings:
     ctf: str = "none"  # "multiply" or "flip"
     ctf_box_px: int | None = None  # window in which the CTF is applied
     ctf_intact_first_peak: bool = False
+    tube_radius_px: float | None = None  # helices: background beside the tube, in the final box
 
     def __post_init__(self) -> None:
         for name, size in (("box", self.box_px), ("rescaled box", self.scale_px or 2)):
@@ -49,6 +51,13 @@ class ExtractionSettings:
     def output_px(self) -> int:
         """Size of the images that come out."""
         return self.window_px or self.scale_px or self.box_px
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether cutting and normalising is all, which is done in one go."""
+        whole = self.output_px == self.box_px and self.ctf == "none"
+        dust = max(self.white_dust, self.black_dust) > 0
+        return whole and self.normalise and not dust and self.tube_radius_px is None
 
     @property
     def pixel_factor(self) -> float:
@@ -79,9 +88,10 @@ def extract_particles(
     *,
     pixel_size_angst: float = 1.0,
     ctf: CtfParameters | None = None,
+    tube_psi_deg: Array | None = None,  # (n,)
     seed: int = 1,
 ) -> Array:  # (n, output, output) float32
-    """Particle images. `ctf` (one row) is needed if it is to be applied.
+    """Particle images. `ctf` (one row) is needed if it is to be applied, the angles for helices.
 
     Raises ValueError for a window wholly outside the micrograph, or a background without variance.
     """
@@ -90,16 +100,14 @@ def extract_particles(
     if outside.any():
         x, y = np.asarray(xy)[outside][0]
         raise ValueError(f"particle at ({x:g}, {y:g}) lies wholly outside the micrograph")
-    if settings.ctf == "none" and settings.output_px == settings.box_px and settings.normalise:
-        images = np.empty((len(xy), settings.box_px, settings.box_px), np.float32)
-        if max(settings.white_dust, settings.black_dust) <= 0:
-            _plain(micrograph, xy, settings, images)
-            return images
+    if settings.is_plain:
+        return _plain(micrograph, xy, settings)
     images = _windows(micrograph, xy, settings, pixel_size_angst, ctf)
-    return _finish(images, settings, seed)
+    return _finish(images, settings, tube_psi_deg, seed)
 
 
-def _plain(micrograph: Array, xy: Array, settings: ExtractionSettings, images: Array) -> None:
+def _plain(micrograph: Array, xy: Array, settings: ExtractionSettings) -> Array:
+    images = np.empty((len(xy), settings.box_px, settings.box_px), np.float32)
     x0, y0 = window_corners(xy, settings)
     around = background_of(settings.box_px, settings.background_radius_px)
     deviations = np.empty(len(images))
@@ -109,6 +117,7 @@ def _plain(micrograph: Array, xy: Array, settings: ExtractionSettings, images: A
         settings.ramp, sign, deviations,
     )  # fmt: skip
     _refuse_flat(deviations, xy)
+    return images
 
 
 def _windows(
@@ -130,7 +139,9 @@ def _windows(
     return images
 
 
-def _finish(images: Array, settings: ExtractionSettings, seed: int) -> Array:
+def _finish(
+    images: Array, settings: ExtractionSettings, tube_psi_deg: Array | None, seed: int
+) -> Array:
     if settings.scale_px and settings.scale_px != images.shape[-1]:
         images = _rescaled(images, settings.scale_px)
     if settings.window_px and settings.window_px != images.shape[-1]:
@@ -141,7 +152,13 @@ def _finish(images: Array, settings: ExtractionSettings, seed: int) -> Array:
     around = background_of(images.shape[-1], settings.background_radius_px)
     if max(settings.white_dust, settings.black_dust) > 0:
         remove_dust(images, around, settings.white_dust, settings.black_dust, seed)
-    normalise_particles(images, around, ramp=settings.ramp, sign=sign)
+    if settings.tube_radius_px is not None:
+        if tube_psi_deg is None:
+            raise ValueError("helical segments need the in-plane angle of their tubes")
+        radius = settings.tube_radius_px
+        normalise_beside_tubes(images, tube_psi_deg, radius, ramp=settings.ramp, sign=sign)
+    else:
+        normalise_particles(images, around, ramp=settings.ramp, sign=sign)
     return images
 
 
