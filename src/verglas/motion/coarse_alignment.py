@@ -41,19 +41,27 @@ def coarse_shifts(
     weight = np.where(band.rings > 0, np.exp(-2 * bfactor_px2 * band.radii**2), 0)
     weight = (weight * band.takes_part("fit")[:, None]).astype(np.float32)
     shifts, n_images = np.zeros((len(stack), 2)), len(stack)
-    # An image measured against the others' mean is off by M / (M - 1) times its offset from the whole mean.
-    step = (n_images - 1) / n_images
+    # An image measured against the others' mean is off by M / (M - 1) times its offset from the whole mean;
+    # two halves of a movie that see each other may even swap places, and half the way brings them together.
+    steps = ((n_images - 1) / n_images, 0.5)
+    moved = transforms
     for _ in range(max_iterations):
-        moved = [_shift(band, image, shift) for image, shift in zip(transforms, shifts)]
         total = np.sum(moved, axis=0)
         peaks = [_peak(band, (total - one) * one.conj() * weight, max_shift_px) for one in moved]
         found = np.array([peak.stands_out for peak in peaks])
-        change = _interpolated(np.array([peak.shift_yx for peak in peaks]), found) * step
+        change = _interpolated(np.array([peak.shift_yx for peak in peaks]), found)
         change -= change[0]
-        shifts += change
-        if np.sqrt((change**2).sum(axis=1).mean()) < CONVERGED_PX:
+        trials = [_moved(band, transforms, shifts + step * change) for step in steps]
+        powers = [(weight * np.abs(np.sum(trial, axis=0)) ** 2).sum() for trial in trials]
+        best = int(np.argmax(powers))
+        moved, shifts = trials[best], shifts + steps[best] * change
+        if steps[best] * np.sqrt((change**2).sum(axis=1).mean()) < CONVERGED_PX:
             break
     return CoarseShifts(shifts, found)
+
+
+def _moved(band: Band, images: Array, shifts: Array) -> Array:
+    return np.stack([_shift(band, image, shift) for image, shift in zip(images, shifts)])
 
 
 def _interpolated(values: Array, known: Array) -> Array:  # (M, 2), (M,)

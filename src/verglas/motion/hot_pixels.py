@@ -15,17 +15,24 @@ LEAST_GOOD_NEIGHBOURS = 7
 def hot_pixels(unaligned_sum: Array, usable: Array) -> Array:  # (y, x) each -> (n, 2) y, x
     """Pixels whose sum over the frames exceeds mean + 6 sigma of the usable ones (refinement.md §10.1.1).
 
-    Mean and sigma are taken a second time without the pixels found first, so that one glaring pixel
-    does not hide the fainter ones.
+    Counts are skewed: the threshold is put where six sigma would be for a symmetric distribution, so that
+    few counts per pixel do not make pixels hot. Mean and sigma are taken a second time without the pixels
+    found first, so that one glaring pixel does not hide the fainter ones.
     """
     found = np.zeros(unaligned_sum.shape, bool)
     for _ in range(2):
         values = unaligned_sum[usable & ~found]
         if values.size == 0:
             break
-        limit = values.mean(dtype=np.float64) + THRESHOLD_SIGMA * values.std(dtype=np.float64)
+        limit = _limit(float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)))
         found |= usable & (unaligned_sum > limit)
     return np.argwhere(found)
+
+
+def _limit(mean: float, sigma: float) -> float:
+    """Six sigma with the first term of the Cornish-Fisher expansion; Poisson's skewness is sigma / mean."""
+    skewness = sigma / mean if mean > 0 else 0.0
+    return mean + sigma * (THRESHOLD_SIGMA + (THRESHOLD_SIGMA**2 - 1) / 6 * skewness)
 
 
 @njit(cache=True)
