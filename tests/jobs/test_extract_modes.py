@@ -176,7 +176,7 @@ def write_ends(points: list[tuple[float, float]]) -> None:
 ENDS = [(60.0, 70.0), (220.0, 190.0), (300.0, 100.0), (300.4, 300.0), (400.0, 60.0), (390.0, 50.0)]
 HELIX = ExtractOptions(
     star_mics=LIST, coords_suffix="Pick/coords_suffix_manualpick.star", extract_size=64,
-    do_extract_helix=True, helical_tube_outer_diameter=40, helical_nr_asu=5, helical_rise=9,
+    do_extract_helix=True, helical_tube_outer_diameter=41.3, helical_nr_asu=5, helical_rise=9,
 )  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def test_background_beside_a_rescaled_tube(project: Path) -> None:
     table = read_star("Extract/job004/particles.star")["particles"]
     images = read_mrc("Extract/job004/Movies/m0.mrcs").data
     for image, psi in zip(images, table.floats("rlnAnglePsiPrior")):
-        values = image[beside_tube(48, 10.0, psi)]  # 40 Å across, 2 Å pixels
+        values = image[beside_tube(48, 41.3 / 4, psi)]  # 41.3 Å across, 2 Å pixels
         assert values.mean() == pytest.approx(0, abs=1e-4)
         assert values.std() == pytest.approx(1, abs=1e-4)
 

@@ -22,7 +22,13 @@ from verglas.jobs.micrograph_job import Item, MicrographJob
 from verglas.jobs.nodes import COORDINATES, PARTICLES, Node
 from verglas.jobs.program import Flag, Program
 from verglas.jobs.set_aside import FILE_NAME, SetAside, SetAsideList
-from verglas.jobs.tables import optics_by_group, output_root, read_list, rows_of
+from verglas.jobs.tables import (
+    optics_by_group,
+    output_root,
+    read_list,
+    rows_of,
+    with_common_columns,
+)
 
 if TYPE_CHECKING:
     from verglas.particles.extraction import ExtractionSettings
@@ -172,7 +178,7 @@ class ParticleExtraction(MicrographJob):
                 "grouping micrographs for the noise and scale estimates of refinement"
             )
         optics = self._particle_optics()
-        particles = concatenate(_same_columns(tables)).named("particles") if tables else None
+        particles = concatenate(with_common_columns(tables)).named("particles") if tables else None
         output = [optics, particles] if particles is not None else [optics]
         write_star(self._list_path, output)
         count = len(particles) if particles is not None else 0
@@ -257,9 +263,3 @@ def _time(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _same_columns(tables: list[StarTable]) -> list[StarTable]:
-    """Columns that all tables have: files of several pickers may differ."""
-    common = [label for label in tables[0].labels if all(label in table for table in tables)]
-    return [table.select(common) for table in tables]
