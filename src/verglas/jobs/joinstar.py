@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from verglas.formats.star import StarFile, StarTable, concatenate, write_star
-from verglas.jobs.base import Job, JobType
+from verglas.jobs.base import Job, JobFailed, JobType
 from verglas.jobs.joinstar_options import JoinStarOptions
 from verglas.jobs.nodes import MICROGRAPHS, MOVIES, PARTICLES, Node
 from verglas.jobs.program import Flag, Program
-from verglas.jobs.tables import read_list, rows_of, table_of
+from verglas.jobs.select_rows import without_repeats
+from verglas.jobs.tables import read_list, rows_of, table_of, with_common_columns
 
 _NODES = {"particles": PARTICLES, "mics": MICROGRAPHS, "movies": MOVIES}
 _BLOCKS = {"particles": "particles", "mics": "micrographs", "movies": "movies"}
@@ -56,18 +57,32 @@ class JoinStarFiles(Job):
 
     def run(self) -> None:
         stars = [read_list(name, *_BLOCKS.values()) for name in self.arguments["--i"].split()]
-        optics, tables = merged_optics(stars)
-        joined = concatenate(tables)
+        optics, joined, dropped = join_lists(stars)
+        for lost in dropped:
+            self.context.warn(f" WARNING: {lost} is left out: not all files have it")
         label = self.arguments["--check_duplicates"]
         if label:
-            names = joined.strings(label)
-            first = {name: index for index, name in reversed(list(enumerate(names)))}
-            kept = sorted(first.values())
-            if len(kept) < len(names):
-                self.context.say(f" {len(names) - len(kept)} duplicates of {label} were left out")
-            joined = joined.take(kept)
+            unique = without_repeats(joined, label)
+            if len(unique) < len(joined):
+                number = len(joined) - len(unique)
+                self.context.say(f" {number} duplicates of {label} were left out")
+            joined = unique
         write_star(self.arguments["--o"], [*optics, joined])
         self.context.say(f" {len(joined)} rows from {len(stars)} files")
+
+
+def join_lists(
+    stars: list[tuple[StarFile, StarTable]],
+) -> tuple[list[StarTable], StarTable, list[str]]:
+    """The optics table (none or one), the rows of all lists, and columns that not all lists have."""
+    with_optics = ["optics" in star for star, _ in stars]
+    if any(with_optics) and not all(with_optics):
+        old = stars[with_optics.index(False)][0]
+        raise JobFailed(f"{old.path} has no optics table, others have: convert it first")
+    optics, tables = merged_optics(stars)
+    joined = concatenate(with_common_columns(tables))
+    labels = dict.fromkeys(label for table in tables for label in table.labels)
+    return optics, joined, [label for label in labels if label not in joined]
 
 
 def merged_optics(

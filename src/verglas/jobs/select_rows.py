@@ -20,6 +20,25 @@ def select_values(table: StarTable, label: str, low: float, high: float) -> Star
     return table.take(np.flatnonzero((values >= low) & (values <= high)))
 
 
+def select_text(table: StarTable, label: str, include: str, exclude: str) -> StarTable:
+    """Rows whose text contains `include`, or those that do not contain `exclude`: one of the two."""
+    if bool(include) == bool(exclude):
+        raise JobFailed("give one of --select_include and --select_exclude")
+    if label not in table:
+        raise JobFailed(f"table {table.name} has no column {label}")
+    hits = np.array([(include or exclude) in text for text in table.strings(label)], bool)
+    return table.take(hits if include else ~hits)
+
+
+def without_repeats(table: StarTable, label: str) -> StarTable:
+    """Rows whose value of a column did not occur in an earlier row."""
+    if label not in table:
+        raise JobFailed(f"table {table.name} has no column {label}")
+    names = table.strings(label)
+    first = {name: index for index, name in reversed(list(enumerate(names)))}
+    return table if len(first) == len(names) else table.take(sorted(first.values()))
+
+
 def without_outliers(table: StarTable, label: str, sigmas: float) -> StarTable:
     """Drop images whose mean or standard deviation is further than `sigmas` from the average."""
     if label not in table:

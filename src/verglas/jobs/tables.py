@@ -36,6 +36,27 @@ def read_list(path: str | os.PathLike[str], *blocks: str) -> tuple[StarFile, Sta
     raise JobFailed(f"{path}: expected a table {' or '.join(blocks)}, found {', '.join(star)}")
 
 
+def read_items(path: str | os.PathLike[str], name: str = "") -> tuple[StarFile, StarTable]:
+    """A STAR file and the table of its items: of this name, else the first that is not the optics."""
+    if name:
+        return read_list(path, name.removeprefix("data_"))
+    if not Path(path).exists():
+        raise NothingToDo(f"{path} does not exist")
+    star = read_star(path)
+    table = next((table for table in star.values() if table.name != "optics"), None)
+    if table is None:
+        raise NothingToDo(f"{path} holds no rows")
+    return star, table
+
+
+def with_common_columns(tables: Sequence[StarTable]) -> list[StarTable]:
+    """Tables with the columns that all of them have, in the first one's order."""
+    if not tables:
+        return []
+    common = [label for label in tables[0].labels if all(label in table for table in tables)]
+    return [table.select(common) for table in tables]
+
+
 def rows_of(table: StarTable) -> list[Row]:
     """One dict of texts per row."""
     columns = [table.strings(label) for label in table.labels]
