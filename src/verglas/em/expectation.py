@@ -26,6 +26,7 @@ from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
 BATCH_BYTES = 256 << 20
 TILE_BYTES = 96 << 20
+PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
 SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
@@ -61,7 +62,8 @@ class Expectation:
             if not len(rows):
                 continue
             plan = make_plan(self.iteration, optics)
-            collected = self._slice_sums(plan)
+            resident = plan.fine is not None
+            collected = self._slice_sums(plan, plan.n_fine) if resident else []
             since_flush = 0
             for batch in _batches(rows, batch_size(plan)):
                 self._process(plan, batch, collected)
@@ -72,35 +74,42 @@ class Expectation:
                         part.flush()
                     since_flush = 0
                 on_progress(done)
-            self._insert(plan, collected)
+            if resident:
+                self._insert(plan, collected)
 
-    def _slice_sums(self, plan: Plan) -> list[SliceSums]:
+    def _slice_sums(self, plan: Plan, n_slices: int) -> list[SliceSums]:
         """One collection per thread of the sparse pass; the first serves the tiles, too."""
-        n_slices = self.iteration.model.n_classes * len(plan.grid.fine_angles_deg)
         halves = 2 if self.iteration.settings.gradient else 1
         like = torch.zeros(0, dtype=self.iteration.dtype, device=self.iteration.device)
         on_cpu = self.iteration.device.type == "cpu"
         n = torch.get_num_threads() if on_cpu else 1
         return [SliceSums(halves, n_slices, len(plan.pixels), like) for _ in range(n)]
 
-    def _insert(self, plan: Plan, collected: list[SliceSums]) -> None:
-        """Slices of each half into its lattices; in gradient mode the residual X° - S C P (§2.9)."""
+    def _insert(
+        self, plan: Plan, collected: list[SliceSums], columns: Tensor | None = None
+    ) -> None:
+        """Slices of each half into its lattices; in gradient mode the residual X° - S C P (§2.9).
+
+        `columns`: the numbers of the collected slices; None: all of them in order.
+        """
         data, weight = collected[0].totals()
         for more in collected[1:]:
             other_data, other_weight = more.totals()
             data += other_data
             weight += other_weight
-        k = self.iteration.model.n_classes
         angles = plan.grid.fine_angles_deg
+        numbers = torch.arange(plan.n_fine) if columns is None else columns.cpu()
+        classes, turns = numbers // len(angles), angles[numbers % len(angles)]
+        k = self.iteration.model.n_classes
         for half in range(data.shape[0]):
-            d = data[half].reshape(k, len(angles), -1)
-            w = weight[half].reshape(k, len(angles), -1)
+            d, w = data[half], weight[half]
             if self.iteration.settings.gradient:
-                d = d - w * plan.maker.complex(angles, len(plan.pixels))
+                d = d - w * plan.maker.at(numbers, angles, len(plan.pixels))
             part = slice(half * k, (half + 1) * k)
             insert(
-                self.sums.data[part], self.sums.weight[part], plan.maker, angles, d.cpu(), w.cpu()
-            )
+                self.sums.data[part], self.sums.weight[part], self.iteration.projector.lattice,
+                plan.maker, turns, d.cpu(), w.cpu(), classes,
+            )  # fmt: skip
 
     def _process(self, plan: Plan, rows: Ints, collected: list[SliceSums]) -> None:
         images = self.source.read(rows)
@@ -124,6 +133,28 @@ class Expectation:
             outcome = self._second_pass(plan, coarse, weighted, batch, collected)
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
         self._add(plan, rows, old_px, weighted, outcome)
+
+    def _sparse(
+        self, plan: Plan, coarse: CoarsePass, few: Tensor, images: Weighted, batch: FineBatch,
+        collected: list[SliceSums], priors: PriorSums, outcome: Outcome,
+    ) -> None:  # fmt: skip
+        """Particles one by one; slices that are not kept are made for some particles at a time."""
+        if not few.numel():
+            return
+        slice_of = torch.arange(plan.n_fine)
+        if plan.fine is not None:
+            outcome.put(few, sparse_second_pass(
+                plan, coarse, few, images, batch, plan.fine, slice_of, collected, priors
+            ))  # fmt: skip
+            return
+        for some in torch.split(few, PARTICLES_PER_SLICES):
+            columns = plan.children_of(coarse.hits(some).flatten(0, 1).any(0).nonzero().flatten())
+            slice_of[columns] = torch.arange(len(columns))
+            sums = self._slice_sums(plan, len(columns))
+            outcome.put(some, sparse_second_pass(
+                plan, coarse, some, images, batch, plan.fine_slices(columns), slice_of, sums, priors
+            ))  # fmt: skip
+            self._insert(plan, sums, columns)
 
     def _fine_batch(self, plan: Plan, rows: Ints, old_px: Ints) -> FineBatch:
         settings, model = self.iteration.settings, self.iteration.model
@@ -150,16 +181,19 @@ class Expectation:
         if self.iteration.device.type == "cpu" and not self.iteration.cross_correlation:
             sparse = count <= SPARSE_POSES
             few = (sparse & (count > 0)).nonzero().flatten()
-            if few.numel():
-                slices, slice_of = plan.all_fine_slices()
-                outcome.put(few, sparse_second_pass(
-                    plan, coarse, few, images, batch, slices, slice_of, collected, priors
-                ))  # fmt: skip
+            self._sparse(plan, coarse, few, images, batch, collected, priors, outcome)
         many = (~sparse & (count > 0)).nonzero().flatten()
         for chosen in tiles(coarse, many, _row_bytes(plan), TILE_BYTES):
             tile = make_tile(plan, coarse, chosen)
             result = score_tile(plan, tile, images.rows(chosen))
-            outcome.put(chosen.cpu(), accumulate(plan, result, collected[0], priors, batch))
+            sums = (
+                collected[0]
+                if plan.fine is not None
+                else self._slice_sums(plan, len(tile.columns))[0]
+            )
+            outcome.put(chosen.cpu(), accumulate(plan, result, sums, priors, batch))
+            if plan.fine is None:
+                self._insert(plan, [sums], tile.columns)
         self.sums.class_weight += priors.class_weight
         self.sums.direction_weight.view(-1).add_(priors.direction_weight)
         self.sums.class_offset += priors.class_offset

@@ -9,27 +9,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.em.hermitian import hermitian
 from verglas.em.images import ImagePreparer, apply_mask, mask_radius_px, soft_mask
-from verglas.em.lattice import Lattice, add_slices, corners, hermitian
+from verglas.em.low_pass import low_pass
 from verglas.em.model import Model
 from verglas.em.particles import Floats, ImageSource, Ints, Particles
-from verglas.em.reference import padded_size
 from verglas.em.rounding import nearest
 from verglas.em.settings import EmSettings
 from verglas.em.shells import pixel_list
-from verglas.em.wiener import ShellMap, divide, to_real_space
+from verglas.em.wiener import ShellMap, divide
 from verglas.fourier import (
     forward,
-    inverse,
     rescale,
-    resize_spectrum,
     shell_indices,
-    squared_radius,
 )
+from verglas.fourier.lattice import Lattice, padded_size
+from verglas.fourier.slicing import add_slices
 from verglas.geometry.euler import euler_matrices
+from verglas.maps.reconstruct import to_real_space
 
 PARTICLES_FOR_NOISE = 1000  # per optics group
-LOWPASS_EDGE_SHELLS = 2
 BLOBS = 40
 
 
@@ -160,9 +159,11 @@ def _add_random(
         mine = torch.from_numpy(positions % settings.n_classes == k)
         if not bool(mine.any()):
             continue
-        where = corners(lattice, matrices[mine], pixels.indices_yx)
-        add_slices(sums.data[k], where, data[mine].flatten())
-        add_slices(sums.weight[k], where, c[mine].square().flatten())
+        classes = torch.full((int(mine.sum()),), k)
+        add_slices(
+            sums.data, sums.weight, lattice, data[mine], c[mine].square(), matrices[mine],
+            pixels.indices_yx, classes,
+        )  # fmt: skip
 
 
 def _random_angles(settings: EmSettings, particle: int) -> Floats:
@@ -216,7 +217,7 @@ def initial_references(
     maps = []
     for k in range(settings.n_classes):
         values = divide(hermitian(sums.data[k]), hermitian(sums.weight[k]), where, None, 1.0)
-        maps.append(to_real_space(values[None], lattice, box)[0])
+        maps.append(to_real_space(values, lattice, box))
     references = low_pass(torch.stack(maps), pixel_size_angst, ini_high_angst)
     if not settings.blob_init:
         return references
@@ -253,19 +254,6 @@ def _gaussians(image: Tensor, diameter_px: float, rng: np.random.Generator) -> T
     return total
 
 
-def low_pass(maps: Tensor, pixel_size_angst: float, resolution_angst: float) -> Tensor:
-    """Maps (K, N..) low-passed with a raised cosine of 2 shells centred at the cut-off (§4.3)."""
-    if resolution_angst <= 0:
-        return maps
-    box, dims = maps.shape[-1], maps.ndim - 1
-    radius = squared_radius(box, dims, maps.device).double().sqrt()
-    cutoff = box * pixel_size_angst / resolution_angst
-    edge = LOWPASS_EDGE_SHELLS / 2
-    ramp = ((radius - cutoff + edge) / (2 * edge)).clamp(0, 1)
-    window = 0.5 + 0.5 * torch.cos(torch.pi * ramp)
-    return inverse(forward(maps, dims) * window.to(maps.dtype), box, dims)
-
-
 def reference_power(references: Tensor, padding: float = 1.0) -> Floats:
     """½ the shell-averaged power spectrum of references, (K, N/2+1)."""
     box, dims = references.shape[-1], references.ndim - 1
@@ -294,7 +282,3 @@ def first_model(
         accuracy_rot_deg=np.full(k, 999.0), accuracy_shift_angst=np.full(k, 999.0),
         orientability=zeros.copy(),
     )  # fmt: skip
-
-
-__all__ = ["first_model", "initial_references", "low_pass", "noise_spectra", "noise_sums", "particle_order",
-           "reference_power", "resize_spectrum"]  # fmt: skip

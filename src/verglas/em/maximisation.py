@@ -9,14 +9,18 @@ import torch
 from torch import Tensor
 
 from verglas.em.centring import centre_references, flatten_solvent
-from verglas.em.lattice import Lattice, hermitian
+from verglas.em.hermitian import hermitian, symmetrised
+from verglas.em.low_pass import low_pass, low_pass_window
 from verglas.em.model import Model
 from verglas.em.particles import Floats
 from verglas.em.plan import Iteration, particle_diameter_angst
 from verglas.em.settings import EmSettings
 from verglas.em.shells import pixels_per_shell
 from verglas.em.sums import WeightedSums
-from verglas.em.wiener import ShellMap, divide, spectra_of_weights, to_real_space
+from verglas.em.wiener import ShellMap, divide, spectra_of_weights
+from verglas.fourier.lattice import Lattice
+from verglas.geometry.symmetry import PointGroup
+from verglas.maps.reconstruct import to_real_space
 
 MIN_SIGMA2_OFFSET_A2 = 2.0
 SMALLEST_NOISE = 1e-14
@@ -44,18 +48,21 @@ def _new_references(
     power = iteration.projector.power.cpu()  # (K, S): τ² of this iteration
     tau2, ssnr = np.zeros_like(model.tau2), np.zeros_like(model.tau2)
     sigma2, coverage = np.zeros_like(model.tau2), np.zeros_like(model.tau2)
+    operators = PointGroup.of(settings.symmetry).operators
     maps = []
     for k in range(model.n_classes):
         if float(sums.class_weight[k]) <= 0:
             maps.append(torch.zeros_like(model.references[k]))
             continue
-        data, weight = hermitian(sums.data[k]), hermitian(sums.weight[k])
+        data, weight = symmetrised(
+            hermitian(sums.data[k]), hermitian(sums.weight[k]), lattice, operators
+        )
         spectra = spectra_of_weights(weight, power[k], settings.tau2_fudge, where)
         values = divide(
             data, weight, where, power[k] if settings.do_map else None, settings.tau2_fudge,
             keep_edge=settings.parity.keep_edge_voxels,
         )  # fmt: skip
-        maps.append(to_real_space(values[None], lattice, model.box_size)[0].to(model.references))
+        maps.append(to_real_space(values, lattice, model.box_size).to(model.references))
         tau2[k], ssnr[k] = power[k].numpy(), spectra.data_vs_prior.numpy()
         sigma2[k], coverage[k] = spectra.sigma2_reference.numpy(), spectra.coverage.numpy()
     return replace(
@@ -131,3 +138,15 @@ def _scales(
     scale = np.clip(scale, median / 5, median * 5)
     weights = sums.scale_weight.numpy()
     return scale / max(float((scale * weights).sum() / max(weights.sum(), 1e-300)), 1e-300)
+
+
+def limited_to(model: Model, resolution_angst: float) -> Model:
+    """References low-passed again after a cross-correlation iteration, their spectra tapered alike (§3.8)."""
+    window = low_pass_window(
+        torch.arange(model.n_shells, dtype=torch.float64), model.extent_angst / resolution_angst
+    ).numpy()
+    references = low_pass(model.references, model.pixel_size_angst, resolution_angst)
+    return replace(
+        model, references=references, tau2=model.tau2 * window**2,
+        data_vs_prior=model.data_vs_prior * window**2,
+    )  # fmt: skip

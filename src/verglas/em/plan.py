@@ -12,15 +12,15 @@ from torch import Tensor
 from verglas.em.images import ImagePreparer
 from verglas.em.model import Model, State
 from verglas.em.particles import OpticsGroup
-from verglas.em.reference import Projector
 from verglas.em.rounding import nearest
 from verglas.em.sampling import PoseGrid, Sampling
 from verglas.em.settings import EmSettings
 from verglas.em.shells import PixelList, pixel_list
-from verglas.em.slices import SliceMaker, Slices
+from verglas.em.slices import SliceMaker, Slices, layout
 from verglas.fourier import shift_phases
+from verglas.fourier.projector import Projector
 
-FINE_SLICES_BYTES = 1 << 30  # keep all fine slices if they need no more than this
+FINE_SLICES_BYTES = 600 << 20  # keep all fine slices if they need no more than this
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,21 @@ class Plan:
             return self.fine_phases
         return self.fine_phases[fine_shifts]
 
-    def all_fine_slices(self) -> tuple[Slices, Tensor]:
-        """All fine slices, and the row in which each slice number is found."""
-        if self.fine is None:
-            raise NotImplementedError
-        return self.fine, torch.arange(len(self.fine.rows), device=self.fine.rows.device)
+    @property
+    def n_fine(self) -> int:
+        """Number of fine slices of all classes."""
+        return self.iteration.model.n_classes * len(self.grid.fine_angles_deg)
+
+    def children_of(self, orientations: Tensor) -> Tensor:
+        """Fine slice numbers of coarse ones."""
+        n = self.grid.children
+        return (orientations[:, None] * n + torch.arange(n, device=orientations.device)).flatten()
 
     def fine_slices(self, columns: Tensor) -> Slices:
-        """Fine slices by number (class * O + orientation) * children + child."""
+        """Fine slices by number (class * O + orientation) * children + child; made now if none are kept."""
         if self.fine is not None:
             return self.fine.select(columns)
-        raise NotImplementedError
+        return layout(self.maker.at(columns, self.grid.fine_angles_deg, len(self.pixels)))
 
 
 def make_plan(iteration: Iteration, optics: OpticsGroup) -> Plan:

@@ -14,22 +14,24 @@ from verglas.em.expectation import Expectation
 from verglas.em.initialise import (
     first_model,
     initial_references,
-    low_pass,
     noise_spectra,
     noise_sums,
     particle_order,
     reference_power,
 )
-from verglas.em.maximisation import maximise
+from verglas.em.low_pass import low_pass
+from verglas.em.maximisation import limited_to, maximise
 from verglas.em.model import State
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration, particle_diameter_angst
-from verglas.em.reference import make_projector
 from verglas.em.resolution import current_image_size, initial_data_vs_prior, new_resolution
 from verglas.em.rounding import nearest
 from verglas.em.sampling import Sampling, pose_grid
 from verglas.em.settings import EmSettings
 from verglas.em.sums import WeightedSums
+from verglas.fourier.projector import Projector
+from verglas.geometry.healpix import pixel_directions
+from verglas.geometry.symmetry import PointGroup
 
 
 class Watcher(Protocol):
@@ -64,7 +66,6 @@ class Refinement:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     watcher: Watcher = field(default_factory=SilentWatcher)
     solvent_mask: Tensor | None = None
-    directions: Tensor | None = None  # HEALPix pixels of the asymmetric unit (3D)
 
     @classmethod
     def start(
@@ -96,8 +97,14 @@ class Refinement:
             sigma2 = np.repeat(sigma2[:1], len(particles.group_names), 0)
         dtype = torch.float64 if settings.double else torch.float32
         sampling = Sampling.of(settings, pixel_size)
+        n_directions = len(directions(sampling)) if settings.dims == 3 else 1
         model = first_model(
-            settings, references.to(dtype), sigma2, pixel_size, 1, len(particles.group_names)
+            settings,
+            references.to(dtype),
+            sigma2,
+            pixel_size,
+            n_directions,
+            len(particles.group_names),
         )
         power = reference_power(model.references)
         model = replace(
@@ -154,11 +161,12 @@ class Refinement:
         rng = np.random.default_rng(settings.random_seed + number)
         sampling = state.sampling.perturbed(rng)
         references = model.references.to(self.device)
-        projector = make_projector(references, settings.padding, size)
+        projector = Projector.of(references, size, padding=settings.padding, dims=settings.dims)
         self.state = replace(state, model=model, sampling=sampling)
+        pixels = directions(sampling) if settings.dims == 3 else None
         cc = settings.always_cc or (number == 1 and settings.firstiter_cc)
         return Iteration(
-            settings, self.state, pose_grid(sampling, self.directions), projector, self.device,
+            settings, self.state, pose_grid(sampling, pixels), projector, self.device,
             cross_correlation=cc,
         )  # fmt: skip
 
@@ -180,6 +188,8 @@ class Refinement:
     ) -> None:  # fmt: skip
         settings, old = self.settings, self.state
         model = maximise(iteration, sums, self.solvent_mask)
+        if iteration.cross_correlation and number == 1 and settings.ini_high_angst > 0:
+            model = limited_to(model, settings.ini_high_angst)
         resolution = new_resolution(settings, model, number)
         gained = resolution > old.model.current_resolution + 0.0001
         model = replace(model, current_resolution=resolution)
@@ -190,6 +200,17 @@ class Refinement:
             change_classes=moved.classes, change_angles_deg=moved.angles_deg,
             change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True,
         )  # fmt: skip
+
+
+def directions(sampling: Sampling) -> Tensor:
+    """HEALPix pixels to search: the asymmetric unit of the point group, within the limit of tilt (§2.4)."""
+    pixels = PointGroup.of(sampling.symmetry).asymmetric_pixels(sampling.healpix_order)
+    limit = sampling.limit_tilt_deg
+    if abs(limit) > 90:
+        return pixels
+    tilt = pixel_directions(pixels, sampling.healpix_order)[:, 1]
+    from_equator = (tilt - 90).abs()
+    return pixels[from_equator <= 90 - limit] if limit > 0 else pixels[from_equator >= 90 + limit]
 
 
 def sampling_lines(iteration: Iteration) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.lattice import add_slices, corners
-from verglas.em.reference import Projector
 from verglas.em.shells import PixelList
+from verglas.fourier.lattice import Lattice
+from verglas.fourier.projector import Projector
+from verglas.fourier.slicing import add_slices
 from verglas.geometry.euler import euler_matrices
 
 
@@ -52,13 +53,32 @@ class SliceMaker:
         values = self.complex(angles_deg, n_pixels).flatten(0, 1)
         return layout(values)
 
+    def at(self, numbers: Tensor, grid_angles_deg: Tensor, n_pixels: int) -> Tensor:
+        """Slices by number, class * angles + angle: complex (m, P)."""
+        n = len(grid_angles_deg)
+        numbers = numbers.cpu()
+        matrices = self.matrices(grid_angles_deg[numbers % n])
+        return self.limited(
+            self.projector.at(matrices, self.pixels.indices_yx[:n_pixels], numbers // n)
+        )
+
     def complex(self, angles_deg: Tensor, n_pixels: int) -> Tensor:
         """The same as complex numbers (K, n, P)."""
         indices = self.pixels.indices_yx[:n_pixels]
-        values = self.projector.slices(self.matrices(angles_deg), indices)
-        if self.lowest_shell > 0:
-            values = values * (self.pixels.model_shells[:n_pixels] >= self.lowest_shell)
-        return values
+        matrices, n = self.matrices(angles_deg), len(angles_deg)
+        values = torch.stack(
+            [
+                self.projector.at(matrices, indices, torch.full((n,), k))
+                for k in range(len(self.projector.values))
+            ]
+        )
+        return self.limited(values)
+
+    def limited(self, values: Tensor) -> Tensor:
+        """Slices (..., P) without the shells below the low-resolution limit."""
+        if self.lowest_shell <= 0:
+            return values
+        return values * (self.pixels.model_shells[: values.shape[-1]] >= self.lowest_shell)
 
 
 def shifted(images: Tensor, phases: Tensor) -> Tensor:
@@ -101,7 +121,8 @@ class SliceSums:
     def flush(self) -> None:
         """Move what has been collected into the masters (refinement.md §8.2)."""
         if not self._data.numel():
-            self._data, self._weight = self.data.double(), self.weight.double()
+            self._data = self.data.to(torch.float64, copy=True)
+            self._weight = self.weight.to(torch.float64, copy=True)
         else:
             self._data += self.data
             self._weight += self.weight
@@ -117,15 +138,13 @@ class SliceSums:
 
 
 def insert(
-    data_out: Tensor, weight_out: Tensor, maker: SliceMaker, angles_deg: Tensor, data: Tensor,
-    weight: Tensor,
+    data_out: Tensor, weight_out: Tensor, lattice: Lattice, maker: SliceMaker, angles_deg: Tensor,
+    data: Tensor, weight: Tensor, classes: Tensor,
 ) -> None:  # fmt: skip
-    """Add slices (K, n, P) at angles (n, 3) to the lattices (K, L...) in place (refinement.md §3.1)."""
-    n_pixels = data.shape[-1]
-    where = corners(
-        maker.projector.lattice, maker.matrices(angles_deg), maker.pixels.indices_yx[:n_pixels]
-    )
-    for klass in range(data.shape[0]):
-        used = weight[klass].flatten() > 0
-        add_slices(data_out[klass], where, torch.where(used, data[klass].flatten(), 0))
-        add_slices(weight_out[klass], where, torch.where(used, weight[klass].flatten(), 0))
+    """Add slices (n, P) at angles (n, 3) to the lattices (K, L...) of their classes (n,), in place (§3.1)."""
+    used = (weight > 0).any(1)
+    indices = maker.pixels.indices_yx[: data.shape[-1]].cpu()
+    add_slices(
+        data_out, weight_out, lattice, data[used], weight[used],
+        maker.matrices(angles_deg[used]).cpu(), indices, classes[used],
+    )  # fmt: skip

@@ -1,8 +1,9 @@
 """The second pass for one particle after another, where few poses matter (compiled; CPU only).
 
-The same quantities as the dense tiles of `fine` and `accumulate`: children of the significant poses, their
+The same quantities as the tiles of `fine` and `accumulate`: children of the significant poses, their
 posterior, and its sums. What makes it cheap: with S(k) = Σ_t Γ(t) exp(-2πi k·t/N) per slice, the
-back-projection is Y°·S and the cross term Re(conj(Y·S) P), so that a translation costs one multiply-add per pixel.
+back-projection is Y°·S and the cross term Re(conj(Y·S) P): a translation costs one multiply-add per
+pixel.
 """
 
 from __future__ import annotations

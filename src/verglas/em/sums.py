@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from verglas.em.lattice import Lattice
+from verglas.fourier.lattice import Lattice
 
 
 @dataclass

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.images import apply_mask, soft_mask
-from verglas.em.lattice import Lattice
-from verglas.em.reference import crop_box, gridding_correction, padded_size, slice_factor, uncentred
 from verglas.em.rounding import nearest
-from verglas.fourier import centre_signs, inverse
+from verglas.fourier.lattice import Lattice
 
 MIN_REGULARISED_SHELL = 5  # below it the prior is left out (minres_map)
 NO_SIGNAL = 1e-20
 WEIGHT_FLOOR = 1000.0  # weights are at least the shell mean divided by this
-MAP_EDGE_PX = 3.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class ShellMap:
 
     @classmethod
     def of(cls, lattice: Lattice, n_shells: int) -> ShellMap:
-        radii = lattice.radii()
+        radii = lattice.squared_radius().double().sqrt()
         inside = radii.square() < nearest(lattice.r_max * lattice.padding) ** 2
         return cls(lattice, inside, lattice.shells().clamp_max(n_shells - 1), radii, n_shells)
 
@@ -55,7 +51,7 @@ class ShellMap:
 
 def oversampling(lattice: Lattice) -> float:
     """o of refinement.md §3.3: padded points per unpadded one."""
-    return float(lattice.padding**lattice.dims)
+    return lattice.oversampling
 
 
 def spectra_of_weights(
@@ -104,16 +100,3 @@ def _weight_floor(weight: Tensor, where: ShellMap) -> Tensor:
     means = sums / counts.clamp_min(1)
     last = max(0, where.lattice.r_max - 1)
     return means[rings.clamp_max(last)] / WEIGHT_FLOOR
-
-
-def to_real_space(values: Tensor, lattice: Lattice, box: int, *, correct: bool = True) -> Tensor:
-    """Maps (K, N..) of lattice values (K, L...): inverse, crop, soft mask, gridding correction (§3.5)."""
-    dims = lattice.dims
-    side = padded_size(box, lattice.padding)
-    spectrum = uncentred(values, lattice, side)
-    spectrum = spectrum * centre_signs(side, dims, torch.float64, values.device)
-    maps = crop_box(inverse(spectrum, side, dims), box) / slice_factor(box, dims, lattice.padding)
-    maps = apply_mask(maps, soft_mask(box, box / 2, MAP_EDGE_PX, dims).to(maps))
-    if not correct:
-        return maps
-    return maps / gridding_correction(box, dims, lattice.padding, maps)

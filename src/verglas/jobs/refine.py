@@ -21,6 +21,7 @@ from verglas.jobs.refine_watch import RunWatcher
 
 if TYPE_CHECKING:
     from verglas.em.refinement import Refinement
+    from verglas.jobs.refine_images import StackSource
 
 
 class RefineJob(Job):
@@ -47,8 +48,12 @@ class RefineJob(Job):
         self.names = RunNames(root.rstrip("/") + "/run" if root.endswith("/") else root)
         Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
         self._use_threads()
-        refinement = self._continued() if self.arguments["--continue"] else self._new()
-        self._iterate(refinement)
+        self._stacks: StackSource | None = None
+        try:
+            self._iterate(self._continued() if self.arguments["--continue"] else self._new())
+        finally:
+            if self._stacks is not None:
+                self._stacks.close()
 
     def _use_threads(self) -> None:
         import torch
@@ -142,7 +147,7 @@ class RefineJob(Job):
             source = StackSource(particles.names, boxes[particles.optics_group])
         except ValueError as error:
             raise JobFailed(str(error)) from error
-        self._problems = source.problems
+        self._stacks, self._problems = source, source.problems
         if not self.arguments["--preread_images"]:
             return source
         return MemorySource(source, particles.optics_group, boxes.tolist())
