@@ -1,8 +1,12 @@
-"""Gain references and defects as the movies of one job need them; read once per worker."""
+"""Gain references and defects as the movies of one job need them; read once per worker.
+
+A file is recognised by its stamp, so that one which is replaced is read again.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +14,7 @@ import numpy as np
 from verglas.formats.defects import read_defects
 from verglas.formats.gain import Gain, orient, read_gain
 from verglas.formats.mrc import write_mrc
+from verglas.jobs.set_aside import file_stamp
 
 if TYPE_CHECKING:
     from verglas.formats.movies import Movie
@@ -17,18 +22,22 @@ if TYPE_CHECKING:
 
 def load_gain(path: str, movie: Movie, rotation: int, flip: int) -> Gain:
     """The gain in the orientation and on the grid of a movie; raises UnfitGain, UnreadableImage."""
-    gain = _oriented(path, movie.kind, rotation, flip)
+    gain = _oriented(path, file_stamp(Path(path)), movie.kind, rotation, flip)
     return gain.fitted(movie.shape_yx, is_eer=movie.kind == "eer")
 
 
 @lru_cache(maxsize=4)
-def _oriented(path: str, movie_kind: str, rotation: int, flip: int) -> Gain:
+def _oriented(path: str, stamp: str, movie_kind: str, rotation: int, flip: int) -> Gain:
     return read_gain(path, movie_kind=movie_kind).oriented(rotation, flip)
 
 
-@lru_cache(maxsize=4)
 def load_defects(path: str, shape_yx: tuple[int, int]) -> np.ndarray:  # (y, x) bool, True is bad
     """The defects for movies of this shape; raises UnreadableDefects."""
+    return _defects(path, file_stamp(Path(path)), shape_yx)
+
+
+@lru_cache(maxsize=4)
+def _defects(path: str, stamp: str, shape_yx: tuple[int, int]) -> np.ndarray:
     return read_defects(path, shape_yx)
 
 

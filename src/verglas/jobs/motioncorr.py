@@ -95,6 +95,8 @@ class MotionCorrection(MicrographJob):
             complaints.append("Input movies STAR file is empty")
         if not options.do_own_motioncor:
             complaints.append(_NATIVE + ": answer Yes to 'Use RELION's own implementation?'")
+        if options.bin_factor < 1:
+            complaints.append(f"the binning factor must be at least 1, got {options.bin_factor:g}")
         if options.do_dose_weighting and options.dose_per_frame <= 0:
             complaints.append(
                 f"dose weighting needs the dose per frame, got {options.dose_per_frame:g} e/A2"
@@ -131,11 +133,20 @@ class MotionCorrection(MicrographJob):
         return all(path.exists() for path in wanted)
 
     def process(self, item: Item, device: str) -> None:
+        facts = self._facts(item)
+        try:
+            self._correct(item, facts, device)
+        except (
+            ValueError,
+            OSError,
+        ) as reason:  # what the movie, its gain or its defects are guilty of
+            raise SetAside(str(reason)) from reason
+
+    def _correct(self, item: Item, facts: MovieFacts, device: str) -> None:
         from verglas.formats.movies import open_movie
         from verglas.jobs.motioncorr_work import correct
 
         flags = self.arguments
-        facts = self._facts(item)
         movie = open_movie(
             item.source,
             eer_grouping=flags["--eer_grouping"],
