@@ -86,7 +86,7 @@ def _session(
     from verglas.project.project import Project
     from verglas.project.registration import class_for, register
     from verglas.scheduler.schedule import Order, ScheduleFolder
-    from verglas.scheduler.supervisor import ensure_supervisor
+    from verglas.scheduler.supervisor import begin_schedule
 
     project = Project.create(folder)
     (folder / "Movies").mkdir(exist_ok=True)
@@ -110,7 +110,7 @@ def _session(
         if last:
             _arrive(folder, range(n_movies))
         schedule.create(Order("night", tuple(names), rounds, 0.0, on_failure="retry-next-round"))
-        ensure_supervisor(project.root)
+        begin_schedule(schedule)
         _watch(schedule, None if last else kills, tally, chance, pause_s)
         if schedule.progress().phase != "done":
             raise SystemExit(f"the schedule ended as {schedule.progress()}")
@@ -136,7 +136,8 @@ def _watch(
             continue
         kind = chance.choice(sorted({each for _, each in victims}))
         pid = chance.choice([pid for pid, each in victims if each == kind])
-        if kind == "supervisor" and not any(each == "scheduler" for _, each in victims):
+        owner = schedule.owner()
+        if kind == "supervisor" and (owner is None or not owner.is_alive()):
             continue  # one of the two must be left to start the other; beyond that it takes systemd
         try:
             os.kill(pid, signal.SIGKILL)

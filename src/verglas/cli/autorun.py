@@ -50,7 +50,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _start(words: list[str]) -> int:
-    from verglas.scheduler.supervisor import ensure_supervisor
+    from verglas.scheduler.supervisor import begin_schedule
 
     parsed = split_words(words, _FLAGS)
     project = Project.open()
@@ -66,7 +66,8 @@ def _start(words: list[str]) -> int:
     folder.create(order)
     if parsed.has("--foreground"):
         return _work_here(project, folder, foreground=True)
-    ensure_supervisor(project.root)
+    if not begin_schedule(folder):
+        raise CommandError(f"no scheduler came to life; see {project.root}/.verglas/scheduler.log")
     print(
         f"schedule {order.name}: {len(order.jobs)} jobs, {order.repeat} times; it goes on without you"
     )

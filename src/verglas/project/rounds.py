@@ -71,14 +71,18 @@ def present_round(directory: Path) -> Manifest | None:
 
 
 def adopt_result(directory: Path) -> None:
-    """Take what another program left in a finished job's directory as its first round."""
+    """Take what another program left in a job's directory as its first round."""
     if present_round(directory) is None and EXECUTED in read_note(directory):
         _write_manifest(directory, Manifest(1, tuple(_result_files(directory))))
 
 
-def begin_first(directory: Path) -> None:
-    """Before the first run in a directory: remember what lies there already."""
-    _write_manifest(directory, Manifest(before=tuple(_result_files(directory))))
+def begin_first(directory: Path, *, with_files: bool = True) -> None:
+    """Before the first run in a directory: remember what lies there already.
+
+    Jobs that never start from scratch need no list of files (they may have a hundred thousand).
+    """
+    before = tuple(_result_files(directory)) if with_files else ()
+    _write_manifest(directory, Manifest(before=before))
 
 
 def finish_first(directory: Path) -> None:

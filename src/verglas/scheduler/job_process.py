@@ -153,7 +153,7 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     for each in inputs:
         _say(f" {each.line}")
     if not repeated:
-        begin_first(folder)
+        begin_first(folder, with_files=not kind.incremental)
     work = begin_repeat(folder) if staged else folder
     target = f"{work}/"
     words = program_words(loaded.job, loaded.options, target, go_on)
@@ -167,7 +167,7 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     _declare_outputs(project, loaded, job, target)
     if staged:
         finish_repeat(folder, work, loaded.name, keep_rounds=int(os.environ.get(KEEP_ROUNDS, "0")))
-    else:
+    elif not kind.incremental:
         finish_first(folder)
 
 

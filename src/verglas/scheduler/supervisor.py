@@ -115,6 +115,20 @@ def ensure_supervisor(root: Path) -> None:
     _started.append(_detached(root, words))
 
 
+def begin_schedule(folder: ScheduleFolder, patience_s: float = 20.0) -> bool:
+    """Have a new schedule worked on, and see that it is; from then on the processes look after each
+    other. Returns whether a scheduler was seen alive in time.
+    """
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        ensure_supervisor(folder.root)
+        owner = folder.owner()
+        if folder.progress().is_over or (owner is not None and owner.is_alive()):
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def take_over(root: Path) -> bool:
     """Become the project's supervisor; False if another one is alive."""
     owner = _owner(root)

@@ -114,7 +114,7 @@ def figures_of(
     stage: str, item: Item, listed: bytes, directory: str
 ) -> tuple[dict[str, float], str]:
     """What the pages show of a result, by name with unit, and the micrograph's name."""
-    from verglas.scheduler.live.figures import figures_of_list, figures_of_picks
+    from verglas.jobs.live_figures import figures_of_list, figures_of_picks
 
     if stage in ("MotionCorr", "CtfFind"):
         return figures_of_list(listed)
