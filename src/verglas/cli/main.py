@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "job": ("verglas.cli.job", "add, run, schedule, continue, list, show, abort, delete ... jobs"),
     "run": ("verglas.cli.run", "run the job of a job directory (what the scheduler starts)"),
     "autorun": ("verglas.cli.autorun", "run the scheduled jobs, once or repeatedly"),
+    "gui": ("verglas.cli.gui", "the pages: see and steer projects in a browser"),
     "ingest": ("verglas.cli.ingest", "copy movies from the microscope, complete and verified"),
     "service": ("verglas.cli.service", "start again after a reboot (systemd or cron)"),
     "alarm": ("verglas.cli.alarm", "who is told when something stops"),

@@ -1,0 +1,109 @@
+"""Who may come in: a token per person, operator or viewer, with an end if it is a share link.
+
+Only hashes of tokens are kept, in a file that its owner alone can read. A token is compared with every
+entry in constant time, so that the time of an answer says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from verglas.formats.atomic import write_text
+
+Role = Literal["operator", "viewer"]
+ROLES: tuple[Role, ...] = ("operator", "viewer")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who may look (viewer) or also change things (operator)."""
+
+    name: str
+    role: Role
+    digest: str = ""
+    expires_s: float | None = None  # calendar time; None: never
+    project: str = ""  # id of the only project shown; empty: all
+
+    @property
+    def may_change(self) -> bool:
+        return self.role == "operator"
+
+    def is_valid(self, now_s: float) -> bool:
+        return self.expires_s is None or now_s < self.expires_s
+
+
+LOCAL = Person("local", "operator")  # on loopback nobody asks
+
+
+class AccessBook:
+    """The people of a server; without a file they live as long as the server."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._people: list[Person] = []
+
+    @property
+    def people(self) -> list[Person]:
+        """Read anew each time: a token that was revoked in the file is refused at once."""
+        if self.path is None:
+            return list(self._people)
+        try:
+            return [Person(**each) for each in json.loads(self.path.read_text())]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def add(self, name: str, role: Role, *, days: float | None = None, project: str = "") -> str:
+        """Let somebody in; returns the token, which is not kept. Raises ValueError."""
+        if role not in ROLES:
+            raise ValueError(f"role {role!r}: known are {', '.join(ROLES)}")
+        if not name.strip() or len(name) > 80:
+            raise ValueError("give a name of 1 to 80 letters")
+        token = secrets.token_urlsafe(24)
+        expires = time.time() + days * 86400 if days is not None else None
+        self._save([*self.people, Person(name, role, _digest(token), expires, project)])
+        return token
+
+    def remove(self, name: str) -> int:
+        """Take back every token of a name; how many there were."""
+        kept = [person for person in self.people if person.name != name]
+        count = len(self.people) - len(kept)
+        if count:
+            self._save(kept)
+        return count
+
+    def find(self, token: str) -> Person | None:
+        """Who holds this token, if anybody does and it has not expired."""
+        digest, now, found = _digest(token), time.time(), None
+        for person in self.people:
+            same = hmac.compare_digest(person.digest, digest)
+            if same and person.is_valid(now):
+                found = person
+        return found
+
+    def _save(self, people: list[Person]) -> None:
+        self._people = people
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            before = os.umask(0o077)
+            try:
+                write_text(self.path, json.dumps([asdict(each) for each in people], indent=1))
+            finally:
+                os.umask(before)
+
+
+def default_book() -> AccessBook:
+    """The user's own book, used by every server the user starts."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return AccessBook(Path(base) / "verglas" / "access.json")
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""Classes: gallery, iterations, member particles, and the Select job that a choice becomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from verglas.formats.stack import read_images
+from verglas.formats.star import StarTable, write_star
+from verglas.jobs.registry import job_class
+from verglas.jobs.select_classes import BACKUP
+from verglas.project.registration import load_job, register
+from verglas.project.results.classes import (
+    averages,
+    gallery,
+    member_images,
+    model_lists,
+    stored_selection,
+)
+from verglas.web.api.common import Asked, Asker, file_of, picture, record
+from verglas.web.pictures import SPRITE_COLUMNS, sprite
+
+router = APIRouter(prefix="/api/p/{pid}/classes", tags=["classes"])
+MAX_MEMBERS = 200
+
+
+class Choice(BaseModel):
+    """Classes to keep (numbers from 1). `job`: an existing Select job whose choice it replaces."""
+
+    model: str = Field(max_length=1000)
+    classes: list[int] = Field(max_length=10_000)
+    job: str = Field("", max_length=200)
+    recenter: bool = True
+
+
+@router.get("")
+def models(project: Asked) -> dict[str, Any]:
+    """Classifications that can be looked at, newest first, and the Select jobs made from classes."""
+    selects = []
+    for name, process in project.graph().processes.items():
+        if name.startswith("Select/") and stored_selection(project, name) is not None:
+            selects.append({"job": name, "shown": process.shown_name})
+    return {"models": model_lists(project), "selects": selects}
+
+
+@router.get("/gallery")
+def one_gallery(model: str, project: Asked) -> dict[str, Any]:
+    """Classes of one iteration; `models` names all iterations."""
+    changed = file_of(project, model).stat().st_mtime_ns
+    found = gallery(project, model).as_dict()
+    return found | {"columns": SPRITE_COLUMNS, "changed": changed}
+
+
+@router.get("/sprite")
+def averages_sprite(model: str, project: Asked, side: int = 128) -> Response:
+    """All class averages in one PNG, 20 to a row, in the order of the classes."""
+    file_of(project, model)
+    images = averages(project, gallery(project, model).classes)
+    if not images:
+        raise HTTPException(409, "these classes are maps: open them under Maps")
+    for path in {path for path, _ in images}:
+        file_of(project, path)
+    data, _ = sprite(read_images(images), max(32, min(side, 256)))
+    return picture(data, "image/png")
+
+
+@router.get("/members")
+def members(data: str, project: Asked, number: int, count: int = 60) -> Response:
+    """Particles of one class, spread over all of them, in one PNG; header x-total says how many."""
+    file_of(project, data)
+    images, total = member_images(project, data, [number], min(count, MAX_MEMBERS))
+    real = [(str(file_of(project, path)), index) for path, index in images]
+    if not real:
+        raise HTTPException(404, f"class {number} has no particles")
+    png, tile = sprite(read_images(real), 96)
+    answer = picture(png, "image/png", lasting=False)
+    answer.headers["x-total"], answer.headers["x-tile"] = str(total), str(tile)
+    answer.headers["x-count"] = str(len(real))
+    return answer
+
+
+@router.get("/selection")
+def selection(job: str, project: Asked) -> dict[str, Any]:
+    """The choice stored in a Select job."""
+    name = project.job_name(job)
+    chosen = stored_selection(project, name)
+    if chosen is None:
+        raise HTTPException(404, f"{name} holds no choice of classes")
+    return {"classes": [index + 1 for index, kept in enumerate(chosen) if kept]}
+
+
+@router.post("/select")
+def select(body: Choice, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+    """Make (or change) a Select job with these classes and run it."""
+    file_of(project, body.model)
+    count = len(gallery(project, body.model).classes)
+    wrong = [number for number in body.classes if not 1 <= number <= count]
+    if wrong or not body.classes:
+        raise HTTPException(
+            422, f"choose classes from 1 to {count}" + (f", not {wrong}" if wrong else "")
+        )
+    values = {"fn_model": body.model, "do_recenter": "Yes" if body.recenter else "No"}
+    if body.job:
+        name = project.job_name(body.job)
+        loaded = load_job(project, name)
+        options = loaded.options.changed(fn_model=body.model)
+        register(project, loaded.job, options, name=name)
+    else:
+        kind = job_class("Select")
+        options, _ = kind.Options.parse(values)
+        name = register(project, kind, options)
+    chosen = [int(number in set(body.classes)) for number in range(1, count + 1)]
+    table = StarTable.from_columns("", {"rlnSelected": chosen})
+    write_star(project.root / name / BACKUP, [table])
+    request.app.state.starter.start(project, name)
+    record(project, person, f"select {len(set(body.classes))} of {count} classes in {name}")
+    return {"name": name}

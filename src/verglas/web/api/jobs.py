@@ -1,0 +1,308 @@
+"""Jobs: lists, graph, forms, running, scheduling, and everything a person does to one."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, Field
+
+from verglas.jobs.control_files import RUN_ERR, RUN_OUT
+from verglas.jobs.registry import job_class
+from verglas.project.browse import browse, node_type_named
+from verglas.project.dialect import Status
+from verglas.project.editing import edit, mark, reorder, set_alias
+from verglas.project.note import read_note, write_note
+from verglas.project.project import Project
+from verglas.project.registration import ForeignJob, class_for, load_job, register
+from verglas.project.summary import job_summaries, summary
+from verglas.project.trash import (
+    clean,
+    delete,
+    deleted_jobs,
+    empty,
+    files_to_clean,
+    jobs_to_delete,
+    undelete,
+)
+from verglas.scheduler.launch import abort, terminate
+from verglas.web import forms
+from verglas.web.api.common import Asked, Asker, file_of, job_of, record
+from verglas.web.logs import last_bar, log_tail
+
+router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
+_STATES = {"finished": Status.SUCCEEDED, "failed": Status.FAILED}
+Values = dict[str, str]
+
+
+class FormValues(BaseModel):
+    """A filled-in form. `job`: an existing job whose form it is; else `type` names a new one."""
+
+    type: str = Field("", max_length=60)
+    job: str = Field("", max_length=200)
+    values: Values = Field(default_factory=dict, max_length=400)
+    is_continue: bool = False
+
+
+class NewJob(FormValues):
+    action: Literal["run", "schedule", "continue", "overwrite", "edit"]
+
+
+class Action(BaseModel):
+    """`text` is the alias, the note, or finished/failed, as the action needs it."""
+
+    action: Literal["abort", "kill", "delete", "clean", "alias", "note", "mark"]
+    text: str = Field("", max_length=200_000)
+    harsh: bool = False
+    recursive: bool = True
+
+
+class Names(BaseModel):
+    names: list[str] = Field(max_length=10_000)
+
+
+@router.get("/jobs")
+def jobs(project: Asked) -> dict[str, Any]:
+    """All jobs in pipeline order, the edges between them, what lies in Trash."""
+    rows = [job.as_dict() | {"list": job.list_title} for job in job_summaries(project)]
+    graph = project.graph()
+    for row in rows:
+        if row["status"] == "Running":
+            row["bar"] = last_bar(project.root / str(row["name"]) / RUN_OUT)
+    makers = {node: maker for maker, node in graph.outputs}
+    edges = [
+        {"from": makers[node], "to": user, "node": node, "type": _type_name(graph.nodes[node])}
+        for node, user in graph.inputs
+        if node in makers and node in graph.nodes
+    ]
+    outside = [node for node, _ in graph.inputs if node not in makers]
+    return {"jobs": rows, "edges": edges, "outside": outside, "trash": deleted_jobs(project)}
+
+
+@router.get("/types")
+def types(project: Asked) -> list[dict[str, Any]]:
+    """Job types that can be made, in RELION's order."""
+    return forms.known_types()
+
+
+@router.get("/types/{folder}/form")
+def new_form(folder: str, project: Asked) -> dict[str, Any]:
+    """The form of a new job, with the values used last in this project."""
+    job = job_class(folder)
+    return {
+        "type": folder, "title": job.type.title, "tabs": forms.form_of(job),
+        "values": forms.default_values(project, job), "incremental": job.type.incremental,
+        "interactive": job.type.interactive,
+    }  # fmt: skip
+
+
+@router.get("/nodes")
+def nodes(project: Asked, type: str = "") -> list[dict[str, Any]]:
+    """Browse: what can be an input, existing and expected (all types without one)."""
+    offers = browse(project, node_type_named(type) if type else None)
+    return [
+        {"name": each.name, "type": each.type_name, "exists": each.exists,
+         "producer": each.producer, "shown_producer": each.shown_producer}
+        for each in offers
+    ]  # fmt: skip
+
+
+@router.post("/check")
+def check(form: FormValues, project: Asked) -> dict[str, Any]:
+    """What is wrong with a form, which fields have an effect, the command, the expected outputs.
+
+    Nothing is registered.
+    """
+    job = class_for(form.type) if form.type else load_job(project, form.job).job
+    checked = forms.check(job, form.values)
+    found: dict[str, Any] = {
+        "problems": checked.problems, "complaints": checked.complaints,
+        "warnings": checked.warnings, "missing": [], "active": {}, "command": "", "outputs": [],
+    }  # fmt: skip
+    if checked.options is not None:
+        name = form.job or f"{job.type.folder}/jobNNN/"
+        found["active"] = forms.active_fields(job, checked.options)
+        found["missing"] = forms.missing_inputs(project, checked.options)
+        found["command"] = forms.command_of(job, checked.options, name, form.is_continue)
+        outputs = job.expected_outputs(checked.options, name)
+        found["outputs"] = [{"name": node.name, "type": node.type.name} for node in outputs]
+    return found
+
+
+@router.post("/jobs")
+def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+    """Run, schedule, continue, overwrite, or store edited settings; returns the job's name."""
+    name = project.job_name(form.job) if form.job else ""
+    if name:
+        _store(project, name, form)
+    else:
+        if form.action not in ("run", "schedule"):
+            raise HTTPException(422, f"a job that does not exist cannot be asked to {form.action}")
+        job = class_for(form.type)
+        options, _ = job.Options.parse(form.values)
+        if form.action == "run":
+            _demand_inputs(project, options)
+        name = register(project, job, options)
+    if form.action not in ("schedule", "edit"):
+        request.app.state.starter.start(project, name)
+    record(project, person, f"{form.action} {name}")
+    return {"name": name}
+
+
+@router.get("/jobs/{folder}/{job}")
+def job(folder: str, job: str, project: Asked) -> dict[str, Any]:
+    """One job: state, form values, inputs and outputs, note, why it failed."""
+    name = job_of(project, folder, job)
+    graph = project.graph()
+    process = graph.processes[name]
+    shown = summary(project, process)
+    found: dict[str, Any] = shown.as_dict() | {
+        "list": shown.list_title,
+        "inputs": [_shown_node(project, graph, node) for node in graph.inputs_of(name)],
+        "outputs": [_shown_node(project, graph, node) for node in graph.outputs_of(name)],
+        "note": read_note(project.root / name),
+        "files": _files(project, name),
+        "bar": last_bar(project.root / name / RUN_OUT),
+    }
+    try:
+        loaded = load_job(project, name)
+        found |= {
+            "title": loaded.job.type.title, "tabs": forms.form_of(loaded.job),
+            "values": loaded.options.texts(), "is_continue": loaded.is_continue,
+            "warnings": list(loaded.warnings), "type": loaded.job.type.folder,
+            "incremental": loaded.job.type.incremental,
+        }  # fmt: skip
+    except (ForeignJob, FileNotFoundError, ValueError) as error:
+        found |= {"title": folder, "tabs": [], "values": {}, "unknown": str(error)}
+    return found
+
+
+@router.get("/jobs/{folder}/{job}/log")
+def log(
+    folder: str, job: str, project: Asked, which: Literal["out", "err"] = "out"
+) -> dict[str, Any]:
+    """The end of run.out or run.err; progress bars as numbers."""
+    name = job_of(project, folder, job)
+    return log_tail(project.root / name / (RUN_OUT if which == "out" else RUN_ERR))
+
+
+@router.get("/jobs/{folder}/{job}/consequences")
+def consequences(
+    folder: str, job: str, project: Asked, action: Literal["delete", "clean"], harsh: bool = False
+) -> dict[str, Any]:
+    """What deleting or cleaning would move to Trash, before it is done."""
+    name = job_of(project, folder, job)
+    graph = project.graph()
+    if action == "delete":
+        return {"jobs": jobs_to_delete(graph, name)}
+    files = files_to_clean(project, graph, name, harsh=harsh)
+    return {"count": len(files), "files": files[:200]}
+
+
+@router.post("/jobs/{folder}/{job}/action")
+def act(folder: str, job: str, body: Action, project: Asked, person: Asker) -> dict[str, Any]:
+    """Abort, delete, clean, alias, note, mark as finished or failed."""
+    name = job_of(project, folder, job)
+    result: dict[str, Any] = {"name": name}
+    if body.action == "abort":
+        abort(project, name)
+    elif body.action == "kill":
+        terminate(project, name)
+    elif body.action == "delete":
+        result["moved"] = delete(project, name, recursive=body.recursive)
+    elif body.action == "clean":
+        result["moved"] = clean(project, name, harsh=body.harsh)
+    elif body.action == "alias":
+        set_alias(project, name, body.text)
+    elif body.action == "note":
+        write_note(project.root / name, body.text)
+    else:
+        mark(project, name, _STATES[body.text])
+    record(project, person, f"{body.action} {name}")
+    return result
+
+
+@router.post("/undelete")
+def bring_back(body: Names, project: Asked, person: Asker) -> dict[str, Any]:
+    """Bring jobs back from Trash."""
+    for name in body.names:
+        undelete(project, name)
+        record(project, person, f"undelete {name}")
+    return {"names": body.names}
+
+
+@router.post("/empty-trash")
+def empty_trash(project: Asked, person: Asker) -> dict[str, Any]:
+    """Remove everything in Trash for good."""
+    empty(project)
+    record(project, person, "empty trash")
+    return {}
+
+
+@router.post("/reorder")
+def put_in_order(body: Names, project: Asked, person: Asker) -> dict[str, Any]:
+    """Put scheduled jobs in this order."""
+    reorder(project, [project.job_name(name) for name in body.names])
+    record(project, person, f"reorder {', '.join(body.names)}")
+    return {}
+
+
+@router.get("/files")
+def files(project: Asked, folder: str = "", ending: str = "") -> list[str]:
+    """Names in a directory of the project (for file fields), folders with a slash; at most 2,000."""
+    base = file_of(project, folder or ".")
+    if not base.is_dir():
+        return []
+    found = []
+    for path in sorted(base.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            found.append(f"{path.name}/")
+        elif path.name.endswith(ending):
+            found.append(path.name)
+    return found[:2000]
+
+
+def _store(project: Project, name: str, form: NewJob) -> None:
+    """New settings of an existing job, and how it is to run next."""
+    if form.values:
+        edit(project, name, form.values)
+    if form.action in ("continue", "overwrite"):
+        loaded = load_job(project, name)
+        scheduled = project.graph().processes[name].status is Status.SCHEDULED
+        goes_on = loaded.is_continue if scheduled else form.action == "continue"
+        _demand_inputs(project, loaded.options)
+        register(project, loaded.job, loaded.options, name=name, is_continue=goes_on)
+    elif form.action == "schedule":
+        loaded = load_job(project, name)
+        register(project, loaded.job, loaded.options, name=name, is_continue=loaded.is_continue)
+    elif form.action == "run":
+        _demand_inputs(project, load_job(project, name).options)
+
+
+def _demand_inputs(project: Project, options: Any) -> None:
+    missing = forms.missing_inputs(project, options)
+    if missing:
+        raise HTTPException(
+            422, f"not there yet: {', '.join(missing)}; Schedule runs the job when it is"
+        )
+
+
+def _shown_node(project: Project, graph: Any, name: str) -> dict[str, Any]:
+    node = graph.nodes.get(name)
+    return {
+        "name": name, "type": _type_name(node) if node else "", "exists": project.exists(name),
+        "producer": graph.producer_of(name) or "",
+    }  # fmt: skip
+
+
+def _type_name(node: Any) -> str:
+    return node.type.name if node.type else node.type_text
+
+
+def _files(project: Project, name: str) -> list[str]:
+    """Files of the directory itself that a person may want to open."""
+    base = project.root / name
+    wanted = (".pdf", ".star", ".txt", ".html", ".svg", ".eps")
+    return sorted(path.name for path in base.glob("*") if path.suffix in wanted)[:300]

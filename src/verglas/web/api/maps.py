@@ -1,0 +1,77 @@
+"""Maps: smaller copies for the browser, sections, FSC curves, orientations."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, HTTPException, Response
+
+from verglas.formats.mrc import read_mrc_header
+from verglas.jobs.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
+from verglas.project.results import curves
+from verglas.web.api.common import Asked, file_of, picture
+from verglas.web.pictures import map_bytes, slice_png, small_map
+
+router = APIRouter(prefix="/api/p/{pid}/maps", tags=["maps"])
+_MAPS = (MAP, MASK, HALF_MAP, FINAL_MAP, LOCAL_RESOLUTION_MAP)
+MAX_SIDE = 192
+
+
+@router.get("")
+def maps(project: Asked) -> dict[str, Any]:
+    """Maps on disc: outputs of jobs, and every iteration's class maps."""
+    found = [
+        node.name
+        for node in project.graph().nodes.values()
+        if node.type in _MAPS and project.exists(node.name)
+    ]
+    for name in project.graph().processes:
+        if name.startswith(("Class3D/", "Refine3D/", "InitialModel/")):
+            base = project.root / name
+            found += [name + path.name for path in sorted(base.glob("run*_class*.mrc"))]
+    for path in sorted(project.root.glob("*.mrc"))[:200]:
+        header = read_mrc_header(path)
+        if header.n_images > 1 and header.n_images == header.shape_yx[0]:
+            found.append(path.name)
+    return {"maps": list(dict.fromkeys(found))}
+
+
+@router.get("/volume")
+def volume(path: str, project: Asked, side: int = 96) -> Response:
+    """The map at most `side` voxels wide, as MRC; header x-voxel tells its voxel size in Å."""
+    data, voxel = small_map(file_of(project, path), max(16, min(side, MAX_SIDE)))
+    answer = picture(map_bytes(data, voxel), "application/octet-stream", lasting=False)
+    answer.headers["x-voxel"] = f"{voxel:.6g}"
+    answer.headers["x-mean"], answer.headers["x-deviation"] = (
+        f"{data.mean():.6g}",
+        f"{data.std():.6g}",
+    )
+    answer.headers["x-maximum"] = f"{data.max():.6g}"
+    return answer
+
+
+@router.get("/slice")
+def section(
+    path: str, project: Asked, axis: Literal["x", "y", "z"] = "z", position: float = 0.5
+) -> Response:
+    """One section at a fraction 0..1 of an axis."""
+    try:
+        return picture(
+            slice_png(file_of(project, path), axis, position), "image/png", lasting=False
+        )
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+
+
+@router.get("/curves")
+def fsc(path: str, project: Asked) -> list[dict[str, Any]]:
+    """FSC and SSNR curves of a model or postprocess file."""
+    file_of(project, path)
+    return curves.fsc_curves(project, path)
+
+
+@router.get("/angles")
+def angles(path: str, project: Asked) -> dict[str, Any]:
+    """How many particles look along each direction (equal-area cells)."""
+    file_of(project, path)
+    return curves.angles(project, path)

@@ -1,0 +1,205 @@
+"""Micrographs: lists, tiles, spectra, drift, picks and their editing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from verglas.jobs.coordinates import UnreadableCoordinates
+from verglas.jobs.manualpick_files import picks_path, read_picks, write_picks
+from verglas.jobs.registry import job_class
+from verglas.project.project import Project
+from verglas.project.registration import load_job, register
+from verglas.project.results import one_micrograph
+from verglas.project.results.ctf_image import ctf_image_path
+from verglas.project.results.micrographs import micrograph_lists, micrograph_table
+from verglas.web.api.common import Asked, Asker, file_of, job_of, picture, record
+from verglas.web.grey import Bytes
+from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
+from verglas.web.pyramid import TILE
+
+router = APIRouter(prefix="/api/p/{pid}/micrographs", tags=["micrographs"])
+MAX_PICKS = 100_000
+
+
+class Picks(BaseModel):
+    """Picks of one micrograph in its pixels, replacing those a Manual picking job has."""
+
+    micrograph: str = Field(max_length=1000)
+    x: list[float] = Field(max_length=MAX_PICKS)
+    y: list[float] = Field(max_length=MAX_PICKS)
+
+
+class NewManualPick(BaseModel):
+    """A Manual picking job on a list; `start_from`: a coordinates node whose picks it begins with."""
+
+    list: str = Field(max_length=1000)
+    start_from: str = Field("", max_length=1000)
+    diameter_angst: float = Field(0, ge=0, le=10_000)
+    min_fom: float | None = None
+
+
+@router.get("")
+def lists(project: Asked) -> dict[str, Any]:
+    """Lists of micrographs on disc, the richest first, and every set of picks."""
+    sources = one_micrograph.pick_sources(project)
+    return {
+        "lists": micrograph_lists(project),
+        "picks": [
+            {"node": each.node, "job": each.job, "shown": each.shown, "editable": each.editable}
+            for each in sources
+        ],
+    }
+
+
+@router.get("/list")
+def one_list(path: str, project: Asked) -> dict[str, Any]:
+    """Names and figures of every micrograph of a list, column by column."""
+    file_of(project, path)
+    return micrograph_table(project, path).as_dict()
+
+
+@router.get("/info")
+def info(path: str, list: str, request: Request, project: Asked) -> dict[str, Any]:
+    """Size, levels of the tile pyramid, drift, CTF curve, of one micrograph."""
+    file = file_of(project, path)
+    pyramid = request.app.state.pyramids.pyramid(file)
+    height, width = pyramid.shape_yx
+    return {
+        "width": width, "height": height, "tile": TILE, "levels": pyramid.n_levels,
+        "changed": file.stat().st_mtime_ns, "drift": one_micrograph.drift(project, path),
+        "ctf": one_micrograph.ctf_profile(project, list, path) if list else None,
+        "has_spectrum": bool(list and ctf_image_path(project, list, path)),
+    }  # fmt: skip
+
+
+@router.get("/tile")
+def tile(
+    path: str, level: int, column: int, row: int, request: Request, project: Asked,
+    low_pass: float = 0, pixel_size: float = 1,
+) -> Response:  # fmt: skip
+    """One 512-pixel tile as JPEG; `low_pass` in Å filters the micrograph."""
+    file = file_of(project, path)
+    if low_pass > 0:
+        filtered = request.app.state.pyramids.low_passed(file, pixel_size, low_pass)
+        return picture(
+            jpeg_bytes(_part(filtered.image, filtered.level, level, column, row)), "image/jpeg"
+        )
+    pyramid = request.app.state.pyramids.pyramid(file)
+    try:
+        return picture(jpeg_bytes(pyramid.tile(level, column, row)), "image/jpeg")
+    except (IndexError, KeyError) as error:
+        raise HTTPException(404, f"no such tile: {error}") from None
+
+
+@router.get("/thumbnail")
+def thumbnail(path: str, request: Request, project: Asked, side: int = 160) -> Response:
+    """The whole micrograph, `side` pixels wide (at most 1024)."""
+    pyramid = request.app.state.pyramids.pyramid(file_of(project, path))
+    side = max(32, min(side, 1024))
+    return picture(jpeg_bytes(resized(pyramid.small(side), side)), "image/jpeg")
+
+
+@router.get("/spectrum")
+def spectrum(path: str, list: str, project: Asked) -> Response:
+    """Power spectrum with the CTF that was fitted to it, as the CTF job left it."""
+    name = ctf_image_path(project, list, path)
+    if name is None:
+        raise HTTPException(404, f"{list} names no power spectrum for {path}")
+    return picture(spectrum_png(file_of(project, name)), "image/png", lasting=False)
+
+
+@router.get("/picks")
+def picks(node: str, micrograph: str, project: Asked) -> dict[str, Any]:
+    """Picks (and what was considered but fell below the threshold) with figures of merit."""
+    file_of(project, node)
+    source = one_micrograph.picks_file(project, node, micrograph)
+    if source is not None and project.exists(source):
+        file_of(project, source)
+    try:
+        return one_micrograph.picks(project, node, micrograph)
+    except UnreadableCoordinates as error:
+        raise HTTPException(422, str(error)) from None
+
+
+@router.post("/manualpick")
+def new_manualpick(
+    body: NewManualPick, request: Request, project: Asked, person: Asker
+) -> dict[str, Any]:
+    """Make a Manual picking job that begins with another job's picks; the page then edits it."""
+    job = job_class("ManualPick")
+    values = {"fn_in": body.list}
+    if body.diameter_angst > 0:
+        values["diameter"] = f"{body.diameter_angst:g}"
+    options, _ = job.Options.parse(values)
+    name = register(project, job, options)
+    copied = _seed(project, name, body) if body.start_from else 0
+    request.app.state.starter.start(project, name)
+    record(project, person, f"manual picking {name}, {copied} picks to begin with")
+    return {"name": name, "copied": copied}
+
+
+@router.put("/picks/{folder}/{job}")
+def save_picks(
+    folder: str, job: str, body: Picks, request: Request, project: Asked, person: Asker
+) -> dict[str, Any]:
+    """Replace the picks of one micrograph in a Manual picking job."""
+    name = job_of(project, folder, job)
+    if not name.startswith("ManualPick/"):
+        raise HTTPException(409, f"{name} is not a Manual picking job: its picks are not edited")
+    if len(body.x) != len(body.y):
+        raise HTTPException(422, f"{len(body.x)} x but {len(body.y)} y coordinates")
+    file_of(project, body.micrograph)
+    write_picks(project.root / name, body.micrograph, [*zip(body.x, body.y)])
+    record(project, person, f"{len(body.x)} picks on {body.micrograph} in {name}")
+    return {"count": len(body.x)}
+
+
+@router.post("/picks/{folder}/{job}/finish")
+def finish_picks(
+    folder: str, job: str, request: Request, project: Asked, person: Asker
+) -> dict[str, Any]:
+    """Rebuild the lists of a Manual picking job, so that Extraction sees what was picked."""
+    name = job_of(project, folder, job)
+    loaded = load_job(project, name)
+    register(project, loaded.job, loaded.options, name=name, is_continue=True)
+    request.app.state.starter.start(project, name)
+    return {"name": name}
+
+
+def _seed(project: Project, name: str, body: NewManualPick) -> int:
+    """Copy the picks of all micrographs that the job does not have yet."""
+    count = 0
+    directory = project.root / name
+    for micrograph in micrograph_table(project, body.list).names:
+        if picks_path(directory, micrograph).exists() or read_picks(directory, micrograph):
+            continue
+        found = one_micrograph.picks(project, body.start_from, micrograph)
+        least = body.min_fom if body.min_fom is not None else found["threshold"]
+        xy = [
+            (x, y)
+            for index, (x, y) in enumerate(zip(found["x"], found["y"]))
+            if least is None or found["fom"] is None or found["fom"][index] >= least
+        ]
+        if xy:
+            write_picks(directory, micrograph, xy)
+            count += len(xy)
+    return count
+
+
+def _part(image: Bytes, at: int, level: int, column: int, row: int) -> Bytes:
+    """A tile of another level cut out of one image (binned `2**at` times)."""
+    import numpy as np
+
+    if level < 0 or level > 12 or row < 0 or column < 0:
+        raise HTTPException(404, "no such tile")
+    step = 2.0 ** (level - at)  # image pixels per tile pixel
+    y = ((np.arange(row * TILE, (row + 1) * TILE) + 0.5) * step).astype(int)
+    x = ((np.arange(column * TILE, (column + 1) * TILE) + 0.5) * step).astype(int)
+    y, x = y[y < image.shape[0]], x[x < image.shape[1]]
+    if not (y.size and x.size):
+        raise HTTPException(404, "no such tile")
+    part: Bytes = image[np.ix_(y, x)]
+    return part

@@ -1,0 +1,89 @@
+"""Who am I, which projects are there, share links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from verglas import __version__
+from verglas.project.summary import job_summaries
+from verglas.web.api.common import Asked, Asker, record
+from verglas.web.guard import COOKIE
+
+router = APIRouter(prefix="/api", tags=["server"])
+MAX_SHARE_DAYS = 90
+
+
+class Login(BaseModel):
+    token: str = Field(max_length=200)
+
+
+class Share(BaseModel):
+    """A link for looking only, to one project, with an end."""
+
+    name: str = Field("guest", min_length=1, max_length=80)
+    days: float = Field(7, gt=0, le=MAX_SHARE_DAYS)
+
+
+@router.get("/session")
+def who_am_i(request: Request) -> dict[str, Any]:
+    """The asker's name and role; `role` is null without a valid token."""
+    person = request.scope["state"].get("person")
+    settings = request.app.state.settings
+    return {
+        "version": __version__,
+        "needs_token": settings.needs_token,
+        "name": person.name if person else None,
+        "role": ("viewer" if settings.read_only else person.role) if person else None,
+        "project": person.project if person else "",
+    }
+
+
+@router.post("/session")
+def log_in(login: Login, request: Request, response: Response) -> dict[str, Any]:
+    """Exchange a token for a cookie that scripts cannot read."""
+    settings = request.app.state.settings
+    person = settings.access.find(login.token)
+    if person is None:
+        raise HTTPException(401, "this token is not known here, or it has expired")
+    response.set_cookie(
+        COOKIE, login.token, httponly=True, samesite="strict", path=settings.root_path or "/",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return {"name": person.name, "role": person.role}
+
+
+@router.delete("/session")
+def log_out(request: Request, response: Response) -> dict[str, Any]:
+    response.delete_cookie(COOKIE, path=request.app.state.settings.root_path or "/")
+    return {}
+
+
+@router.get("/projects")
+def projects(request: Request, person: Asker) -> list[dict[str, Any]]:
+    """Every project of this server with the number of its jobs by state."""
+    found = []
+    for key, project in request.app.state.projects.items():
+        if person.project and person.project != key:
+            continue
+        states = [job.status for job in job_summaries(project)]
+        counts = {state: states.count(state) for state in dict.fromkeys(states)}
+        found.append(
+            {"id": key, "title": project.root.name, "path": str(project.root), "jobs": counts}
+        )
+    return found
+
+
+@router.post("/p/{pid}/share")
+def share(pid: str, body: Share, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+    """Make a read-only link that ends by itself; the token is told only once."""
+    settings = request.app.state.settings
+    if not settings.needs_token:
+        raise HTTPException(
+            409, "this server answers on this machine only; start it with --host to share it"
+        )
+    token = settings.access.add(body.name, "viewer", days=body.days, project=pid)
+    record(project, person, f"share link for {body.name}, {body.days:g} days")
+    return {"token": token, "address": f"{settings.root_path}/#/p/{pid}/project?token={token}"}

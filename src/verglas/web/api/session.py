@@ -1,0 +1,87 @@
+"""The session: overview, what happened, live sessions, the report; files that a page opens."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from verglas.web import live, session
+from verglas.web.api.common import Asked, Asker, file_of, record
+from verglas.web.report import report_html
+
+router = APIRouter(prefix="/api/p/{pid}", tags=["session"])
+_TYPES = {".pdf": "application/pdf", ".png": "image/png", ".svg": "image/svg+xml"}
+_TEXT = {".txt", ".star", ".log", ".out", ".err", ".job", ".script", ".json", ".csv", ".eps"}
+_SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
+
+
+class Wish(BaseModel):
+    wish: Literal["run", "pause", "finish", "stop"]
+
+
+class Sample(BaseModel):
+    """What the report says of the sample; nothing else knows it."""
+
+    sample: str = Field("", max_length=200)
+    microscope: str = Field("", max_length=200)
+
+
+@router.get("/overview")
+def overview(project: Asked) -> dict[str, Any]:
+    """The line on top: counts, rates, classes, disc. What is not known is absent."""
+    return session.overview(project)
+
+
+@router.get("/events")
+def events(project: Asked, since: str = "", last: int = 500) -> list[dict[str, Any]]:
+    """The event log, oldest first."""
+    return session.what_happened(project, since, max(1, min(last, 5000)))
+
+
+@router.get("/live")
+def sessions(project: Asked) -> list[str]:
+    """Live sessions, newest first."""
+    return live.session_names(project)
+
+
+@router.get("/live/{name}")
+def one_session(name: str, project: Asked) -> dict[str, Any]:
+    """Order, phase and status of a live session, as it wrote them last."""
+    return live.session_status(project, name)
+
+
+@router.get("/report", response_class=Response)
+def report(project: Asked, sample: str = "", microscope: str = "") -> Response:
+    """One page to keep or to print (PDF by the browser): no scripts, all pictures inside."""
+    html = report_html(project, sample[:200], microscope[:200])
+    headers = {
+        "content-security-policy": "sandbox allow-modals; default-src 'none'; "
+        "style-src 'unsafe-inline'; img-src data:"
+    }
+    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/file")
+def file(path: str, project: Asked) -> Response:
+    """A file of the project: PDF and pictures as they are, anything readable as plain text."""
+    found = file_of(project, path)
+    if found.is_dir():
+        raise HTTPException(404, f"{path} is a directory")
+    if found.suffix in _TYPES:
+        headers = {} if found.suffix == ".pdf" else _SANDBOX
+        return FileResponse(found, media_type=_TYPES[found.suffix], headers=headers)
+    if found.suffix in _TEXT:
+        return FileResponse(found, media_type="text/plain; charset=utf-8", headers=_SANDBOX)
+    raise HTTPException(415, f"{path} is neither text nor a picture")
+
+
+@router.post("/live/{name}/wish")
+def wish(name: str, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
+    """Pause, resume, finish or stop a live session."""
+    live.session_status(project, name)
+    live.ask(project, name, body.wish)
+    record(project, person, f"live session {name}: {body.wish}")
+    return {}

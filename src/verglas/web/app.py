@@ -1,0 +1,86 @@
+"""The application: routes, the door before them, the built pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from verglas import __version__
+from verglas.web import errors, watching
+from verglas.web.api import autorun, classes, jobs, maps, micrographs, projects, session, tables
+from verglas.web.guard import Guard
+from verglas.web.projects import Projects
+from verglas.web.pyramid import PyramidCache
+from verglas.web.settings import WebSettings
+from verglas.web.starter import POLL_S, Starter
+from verglas.web.tables import TableCache
+
+STATIC = Path(__file__).parent / "static"
+THREADS = 8  # at work at once: bounds the memory of large requests
+
+
+def create_app(settings: WebSettings) -> FastAPI:
+    """The server of these projects. Raises NotAProject."""
+    app = FastAPI(
+        title="verglas",
+        version=__version__,
+        description="Everything the pages can do. Answers are JSON; errors are {'error': text}.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        root_path=settings.root_path,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.projects = Projects(settings.projects)
+    app.state.tables = TableCache()
+    app.state.pyramids = PyramidCache()
+    app.state.starter = Starter()
+    for part in (projects, jobs, autorun, tables, micrographs, classes, maps, session):
+        app.include_router(part.router)
+    app.include_router(watching.router)
+    errors.install(app)
+    app.add_api_route("/", _index, include_in_schema=False)
+    if (STATIC / "assets").is_dir():
+        app.mount("/assets", _Lasting(directory=STATIC / "assets"), name="assets")
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    collector = asyncio.create_task(_collect(app.state.starter))
+    yield
+    collector.cancel()
+
+
+async def _collect(starter: Starter) -> None:
+    while True:
+        await asyncio.sleep(POLL_S)
+        await anyio.to_thread.run_sync(starter.collect)
+
+
+async def _index() -> Response:
+    page = STATIC / "index.html"
+    if not page.exists():
+        raise HTTPException(
+            503, "the pages are not built: run `npm ci && npm run build` in frontend/"
+        )
+    return FileResponse(page, headers={"cache-control": "no-cache"})
+
+
+class _Lasting(StaticFiles):
+    """Built assets carry a hash in their names: browsers may keep them."""
+
+    def file_response(self, *args, **kwargs) -> Response:  # type: ignore[no-untyped-def]
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer

@@ -1,0 +1,64 @@
+"""Small plots as SVG text, for the report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+
+import numpy as np
+
+WIDTH, HEIGHT, PAD = 250, 92, 26
+BLUE = "#0072b2"
+MAX_POINTS = 1500
+
+
+def time_svg(times_s: np.ndarray, values: np.ndarray, label: str) -> str:
+    """Values against the time of day; every n-th if there are many."""
+    known = np.isfinite(times_s) & np.isfinite(values)
+    times, shown = times_s[known], values[known]
+    if not len(shown):
+        return ""
+    step = max(1, len(shown) // MAX_POINTS)
+    x = _scaled(times[::step], PAD, WIDTH - 4)
+    y = _scaled(shown[::step], HEIGHT - 16, 16)
+    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="1.2"/>' for a, b in zip(x, y))
+    begin, end = (datetime.fromtimestamp(t).strftime("%H:%M") for t in (times.min(), times.max()))
+    return _frame(f'<g fill="{BLUE}">{dots}</g>', label, shown, begin, end)
+
+
+def histogram_svg(values: np.ndarray, label: str, n_bins: int = 40) -> str:
+    """How often each value occurs; the outermost 0.5 % are left out of the range."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return ""
+    low, high = np.percentile(known, [0.5, 99.5])
+    counts, edges = np.histogram(known, n_bins, (low, max(high, low + 1e-9)))
+    wide = (WIDTH - 4 - PAD) / n_bins
+    tall = (HEIGHT - 32) / max(1, counts.max())
+    bars = "".join(
+        f'<rect x="{PAD + i * wide:.1f}" y="{HEIGHT - 16 - n * tall:.1f}" width="{wide * 0.9:.1f}" '
+        f'height="{n * tall:.1f}"/>'
+        for i, n in enumerate(counts)
+    )
+    return _frame(f'<g fill="{BLUE}">{bars}</g>', "", None, f"{edges[0]:.3g}", f"{edges[-1]:.3g}")
+
+
+def _frame(inside: str, label: str, values: np.ndarray | None, begin: str, end: str) -> str:
+    axis = f'<path d="M{PAD} 14V{HEIGHT - 16}H{WIDTH - 4}" fill="none" stroke="#8796a5"/>'
+    texts = f'<text x="{PAD}" y="10" font-weight="600">{escape(label)}</text>'
+    texts += f'<text x="{PAD}" y="{HEIGHT - 4}">{begin}</text>'
+    texts += f'<text x="{WIDTH - 4}" y="{HEIGHT - 4}" text-anchor="end">{end}</text>'
+    if values is not None:
+        texts += f'<text x="{PAD - 2}" y="22" text-anchor="end">{values.max():.3g}</text>'
+        texts += (
+            f'<text x="{PAD - 2}" y="{HEIGHT - 16}" text-anchor="end">{values.min():.3g}</text>'
+        )
+    return (
+        f'<svg width="{WIDTH}" height="{HEIGHT}" font-family="system-ui" font-size="8" '
+        f'fill="#4b5a69">{axis}{inside}{texts}</svg>'
+    )
+
+
+def _scaled(values: np.ndarray, begin: float, end: float) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    return begin + (values - low) / max(high - low, 1e-12) * (end - begin)

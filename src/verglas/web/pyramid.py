@@ -1,0 +1,187 @@
+"""A micrograph as tiles at many scales, 8 bits deep, so that a browser can pan and zoom through 8k images.
+
+The full size stays in the file and is mapped; every coarser level is kept. The grey scale is one for
+the whole micrograph (mean +- 4 deviations); contrast is the page's affair.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verglas.formats.mrc import read_mrc, read_mrc_header
+from verglas.web.grey import Bytes, between, binned
+
+TILE = 512
+SMALLEST = 512
+SIGMAS = 4.0
+LOWPASS_SIDE = 2048
+CACHE_BYTES = 96 << 20
+PACKED_FOUR_BIT = 101
+_ROWS = 512  # of a chunk read at a time; even
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Values that become black and white."""
+
+    low: float
+    high: float
+
+    def bytes_of(self, image: NDArray[Any]) -> Bytes:
+        return between(image, self.low, self.high)
+
+
+class Pyramid:
+    """All levels of one micrograph; level k is binned 2**k times."""
+
+    def __init__(self, path: Path) -> None:
+        self.header = read_mrc_header(path)
+        self.path = path
+        height, width = self.header.shape_yx
+        self.shape_yx = (height, width)
+        self.n_levels = 1
+        while max(height, width) >> self.n_levels >= SMALLEST // 2:
+            self.n_levels += 1
+        first = self._first_level()
+        self.grey = _grey_of(first)
+        self.levels: dict[int, Bytes] = {}
+        image = first
+        for level in range(1, max(2, self.n_levels)):
+            self.levels[level] = self.grey.bytes_of(image)
+            if min(image.shape) < 2:
+                break
+            image = binned(image, 2)
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(level.nbytes for level in self.levels.values())
+
+    def tile(self, level: int, column: int, row: int) -> Bytes:
+        """One tile; smaller at the far edges. Raises IndexError outside."""
+        top, left = row * TILE, column * TILE
+        if level == 0:
+            part = self._mapped()[top : top + TILE, left : left + TILE]
+            found = self.grey.bytes_of(part)
+        else:
+            found = self.levels[level][top : top + TILE, left : left + TILE]
+        if row < 0 or column < 0 or not found.size:
+            raise IndexError(f"there is no tile {column}, {row} at level {level}")
+        return found
+
+    def small(self, side: int) -> Bytes:
+        """The smallest level that is at least `side` wide (the coarsest if none is)."""
+        fitting = [lv for lv, data in self.levels.items() if max(data.shape) >= side]
+        return self.levels[max(fitting) if fitting else min(self.levels)]
+
+    def _mapped(self) -> NDArray[Any]:
+        header = self.header
+        if header.mode == PACKED_FOUR_BIT:
+            return read_mrc(self.path).data.reshape(self.shape_yx)
+        return np.memmap(self.path, header.dtype, "r", header.data_offset, shape=self.shape_yx)
+
+    def _first_level(self) -> NDArray[np.float32]:
+        """Binned twice, read in strips so that the full size is never in memory."""
+        height, width = self.shape_yx
+        mapped = self._mapped()
+        strips = [
+            binned(np.asarray(mapped[top : top + _ROWS], np.float32), 2)
+            for top in range(0, height - height % 2, _ROWS)
+        ]
+        return np.concatenate(strips) if strips else np.zeros((0, width // 2), np.float32)
+
+
+class LowPassed:
+    """A micrograph filtered to a resolution, one level of at most 2048 pixels."""
+
+    def __init__(self, pyramid: Pyramid, pixel_size_angst: float, resolution_angst: float) -> None:
+        self.level = 0
+        while max(pyramid.shape_yx) >> self.level > LOWPASS_SIDE:
+            self.level += 1
+        image = pyramid._first_level() if self.level else np.asarray(pyramid._mapped(), np.float32)
+        for _ in range(self.level - 1):
+            image = binned(image, 2)
+        filtered = low_pass(image, pixel_size_angst * 2**self.level, resolution_angst)
+        self.image = _grey_of(filtered).bytes_of(filtered)
+        self.n_bytes = self.image.nbytes
+
+
+def low_pass(
+    image: NDArray[np.float32], pixel_size_angst: float, resolution_angst: float
+) -> NDArray[np.float32]:
+    """Gaussian in Fourier space that falls to exp(-1/2) at the resolution."""
+    from scipy.fft import irfft2, rfft2
+
+    height, width = image.shape
+    y = np.fft.fftfreq(height, pixel_size_angst)[:, None]
+    x = np.fft.rfftfreq(width, pixel_size_angst)[None]
+    weight = np.exp(-0.5 * (x**2 + y**2) * resolution_angst**2).astype(np.float32)
+    filtered: NDArray[np.float32] = irfft2(rfft2(image - image.mean()) * weight, s=image.shape)
+    return filtered
+
+
+Kept = TypeVar("Kept", Pyramid, LowPassed)
+
+
+class PyramidCache:
+    """The micrographs looked at last, up to a number of bytes; safe for several threads."""
+
+    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[object, ...], Pyramid | LowPassed] = OrderedDict()
+        self._lock = threading.Lock()
+        self._building: dict[tuple[object, ...], threading.Lock] = {}
+
+    def pyramid(self, path: Path) -> Pyramid:
+        return self._get((*_state(path), 0.0), lambda: Pyramid(path))
+
+    def low_passed(self, path: Path, pixel_size_angst: float, resolution_angst: float) -> LowPassed:
+        key = (*_state(path), resolution_angst, pixel_size_angst)
+        base = self.pyramid(path)
+        return self._get(key, lambda: LowPassed(base, pixel_size_angst, resolution_angst))
+
+    def _get(self, key: tuple[object, ...], build: Callable[[], Kept]) -> Kept:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return cast(Kept, self._kept[key])
+            door = self._building.setdefault(key, threading.Lock())
+        with door:
+            with self._lock:
+                if key in self._kept:
+                    return cast(Kept, self._kept[key])
+            made = build()
+            with self._lock:
+                self._kept[key] = made
+                self._building.pop(key, None)
+                while len(self._kept) > 1 and self._total() > self.max_bytes:
+                    self._kept.popitem(last=False)
+        return made
+
+    def _total(self) -> int:
+        return sum(each.n_bytes for each in self._kept.values())
+
+
+def _state(path: Path) -> tuple[object, ...]:
+    stat = os.stat(path)
+    return str(path), stat.st_mtime_ns, stat.st_size
+
+
+def _grey_of(image: NDArray[np.floating]) -> Grey:
+    """Mean +- 4 deviations of the inner 99 %."""
+    sample = image[:: max(1, image.shape[0] // 1024), :: max(1, image.shape[1] // 1024)]
+    values = sample[np.isfinite(sample)]
+    if not values.size:
+        return Grey(0.0, 1.0)
+    low, high = np.percentile(values, [0.5, 99.5])
+    core = values[(values >= low) & (values <= high)]
+    mean, spread = float(core.mean()), float(core.std())
+    return Grey(mean - SIGMAS * spread, mean + SIGMAS * spread)

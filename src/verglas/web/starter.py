@@ -1,0 +1,35 @@
+"""Starts jobs, and collects their processes when they have ended so that none stays as a zombie."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+
+from verglas.project.completion import check_completion
+from verglas.project.project import Project
+from verglas.scheduler.launch import launch
+
+POLL_S = 0.5
+
+
+class Starter:
+    """Jobs outlive the server: they are sessions of their own."""
+
+    def __init__(self) -> None:
+        self._running: list[tuple[Project, subprocess.Popen[bytes]]] = []
+        self._lock = threading.Lock()
+
+    def start(self, project: Project, name: str) -> None:
+        """Raises what `scheduler.launch` raises."""
+        launched = launch(project, name)
+        if launched.process is not None:
+            with self._lock:
+                self._running.append((project, launched.process))
+
+    def collect(self) -> None:
+        """Take note of jobs that ended; call now and then."""
+        with self._lock:
+            ended = [each for each in self._running if each[1].poll() is not None]
+            self._running = [each for each in self._running if each not in ended]
+        for project in {id(each[0]): each[0] for each in ended}.values():
+            check_completion(project)
