@@ -19,7 +19,9 @@ def smooth_images(rng: np.random.Generator, n: int, box: int) -> np.ndarray:
     return images
 
 
-def some_particles(n: int, box: int, pixel: float, rng: np.random.Generator, groups: int = 3) -> Particles:
+def some_particles(
+    n: int, box: int, pixel: float, rng: np.random.Generator, groups: int = 3
+) -> Particles:
     """Particles of one optics group with random defocus, dealt to scale groups in turn."""
     u = rng.uniform(8000, 20000, n)
     return Particles(

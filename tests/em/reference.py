@@ -194,19 +194,24 @@ def iterate(p: Problem) -> Result:
         if (ix * p.offset_step) ** 2 + (iy * p.offset_step) ** 2 < p.offset_range**2 + 0.001
     ]
     padded = [padded_reference(r, p.pad, r_max) for r in p.references]
+    in_circle = (ks**2).sum(1) <= (p.coarse_size // 2) ** 2  # a slice ends at its own size, §1.13
     coarse_slices = {
-        (k, a): slice_of(padded[k], p.pad, r_max, ks, psi + move_psi)
+        (k, a): slice_of(padded[k], p.pad, r_max, ks, psi + move_psi) * in_circle
         for k in range(k_classes)
         for a, psi in enumerate(psis)
     }
-    fine_psis = {(a, j): psis[a] + (j - 0.5) * step / 2 + move_psi for a in range(p.n_psi) for j in (0, 1)}
+    fine_psis = {
+        (a, j): psis[a] + (j - 0.5) * step / 2 + move_psi for a in range(p.n_psi) for j in (0, 1)
+    }
     fine_slices = {
         (k, a, j): slice_of(padded[k], p.pad, r_max, ks, psi)
         for k in range(k_classes)
         for (a, j), psi in fine_psis.items()
     }
     zero = lambda: np.zeros(n)  # noqa: E731
-    out = Result(zero(), np.zeros((n, 2)), np.zeros(n, int), zero(), zero(), np.zeros(n, int), zero())
+    out = Result(
+        zero(), np.zeros((n, 2)), np.zeros(n, int), zero(), zero(), np.zeros(n, int), zero()
+    )
     side = 2 * (p.pad * r_max + 1) + 1
     data = np.zeros((k_classes, side, side), complex)
     weight = np.zeros((k_classes, side, side))
@@ -239,8 +244,12 @@ def iterate(p: Problem) -> Result:
         for k in range(k_classes):
             for t, (ty, tx) in enumerate(shifts):
                 away = old * p.pixel + (ty, tx) - p.class_offset[k]
-                log_prior[k, t] = np.log(p.class_weight[k] / p.n_psi) - (away**2).sum() / (2 * p.sigma_offset**2)
-        poses = [(k, a, t) for k in range(k_classes) for a in range(p.n_psi) for t in range(len(shifts))]
+                log_prior[k, t] = np.log(p.class_weight[k] / p.n_psi) - (away**2).sum() / (
+                    2 * p.sigma_offset**2
+                )
+        poses = [
+            (k, a, t) for k in range(k_classes) for a in range(p.n_psi) for t in range(len(shifts))
+        ]
         log_w = np.array([
             log_prior[k, t]
             - misfit(coarse_slices[k, a], np.add(shifts[t], move_t), coarse)
@@ -255,7 +264,9 @@ def iterate(p: Problem) -> Result:
             for j in (0, 1):
                 for ty in (-0.25, 0.25):
                     for tx in (-0.25, 0.25):
-                        move = np.array(shifts[t]) + (ty * p.offset_step, tx * p.offset_step) + move_t
+                        move = (
+                            np.array(shifts[t]) + (ty * p.offset_step, tx * p.offset_step) + move_t
+                        )
                         fine.append((k, a, j, t, move))
         log_w = np.array([
             log_prior[k, t] - misfit(fine_slices[k, a, j], move, np.ones(len(s), bool))
@@ -294,7 +305,20 @@ def iterate(p: Problem) -> Result:
         out.norm[i] = p.norm[i] / p.norm_average * np.sqrt(2 * (residual.sum() + high))
     for (k, a, j), (values, weights) in collected.items():
         splat(data[k], weight[k], ks, fine_psis[a, j], p.pad, r_max, values, weights)
-    maximise(p, out, data, weight, padded, sum_class, sum_offset, sum_move, sum_noise, sum_w, cross_sum, power_sum)
+    maximise(
+        p,
+        out,
+        data,
+        weight,
+        padded,
+        sum_class,
+        sum_offset,
+        sum_move,
+        sum_noise,
+        sum_w,
+        cross_sum,
+        power_sum,
+    )
     return out
 
 
@@ -305,7 +329,9 @@ def splat(data, weight, ks, psi, pad, r_max, values, weights):
         yy, xx = rotated(y, x, psi)
         if xx**2 + yy**2 > r_max**2 + 1e-9:
             continue
-        mates = [(yy, xx, value)] if (y, x) == (0, 0) else [(yy, xx, value), (-yy, -xx, np.conj(value))]
+        mates = (
+            [(yy, xx, value)] if (y, x) == (0, 0) else [(yy, xx, value), (-yy, -xx, np.conj(value))]
+        )
         for py, px, v in mates:
             py, px = py * pad, px * pad
             y0, x0 = int(np.floor(py)), int(np.floor(px))
@@ -317,7 +343,9 @@ def splat(data, weight, ks, psi, pad, r_max, values, weights):
                         weight[c + y0 + dy, c + x0 + dx] += part * w
 
 
-def maximise(p, out, data, weight, padded, sum_class, sum_offset, sum_move, sum_noise, sum_w, cross, power):
+def maximise(
+    p, out, data, weight, padded, sum_class, sum_offset, sum_move, sum_noise, sum_w, cross, power
+):
     """§3.3-§3.8."""
     box, shells = p.images.shape[1], p.images.shape[1] // 2 + 1
     total = sum_class.sum()
@@ -363,7 +391,9 @@ def reconstruct(p, k, data, weight, padded, out):
         (s >= 5) & everywhere, 1 / (o * p.tau2_fudge * np.maximum(out.tau2[k][s], 1e-20)), 0
     )
     ring = np.minimum(np.floor(r / p.pad).astype(int), shells - 1)
-    ring_mean = np.bincount(ring[use], w[use], minlength=shells) / np.maximum(np.bincount(ring[use], minlength=shells), 1)
+    ring_mean = np.bincount(ring[use], w[use], minlength=shells) / np.maximum(
+        np.bincount(ring[use], minlength=shells), 1
+    )
     floor = ring_mean[np.minimum(ring, r_max - 1)] / 1000
     quotient = np.where(everywhere, data / np.maximum(w, floor), 0)
     big = np.zeros((box * p.pad, box * p.pad), complex)

@@ -46,8 +46,8 @@ def problem():
     truth = helpers.smooth_images(rng, K, BOX)
     images = truth[np.arange(N) % K] * 0.4 + rng.normal(0, 1, (N, BOX, BOX))
     settings = EmSettings(
-        n_classes=K, tau2_fudge=2.0, particle_diameter_angst=48.0, mask_edge_px=3.0, zero_mask=True,
-        psi_step_deg=60.0, offset_range_px=2.0, offset_step_px=2.0, ctf=True, correct_norm=True,
+        n_classes=K, tau2_fudge=2.0, particle_diameter_angst=54.0, mask_edge_px=3.0, zero_mask=True,
+        psi_step_deg=30.0, offset_range_px=2.0, offset_step_px=2.0, ctf=True, correct_norm=True,
         correct_scale=True, perturb=0.5, coarse_precision="double", fine_precision="double",
     )  # fmt: skip
     shells = BOX // 2 + 1
@@ -78,7 +78,7 @@ def problem():
         references=truth * 0.3, class_weight=model.class_weights, class_offset=model.class_offsets_angst,
         sigma2=sigma2, noise_group=np.zeros(N, int), scale=model.scale, scale_group=particles.scale_group,
         data_vs_prior=model.data_vs_prior, sigma_offset=4.0, norm_average=0.95, norm=found.norm,
-        origin=found.origin_yx_angst, diameter=48.0, mask_edge=3.0, n_psi=6,
+        origin=found.origin_yx_angst, diameter=54.0, mask_edge=3.0, n_psi=12,
         offset_range=6.0, offset_step=6.0, current_size=18, coarse_size=0, tau2_fudge=2.0, perturbation=0.3,
     )  # fmt: skip
     return run, stated
@@ -98,11 +98,14 @@ def one_iteration(run: Refinement):
 def expected(problem):
     run, stated = problem
     size = coarse_image_size(run.settings, run.state.sampling, run.state.model, 1.0, BOX)
+    assert size < 18  # both passes are exercised
     return plain.iterate(replace(stated, coarse_size=min(size, 18)))
 
 
 @pytest.mark.parametrize("sparse_poses", [0, 10_000], ids=["dense tiles", "sparse pass"])
-def test_one_iteration_agrees_with_the_plain_implementation(problem, expected, sparse_poses, monkeypatch):
+def test_one_iteration_agrees_with_the_plain_implementation(
+    problem, expected, sparse_poses, monkeypatch
+):
     monkeypatch.setattr(expectation, "SPARSE_POSES", sparse_poses)
     ran, model = one_iteration(problem[0])
     found = ran.found

@@ -16,7 +16,9 @@ from verglas.formats.star import StarTable, read_star, write_star
 
 pytestmark = [
     pytest.mark.relion,
-    pytest.mark.skipif(shutil.which("relion_refine") is None, reason="relion_refine is not installed"),
+    pytest.mark.skipif(
+        shutil.which("relion_refine") is None, reason="relion_refine is not installed"
+    ),
 ]
 N, BOX, PIXEL, K = 150, 48, 4.0, 3
 FLAGS = (
@@ -44,8 +46,7 @@ def simulate(folder: Path) -> None:
         angle, move = rng.uniform(0, 2 * np.pi), rng.uniform(-2, 2, 2)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         image = sum(
-            np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 5)
-            for cy, cx in blobs[i % K] @ turn.T + move
+            np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 5) for cy, cx in blobs[i % K] @ turn.T + move
         )
         gamma = np.pi * 0.019687 * u[i] * k2 - np.pi / 2 * 2.7e7 * 0.019687**3 * k2**2 + 0.1
         seen = np.fft.irfft2(np.fft.rfft2(image) * np.sin(gamma), (BOX, BOX))
@@ -102,17 +103,34 @@ def shell_fsc(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("start", [1, 5], ids=["early", "late"])
 def test_one_iteration_of_class2d_agrees(project, start):
-    go_on = ["--continue", f"rel/run_it{start:03d}_optimiser.star", "--iter", str(start + 1), "--perturb", "0"]
+    go_on = [
+        "--continue",
+        f"rel/run_it{start:03d}_optimiser.star",
+        "--iter",
+        str(start + 1),
+        "--perturb",
+        "0",
+    ]
     for folder in ("theirs", "ours"):
         Path(f"{folder}{start}").mkdir()
     relion([*go_on, "--o", f"theirs{start}/run", "--skip_gridding", "--j", "1"])
     ours([*go_on, "--o", f"ours{start}/run", "--parity", "relion3.1", "--precision", "single"])
     name = f"run_it{start + 1:03d}"
-    labels = ("rlnClassNumber", "rlnAnglePsi", "rlnOriginXAngst", "rlnOriginYAngst", "rlnMaxValueProbDistribution")
+    labels = (
+        "rlnClassNumber",
+        "rlnAnglePsi",
+        "rlnOriginXAngst",
+        "rlnOriginYAngst",
+        "rlnMaxValueProbDistribution",
+    )
     mine = columns(f"ours{start}/{name}_data.star", *labels)
     theirs = columns(f"theirs{start}/{name}_data.star", *labels)
     turn = np.abs(np.remainder(mine[1] - theirs[1] + 180, 360) - 180)
-    same = (mine[0] == theirs[0]) & (turn < 0.1) & (np.hypot(mine[2] - theirs[2], mine[3] - theirs[3]) < 0.1)
+    same = (
+        (mine[0] == theirs[0])
+        & (turn < 0.1)
+        & (np.hypot(mine[2] - theirs[2], mine[3] - theirs[3]) < 0.1)
+    )
     assert same.mean() >= 0.995
     assert np.sqrt(((mine[4] - theirs[4]) ** 2).mean()) <= 1e-4  # the goal is 2e-3
     model, other = (read_star(f"{who}{start}/{name}_model.star") for who in ("ours", "theirs"))
@@ -131,7 +149,20 @@ def test_one_iteration_of_class2d_agrees(project, start):
 def test_relion_goes_on_from_our_files_and_we_from_theirs(project):
     Path("mixed").mkdir(exist_ok=True)
     ours([*FLAGS, "--o", "mixed/run", "--iter", "2"])
-    relion(["--continue", "mixed/run_it002_optimiser.star", "--o", "mixed/run_ct2", "--iter", "3", "--j", "1"])
-    ours(["--continue", "mixed/run_ct2_it003_optimiser.star", "--o", "mixed/run_ct3", "--iter", "4"])
+    relion(
+        [
+            "--continue",
+            "mixed/run_it002_optimiser.star",
+            "--o",
+            "mixed/run_ct2",
+            "--iter",
+            "3",
+            "--j",
+            "1",
+        ]
+    )
+    ours(
+        ["--continue", "mixed/run_ct2_it003_optimiser.star", "--o", "mixed/run_ct3", "--iter", "4"]
+    )
     (pmax,) = columns("mixed/run_ct3_it004_data.star", "rlnMaxValueProbDistribution")
     assert len(pmax) == N and (pmax > 0).all()

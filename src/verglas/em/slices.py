@@ -75,10 +75,13 @@ class SliceMaker:
         return self.limited(values)
 
     def limited(self, values: Tensor) -> Tensor:
-        """Slices (..., P) without the shells below the low-resolution limit."""
-        if self.lowest_shell <= 0:
-            return values
-        return values * (self.pixels.model_shells[: values.shape[-1]] >= self.lowest_shell)
+        """Slices (..., P): zero outside the circle of the last shell and below the low-resolution limit."""
+        n = values.shape[-1]
+        radius = int(self.pixels.shells[n - 1])
+        kept = self.pixels.indices_yx[:n].square().sum(1) <= radius * radius
+        if self.lowest_shell > 0:
+            kept &= self.pixels.model_shells[:n] >= self.lowest_shell
+        return values * kept
 
 
 def shifted(images: Tensor, phases: Tensor) -> Tensor:
