@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "service": ("verglas.cli.service", "start again after a reboot (systemd or cron)"),
     "alarm": ("verglas.cli.alarm", "who is told when something stops"),
     "events": ("verglas.cli.autorun", "what happened in this project, by time"),
+    "gain": ("verglas.cli.gain", "estimate a gain reference from movies, or find how one lies"),
     "simulate": ("verglas.cli.simulate", "simulated particles, micrographs, movies, sessions"),
     "doctor": ("verglas.cli.doctor", "check Python, torch, GPUs, MPI and this file system"),
     "star": ("verglas.cli.star", "operations on STAR files"),

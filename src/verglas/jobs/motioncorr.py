@@ -111,11 +111,13 @@ class MotionCorrection(MicrographJob):
         self._star, table = read_list(self.arguments["--i"], "movies", "")
         self._optics = optics_by_group(self._star)
         self._left = self.arguments["--do_at_most"]
-        self._check_gain()
-        return [
+        items = [
             Item(row["rlnMicrographMovieName"], row, Path(row["rlnMicrographMovieName"]))
             for row in rows_of(table)
         ]
+        self._turn = (self.arguments["--gain_rot"], self.arguments["--gain_flip"])
+        self._check_gain([item.name for item in items])
+        return items
 
     def _is_due(self, item: Item, aside: SetAsideList) -> bool:
         if not super()._is_due(item, aside) or self._left == 0:
@@ -160,7 +162,7 @@ class MotionCorrection(MicrographJob):
             )
         files = self._files(item)
         files.image.parent.mkdir(parents=True, exist_ok=True)
-        correct(movie, facts, files, flags, device, self._memory_bytes())
+        correct(movie, facts, files, flags, self._turn, device, self._memory_bytes())
 
     def listed(self, item: Item) -> Sequence[StarTable]:
         return [self._optics_table(), table_of("micrographs", [self._row(item)])]
@@ -253,24 +255,43 @@ class MotionCorrection(MicrographJob):
 
     def _gain_name(self) -> str:
         """The gain as the metadata names it: a turned one is kept in the job directory."""
-        flags = self.arguments
-        if flags["--gainref"] and (flags["--gain_rot"] or flags["--gain_flip"]):
-            return str(self.context.directory / "gain.mrc")
-        return str(flags["--gainref"])
+        given = str(self.arguments["--gainref"])
+        return str(self.context.directory / "gain.mrc") if given and any(self._turn) else given
 
-    def _check_gain(self) -> None:
-        """Keep the turned gain. Raises JobFailed for a gain that no movie could use."""
-        flags = self.arguments
-        if not flags["--gainref"]:
+    def _check_gain(self, movie_names: Sequence[str]) -> None:
+        """Settle how the gain lies. Raises JobFailed for a gain that no movie could use."""
+        gain = self.arguments["--gainref"]
+        if not gain:
             return
         from verglas.jobs.gain_input import write_turned
 
         try:
-            write_turned(
-                flags["--gainref"], flags["--gain_rot"], flags["--gain_flip"], self._gain_name()
-            )
+            if self.arguments["--gain_auto"]:
+                self._find_turn(gain, movie_names)
+            write_turned(gain, *self._turn, self._gain_name())
         except (OSError, UnreadableImage) as error:
             raise JobFailed(f"the gain reference cannot be used: {error}") from error
+
+    def _find_turn(self, gain: str, movie_names: Sequence[str]) -> None:
+        """Take the orientation that fits the movies' pixel pattern, and say so."""
+        from verglas.jobs.gain_estimation import find_orientation
+
+        grouping = self.arguments["--eer_grouping"]
+        try:
+            best = find_orientation(gain, movie_names, self.context.warn, grouping)[0]
+        except UnreadableImage:
+            raise
+        except ValueError as reason:
+            self.context.warn(f" WARNING: orientation of the gain not found: {reason}")
+            return
+        if best.fit.is_clear:
+            self._turn = (best.rotation, best.flip)
+            self.context.say(f" Gain reference: {best}")
+        else:
+            self.context.warn(
+                f" WARNING: no orientation of the gain fits clearly, the best is {best};"
+                f" gain_rot {self._turn[0]} gain_flip {self._turn[1]} as given is used"
+            )
 
     def _memory_bytes(self) -> int:
         """What one worker may keep between passes."""

@@ -117,6 +117,11 @@ class MotionCorrOptions(RankOptions, ThreadOptions, QueueOptions):
         FLIPS[0], label="Gain flip:", choices=FLIPS, flag="--gain_flip", flag_if=_has_gain,
         to_flag=_menu_number, help="Flip of the gain after its rotation.", **_MOTION,
     )  # fmt: skip
+    do_gain_auto: bool = option(
+        False, label="Find gain orientation from the movies?", flag="--gain_auto", flag_if=_has_gain,
+        help="Lay the gain over the first movies in all eight orientations and use the one that fits "
+        "their pixel pattern; rotation and flip above are used if none fits clearly.", **_MOTION,
+    )  # fmt: skip
     fn_defect: str = option(
         "", label="Defect file:", flag="--defect_file",
         help="Bad pixels: rectangles (x y w h), a map (1 is bad), or a SerialEM defect file.",

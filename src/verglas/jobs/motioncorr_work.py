@@ -24,6 +24,7 @@ def correct(
     facts: MovieFacts,
     files: MovieFiles,
     flags: Mapping[str, Any],
+    gain_turn: tuple[int, int],  # rotation and flip of the gain
     device: str,
     memory_bytes: int,
 ) -> None:
@@ -37,9 +38,8 @@ def correct(
     if flags["--defect_file"]:
         defects = load_defects(flags["--defect_file"], movie.shape_yx)
     if flags["--gainref"]:
-        gain = load_gain(
-            flags["--gainref"], movie, flags["--gain_rot"], flags["--gain_flip"]
-        ).factors  # fmt: skip
+        upsampling = flags["--eer_upsampling"]
+        gain = load_gain(flags["--gainref"], movie, *gain_turn, upsampling).factors
     settings = settings_of(flags, facts, memory_bytes)
     with ExitStack() as stack:
         append = None
