@@ -55,20 +55,8 @@ def main() -> int:
 
 
 def prepare(folder: Path) -> None:
-    words = [
-        "session",
-        "sim",
-        "--movies",
-        "1",
-        "--size",
-        "384",
-        "--frames",
-        "6",
-        "--particles",
-        "8",
-        "--workers",
-        "1",
-    ]
+    words = ["session", "sim", "--movies", "1", "--size", "384", "--frames", "6"]
+    words += ["--particles", "8", "--workers", "1"]
     timed(folder, "simulate", *words)
     timed(folder, "new", ".")
     for kind, options in JOBS:

@@ -17,6 +17,7 @@ from typing import Any
 from verglas.compute.executors import Poison, run_tasks
 from verglas.formats.star import StarTable
 from verglas.jobs.base import Job
+from verglas.jobs.gathered import is_gathered, remember_gathered
 from verglas.jobs.set_aside import SetAside, SetAsideList
 
 
@@ -60,6 +61,7 @@ class MicrographJob(Job):
         return ()
 
     ranks = "items"
+    _finished: frozenset[str] = frozenset()  # names whose results were there when the call began
     processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()
 
     @property
@@ -74,9 +76,12 @@ class MicrographJob(Job):
 
     def run(self) -> None:
         items = list(self.items())
-        aside = SetAsideList.read(self.context.directory)
+        directory = self.context.directory
+        aside = SetAsideList.read(directory)
+        keeping = self.only_unfinished
+        self._finished = frozenset(item.name for item in items if keeping and self.is_done(item))
         todo = [item for item in items if self._is_due(item, aside)]
-        kept = sum(self.is_done(item) for item in items) if self.only_unfinished else 0
+        kept = len(self._finished)
         self.context.say(f" {len(todo)} to process, {kept} finished before, {len(items)} in all")
         self.processed = frozenset(item.name for item in todo)
         if todo:
@@ -85,12 +90,28 @@ class MicrographJob(Job):
         aside.write()
         for name, reason in aside.reasons():
             self.context.warn(f" WARNING: {name} was set aside: {reason}")
-        self.gather([item for item in items if name_ok(item, aside) and self.is_done(item)])
+        self._gather_if_new([item for item in items if self._has_result(item, aside)])
+
+    def _gather_if_new(self, done: Sequence[Item]) -> None:
+        """Rebuild the lists, unless nothing that they depend on has changed since the last time."""
+        names = [item.name for item in done]
+        where, flags = self.context.directory, dict(self.arguments.items())
+        if not self.processed and is_gathered(where, flags, names):
+            self.context.say(" Nothing new: the lists stay as they are")
+            return
+        self.gather(done)
+        remember_gathered(where, flags, names)
+
+    def _has_result(self, item: Item, aside: SetAsideList) -> bool:
+        if item.name in aside:
+            return False
+        kept = item.name in self._finished and item.name not in self.processed
+        return kept or self.is_done(item)
 
     def _is_due(self, item: Item, aside: SetAsideList) -> bool:
         if not self.only_unfinished:
             return True
-        return not self.is_done(item) and not aside.still_holds(item.name, item.source)
+        return item.name not in self._finished and not aside.still_holds(item.name, item.source)
 
     def _process_all(self, todo: Sequence[Item], aside: SetAsideList) -> None:
         progress = self.context.progress
@@ -120,8 +141,3 @@ class MicrographJob(Job):
         except (ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError) as error:
             return SetAside(f"{type(error).__name__}: {error}")
         return None
-
-
-def name_ok(item: Item, aside: SetAsideList) -> bool:
-    """Whether an item is not set aside at present."""
-    return item.name not in aside

@@ -61,10 +61,12 @@ class SetAsideList:
             yield name, reason
 
     def write(self) -> None:
-        """Write the file, or remove it when nothing is set aside."""
+        """Write the file if it would change, or remove it when nothing is set aside."""
         path = self.directory / FILE_NAME
         if not self.entries:
             path.unlink(missing_ok=True)
+            return
+        if SetAsideList.read(self.directory).entries == self.entries:
             return
         columns = {
             NAME: list(self.entries),
