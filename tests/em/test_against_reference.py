@@ -48,7 +48,7 @@ def problem():
     settings = EmSettings(
         n_classes=K, tau2_fudge=2.0, particle_diameter_angst=54.0, mask_edge_px=3.0, zero_mask=True,
         psi_step_deg=30.0, offset_range_px=2.0, offset_step_px=2.0, ctf=True, correct_norm=True,
-        correct_scale=True, perturb=0.5, coarse_precision="double", fine_precision="double",
+        correct_scale=True, perturb=0.5, precision="double",
     )  # fmt: skip
     shells = BOX // 2 + 1
     sigma2 = 1 / (2 * BOX**2) * (1 + 0.3 * rng.random((1, shells)))
@@ -88,7 +88,7 @@ def one_iteration(run: Refinement):
     """Expectation at the given size and perturbation, then maximisation."""
     model = run.state.model
     projector = Projector.of(model.references, model.current_size, padding=2.0, dims=2)
-    step = Iteration(run.settings, run.state, pose_grid(run.state.sampling), projector, run.device)
+    step = Iteration(run.settings, run.state, pose_grid(run.state.sampling), projector, run.devices[0])
     ran = Expectation.begin(step, run.particles, run.source)
     ran.run(np.arange(N))
     return ran, maximise(step, ran.sums)
@@ -132,7 +132,7 @@ def test_one_iteration_agrees_with_the_plain_implementation(
 @pytest.mark.parametrize("precision", ["single", "tensor"])
 def test_lower_precision_stays_close(problem, expected, precision):
     run, _ = problem
-    settings = replace(run.settings, coarse_precision=precision, fine_precision=precision)
+    settings = replace(run.settings, precision=precision)
     model = replace(run.state.model, references=run.state.model.references.float())
     rough = replace(run, settings=settings, state=replace(run.state, model=model))
     ran, after = one_iteration(rough)

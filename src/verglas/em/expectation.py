@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.compute.gemm import precision_of_products
 from verglas.em.accumulate import accumulate
 from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.fine import FineBatch, make_tile, score_tile
@@ -126,11 +125,9 @@ class Expectation:
             torch.from_numpy(images), self.particles, rows, factor, old_px, self._noise(plan, rows)
         )
         weighted = weigh(plan, prepared, self.particles, rows)
-        with precision_of_products(settings.coarse_precision):
-            coarse = coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
+        coarse = coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
         batch = self._fine_batch(plan, rows, old_px)
-        with precision_of_products(settings.fine_precision):
-            outcome = self._second_pass(plan, coarse, weighted, batch, collected)
+        outcome = self._second_pass(plan, coarse, weighted, batch, collected)
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
         self._add(plan, rows, old_px, weighted, outcome)
 

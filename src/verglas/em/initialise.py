@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from verglas.em.particles import Floats, ImageSource, Ints, Particles
 from verglas.em.rounding import nearest
 from verglas.em.settings import EmSettings
 from verglas.em.shells import pixel_list
+from verglas.em.sums import pack_tensors, unpack_tensors
 from verglas.em.wiener import ShellMap, divide
 from verglas.fourier import (
     forward,
@@ -41,6 +43,14 @@ class NoiseSums:
     count: Tensor  # (G,)
     data: Tensor  # (K, L...) back-projection of randomly oriented particles
     weight: Tensor  # (K, L...)
+
+    def pack(self) -> npt.NDArray[np.float64]:
+        """All numbers as one flat array."""
+        return pack_tensors(vars(self).values())
+
+    def unpack(self, numbers: npt.NDArray[np.float64]) -> None:
+        """Overwrite with what `pack` gave."""
+        unpack_tensors(vars(self).values(), numbers)
 
 
 def particle_order(n: int, seed: int, optics_group: Ints) -> Ints:
@@ -178,7 +188,7 @@ def settings_in_double(settings: EmSettings) -> EmSettings:
     """The same settings, computed in float64."""
     from dataclasses import replace
 
-    return replace(settings, fine_precision="double", coarse_precision="double")
+    return replace(settings, precision="double")
 
 
 def noise_spectra(sums: NoiseSums) -> Floats:

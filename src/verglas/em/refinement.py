@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -9,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.compute.gemm import precision_of_products
 from verglas.em.changes import changes
+from verglas.em.combine import Alone, Ranks, pack_rows, share, unpack_rows
 from verglas.em.expectation import Expectation
 from verglas.em.initialise import (
     first_model,
@@ -18,6 +22,7 @@ from verglas.em.initialise import (
     noise_sums,
     particle_order,
     reference_power,
+    sample_for_noise,
 )
 from verglas.em.low_pass import low_pass
 from verglas.em.maximisation import limited_to, maximise
@@ -32,6 +37,8 @@ from verglas.em.sums import WeightedSums
 from verglas.fourier.projector import Projector
 from verglas.geometry.healpix import pixel_directions
 from verglas.geometry.symmetry import PointGroup
+
+CPU = torch.device("cpu")
 
 
 class Watcher(Protocol):
@@ -63,7 +70,8 @@ class Refinement:
     particles: Particles
     source: ImageSource
     state: State
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    devices: tuple[torch.device, ...] = (torch.device("cpu"),)
+    ranks: Ranks = field(default_factory=Alone)
     watcher: Watcher = field(default_factory=SilentWatcher)
     solvent_mask: Tensor | None = None
 
@@ -71,8 +79,8 @@ class Refinement:
     def start(
         cls, settings: EmSettings, particles: Particles, source: ImageSource,
         *, references: Tensor | None = None, pixel_size_angst: float | None = None,
-        assignments: Assignments | None = None, device: torch.device | None = None,
-        watcher: Watcher | None = None,
+        assignments: Assignments | None = None, devices: Sequence[torch.device] = (CPU,),
+        ranks: Ranks | None = None, watcher: Watcher | None = None,
     ) -> Refinement:  # fmt: skip
         """A new run: noise spectra and, where none are given, references from the particles themselves."""
         watcher = watcher or SilentWatcher()
@@ -80,9 +88,14 @@ class Refinement:
         pixel_size = pixel_size_angst or first.pixel_size_angst
         box = int(references.shape[-1]) if references is not None else first.box_size
         order = particle_order(len(particles), settings.random_seed, particles.optics_group)
-        watcher.start("Estimating initial noise spectra ", len(order))
-        sums = noise_sums(settings, particles, source, order, box, watcher.update)
-        watcher.update(len(order))
+        ranks = ranks or Alone()
+        n_sample = len(sample_for_noise(particles, order)) // ranks.size
+        watcher.start("Estimating initial noise spectra ", n_sample)
+        sums = noise_sums(
+            settings, particles, source, order, box, watcher.update, ranks.rank, ranks.size
+        )
+        watcher.update(n_sample)
+        ranks.add(sums)
         if references is None:
             shell = nearest(0.07 * box)
             ini_high = settings.ini_high_angst
@@ -118,20 +131,20 @@ class Refinement:
             0, model, assignments or Assignments.start(len(particles)), sampling,
             refs_are_ctf_corrected=settings.refs_are_ctf_corrected,
         )  # fmt: skip
-        return cls(settings, particles, source, state, device or torch.device("cpu"), watcher)
+        return cls(settings, particles, source, state, tuple(devices), ranks, watcher)
 
     @classmethod
     def resume(
         cls, settings: EmSettings, particles: Particles, source: ImageSource, state: State, *,
-        device: torch.device | None = None, watcher: Watcher | None = None,
+        devices: Sequence[torch.device] = (CPU,), ranks: Ranks | None = None, watcher: Watcher | None = None,
     ) -> Refinement:  # fmt: skip
         """A run that goes on from the end of an iteration."""
-        device = device or torch.device("cpu")
         state = replace(state, sampling=replace(state.sampling, perturb=settings.perturb))
         if settings.parity.forget_class_prior and settings.dims == 2:
             flat = np.full_like(state.model.direction_weights, 1 / settings.n_classes)
             state = replace(state, model=replace(state.model, direction_weights=flat))
-        return cls(settings, particles, source, state, device, watcher or SilentWatcher())
+        watcher = watcher or SilentWatcher()
+        return cls(settings, particles, source, state, tuple(devices), ranks or Alone(), watcher)
 
     def writes_this_iteration(self) -> bool:
         """Whether the files of the iteration just done are wanted."""
@@ -143,32 +156,67 @@ class Refinement:
     def iterate(self) -> None:
         """One iteration: expectation over the particles, combination, maximisation."""
         number = self.state.iteration + 1
-        iteration = self.prepare(number)
+        self._set_sizes(number)
         order = self.order(number)
-        expectation = Expectation.begin(iteration, self.particles, self.source)
-        self._announce(iteration, number, len(order))
-        expectation.run(order, self.watcher.update)
-        self.watcher.update(len(order))
+        mine = share(order, self.ranks.rank, self.ranks.size)
+        steps = [self.prepare(number, device) for device in self.devices]
+        self._announce(steps[0], number, len(mine))
+        with precision_of_products(self.settings.precision):
+            done = self._expect(steps, mine)
+        self.watcher.update(len(mine))
+        self.ranks.add(done.sums)
+        self.ranks.merge(done.found, mine)
         self.watcher.start("Maximization ...", self.settings.n_classes)
-        self._advance(iteration, number, order, expectation.sums, expectation.found)
+        self._advance(steps[0], number, order, done.sums, done.found)
         self.watcher.update(self.settings.n_classes)
 
-    def prepare(self, number: int) -> Iteration:
-        """Sizes, perturbation, grid and references of iteration `number` (§2.13)."""
+    def _expect(self, steps: list[Iteration], mine: Ints) -> Expectation:
+        """The expectation step on all devices of this rank, a thread each; sums are added in device order."""
+        if len(steps) == 1:
+            single = Expectation.begin(steps[0], self.particles, self.source)
+            single.run(mine, self.watcher.update)
+            return single
+        parts = [Expectation.begin(step, self.particles, self.source) for step in steps]
+        shares = [share(mine, number, len(parts)) for number in range(len(parts))]
+        seen = [0] * len(parts)
+
+        def work(number: int) -> None:
+            def note(done: int) -> None:
+                seen[number] = done
+                if number == 0:
+                    self.watcher.update(sum(seen))
+
+            parts[number].run(shares[number], note)
+
+        with ThreadPoolExecutor(len(parts)) as pool:
+            for finished in [pool.submit(work, number) for number in range(len(parts))]:
+                finished.result()
+        first = parts[0]
+        for part, rows in zip(parts[1:], shares[1:]):
+            first.sums.add(part.sums)
+            unpack_rows(first.found, pack_rows(part.found, rows))
+            first.found.set_aside.update(part.found.set_aside)
+        return first
+
+    def _set_sizes(self, number: int) -> None:
+        """Image size and perturbation of iteration `number` (§2.2, §2.3)."""
         settings, state = self.settings, self.state
         size = current_image_size(settings, state.model, state.has_high_fsc)
-        model = replace(state.model, current_size=size)
         rng = np.random.default_rng(settings.random_seed + number)
-        sampling = state.sampling.perturbed(rng)
-        references = model.references.to(self.device)
-        projector = Projector.of(references, size, padding=settings.padding, dims=settings.dims)
+        model, sampling = replace(state.model, current_size=size), state.sampling.perturbed(rng)
         self.state = replace(state, model=model, sampling=sampling)
-        pixels = directions(sampling) if settings.dims == 3 else None
+
+    def prepare(self, number: int, device: torch.device) -> Iteration:
+        """Grid and references of iteration `number` on a device (§2.13)."""
+        settings, state = self.settings, self.state
+        references = state.model.references.to(device)
+        projector = Projector.of(
+            references, state.model.current_size, padding=settings.padding, dims=settings.dims
+        )
+        pixels = directions(state.sampling) if settings.dims == 3 else None
         cc = settings.always_cc or (number == 1 and settings.firstiter_cc)
-        return Iteration(
-            settings, self.state, pose_grid(sampling, pixels), projector, self.device,
-            cross_correlation=cc,
-        )  # fmt: skip
+        grid = pose_grid(state.sampling, pixels)
+        return Iteration(settings, state, grid, projector, device, cross_correlation=cc)
 
     def order(self, number: int) -> Ints:
         """The particles of iteration `number`, without those set aside."""

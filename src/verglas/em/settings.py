@@ -111,8 +111,7 @@ class EmSettings:
     helix: HelixSettings | None = None
     # running
     random_seed: int = 1
-    coarse_precision: Precision = "tensor"
-    fine_precision: Precision = "tensor"
+    precision: Precision = "tensor"
     parity: ParitySwitches = field(default_factory=ParitySwitches)
 
     def __post_init__(self) -> None:
@@ -131,4 +130,4 @@ class EmSettings:
     @property
     def double(self) -> bool:
         """Whether everything is computed in float64 (tests)."""
-        return self.fine_precision == "double"
+        return self.precision == "double"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -67,19 +68,29 @@ class WeightedSums:
 
     def pack(self) -> npt.NDArray[np.float64]:
         """All numbers as one flat array (complex ones as pairs), in the order of the fields."""
-        return np.concatenate([_real(getattr(self, f.name)).numpy().ravel() for f in fields(self)])
+        return pack_tensors(vars(self).values())
 
     def unpack(self, numbers: npt.NDArray[np.float64]) -> None:
         """Overwrite with what `pack` gave. Raises ValueError if the length differs."""
-        parts = [_real(getattr(self, entry.name)) for entry in fields(self)]
-        expected = sum(part.numel() for part in parts)
-        if numbers.size != expected:
-            raise ValueError(f"packed sums hold {numbers.size} numbers, expected {expected}")
-        start = 0
-        for part in parts:
-            stop = start + part.numel()
-            part.copy_(torch.from_numpy(numbers[start:stop]).reshape(part.shape))
-            start = stop
+        unpack_tensors(vars(self).values(), numbers)
+
+
+def pack_tensors(tensors: Iterable[Tensor]) -> npt.NDArray[np.float64]:
+    """Float64 and complex128 tensors as one flat array."""
+    return np.concatenate([_real(tensor).numpy().ravel() for tensor in tensors])
+
+
+def unpack_tensors(tensors: Iterable[Tensor], numbers: npt.NDArray[np.float64]) -> None:
+    """Overwrite tensors with the numbers of `pack_tensors`. Raises ValueError if their count differs."""
+    parts = [_real(tensor) for tensor in tensors]
+    expected = sum(part.numel() for part in parts)
+    if numbers.size != expected:
+        raise ValueError(f"packed sums hold {numbers.size} numbers, expected {expected}")
+    start = 0
+    for part in parts:
+        stop = start + part.numel()
+        part.copy_(torch.from_numpy(numbers[start:stop]).reshape(part.shape))
+        start = stop
 
 
 def _real(values: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from verglas.jobs.refine_checkpoint import read_checkpoint
 from verglas.jobs.refine_input import ParticleList, read_particles
 from verglas.jobs.refine_options import ct_root
 from verglas.jobs.refine_output import RunNames, write_iteration, write_set_aside
+from verglas.jobs.refine_ranks import MpiRanks, started_by_mpi
 from verglas.jobs.refine_settings import changed_settings, parity_of, settings_of
 from verglas.jobs.refine_watch import RunWatcher
 
@@ -48,6 +49,7 @@ class RefineJob(Job):
         self.names = RunNames(root.rstrip("/") + "/run" if root.endswith("/") else root)
         Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
         self._use_threads()
+        self.ranks = self._join_ranks()
         self._stacks: StackSource | None = None
         try:
             self._iterate(self._continued() if self.arguments["--continue"] else self._new())
@@ -74,14 +76,14 @@ class RefineJob(Job):
         self.listed = read_particles(arguments["--i"], with_ctf=settings.ctf)
         self._check_numbers(self.listed, settings.n_classes)
         source = self._source(self.listed)
-        watcher = RunWatcher(self.context)
         assignments = self.listed.assignments
         if not (settings.skip_align or settings.skip_rotate):
             assignments = _fresh(assignments)
         stack = None if references is None else torch.from_numpy(references)
         refinement = Refinement.start(
             settings, self.listed.particles, source, references=stack, assignments=assignments,
-            pixel_size_angst=self._reference_pixel, device=self._device(), watcher=watcher,
+            pixel_size_angst=self._reference_pixel, devices=self._devices(), ranks=self.ranks,
+            watcher=self._watcher(),
         )  # fmt: skip
         self._write(refinement)
         return refinement
@@ -97,7 +99,7 @@ class RefineJob(Job):
         settings = changed_settings(checkpoint.settings, self.arguments)
         return Refinement.resume(
             settings, self.listed.particles, self._source(self.listed), checkpoint.state,
-            device=self._device(), watcher=RunWatcher(self.context),
+            devices=self._devices(), ranks=self.ranks, watcher=self._watcher(),
         )  # fmt: skip
 
     def _iterate(self, refinement: Refinement) -> None:
@@ -115,6 +117,8 @@ class RefineJob(Job):
                 self._write(refinement)
 
     def _write(self, refinement: Refinement) -> None:
+        if self.ranks.rank > 0:
+            return
         words = [self.program.relion_name, *self._command_words()]
         write_iteration(
             self.names, refinement.settings, refinement.state, self.listed, shlex.join(words), __version__
@@ -166,19 +170,48 @@ class RefineJob(Job):
             return data[None]
         return data if name.endswith("s") else data[None]
 
-    def _device(self) -> Any:
+    def _devices(self) -> list[Any]:
+        """Devices of this rank: all GPUs named or seen, shared out between ranks; otherwise the CPU."""
         import torch
 
-        wanted = "cpu"
-        if torch.cuda.is_available() and not self.arguments["--cpu"]:
-            number = self.arguments["--gpu"].strip('"').split(":")[0].split(",")[0]
-            wanted = f"cuda:{number or 0}"
-        return torch.device(wanted)
+        from verglas.compute.devices import parse_devices
+
+        if not torch.cuda.is_available() or self.arguments["--cpu"]:
+            return [torch.device("cpu")]
+        per_rank = parse_devices(self.arguments["--gpu"].strip('"'))
+        names = per_rank[self.ranks.rank % len(per_rank)]
+        if len(per_rank) == 1 and self.ranks.size > 1:
+            names = [names[self.ranks.rank % len(names)]]
+        return [torch.device(name) for name in names]
+
+    def _join_ranks(self) -> Any:
+        """The ranks mpirun or srun started, or this process alone."""
+        from verglas.em.combine import Alone
+
+        if not started_by_mpi():
+            return Alone()
+        from mpi4py import MPI
+
+        comm = MPI.COMM_WORLD
+        main = comm.Get_rank() == 0
+        return MpiRanks(
+            comm, self.names.root, via_disc=self.arguments["--combine_weights_via_disc"],
+            say=self.context.say if main else _silent, warn=self.context.warn if main else _silent,
+        )  # fmt: skip
+
+    def _watcher(self) -> Any:
+        from verglas.em.refinement import SilentWatcher
+
+        return RunWatcher(self.context) if self.ranks.rank == 0 else SilentWatcher()
 
     def _check_numbers(self, listed: ParticleList, n_classes: int) -> None:
         n = len(listed.particles)
         if n_classes > n:
             raise JobFailed(f"{n_classes} classes were asked for, but there are only {n} particles")
+
+
+def _silent(text: str) -> None:
+    """What other ranks than the first say."""
 
 
 def _fresh(assignments: Any) -> Any:

@@ -49,8 +49,7 @@ class ComputeOptions(RefineInputOptions):
         help="A fast local disc. What does not fit is read from its own place.", **_COMPUTE,
     )  # fmt: skip
     do_combine_thru_disc: bool = option(
-        False, label="Combine iterations through disc?", flag="--dont_combine_weights_via_disc",
-        flag_when=False,
+        False, label="Combine iterations through disc?", flag="--combine_weights_via_disc",
         help="Yes: at the end of every iteration all ranks write their accumulated results to disc, the"
         " master adds them and writes a new file that all ranks read. Less network traffic, more disc"
         " access; which is better depends on the cluster, and it gets slow at high resolution. No: the"

@@ -105,7 +105,7 @@ def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
     precision = arguments["--precision"]
     if precision not in ("tensor", "single", "double"):
         raise JobFailed(f"--precision {precision!r} is none of 'tensor', 'single', 'double'")
-    values["coarse_precision"] = values["fine_precision"] = precision
+    values["precision"] = precision
     return values
 
 

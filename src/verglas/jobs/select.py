@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from verglas.formats.star import StarFile, StarTable, write_star
 from verglas.jobs.base import Job, JobFailed, JobType, NothingToDo
+from verglas.jobs.live_thresholds import select_by_thresholds
 from verglas.jobs.nodes import MICROGRAPHS, PARTICLES, REFERENCES_2D, Node, NodeType
 from verglas.jobs.program import Flag, Program
 from verglas.jobs.select_classes import select_classes
@@ -65,20 +66,27 @@ class SubsetSelection(Job):
         inputs = [options.fn_model, options.fn_mic, options.fn_data]
         ways = [
             options.do_select_values, options.do_discard, options.do_split,
-            options.do_remove_duplicates,
+            options.do_remove_duplicates, options.do_thresholds,
         ]  # fmt: skip
         complaints = []
         if sum(map(bool, inputs)) != 1:
             complaints.append("fill exactly one of the model, micrographs and particles fields")
         if sum(ways) > 1:
-            complaints.append("choose one of values, statistics, subsets and duplicates")
+            complaints.append(
+                "choose one of thresholds, values, statistics, subsets and duplicates"
+            )
         if not options.fn_model and not any(ways):
-            complaints.append("say how to select: values, statistics, subsets or duplicates")
+            complaints.append(
+                "say how to select: thresholds, values, statistics, subsets or duplicates"
+            )
         if options.do_split and options.split_size <= 0 and options.nr_split <= 0:
             complaints.append("give the size or the number of the subsets")
         return complaints
 
     def run(self) -> None:
+        if self.arguments["--accept_by_thresholds"]:
+            select_by_thresholds(self.arguments, self.context)
+            return
         star, table = read_list(
             self.arguments["--i"], "model_classes", "particles", "micrographs", "optimiser_general"
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from verglas.jobs.nodes import MICROGRAPHS, MODEL, PARTICLES
+from verglas.jobs.nodes import COORDINATES, MICROGRAPHS, MODEL, PARTICLES
 from verglas.jobs.options import option
 from verglas.jobs.running import QueueOptions
 
 _IO: dict[str, Any] = {"tab": "I/O", "on_continue": "locked", "pattern": "STAR files (*.star)"}
 _CLASSES: dict[str, Any] = {"tab": "Class options", "on_continue": "locked"}
 _SUBSETS: dict[str, Any] = {"tab": "Subsets", "on_continue": "locked"}
+_THRESHOLDS: dict[str, Any] = {"tab": "Thresholds", "flag_if": lambda o: o.do_thresholds}
 _DUPLICATES: dict[str, Any] = {"tab": "Duplicates", "on_continue": "locked"}
 
 
@@ -64,6 +65,31 @@ class SelectOptions(QueueOptions):
     nr_groups: int = option(
         1, label="Approximate nr of groups:", flag="--regroup", minimum=50, maximum=20, step=1,
         flag_if=lambda o: o.do_regroup, help="About how many groups.", **_CLASSES,
+    )  # fmt: skip
+    do_thresholds: bool = option(
+        False, label="Accept micrographs by thresholds?", tab="Thresholds",
+        flag="--accept_by_thresholds",
+        help="Keep micrographs within limits; the others go to set_aside.star with the reason. A "
+        "person's verdicts go before the limits.",
+    )  # fmt: skip
+    thresholds: str = option(
+        "", label="Thresholds:", flag="--thresholds",
+        help="Limits such as 'rlnCtfMaxResolution <= 6; rlnAccumMotionTotal <= 80; "
+        "rlnGroupNrParticles >= 10'.", **_THRESHOLDS,
+    )  # fmt: skip
+    fn_motion: str = option(
+        "", label="Motion-corrected micrographs:", flag="--motion_list", node=MICROGRAPHS,
+        help="List with the motion figures of the same micrographs.", **_THRESHOLDS,
+    )  # fmt: skip
+    fn_picks: str = option(
+        "", label="Coordinates:", flag="--pick_list", node=COORDINATES,
+        help="Picking job of the same micrographs, for limits on the number of picks.",
+        **_THRESHOLDS,
+    )  # fmt: skip
+    fn_manual: str = option(
+        "", label="Verdicts of a person:", flag="--manual",
+        help="STAR file of micrographs that are accepted or rejected whatever the limits say.",
+        **_THRESHOLDS,
     )  # fmt: skip
     do_select_values: bool = option(
         False, label="Select based on metadata values?", help="Keep rows within limits.", **_SUBSETS

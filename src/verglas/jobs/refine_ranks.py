@@ -1,0 +1,143 @@
+"""Ranks of `mpirun -n N verglas refine`: combining their sums through the network or through the disc.
+
+Both ways add in ascending order of ranks and give the same bits (pipeline.md §6.1). Through the disc every
+rank writes its file, rank 0 adds them all and writes the total, every rank reads that.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verglas.formats.atomic import atomic_write
+
+if TYPE_CHECKING:
+    from verglas.em.combine import Packable
+    from verglas.em.particles import Assignments, Ints
+
+PIECE = 1 << 26  # numbers per message: 512 MB
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "SLURM_NTASKS")
+_STEP = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+Packed = npt.NDArray[np.float64]
+
+
+def started_by_mpi() -> bool:
+    """Whether a launcher (mpirun, srun) started several of us."""
+    in_step = any(name in os.environ for name in _STEP)
+    return in_step and any(int(os.environ.get(name, "1") or 1) > 1 for name in _SIZES)
+
+
+class MpiRanks:
+    """The ranks of an MPI communicator."""
+
+    def __init__(
+        self, comm: Any, root: str, *, via_disc: bool, say: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._comm, self._root, self._via_disc = comm, root, via_disc
+        self._say, self._warn = say, warn
+        self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
+
+    def add(self, sums: Packable) -> None:
+        """Replace every rank's sums by the total. Says how long it took and how much was moved."""
+        started = time.perf_counter()
+        numbers = sums.pack()
+        if not (self._via_disc and self._through_disc(numbers)):
+            self._through_network(numbers)
+        sums.unpack(numbers)
+        way = "disc" if self._via_disc else "network"
+        seconds = time.perf_counter() - started
+        self._say(f" Combining through {way}, {numbers.nbytes} bytes per rank, {seconds:.2f} s")
+
+    def merge(self, found: Assignments, rows: Ints) -> None:
+        """Every rank gets the rows of all others, and what they set aside."""
+        from verglas.em.combine import pack_rows, unpack_rows
+
+        for packed, aside in self._comm.allgather((pack_rows(found, rows), found.set_aside)):
+            unpack_rows(found, packed)
+            found.set_aside.update(aside)
+
+    def _through_network(self, numbers: Packed) -> None:
+        """Rank 0 receives one rank after the other, adds, and sends the total to all; piece by piece."""
+        for start in range(0, numbers.size, PIECE):
+            piece = numbers[start : start + PIECE]
+            if self.rank == 0:
+                received = np.empty_like(piece)
+                for other in range(1, self.size):
+                    self._comm.Recv(received, source=other)
+                    piece += received
+            else:
+                self._comm.Send(piece, dest=0)
+            self._comm.Bcast(piece, root=0)
+
+    def _through_disc(self, numbers: Packed) -> bool:
+        """The same through files; False (and from now on the network) if the disc does not take them."""
+        mine, total = self._file(self.rank), Path(f"{self._root}.tmp")
+        times = [time.perf_counter()]
+        problem = ""
+        try:
+            if self.rank > 0:
+                _write(mine, numbers)
+        except OSError as error:
+            problem = f"rank {self.rank}: {error}"
+        times.append(time.perf_counter())
+        if self._failed(problem):
+            return self._give_up(mine, total)
+        try:
+            if self.rank == 0:
+                summed = numbers.copy()
+                for other in range(1, self.size):
+                    summed += _read(self._file(other), numbers.size)
+                _write(total, summed)
+        except OSError as error:
+            problem = f"rank 0: {error}"
+        times.append(time.perf_counter())
+        if self._failed(problem):
+            return self._give_up(mine, total)
+        numbers[:] = _read(total, numbers.size)
+        times.append(time.perf_counter())
+        self._comm.Barrier()
+        self._remove(mine, total)
+        writing, adding, reading = np.diff(times)
+        self._say(f" Writing {writing:.2f} s, adding {adding:.2f} s, reading {reading:.2f} s")
+        return True
+
+    def _failed(self, problem: str) -> bool:
+        """Whether any rank has a problem; tells it once."""
+        problems = [text for text in self._comm.allgather(problem) if text]
+        if problems:
+            self._warn(
+                f" WARNING: combining through disc failed ({problems[0]}); through the network instead"
+            )
+        return bool(problems)
+
+    def _give_up(self, mine: Path, total: Path) -> bool:
+        self._remove(mine, total)
+        return False
+
+    def _remove(self, mine: Path, total: Path) -> None:
+        mine.unlink(missing_ok=True)
+        if self.rank == 0:
+            total.unlink(missing_ok=True)
+
+    def _file(self, rank: int) -> Path:
+        return Path(f"{self._root}_rank{rank:06d}.tmp")
+
+
+def _write(path: Path, numbers: Packed) -> None:
+    """Raw native doubles; gone again at once, so not worth a flush to the disc."""
+    with atomic_write(path, durable=False) as out:
+        numbers.tofile(out)
+
+
+def _read(path: Path, expected: int) -> Packed:
+    numbers = np.fromfile(path, np.float64)
+    if numbers.size != expected:
+        raise OSError(f"{path} holds {numbers.size} numbers, expected {expected}")
+    return numbers
