@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from verglas.motion.backend import Stack
 from verglas.motion.band import Rows
 from verglas.motion.signal import SignalModel, estimate_signal
-from verglas.motion.stack import SpectrumStack
 from verglas.motion.track_prior import (
     TRACK_PRIORS,
     Posterior,
@@ -54,7 +54,7 @@ def expected_rms(covariance: Array) -> float:
 
 
 def align(
-    stack: SpectrumStack,  # damped by `amplitudes` already
+    stack: Stack,  # damped by `amplitudes` already
     all_power: Array,  # (n_rings,) of the undamped frames, summed over them
     amplitudes: Array,  # (M, n_rings): what damage leaves of the signal in each frame
     start_shifts_yx: Array,  # (M, 2)
@@ -79,9 +79,7 @@ def align(
 class _Scoring:
     """Steps of Fisher scoring over one stack; priors without weight are dropped on the way."""
 
-    def __init__(
-        self, stack: SpectrumStack, all_power: Array, amplitudes: Array, times: Array
-    ) -> None:
+    def __init__(self, stack: Stack, all_power: Array, amplitudes: Array, times: Array) -> None:
         self.stack, self.all_power, self.amplitudes = stack, all_power, amplitudes
         self.priors = np.arange(len(TRACK_PRIORS))
         self.covariances = track_covariances(times)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
+from verglas.motion.backend import Stack
 from verglas.motion.band import Band
-from verglas.motion.stack import SpectrumStack
 
 Array = np.ndarray[Any, Any]
 LARGEST_INDEX = 256  # Fourier pixels that are enough for a first alignment, in either direction
@@ -28,7 +28,7 @@ class CoarseShifts:
 
 
 def coarse_shifts(
-    stack: SpectrumStack, bfactor_px2: float, max_shift_px: float, max_iterations: int
+    stack: Stack, bfactor_px2: float, max_shift_px: float, max_iterations: int
 ) -> CoarseShifts:
     """Shifts by the maximum of B-factor weighted correlations, iterated until they move < 0.5 px rms.
 
@@ -37,7 +37,7 @@ def coarse_shifts(
     damped = float(np.sqrt(-np.log(LEAST_WEIGHT) / (2 * bfactor_px2)))
     limit = min(stack.band.limit, damped, LARGEST_INDEX / max(stack.band.extent_yx))
     band = Band.of(stack.band.extent_yx, limit)  # type: ignore[arg-type]
-    transforms = _cut(stack, band)
+    transforms = stack.low(band)
     weight = np.where(band.rings > 0, np.exp(-2 * bfactor_px2 * band.radii**2), 0)
     weight = (weight * band.takes_part("fit")[:, None]).astype(np.float32)
     shifts, n_images = np.zeros((len(stack), 2)), len(stack)
@@ -71,13 +71,6 @@ def _interpolated(values: Array, known: Array) -> Array:  # (M, 2), (M,)
     index = np.arange(len(values))
     columns = [np.interp(index, index[known], column[known]) for column in values.T]
     return np.stack(columns, axis=1)
-
-
-def _cut(stack: SpectrumStack, band: Band) -> Array:
-    """The low frequencies of a stack as complex images on a smaller grid."""
-    half, width = band.grid_yx[0] // 2, band.grid_yx[1] // 2 + 1
-    rows = np.r_[0:half, -half:0]
-    return stack.real[:, rows, :width] + 1j * stack.imaginary[:, rows, :width]
 
 
 def _shift(band: Band, image: Array, shift_yx: Array) -> Array:

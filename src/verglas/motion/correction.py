@@ -10,6 +10,7 @@ import numpy as np
 from scipy import fft
 
 from verglas.motion.alignment import Alignment, align, expected_rms
+from verglas.motion.backend import Backend, Stack, Sum, backend_for
 from verglas.motion.band import Band
 from verglas.motion.coarse_alignment import coarse_shifts
 from verglas.motion.damage import amplitudes_left
@@ -19,10 +20,9 @@ from verglas.motion.local_alignment import align_locally
 from verglas.motion.local_motion import LocalMotion, PatchShift
 from verglas.motion.power_spectrum import SpectrumSum
 from verglas.motion.settings import MotionSettings
-from verglas.motion.stack import SpectrumStack
 from verglas.motion.statistics import MotionStatistics, motion_statistics
-from verglas.motion.sums import DoseSchedule, FrameSum
-from verglas.motion.warp import spline_loss, warp
+from verglas.motion.sums import DoseSchedule
+from verglas.motion.warp import spline_loss
 
 Array = np.ndarray[Any, Any]
 MOST_COARSE = 32  # groups that the first alignment compares
@@ -75,7 +75,8 @@ def correct_movie(
     The file is read once if its raw frames fit into `settings.memory_bytes`, else once per pass. Raises
     ValueError for settings, gain or defects that do not fit the movie.
     """
-    frames = CorrectedFrames(
+    backend = backend_for(device)
+    frames = backend.frames(
         source,
         settings.frame_range(source.n_frames),
         gain=gain,
@@ -83,7 +84,7 @@ def correct_movie(
         find_hot_pixels=settings.find_hot_pixels,
         keep_bytes=settings.memory_bytes // 4,
     )
-    movie = _MovieInWork(frames, settings)
+    movie = _MovieInWork(frames, settings, backend)
     movie.measure()
     return movie.add_up(aligned_frames)
 
@@ -94,6 +95,7 @@ class _MovieInWork:
 
     frames: CorrectedFrames
     settings: MotionSettings
+    backend: Backend
     shifts_yx: Array = field(init=False)  # (M, 2) binned pixels
     local: LocalMotion | None = field(default=None, init=False)  # binned pixels
     expected_rms: float = field(default=0.0, init=False)  # binned pixels
@@ -132,9 +134,7 @@ class _MovieInWork:
             track = self._measure_locally(stack, found, times)
         self.shifts_yx = spread(track, times, n_frames)
 
-    def _first_shifts(
-        self, stack: SpectrumStack, times: Array, bfactor: float
-    ) -> tuple[Array, bool]:
+    def _first_shifts(self, stack: Stack, times: Array, bfactor: float) -> tuple[Array, bool]:
         """Coarse shifts of the groups, which are merged until most of them stand out of the noise.
 
         Also tells whether they did in the end.
@@ -153,7 +153,7 @@ class _MovieInWork:
         centres = np.interp(group_times(sizes), np.arange(len(times)), times)
         return between(found.shifts_yx, centres, times), bool(found.found.mean() > 0.5)
 
-    def _measure_locally(self, stack: SpectrumStack, found: Alignment, times: Array) -> Array:
+    def _measure_locally(self, stack: Stack, found: Alignment, times: Array) -> Array:
         """Fit track and local model together; the track of the groups."""
         if len(times) < LEAST_GROUPS:
             self.messages.append(f"{len(times)} frames are too few for local motion")
@@ -168,7 +168,7 @@ class _MovieInWork:
     def add_up(self, aligned_frames: FrameSink | None) -> CorrectedMovie:
         """Shift and add the frames."""
         settings = self.settings
-        sums = FrameSum(
+        sums = self.backend.frame_sum(
             self.shape_yx,
             self.pixel_size_angst,
             self._dose() if settings.weight_by_dose else None,
@@ -183,7 +183,7 @@ class _MovieInWork:
         for transform, shift in self._shifted():
             sums.add(transform, shift)
             if spectra is not None or aligned_frames is not None:
-                moved = _moved(transform, shift, self.shape_yx)
+                moved = _moved(self.backend.to_numpy(transform), shift, self.shape_yx)
                 if loss is not None:
                     moved /= loss
                 if spectra is not None:
@@ -200,12 +200,10 @@ class _MovieInWork:
             yield from zip(self._transforms(), self.shifts_yx)
             return
         nothing = np.zeros(2)
-        out = np.empty(self.shape_yx, np.float32)
         for index, (frame, shift) in enumerate(zip(self._images(), self.shifts_yx)):
             coefficients = self.local.of_frame(index)
             coefficients[:, 0] += shift
-            warp(frame, coefficients, out)
-            yield fft.rfft2(out), nothing
+            yield self.backend.transform(self.backend.warp(frame, coefficients)), nothing
 
     def _images(self) -> Iterator[Array]:
         """Corrected frames in real space, binned."""
@@ -213,9 +211,9 @@ class _MovieInWork:
             yield from self.frames
         else:
             for transform in self._transforms():
-                yield fft.irfft2(transform, self.shape_yx)
+                yield self.backend.image(transform, self.shape_yx)
 
-    def _result(self, sums: FrameSum, spectra: SpectrumSum | None) -> CorrectedMovie:
+    def _result(self, sums: Sum, spectra: SpectrumSum | None) -> CorrectedMovie:
         settings = self.settings
         odd, even = sums.halves() if settings.keep_even_odd else (None, None)
         weighted = settings.weight_by_dose
@@ -267,21 +265,22 @@ class _MovieInWork:
             for frame, (sy, sx) in enumerate(track)
         )
 
-    def _stack(self, band: Band, sizes: list[int]) -> SpectrumStack:
+    def _stack(self, band: Band, sizes: list[int]) -> Stack:
         """Band-limited transforms of the groups; keeps the full ones if memory allows."""
-        stack = SpectrumStack.empty(band, len(sizes))
+        stack = self.backend.stack(band, len(sizes))
         n_bytes = 8 * self.shape_yx[0] * (self.shape_yx[1] // 2 + 1) * len(self.frames)
-        keep = n_bytes <= self.settings.memory_bytes // 2 and not self.wants_local
+        keep = n_bytes <= self.settings.memory_bytes // 2
+        keep = keep and not self.wants_local and self.backend.keeps_transforms
         group_of = np.repeat(np.arange(len(sizes)), sizes).tolist()
         norm = 1 / float(np.sqrt(np.prod(self.shape_yx)))
         if keep:
             for group, transform in zip(group_of, self._transforms()):
-                stack.add(group, band.crop(transform), norm)
+                stack.add(group, self.backend.crop(transform, band), norm)
                 self._kept.append(transform)
             return stack
         norm *= float(np.prod(self.shape_yx) / np.prod(self.frames.shape_yx))
         for group, frame in zip(group_of, self.frames):
-            stack.add(group, band.transform(frame), norm)
+            stack.add(group, self.backend.band_transform(frame, band), norm)
         return stack
 
     def _transforms(self) -> Iterator[Array]:
@@ -291,10 +290,10 @@ class _MovieInWork:
             return
         binned = Band.of(self.shape_yx, 0.5)
         for frame in self.frames:
-            transform = fft.rfft2(frame)
+            transform = self.backend.transform(frame)
             if self.shape_yx != self.frames.shape_yx:
                 scale = np.prod(self.shape_yx) / np.prod(self.frames.shape_yx)
-                transform = binned.crop(transform) * np.float32(scale)
+                transform = self.backend.crop(transform, binned) * float(scale)
             yield transform
 
     def _frames_per_group(self, band: Band) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numba import njit
 
-from verglas.motion.hot_pixels import hot_pixels, repair
+from verglas.motion.hot_pixels import hot_pixels, stand_ins
 
 Array = np.ndarray[Any, Any]
 REACH = 2  # neighbours this far away may stand in for a bad pixel
@@ -59,61 +59,80 @@ class CorrectedFrames:
         find_hot_pixels: bool = True,
         keep_bytes: int = 0,
     ) -> None:
+        check_shape("gain reference", gain, source.shape_yx)
+        check_shape("defect map", defects, source.shape_yx)
         self.source, self.frame_range, self.gain = source, frame_range, gain
         self.shape_yx = source.shape_yx
-        check_shape("gain reference", gain, self.shape_yx)
-        check_shape("defect map", defects, self.shape_yx)
-        self._kept: list[Array] | None = []
+        self._kept: list[Any] | None = []
         total = self._first_pass(keep_bytes)
         bad = np.zeros(self.shape_yx, bool) if defects is None else defects.astype(bool)
         if gain is not None:
             bad |= gain == 0
         self.hot_pixels_yx = np.zeros((0, 2), np.int64)
         if find_hot_pixels:
-            self.hot_pixels_yx = hot_pixels(total, ~bad)
+            self.hot_pixels_yx = self._hot_pixels(total, ~bad)
             bad[tuple(self.hot_pixels_yx.T)] = True
         self.bad = bad
-        self.unaligned_sum = total
-        self._positions = np.argwhere(bad)
-        good = total[~bad]
-        self._mean = float(good.mean(dtype=np.float64)) / len(self) if good.size else 0.0
+        self._positions, self._places = np.argwhere(bad), np.flatnonzero(bad)
+        self._mean = self._mean_of(total, ~bad) / len(self)
         self._sigma = float(np.sqrt(abs(self._mean)))
 
     def __len__(self) -> int:
         return len(self.frame_range)
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[Any]:
         """Corrected frames, (y, x) float32; each is the caller's to change."""
         for index, raw in zip(self.frame_range, self._raw()):
             frame = self._gained(raw)
             if len(self._positions):
-                repair(frame, self.bad, self._positions, index + 1, REACH, self._mean, self._sigma)
+                sources, deviates = stand_ins(self.bad, self._positions, index + 1, REACH)
+                self._replace(frame, sources, self._mean + self._sigma * deviates)
             yield frame
 
-    def _raw(self) -> Iterator[Array]:
+    def _raw(self) -> Iterator[Any]:
         if self._kept is not None:
             return iter(self._kept)
-        return self.source.frames(self.frame_range.start, self.frame_range.stop, dtype=None)
+        start, stop = self.frame_range.start, self.frame_range.stop
+        return map(self._load, self.source.frames(start, stop, dtype=None))
 
-    def _first_pass(self, keep_bytes: int) -> Array:
-        total = np.zeros(self.shape_yx, np.float32)
-        kept: list[Array] | None = []
-        stop = self.frame_range.stop
-        for raw in self.source.frames(self.frame_range.start, stop, dtype=None):
-            _add(raw, total)
-            if kept is not None and raw.nbytes * len(self) <= keep_bytes:
-                kept.append(raw)
+    def _first_pass(self, keep_bytes: int) -> Any:
+        """Sum of the frames, times the gain."""
+        total = self._load(np.zeros(self.shape_yx, np.float32))
+        start, stop = self.frame_range.start, self.frame_range.stop
+        for raw in self.source.frames(start, stop, dtype=None):
+            loaded = self._load(raw)
+            self._add(loaded, total)
+            if self._kept is not None and raw.nbytes * len(self) <= keep_bytes:
+                self._kept.append(loaded)
             else:
-                kept = None
-        self._kept = kept
-        return total if self.gain is None else total * self.gain
+                self._kept = None
+        return total if self.gain is None else self._gained(total)
 
-    def _gained(self, raw: Array) -> Array:
+    # What follows is done on the device; `torch_frames` does it on another one.
+
+    def _load(self, raw: Array) -> Any:
+        return raw
+
+    def _add(self, raw: Any, total: Any) -> None:
+        _add(raw, total)
+
+    def _gained(self, raw: Any) -> Any:
         if self.gain is None:
             return raw.astype(np.float32)
         out = np.empty(raw.shape, np.float32)
         _times_gain(raw, self.gain, out)
         return out
+
+    def _hot_pixels(self, total: Any, usable: Array) -> Array:
+        return hot_pixels(total, usable)
+
+    def _mean_of(self, total: Any, good: Array) -> float:
+        return float(total[good].mean(dtype=np.float64)) if good.any() else 0.0
+
+    def _replace(self, frame: Any, sources: Array, otherwise: Array) -> None:
+        """Put the values at `sources`, or `otherwise` where the source is -1, into the bad pixels."""
+        flat = frame.reshape(-1)
+        flat[self._places] = np.where(sources < 0, otherwise, flat[sources])
 
 
 def check_shape(what: str, image: Array | None, shape_yx: tuple[int, int]) -> None:

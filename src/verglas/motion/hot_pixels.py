@@ -24,12 +24,12 @@ def hot_pixels(unaligned_sum: Array, usable: Array) -> Array:  # (y, x) each -> 
         values = unaligned_sum[usable & ~found]
         if values.size == 0:
             break
-        limit = _limit(float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)))
+        limit = hot_limit(float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)))
         found |= usable & (unaligned_sum > limit)
     return np.argwhere(found)
 
 
-def _limit(mean: float, sigma: float) -> float:
+def hot_limit(mean: float, sigma: float) -> float:
     """Six sigma with the first term of the Cornish-Fisher expansion; Poisson's skewness is sigma / mean."""
     skewness = sigma / mean if mean > 0 else 0.0
     return mean + sigma * (THRESHOLD_SIGMA + (THRESHOLD_SIGMA**2 - 1) / 6 * skewness)
@@ -45,11 +45,9 @@ def _next_random(state: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def _good_neighbour(
-    frame: Array, bad: Array, y: int, x: int, reach: int, state: np.uint64
-) -> float:
-    """A random good pixel near (y, x); NaN if there are too few to choose from."""
-    height, width = frame.shape
+def _good_neighbour(bad: Array, y: int, x: int, reach: int, state: np.uint64) -> int:
+    """Flat index of a random good pixel near (y, x); -1 if there are too few to choose from."""
+    height, width = bad.shape
     count = 0
     for pick in range(2):
         chosen = int(state % np.uint64(max(count, 1)))
@@ -58,34 +56,37 @@ def _good_neighbour(
             for i in range(max(0, x - reach), min(width, x + reach + 1)):
                 if not bad[j, i]:
                     if pick == 1 and seen == chosen:
-                        return frame[j, i]
+                        return j * width + i
                     seen += 1
         count = seen
         if count < LEAST_GOOD_NEIGHBOURS:
-            return np.nan
-    return np.nan
+            return -1
+    return -1
 
 
 @njit(cache=True)
-def repair(
-    frame: Array,  # (y, x) float32, changed in place
+def stand_ins(
     bad: Array,  # (y, x) bool
     positions: Array,  # (n, 2) y, x of the bad pixels
-    seed: int,
+    seed: int,  # of the frame
     reach: int,
-    mean: float,
-    sigma: float,
-) -> None:
-    """Give bad pixels the value of a random good neighbour, or of a normal deviate in a large hole."""
+) -> tuple[Array, Array]:
+    """Where bad pixels take their value from in one frame: flat indices (n,), normal deviates (n,).
+
+    The index is that of a random good neighbour, or -1 in a large hole; there mean + sigma * deviate is
+    the value.
+    """
     state = np.uint64(seed * 2 + 1) * np.uint64(0x9E3779B97F4A7C15)
-    for index in range(positions.shape[0]):
+    sources = np.empty(len(positions), np.int64)
+    deviates = np.zeros(len(positions), np.float32)
+    for index in range(len(positions)):
         y, x = positions[index]
         state = _next_random(state)
-        value = _good_neighbour(frame, bad, y, x, reach, state)
-        if np.isnan(value):
+        sources[index] = _good_neighbour(bad, y, x, reach, state)
+        if sources[index] < 0:
             total = 0.0
             for _ in range(12):  # the sum of twelve uniform deviates is normal enough here
                 state = _next_random(state)
                 total += float(state >> np.uint64(11)) / 9007199254740992.0
-            value = mean + sigma * (total - 6.0)
-        frame[y, x] = value
+            deviates[index] = total - 6.0
+    return sources, deviates

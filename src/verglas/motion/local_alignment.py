@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from verglas.motion.alignment import Alignment
+from verglas.motion.backend import Stack
 from verglas.motion.band import Band, Rows
 from verglas.motion.local_motion import LocalMotion, orthonormal_basis, space_basis, time_basis
 from verglas.motion.signal import SignalModel, signal_given_noise
-from verglas.motion.stack import SpectrumStack
-from verglas.motion.tiles import TileGrid, cut_tile
+from verglas.motion.tiles import TileGrid
 from verglas.motion.track_prior import TRACK_PRIORS, TrackPrior, average_posterior
 
 Array = np.ndarray[Any, Any]
@@ -47,7 +47,7 @@ class LocalAlignment:
 
 
 def align_locally(
-    stack: SpectrumStack,  # damped frames; the damping is taken back
+    stack: Stack,  # damped frames; the damping is taken back
     globally: Alignment,
     times: Array,  # (M,) frames from the first
     patches_yx: tuple[int, int],
@@ -67,9 +67,10 @@ class _LocalFit:
     """Tiles of one movie and the present model."""
 
     def __init__(
-        self, stack: SpectrumStack, globally: Alignment, times: Array, patches_yx: tuple[int, int]
+        self, stack: Stack, globally: Alignment, times: Array, patches_yx: tuple[int, int]
     ) -> None:
-        self.band, self.globally, self.times = stack.band, globally, times
+        self.stack, self.band = stack, stack.band
+        self.globally, self.times = globally, times
         # Damped noise is coloured, and windows would smear it over the rings: tiles are damped one by one.
         stack.weight(1 / globally.signal.amplitudes)
         self.images = stack.shifted_images(globally.shifts_yx)
@@ -89,7 +90,7 @@ class _LocalFit:
         ).reshape(len(self.grid.places_yx), len(times), -1)  # (T, M, C)
         self.track = np.zeros((len(times), 2))  # on top of the global alignment
         self.coefficients = np.zeros((self.modes.shape[2], 2))
-        self.tiles: list[SpectrumStack] = []
+        self.tiles: list[Stack] = []
         self.offsets = np.zeros((len(self.grid.places_yx), len(times), 2), int)  # grid pixels
         self.track_prior = globally.prior
         self.tracks: Sequence[TrackPrior] = TRACK_PRIORS
@@ -101,7 +102,7 @@ class _LocalFit:
         self.offsets = -np.rint(self.shifts() / self.band.scale_yx).astype(int)
         self.tiles = []
         for corner, offsets in zip(self.grid.corners_yx, self.offsets):
-            tile = cut_tile(self.images, self.tile_band, corner, offsets)
+            tile = self.stack.cut_tile(self.images, self.tile_band, corner, offsets)
             tile.weight(self.signal.amplitudes)
             self.tiles.append(tile)
 
@@ -184,7 +185,7 @@ class _LocalFit:
         ssnr, noise = (np.interp(rings, fine, values) for values in (given.ssnr, given.noise))
         return SignalModel(amplitudes, ssnr, noise)
 
-    def _update_signal(self, sums: list[SpectrumStack], limit: float, rows: Rows) -> None:
+    def _update_signal(self, sums: list[Stack], limit: float, rows: Rows) -> None:
         """Signal spectrum from the tiles as they are aligned now, up to the present limit."""
         power = np.mean([one.mean_power(rows) for one in sums], axis=0)
         counts = self.tile_band.counts(rows) * len(sums)

@@ -28,11 +28,11 @@ class SpectrumSum:
 
     def add(self, moved: Array) -> None:  # (h, w//2+1) transform, not normalised
         """Add the next frame, already shifted; an incomplete last group is dropped."""
-        self._group += moved
+        self._group = self._group + moved
         self._in_group += 1
         if self._in_group == self.frames_per_group:
             self._amplitudes += np.abs(self._group)
-            self._group[:] = 0
+            self._group = np.zeros_like(self._group)
             self._in_group = 0
 
     def spectrum(self, pixel_size_angst: float, size: int) -> tuple[Array, float]:

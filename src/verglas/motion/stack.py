@@ -10,6 +10,7 @@ from scipy import fft
 
 from verglas.motion.band import Band, Rows
 from verglas.motion.kernels import ring_power, shift_gradients, shifted_sum, weight_rings
+from verglas.motion.tiles import cut_windows
 
 Array = np.ndarray[Any, Any]
 
@@ -37,6 +38,12 @@ class SpectrumStack:
         """Add `factor` times a transform, already cropped to the band, to image `index`."""
         self.real[index] += cropped.real * np.float32(factor)
         self.imaginary[index] += cropped.imag * np.float32(factor)
+
+    def low(self, band: Band) -> Array:  # (M, h, w) complex64
+        """The low frequencies as complex images on a smaller grid."""
+        half, width = band.grid_yx[0] // 2, band.grid_yx[1] // 2 + 1
+        rows = np.r_[0:half, -half:0]
+        return self.real[:, rows, :width] + 1j * self.imaginary[:, rows, :width]
 
     def merged(self, sizes: list[int]) -> SpectrumStack:
         """Sums of consecutive images, as many as each size says."""
@@ -96,3 +103,16 @@ class SpectrumStack:
             transform *= along_x
             images[index] = fft.irfft2(transform, band.grid_yx, overwrite_x=True)
         return images
+
+    def cut_tile(
+        self, images: Array, band: Band, corner_yx: Array, offsets_yx: Array
+    ) -> SpectrumStack:
+        """A stack of one tile (see `tiles.cut_windows`), in the tile's band."""
+        windows = cut_windows(images, band.grid_yx, corner_yx, offsets_yx)
+        transforms = fft.rfft2(windows, overwrite_x=True)
+        norm = np.float32(1 / np.sqrt(np.prod(band.grid_yx)))
+        return SpectrumStack(
+            band,
+            np.multiply(transforms.real, norm, order="C"),
+            np.multiply(transforms.imag, norm, order="C"),
+        )

@@ -9,9 +9,6 @@ import numpy as np
 from numba import njit
 from scipy import fft
 
-from verglas.motion.band import Band
-from verglas.motion.stack import SpectrumStack
-
 Array = np.ndarray[Any, Any]
 
 
@@ -59,24 +56,18 @@ def _cut(image: Array, top: int, left: int, out: Array) -> None:
             out[y, x] -= mean
 
 
-def cut_tile(
+def cut_windows(
     images: Array,  # (M, y, x)
-    band: Band,  # of the tile
+    size_yx: tuple[int, int],
     corner_yx: Array,  # (2,)
-    offsets_yx: Array,  # (M, 2) whole pixels: where this tile's content lies in each image
-) -> SpectrumStack:
-    """Transforms of one tile in every image, in the band's grid."""
-    windows = np.empty((len(images), *band.grid_yx), np.float32)
+    offsets_yx: Array,  # (M, 2) whole pixels: where this window's content lies in each image
+) -> Array:  # (M, *size_yx), each about its mean
+    """One window of every image."""
+    windows = np.empty((len(images), *size_yx), np.float32)
     for image, window, offset in zip(images, windows, offsets_yx):
         top, left = corner_yx + offset
         _cut(image, top, left, window)
-    transforms = fft.rfft2(windows, overwrite_x=True)
-    norm = np.float32(1 / np.sqrt(np.prod(band.grid_yx)))
-    return SpectrumStack(
-        band,
-        np.multiply(transforms.real, norm, order="C"),
-        np.multiply(transforms.imag, norm, order="C"),
-    )
+    return windows
 
 
 def _fast_size(most: int) -> int:
