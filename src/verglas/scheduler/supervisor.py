@@ -20,8 +20,11 @@ from verglas.project.owner import Owner
 from verglas.project.project import OWN_FOLDER
 from verglas.scheduler.command import process_environment
 from verglas.scheduler.events import record_event
+from verglas.scheduler.live.order import LiveFolder, all_sessions
 from verglas.scheduler.schedule import ScheduleFolder, all_schedules
 from verglas.scheduler.watch import Watch
+
+Work = ScheduleFolder | LiveFolder
 
 POLL_S = 0.5
 SHORT_LIFE_S = 30.0
@@ -55,7 +58,7 @@ class Supervisor:
         if not take_over(self.root):
             return 0
         while True:
-            wanted = [folder for folder in all_schedules(self.root) if folder.is_wanted]
+            wanted = wanted_work(self.root)
             for folder in wanted:
                 self._look_after(folder)
             self.watch.look()
@@ -68,12 +71,12 @@ class Supervisor:
     def _resigned(self) -> bool:
         """Step down, unless a schedule was made meanwhile by somebody who still saw us alive."""
         _path(self.root).unlink(missing_ok=True)
-        if any(folder.is_wanted for folder in all_schedules(self.root)):
+        if wanted_work(self.root):
             return not take_over(self.root)
         return True
 
-    def _look_after(self, folder: ScheduleFolder) -> None:
-        ward = self.wards.setdefault(folder.name, _Ward())
+    def _look_after(self, folder: Work) -> None:
+        ward = self.wards.setdefault(str(folder.path), _Ward())
         if ward.process is not None and ward.process.poll() is None:
             return
         owner = folder.owner()
@@ -86,7 +89,7 @@ class Supervisor:
         if now >= ward.not_before_s:
             ward.process, ward.started_s = start_scheduler(folder), now
 
-    def _count_death(self, folder: ScheduleFolder, ward: _Ward, now: float) -> None:
+    def _count_death(self, folder: Work, ward: _Ward, now: float) -> None:
         lived = now - ward.started_s
         ward.short_lives = ward.short_lives + 1 if lived < SHORT_LIFE_S else 0
         pause = SLOW_S if ward.short_lives > FAST_RESTARTS else min(2.0, 0.1 * 2**ward.short_lives)
@@ -98,9 +101,15 @@ class Supervisor:
         )
 
 
-def start_scheduler(folder: ScheduleFolder) -> subprocess.Popen[bytes]:
-    """Start the process that works on a schedule, detached."""
-    words = [sys.executable, "-m", "verglas.cli.main", "autorun", "work", folder.name]
+def wanted_work(root: Path) -> list[Work]:
+    """Schedules and live sessions that a process should work on."""
+    return [folder for folder in (*all_schedules(root), *all_sessions(root)) if folder.is_wanted]
+
+
+def start_scheduler(folder: Work) -> subprocess.Popen[bytes]:
+    """Start the process that works on a schedule or a live session, detached."""
+    kind = "autorun" if isinstance(folder, ScheduleFolder) else "live"
+    words = [sys.executable, "-m", "verglas.cli.main", kind, "work", folder.name]
     return _detached(folder.root, words)
 
 

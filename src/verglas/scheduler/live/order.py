@@ -105,11 +105,6 @@ class LiveFolder:
     def report_file(self) -> Path:
         return self.root / f"live_{self.name}.html"
 
-    @property
-    def work_words(self) -> list[str]:
-        """The command that works on this session (what the supervisor starts)."""
-        return ["live", "work", self.name]
-
     def create(self, order: LiveOrder) -> None:
         """Write a new order; the session is wanted from now on."""
         self.path.mkdir(parents=True, exist_ok=True)

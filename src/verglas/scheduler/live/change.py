@@ -1,0 +1,193 @@
+"""Changing a session that runs: options, thresholds, verdicts. Only what depends is done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from verglas.formats.atomic import write_text
+from verglas.jobs.live_figures import KINDS
+from verglas.jobs.live_thresholds import (
+    ACCEPT,
+    REJECT,
+    judge,
+    parse_thresholds,
+    read_manual,
+    write_manual,
+)
+from verglas.project.job_star import read_settings
+from verglas.project.project import Project
+from verglas.scheduler.live.chain import change_options, checked_options
+from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.order import STAGES, LiveFolder
+from verglas.scheduler.live.settings import ALL, NEW, StageSettings
+
+_JOINTS = ("input_star_mics", "fn_input_autopick", "star_mics", "coords_suffix")
+
+
+def known_movies(folder: LiveFolder) -> Ledger:
+    """All movies as the journal has them now."""
+    ledger = Ledger(folder.journal)
+    ledger.read()
+    return ledger
+
+
+def change_settings(
+    project: Project, folder: LiveFolder, values: Mapping[str, Mapping[str, str]], scope: str
+) -> list[str]:
+    """New options for new movies, all, or a range; what was done, in words.
+
+    Raises ValueError for inputs and for jobs that are not stages, KeyError for unknown options.
+    """
+    jobs = folder.order().jobs
+    path = folder.path / "settings.json"
+    settings = StageSettings.read(path)
+    for stage, changed in values.items():
+        if stage not in STAGES:
+            raise ValueError(f"{stage}: options of {', '.join(STAGES)} can be changed this way")
+        _refuse_inputs(stage, changed)
+        latest = settings.options(stage, settings.latest(stage))
+        checked_options(stage, {**latest, **changed})
+    told = []
+    for stage in (each for each in STAGES if each in values):
+        version = settings.change(stage, dict(values[stage]), scope)
+        if scope in (NEW, ALL):  # whoever takes the job over goes on with them
+            change_options(project, jobs[stage], values[stage])
+        told.append(f"{jobs[stage]}: settings {version} for {scope}: {_shown(values[stage])}")
+    settings.write(path)
+    return [*told, *_consequences(folder, settings, list(values))]
+
+
+def _refuse_inputs(stage: str, changed: Iterable[str]) -> None:
+    for key in changed:
+        if key in _JOINTS:
+            raise ValueError(f"{stage}.{key} joins the jobs of the session and cannot be changed")
+
+
+def _consequences(folder: LiveFolder, settings: StageSettings, stages: Sequence[str]) -> list[str]:
+    """How many movies are treated again from which stage, and what a person made that is kept."""
+    first = min(INDEX[stage] for stage in stages)
+    again = 0
+    for movie in known_movies(folder).movies:
+        have = movie.made[first]
+        again += have != 0 and settings.wanted(STAGES[first], movie.number, abs(have)) != abs(have)
+    told = [f"{again} movies are treated again from {STAGES[first]} on"]
+    verdicts = read_manual(folder.manual_file)
+    if verdicts and again:
+        told.append(f"{len(verdicts)} verdicts of a person are kept")
+    return told
+
+
+def _shown(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in values.items())
+
+
+def change_thresholds(project: Project, folder: LiveFolder, text: str) -> list[str]:
+    """Set the limits; an empty or `none` text takes them away. Raises ValueError."""
+    text = "" if text.strip().lower() == "none" else text
+    limits = parse_thresholds(text)
+    before = _accepted(project, folder)
+    change_options(project, folder.order().jobs["Select"], {"thresholds": text})
+    after = _accepted(project, folder)
+    dropped, back = len(before - after), len(after - before)
+    return [f"{len(limits)} limits: {dropped} micrographs are set aside, {back} come back"]
+
+
+def thresholds_now(project: Project, folder: LiveFolder) -> list[str]:
+    """The limits in force, and what limits can be set on."""
+    options = read_settings(project.root / folder.order().jobs["Select"]).options
+    now = options.get("thresholds", "") or "none"
+    known = [
+        f"  {kind.label or kind.key:<28} {kind.key:<22} {kind.title} {kind.unit}" for kind in KINDS
+    ]
+    return [f"limits: {now}", "limits can be set on:", *known]
+
+
+def preview_thresholds(project: Project, folder: LiveFolder, text: str) -> dict[str, int]:
+    """What limits would do, before they are set: micrographs and particles dropped and back."""
+    ledger = known_movies(folder)
+    manual = read_manual(folder.manual_file)
+    now = parse_thresholds(_limits(project, folder))
+    then = parse_thresholds(text)
+    found = {"drop": 0, "drop_particles": 0, "back": 0, "accepted": 0}
+    for movie in _judged(ledger.movies):
+        was = not judge(movie.micrograph, movie.figures, now, manual)[0]
+        will = not judge(movie.micrograph, movie.figures, then, manual)[0]
+        found["accepted"] += will
+        found["back"] += will and not was
+        if was and not will:
+            found["drop"] += 1
+            found["drop_particles"] += int(movie.figures.get("particles", 0))
+    return found
+
+
+def _limits(project: Project, folder: LiveFolder) -> str:
+    name = folder.order().jobs["Select"]
+    return read_settings(project.root / name).options.get("thresholds", "")
+
+
+def _accepted(project: Project, folder: LiveFolder) -> set[int]:
+    limits = parse_thresholds(_limits(project, folder))
+    manual = read_manual(folder.manual_file)
+    return {
+        movie.number
+        for movie in _judged(known_movies(folder).movies)
+        if not judge(movie.micrograph, movie.figures, limits, manual)[0]
+    }
+
+
+def _judged(movies: Iterable[Movie]) -> Iterable[Movie]:
+    """Movies far enough to be judged."""
+    return (movie for movie in movies if movie.made[INDEX["AutoPick"]] and not movie.is_aside)
+
+
+def find_movies(ledger: Ledger, words: Sequence[str]) -> list[Movie]:
+    """Movies by number, name, or a part of the name that fits one. Raises LookupError."""
+    found = []
+    for word in words:
+        if word.isdigit() and 1 <= int(word) <= len(ledger.movies):
+            found.append(ledger.movies[int(word) - 1])
+            continue
+        exact = [each for each in ledger.movies if word in (each.name, each.micrograph)]
+        fitting = exact or [each for each in ledger.movies if word in each.name]
+        if len(fitting) != 1:
+            raise LookupError(f"{word!r} fits {len(fitting)} movies of the session; expected one")
+        found.append(fitting[0])
+    return found
+
+
+def give_verdict(folder: LiveFolder, words: Sequence[str], verdict: str, why: str) -> list[str]:
+    """A person accepts or rejects micrographs, or takes the verdict back (empty verdict)."""
+    if verdict not in (ACCEPT, REJECT, ""):
+        raise ValueError(f"verdict {verdict!r}: expected {ACCEPT}, {REJECT} or nothing")
+    verdicts = read_manual(folder.manual_file)
+    told = []
+    for movie in find_movies(known_movies(folder), words):
+        if not movie.micrograph:
+            raise LookupError(f"{movie.name} has no micrograph yet")
+        if verdict:
+            verdicts[movie.micrograph] = (verdict, why or "by hand")
+        else:
+            verdicts.pop(movie.micrograph, None)
+        told.append(
+            f"{movie.micrograph}: {verdict + 'ed by hand' if verdict else 'as the limits say'}"
+        )
+    write_manual(folder.manual_file, verdicts)
+    return told
+
+
+def try_again(folder: LiveFolder, words: Sequence[str]) -> list[str]:
+    """Ask the session to treat failed movies again (all that failed without words)."""
+    ledger = known_movies(folder)
+    wanted = (
+        find_movies(ledger, words) if words else [each for each in ledger.movies if each.is_aside]
+    )
+    numbers = [movie.number for movie in wanted if movie.is_aside]
+    write_text(request_file(folder.path), json.dumps({"again": numbers}))
+    return [f"{len(numbers)} movies are tried again"]
+
+
+def request_file(path: Path) -> Path:
+    """Where the numbers of movies to try again lie until the session has read them."""
+    return path / "again.json"

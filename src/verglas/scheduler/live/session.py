@@ -1,0 +1,497 @@
+"""A live session at work: files in, movies through the stages, lists out; one process, many workers.
+
+Nothing is decided that is not on disc first (journal, job directories), so a session that was killed
+goes on where it was: what the journal has is not looked at again, what only the disc has is found by the
+jobs' own test whether a micrograph is done.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from verglas.compute.workers import Died, Raised
+from verglas.jobs.live_lists import movie_alone
+from verglas.jobs.live_thresholds import (
+    FAILURE,
+    Threshold,
+    judge,
+    parse_thresholds,
+    read_manual,
+)
+from verglas.jobs.raw_files import link_into_project, raw_file
+from verglas.jobs.set_aside import file_stamp
+from verglas.project.project import Project
+from verglas.scheduler.events import record_event
+from verglas.scheduler.live.chain import hold, note_execution, release
+from verglas.scheduler.live.change import request_file
+from verglas.scheduler.live.counts import Counts
+from verglas.scheduler.live.grouping import BeamShiftGroups
+from verglas.scheduler.live.lanes import Lane, Lanes
+from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.order import (
+    FINISHED,
+    FINISHING,
+    OVER,
+    PAUSED,
+    RUNNING,
+    STAGES,
+    STOPPED,
+    LiveFolder,
+    read_json,
+)
+from verglas.scheduler.live.publish import Published, PublishTask, publish
+from verglas.scheduler.live.queue import StageQueues
+from verglas.scheduler.live.settings import StageSettings
+from verglas.scheduler.live.status import Rate, Recent
+from verglas.scheduler.live.telling import tell_status
+from verglas.scheduler.live.watcher import NewMovie, Watcher
+from verglas.scheduler.live.work import DeviceFault, Outcome, StageAside, StageDone, StageTask, work
+from verglas.scheduler.supervisor import ensure_supervisor
+
+TURN_S = 0.25  # longest wait for a worker before looking around
+STATUS_S = 2.0
+SUPERVISOR_S = 2.0
+LOOK_AT_ASIDE_S = 10.0
+DEATHS_UNTIL_POISON = 3
+KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
+PUBLISH_SHARE = 10.0  # the lists take at most one part in so many of the time
+REDO_BATCH = 500  # movies looked at in one turn after a change of settings
+
+
+class LiveSession:
+    """One session from taking over to release."""
+
+    def __init__(self, project: Project, folder: LiveFolder, *, supervised: bool = False) -> None:
+        self.supervised = supervised
+        self.project, self.folder, self.order = project, folder, folder.order()
+        self.jobs = self.order.jobs
+        self.ledger = Ledger(folder.journal)
+        self.settings = StageSettings.read(folder.path / "settings.json")
+        self.queues = StageQueues(self.order.first)
+        self.lists: dict[
+            int, dict[str, bytes]
+        ] = {}  # of movies on their way, by stage that made it
+        self.deaths: dict[tuple[int, str], list[Died]] = {}
+        self.lanes = Lanes(work, self.order.all_devices, self.order.workers, self.order.threads)
+        self.publisher = Lanes(publish, ("cpu",))
+        self.groups = BeamShiftGroups.read(folder.path / "groups.json")
+        self.watcher = Watcher(
+            self.order.wildcard, Path(self.jobs["Import"].rstrip("/")), self.order.settle_s,
+            self.order.n_frames,
+        )  # fmt: skip
+        self.rate_in, self.rate_done = Rate(), Rate()
+        self.latency = Recent()
+        self.costs = {stage: Recent() for stage in STAGES}
+        self.counts = Counts()
+        self.problems: list[str] = []
+        self.classes: dict[str, Any] = {}  # what the 2D classification has so far
+        self.published_s = 0.0
+        self.publish_cost_s = 0.0
+        self.dirty = True
+        self.fresh_lists = True
+        self.accepted_listed = 0
+        self.seen: dict[int, float] = {}  # movie -> monotonic time of its taking, while on its way
+        self._next_supervisor_s = self._next_status_s = self._next_look_s = self._next_aside_s = 0.0
+        self._redo_from = 1
+        self._looks_at_end = 0  # the last files may have come with the wish to finish
+        self._stamps: dict[str, str] = {}  # of files that change the session: settings, verdicts
+        self.thresholds: tuple[Threshold, ...] = ()
+        self.manual: dict[str, tuple[str, str]] = {}
+
+    def run(self) -> int:
+        """Work until the session is over; the exit code."""
+        self.folder.take()
+        self._begin()
+        try:
+            while self._turn():
+                pass
+        finally:
+            self.lanes.close()
+            self.publisher.close()
+            self.ledger.close()
+        return 0
+
+    def _begin(self) -> None:
+        self.ledger.read()
+        for movie in self.ledger.movies:
+            self._remember(movie)
+            self.counts.update(movie)
+        self.groups.write(self.folder.path / "groups.json")
+        self._read_changes()
+        note_execution(self.project, self.jobs)
+        if self.folder.phase() != PAUSED:
+            hold(self.project, self.jobs)
+        self._event("live-started", f"{len(self.ledger.movies)} movies known")
+
+    def _remember(self, movie: Movie) -> None:
+        raw = raw_file(Path(movie.path), self.order.wildcard, self.watcher.directory)
+        self.watcher.known.add(movie.path)
+        self.watcher.roots.add(raw.output_root)
+        if self.watcher.first_frames == 0:
+            self.watcher.first_frames = movie.frames
+
+    def _turn(self) -> bool:
+        """One look around; False when the session is over."""
+        self._obey()
+        self._see_supervisor()
+        phase = self.folder.phase()
+        if phase in OVER:
+            return self._stop(phase)
+        self._read_changes()
+        self._read_requests()
+        if phase != PAUSED:
+            self._look_for_files(phase)
+            self._redo()
+            self._hand_out()
+        self._take_results()
+        self._publish_when_due(phase)
+        self._show(phase)
+        if phase == PAUSED:
+            self._rest()
+        if phase == FINISHING and self._is_drained():
+            return self._finish()
+        return True
+
+    def _see_supervisor(self) -> None:
+        """Supervisor and session keep each other alive."""
+        now = time.monotonic()
+        if self.supervised and now >= self._next_supervisor_s:
+            self._next_supervisor_s = now + SUPERVISOR_S
+            ensure_supervisor(self.project.root)
+
+    def _obey(self) -> None:
+        """What the user asked for last becomes the phase."""
+        wished, phase = self.folder.wished(), self.folder.phase()
+        wanted = {"run": RUNNING, "pause": PAUSED, "finish": FINISHING, "stop": STOPPED}[wished]
+        if phase in OVER or wanted == phase:
+            return
+        if phase == PAUSED and wanted in (RUNNING, FINISHING):
+            hold(self.project, self.jobs)
+        self.folder.set_phase(wanted)
+        self._event(f"live-{wanted}", "")
+
+    def _look_for_files(self, phase: str) -> None:
+        now = time.monotonic()
+        if now < self._next_look_s:
+            return
+        self._looks_at_end += phase == FINISHING
+        self._next_look_s = now + self.order.poll_s
+        for new in self.watcher.look():
+            self._take(new)
+        if now >= self._next_aside_s:
+            self._next_aside_s = now + LOOK_AT_ASIDE_S
+            self._look_at_asides()
+
+    def _take(self, new: NewMovie) -> None:
+        group, fresh = self.groups.assign(new.raw.path)
+        if fresh:
+            self.groups.write(self.folder.path / "groups.json")
+        link_into_project(new.raw)
+        movie = self.ledger.take(
+            new.raw.name, str(new.raw.path), new.stamp, group=group, frames=new.info.n_frames
+        )
+        self.counts.update(movie)
+        self.seen[movie.number] = new.since_s
+        self.rate_in.tick()
+        self.dirty = True
+        self._route(movie)
+
+    def _look_at_asides(self) -> None:
+        """Movies set aside are tried again when their file changed."""
+        for number in list(self.counts.failed):
+            movie = self.ledger.movies[number - 1]
+            stamp = file_stamp(Path(movie.path))
+            if stamp not in (movie.stamp, "missing"):
+                self._again(movie)
+
+    def _route(self, movie: Movie, *, late: bool = False) -> None:
+        """Queue a movie for the first stage that is due, or see that it is finished."""
+        if movie.is_aside:
+            self._leave(movie)
+            return
+        for index, stage in enumerate(STAGES):
+            if stage == "Extract" and self.verdict(movie)[0]:
+                break
+            have = movie.made[index]
+            if have <= 0 or self.settings.wanted(stage, movie.number, have) != have:
+                self.queues.add(self._first_with_list(movie, index), movie.number, late=late)
+                return
+        self._leave(movie)
+
+    def _first_with_list(self, movie: Movie, index: int) -> str:
+        """The due stage, or the one before it whose list (not kept on disc) has to be made again."""
+        lists = self.lists.get(movie.number, {})
+        while index > 0 and STAGES[min(index, 2) - 1] not in lists:
+            index = min(index, 2) - 1
+        return STAGES[index]
+
+    def _leave(self, movie: Movie) -> None:
+        """Nothing is left to do for a movie (for now)."""
+        self.lists.pop(movie.number, None)
+        self.seen.pop(movie.number, None)
+
+    def verdict(self, movie: Movie) -> tuple[str, str]:
+        """("", "") for an accepted movie, else (kind, reason)."""
+        if movie.is_aside:
+            return FAILURE, movie.aside
+        return judge(movie.micrograph, movie.figures, self.thresholds, self.manual)
+
+    def _hand_out(self) -> None:
+        """Give idle workers the movies that are furthest on their way."""
+        for lane in self.lanes.idle():
+            task = self._next_task(lane.device)
+            if task is not None:
+                self.lanes.give(lane, task)
+
+    def _next_task(self, device: str) -> StageTask | None:
+        for stage in reversed(STAGES):
+            usable = [
+                each for each in self.order.devices_of(stage) if each not in self.lanes.benched
+            ]
+            if device not in usable and usable:
+                continue
+            number = self.queues.take(stage)
+            if number is not None:
+                return self._task(self.ledger.movies[number - 1], stage)
+        return None
+
+    def _task(self, movie: Movie, stage: str) -> StageTask:
+        index = INDEX[stage]
+        have = movie.made[index]
+        wanted = self.settings.wanted(stage, movie.number, abs(have))
+        source = STAGES[min(index, 2) - 1]  # picking and extraction take the same list
+        listed = (
+            movie_alone(self.groups.optics, movie.name, movie.group)
+            if index == 0
+            else self.lists[movie.number][source]
+        )
+        return StageTask(
+            movie.number, stage, self.jobs[stage], self.settings.options(stage, wanted), wanted,
+            listed, have != 0 and have != wanted, len(self.lanes.lanes), self.order.memory_bytes,
+        )  # fmt: skip
+
+    def _take_results(self) -> None:
+        for lane, task, outcome in self.lanes.take(TURN_S):
+            movie = self.ledger.movies[task.number - 1]
+            self._handle(lane, task, movie, outcome)
+            self.counts.update(movie, self.verdict(movie)[0])
+            self.dirty = True
+
+    def _handle(self, lane: Lane, task: StageTask, movie: Movie, outcome: Any) -> None:
+        result: Outcome | Died | Raised = outcome
+        if isinstance(result, StageDone):
+            self._done(lane, task, movie, result)
+        elif isinstance(result, StageAside):
+            self.ledger.set_aside(movie, task.stage, result.reason)
+            self._event("movie-aside", f"{movie.name}: {result.reason}")
+        elif isinstance(result, DeviceFault):
+            self._fault(lane, task, movie, result.reason)
+            return
+        elif isinstance(result, Died):
+            self._died(lane, task, movie, result)
+            return
+        else:
+            self.ledger.set_aside(
+                movie, task.stage, f"{type(result.error).__name__}: {result.error}"
+            )
+        self._route(movie)
+
+    def _done(self, lane: Lane, task: StageTask, movie: Movie, result: StageDone) -> None:
+        known: dict[str, Any] = {"figures": result.figures, "device": lane.device}
+        if result.micrograph:
+            known["micrograph"] = result.micrograph
+        if not result.kept:
+            self.costs[task.stage].add(result.seconds)
+        if task.stage == STAGES[-1] and movie.number in self.seen:
+            known["ready"] = round(time.monotonic() - self.seen[movie.number], 3)
+            self.latency.add(known["ready"])
+            self.rate_done.tick()
+        index = INDEX[task.stage]
+        lists = self.lists.setdefault(movie.number, {})
+        if not result.kept:
+            for later in STAGES[index + 1 :]:
+                lists.pop(later, None)
+        lists[task.stage] = result.listed
+        if not (result.kept and movie.made[index] == task.version):
+            self.ledger.done(movie, task.stage, task.version, result.seconds, **known)
+
+    def _fault(self, lane: Lane, task: StageTask, movie: Movie, reason: str) -> None:
+        """The device failed: its worker begins anew; three movies on one device bench it."""
+        self.lanes.end(lane)
+        key = (task.number, task.stage)
+        self.deaths.setdefault(key, []).append(Died(1))
+        message = self.lanes.note_fault(lane.device, task.number, reason)
+        if message:
+            self.problems.append(message)
+            self._event("device-benched", message, device=lane.device)
+        if len(self.deaths[key]) >= 2 * DEATHS_UNTIL_POISON:
+            self.lanes.forgive(task.number)
+            self.ledger.set_aside(movie, task.stage, f"failed on every device: {reason}")
+            self._leave(movie)
+        else:
+            self.queues.add(task.stage, task.number, late=True)
+        if len(self.lanes.benched) == len(self.order.all_devices):
+            self.folder.wish("pause")
+            self.problems.append("every device failed: the session is paused")
+
+    def _died(self, lane: Lane, task: StageTask, movie: Movie, died: Died) -> None:
+        deaths = self.deaths.setdefault((task.number, task.stage), [])
+        deaths.append(died)
+        others = sum(not each.is_kill for each in deaths)
+        if others < DEATHS_UNTIL_POISON and len(deaths) < KILLS_UNTIL_POISON:
+            self.queues.add(task.stage, task.number, late=len(deaths) > 1)
+            return
+        reason = f"poison: the worker processing it died {len(deaths)} times ({died})"
+        self.ledger.set_aside(movie, task.stage, reason)
+        self._event("movie-poison", f"{movie.name}: {reason}")
+        self._leave(movie)
+
+    def _redo(self) -> None:
+        """After a change (or a start) go through all movies, some in every turn."""
+        last = len(self.ledger.movies)
+        if self._redo_from > last:
+            return
+        upto = min(last, self._redo_from + REDO_BATCH - 1)
+        in_hand = {task.number for task in self.lanes.in_hand}
+        for movie in self.ledger.movies[self._redo_from - 1 : upto]:
+            self.counts.update(movie, self.verdict(movie)[0])
+            if movie.number not in in_hand and not movie.is_aside:
+                self._route(movie, late=all(movie.made))
+        self._redo_from = upto + 1
+        self.dirty = True
+
+    def _read_requests(self) -> None:
+        """Failed movies that the user wants tried again."""
+        path = request_file(self.folder.path)
+        if not path.exists():
+            return
+        numbers = read_json(path).get("again", [])
+        path.unlink(missing_ok=True)
+        for number in numbers:
+            if 1 <= number <= len(self.ledger.movies):
+                self._again(self.ledger.movies[number - 1])
+
+    def _again(self, movie: Movie) -> None:
+        self.deaths = {key: each for key, each in self.deaths.items() if key[0] != movie.number}
+        self.ledger.again(movie, file_stamp(Path(movie.path)))
+        self.counts.update(movie)
+        self._route(movie)
+        self.dirty = True
+
+    def _read_changes(self) -> None:
+        """Settings, thresholds and verdicts may change at any time; then everybody is looked at."""
+        files = {
+            "settings": self.folder.path / "settings.json",
+            "thresholds": self.project.root / self.jobs["Select"] / "job.star",
+            "manual": self.folder.manual_file,
+        }
+        stamps = {key: file_stamp(path) for key, path in files.items()}
+        if stamps == self._stamps:
+            return
+        from verglas.project.job_star import read_settings
+
+        self.settings = StageSettings.read(files["settings"])
+        self.select_options = dict(read_settings(files["thresholds"].parent).options)
+        self.thresholds = parse_thresholds(self.select_options.get("thresholds", ""))
+        self.manual = read_manual(self.folder.manual_file)
+        self._stamps, self._redo_from, self.dirty = stamps, 1, True
+
+    def _publish_when_due(self, phase: str) -> None:
+        for _, _, outcome in self.publisher.take(0) if self.publisher.in_hand else ():
+            self._published(outcome)
+        now = time.monotonic()
+        pause = max(self.order.publish_s, PUBLISH_SHARE * self.publish_cost_s)
+        urgent = phase in (PAUSED, FINISHING) and not self._is_busy
+        idle = self.publisher.idle()
+        if not self.dirty or not idle or not (urgent or now - self.published_s > pause):
+            return
+        self.dirty, self.published_s = False, now
+        self.publisher.give(idle[0], self.publish_task())
+
+    def publish_task(self) -> PublishTask:
+        """All that the publishing process needs to know."""
+        options = {
+            stage: self.settings.options(stage, self.settings.latest(stage)) for stage in STAGES
+        }
+        missing = tuple(
+            (each.raw.name, str(each.raw.path), each.reason) for each in self.watcher.waiting
+        )
+        fresh, self.fresh_lists = self.fresh_lists, False
+        return PublishTask(
+            str(self.folder.path), dict(self.jobs), {**options, "Select": self.select_options},
+            tuple(self.groups.optics), missing, fresh,
+        )  # fmt: skip
+
+    def _published(self, outcome: Any) -> None:
+        if isinstance(outcome, Published):
+            self.publish_cost_s, self.accepted_listed = outcome.seconds, outcome.accepted
+            for problem in outcome.problems:
+                self._complain(f"a list could not be rebuilt: {problem}")
+            if outcome.problems:
+                self.dirty = True
+        else:
+            self.dirty = self.fresh_lists = True
+            text = outcome.error if isinstance(outcome, Raised) else outcome
+            self._complain(f"the lists were not rebuilt: {text}")
+
+    def _complain(self, text: str) -> None:
+        if text not in self.problems:
+            self.problems = [*self.problems[-9:], text]
+            self._event("live-problem", text)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self.lanes.in_hand)
+
+    def _show(self, phase: str) -> None:
+        now = time.monotonic()
+        if now >= self._next_status_s:
+            self._next_status_s = now + STATUS_S
+            tell_status(self, phase)
+
+    def _rest(self) -> None:
+        """Paused: when all is written, workers end and the jobs are anybody's."""
+        if self._is_busy or self.dirty or self.publisher.in_hand:
+            return
+        if any(lane.worker is not None for lane in self.lanes.lanes):
+            self.lanes.close()
+            release(self.project, self.jobs)
+
+    def _is_drained(self) -> bool:
+        """Whether everything that can be done is done and listed."""
+        candidates = any(each.info is not None for each in self.watcher.waiting)
+        return not (
+            self._is_busy or len(self.queues) or candidates or self.dirty
+            or self.publisher.in_hand or self._redo_from <= len(self.ledger.movies)
+            or self._looks_at_end < 2
+        )  # fmt: skip
+
+    def _finish(self) -> bool:
+        from verglas.scheduler.live.report import write_report
+
+        release(self.project, self.jobs)
+        if "Class2D" in self.jobs:
+            self._last_classes()
+        tell_status(self, FINISHED)
+        with suppress(OSError):
+            write_report(self.project.root, self.folder, self.ledger)
+        self.folder.set_phase(FINISHED)
+        self._event("live-finished", f"{len(self.ledger.movies)} movies")
+        return False
+
+    def _last_classes(self) -> None:
+        """The 2D classes of all particles, as an ordinary job."""
+        from verglas.scheduler.live.classes import run_last_classes
+
+        run_last_classes(self, lambda: tell_status(self, FINISHING))
+
+    def _stop(self, phase: str) -> bool:
+        release(self.project, self.jobs)
+        tell_status(self, phase)
+        return False
+
+    def _event(self, kind: str, text: str, **details: object) -> None:
+        record_event(self.project.root, kind, text, session=self.order.name, **details)
