@@ -47,7 +47,7 @@ def _status(words: list[str]) -> int:
 
     parsed = split_words(words, {"--json": False})
     project = Project.open()
-    jobs = job_summaries(project)
+    jobs = job_summaries(project, _in_queue)
     if parsed.has("--json"):
         print(json.dumps([job.as_dict() for job in jobs]))
         return 0
@@ -82,6 +82,13 @@ def _unlock(words: list[str]) -> int:
     holder = break_lock(Project.open().root)
     print(f"the lock of {holder} was removed" if holder else "the project is not locked")
     return 0
+
+
+def _in_queue(record: object) -> bool | None:
+    """Ask the queue, without importing the scheduler for projects that use none."""
+    from verglas.scheduler.queue_state import ask
+
+    return ask(record)  # type: ignore[arg-type]
 
 
 def vars_of(offer: object) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from verglas.formats.star import StarError, read_star
 from verglas.jobs.control_files import OUTPUT_NODES
 from verglas.project.dialect import Status
 from verglas.project.graph import Graph, GraphNode
-from verglas.project.job_directory import JobOutcome
+from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord
 from verglas.project.node_mirror import touch_nodes
 from verglas.project.pipeline_file import NODE, NODE_DEPTH, NODE_TYPE, NODE_TYPE_LABEL
 from verglas.project.project import Project
@@ -23,11 +24,17 @@ class Ended:
     messages: tuple[str, ...] = ()
 
 
-def check_completion(project: Project) -> list[Ended]:
-    """Look at every running job and record those that ended; costs nothing while none did."""
+InQueue = Callable[[RunRecord], bool | None]  # is it still in its queue? None: cannot be told
+
+
+def check_completion(project: Project, in_queue: InQueue | None = None) -> list[Ended]:
+    """Look at every running job and record those that ended; costs nothing while none did.
+
+    `in_queue` asks a batch queue; without it, queued jobs are judged by their exit files alone.
+    """
     graph = project.graph()
     running = [name for name, each in graph.processes.items() if each.status is Status.RUNNING]
-    found = [ended for name in running if (ended := _look(project, name)) is not None]
+    found = [ended for name in running if (ended := _look(project, name, in_queue)) is not None]
     if found:
         record_ends(project, found)
     return found
@@ -70,10 +77,10 @@ def add_declared_outputs(project: Project, graph: Graph, name: str) -> None:
             graph.outputs.append((name, node))
 
 
-def _look(project: Project, name: str) -> Ended | None:
+def _look(project: Project, name: str, in_queue: InQueue | None) -> Ended | None:
     directory = project.directory(name)
     status = directory.exit_status()
-    if status is None and directory.is_running() is False:
+    if status is None and _is_gone(directory, in_queue):
         # the exit file may have been written between the two looks
         status = directory.exit_status()
         if status is None:
@@ -89,11 +96,20 @@ def _look(project: Project, name: str) -> Ended | None:
     return Ended(name, status, (outcome.reason,) if outcome and outcome.reason else ())
 
 
+def _is_gone(directory: JobDirectory, in_queue: InQueue | None) -> bool:
+    record = directory.record()
+    if record is not None and record.queue_id:
+        return in_queue is not None and in_queue(record) is False
+    return directory.is_running() is False
+
+
 def _died(project: Project, name: str) -> Ended:
     """A process that vanished without a status file: killed, crashed, or the machine went down."""
     directory = project.directory(name)
     record = directory.record()
     who = record.owner.shown if record else "its process"
+    if record is not None and record.queue_id:
+        who = f"job {record.queue_id} of the queue"
     reason = f"killed: {who} is gone and left no status"
     words = directory.last_words(3)
     if words:

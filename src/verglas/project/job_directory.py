@@ -35,8 +35,9 @@ class RunRecord:
 
     owner: Owner
     queue_id: str = ""
-    queue_state_command: str = ""
+    queue_program: str = ""  # what submitted it, e.g. sbatch
     attempt: int = 1
+    begun: bool = False  # the job's own process has written this
 
 
 @dataclass(frozen=True)

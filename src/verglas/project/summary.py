@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from verglas.project.completion import check_completion
+from verglas.project.completion import InQueue, check_completion
 from verglas.project.dialect import PROCESS_TYPES, Status
 from verglas.project.graph import Process
 from verglas.project.project import Project
@@ -45,9 +45,9 @@ class JobSummary:
         return asdict(self)
 
 
-def job_summaries(project: Project) -> list[JobSummary]:
+def job_summaries(project: Project, in_queue: InQueue | None = None) -> list[JobSummary]:
     """All jobs in pipeline order, after looking whether running ones have ended."""
-    check_completion(project)
+    check_completion(project, in_queue)
     return [summary(project, process) for process in project.graph().processes.values()]
 
 

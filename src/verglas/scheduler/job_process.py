@@ -108,8 +108,8 @@ def _on_terminate(number: int, frame: FrameType | None) -> None:
 def _claim(project: Project, name: str, known: RunRecord | None) -> None:
     """Write who runs it, and see that the pipeline says Running."""
     directory = project.directory(name)
-    mine = replace(known, owner=Owner.this_process()) if known else RunRecord(Owner.this_process())
-    directory.write_record(mine)
+    mine = known or RunRecord(Owner.this_process())
+    directory.write_record(replace(mine, owner=Owner.this_process(), begun=True))
     directory.clear_exit()
     if project.graph().processes[name].status is not Status.RUNNING:
         project.set_status(name, Status.RUNNING)

@@ -25,8 +25,10 @@ from verglas.scheduler.command import (
     program_words,
 )
 from verglas.scheduler.queue import submit
+from verglas.scheduler.queue_state import QueueWatcher, cancel
 
 POLL_S = 0.1
+_queues = QueueWatcher()
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,8 @@ def wait_for(project: Project, launched: Launched, timeout_s: float | None = Non
     """Wait until the job ended; its status, or None if the time ran out first."""
     begin = time.monotonic()
     while timeout_s is None or time.monotonic() - begin < timeout_s:
-        if launched.process is not None and launched.process.poll() is not None:
-            check_completion(project)
-            return project.graph().processes[launched.name].status
-        if launched.process is None:
-            check_completion(project)
+        if launched.process is None or launched.process.poll() is not None:
+            check_completion(project, _queues.in_queue)
             status = project.graph().processes[launched.name].status
             if status is not Status.RUNNING:
                 return status
@@ -85,8 +84,18 @@ def wait_for(project: Project, launched: Launched, timeout_s: float | None = Non
 
 
 def abort(project: Project, name: str) -> None:
-    """Ask a running job to stop; it looks between items and iterations."""
-    project.directory(name).request_abort()
+    """Ask a running job to stop; it looks between items and iterations.
+
+    One that waits in a queue, where it looks at nothing, is taken out of the queue.
+    """
+    directory = project.directory(name)
+    directory.request_abort()
+    record = directory.record()
+    in_queue = record is not None and record.queue_id and not record.begun
+    if record is not None and in_queue and cancel(record):
+        directory.write_outcome(JobOutcome("aborted", "taken out of the queue"))
+        directory.write_exit(Status.ABORTED)
+        check_completion(project)
 
 
 def terminate(project: Project, name: str) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
@@ -83,6 +84,8 @@ def submit(project: Project, loaded: LoadedJob) -> str:
         raise QueueRefused(done.returncode, f"{command[0]} refused the job: {words}")
     found = _JOB_ID.search(done.stdout)
     queue_id = found.group(1) if found else "unknown"
-    record = RunRecord(Owner.this_process(), queue_id=queue_id)
-    project.directory(loaded.name).write_record(record)
+    directory = project.directory(loaded.name)
+    known = directory.record() or RunRecord(Owner.this_process())
+    program = Path(command[0]).name
+    directory.write_record(replace(known, queue_id=queue_id, queue_program=program))
     return queue_id
