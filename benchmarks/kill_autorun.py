@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1] / "tests"
+RECORDS = (".verglas_", ".verglas-", "RELION_JOB", "run.", "note", "job", "default")
 
 
 @dataclass
@@ -200,7 +201,7 @@ def _arrive(folder: Path, numbers: range) -> None:
 
 
 def _results(folder: Path, names: list[str]) -> dict[str, str]:
-    """Every result file's content, but not the records of how it came to be."""
+    """Every result file's content, but not the records of how it came to be, nor unfinished files."""
     found = {}
     for name in names:
         for path in sorted((folder / name).rglob("*")):

@@ -37,7 +37,11 @@ def test_while_held_it_looks_like_relions_and_names_us(tmp_path):
 
 def test_it_excludes(tmp_path):
     second = project_lock(tmp_path, "second", timeout_s=0.2)
-    with project_lock(tmp_path, "first"), pytest.raises(LockTimeout, match=str(os.getpid())), second:
+    with (
+        project_lock(tmp_path, "first"),
+        pytest.raises(LockTimeout, match=str(os.getpid())),
+        second,
+    ):
         pass
 
 

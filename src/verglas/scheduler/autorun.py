@@ -13,7 +13,8 @@ from verglas.formats.star import StarError
 from verglas.jobs.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.graph import Graph
-from verglas.project.project import Project
+from verglas.project.leftovers import sweep
+from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.registration import ForeignJob, RefusedJob
 from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
 from verglas.scheduler.events import record_event
@@ -58,6 +59,8 @@ class Autorun:
     def run(self) -> int:
         """Work until all rounds are done, a failure, or a stop; the exit code (0, 1)."""
         self.folder.take()
+        sweep(self.project.root)
+        sweep(self.project.root / OWN_FOLDER, below=True)
         if self.state.phase == "new":
             self.log.opening(self.order, self.folder.running_file)
             self._event(

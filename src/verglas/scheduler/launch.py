@@ -13,6 +13,7 @@ from verglas.jobs.control_files import RUN_ERR, RUN_OUT
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
 from verglas.project.job_directory import JobOutcome, RunRecord
+from verglas.project.leftovers import OLD_S, sweep
 from verglas.project.note import append_execution
 from verglas.project.owner import Owner
 from verglas.project.project import Project
@@ -44,8 +45,10 @@ def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
     loaded = load_job(project, name)
     directory = project.directory(name)
     adopt_result(directory.path)
+    known, ended = directory.record(), directory.outcome()
+    died = known is not None and (ended is None or ended.kind == "killed")
+    sweep(directory.path, below=died, old_s=0.0 if died else OLD_S)
     directory.clear_exit()
-    known = directory.record()
     directory.write_record(
         RunRecord(Owner.this_process(), attempt=known.attempt + 1 if known else 1)
     )
