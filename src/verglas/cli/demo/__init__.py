@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main(words: Sequence[str]) -> int:
-    """Returns 0 when all figures keep their bounds, 1 when one misses or a job failed."""
+    """Returns 0 when all figures keep their bounds, 1 when one misses or a job failed, 2 on Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="verglas demo",
         description="Simulate a session of movies with known truth, process it through a schedule "
@@ -22,6 +22,9 @@ def main(words: Sequence[str]) -> int:
 
     try:
         return run_demo(parsed.directory, quick=parsed.quick)
+    except FileExistsError as error:
+        print(f"verglas demo: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on where it was", file=sys.stderr)
         return 2
