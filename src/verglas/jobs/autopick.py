@@ -137,6 +137,7 @@ class AutoPicking(MicrographJob):
 
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
+        from verglas.jobs.summary_pictures import picks_picture
 
         directory, name = self.context.directory, self.arguments["--pickname"]
         directory.mkdir(parents=True, exist_ok=True)
@@ -162,7 +163,12 @@ class AutoPicking(MicrographJob):
             "rlnGroupNrParticles": "Particles per micrograph",
             "rlnAutopickFigureOfMerit": "Mean figure of merit (σ)",
         }
-        write_log(directory / "logfile.pdf", "Auto-picking", rows, columns)
+        paths = {item.name: self._picks_path(item) for item in done}
+        write_log(
+            directory / "logfile.pdf", "Auto-picking", rows, columns,
+            pictures=lambda row: picks_picture(row, paths[row["rlnMicrographName"]]),
+            worst="rlnGroupNrParticles", worst_is_low=True,
+        )  # fmt: skip
 
     def _pick(self, item: Item, device: str) -> Any:
         """All candidates of a micrograph by the chosen method, outside dirty areas."""

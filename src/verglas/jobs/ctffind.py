@@ -126,6 +126,7 @@ class CtfEstimation(MicrographJob):
 
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
+        from verglas.jobs.summary_pictures import ctf_picture
 
         output = self.context.directory / "micrographs_ctf.star"
         kept = reuse_rows(output, "micrographs", "rlnMicrographName", self.processed)
@@ -147,8 +148,12 @@ class CtfEstimation(MicrographJob):
                 "rlnDefocusAngle": "Angle (°)",
                 "rlnCtfMaxResolution": "Fit resolution (Å)",
                 "rlnCtfFigureOfMerit": "Figure of merit",
+                "rlnCtfIceRingDensity": "Ice ring",
                 "verglasCtfReliability": "Reliability",
             },
+            pictures=ctf_picture,
+            worst="verglasCtfReliability",
+            worst_is_low=True,
         )
 
     def _local(self, item: Item, trial: Any, microscope: Any, pixel: float) -> Any:

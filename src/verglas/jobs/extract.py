@@ -167,8 +167,11 @@ class ParticleExtraction(MicrographJob):
 
     def gather(self, done: Sequence[Item]) -> None:
         tables, few = [], 0
+        rows: list[dict[str, Any]] = []
         for item in done:
             images = read_star(self._path(item, "_extract.star")).get("images")
+            count = 0 if images is None else len(images)
+            rows.append({"rlnMicrographName": item.name, "rlnGroupNrParticles": count})
             if images is not None:
                 tables.append(images)
                 few += len(images) < FEW_PARTICLES
@@ -183,9 +186,22 @@ class ParticleExtraction(MicrographJob):
         write_star(self._list_path, output)
         count = len(particles) if particles is not None else 0
         self.context.say(f" Joined metadata of {count} particles in {self._list_path}")
+        self._summarise(done, rows)
         if self.arguments["--reextract_data_star"] or self.arguments["--helical_tubes"]:
             suffix = self.context.directory / "coords_suffix_extract.star"
             write_text(suffix, f"{self.arguments['--i']}\n")
+
+    def _summarise(self, done: Sequence[Item], rows: list[dict[str, Any]]) -> None:
+        from verglas.jobs.micrograph_log import write_summary
+        from verglas.jobs.summary_pictures import particles_picture
+
+        stacks = {item.name: self._path(item, ".mrcs") for item in done}
+        write_summary(
+            self.context.directory, "Particle extraction", rows,
+            {"rlnGroupNrParticles": "Particles per micrograph"},
+            pictures=lambda row: particles_picture(stacks[row["rlnMicrographName"]]),
+            worst="rlnGroupNrParticles", worst_is_low=True,
+        )  # fmt: skip
 
     @property
     def _list_path(self) -> Path:

@@ -169,6 +169,7 @@ class MotionCorrection(MicrographJob):
 
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
+        from verglas.jobs.summary_pictures import drift_pictures
 
         output = self.context.directory / "corrected_micrographs.star"
         made_anew = [self._root_of(name).with_suffix(".mrc") for name in self.processed]
@@ -183,7 +184,10 @@ class MotionCorrection(MicrographJob):
             "Late": "Late motion (Å)",
         }
         columns = {f"rlnAccumMotion{when}": title for when, title in titles.items()}
-        write_log(self.context.directory / "logfile.pdf", "Motion correction", rows, columns)
+        write_log(
+            self.context.directory / "logfile.pdf", "Motion correction", rows, columns,
+            pictures=drift_pictures, worst="rlnAccumMotionTotal",
+        )  # fmt: skip
 
     def _facts(self, item: Item) -> MovieFacts:
         flags = self.arguments
