@@ -44,8 +44,8 @@ class Expectation:
     @classmethod
     def begin(cls, iteration: Iteration, particles: Particles, source: ImageSource) -> Expectation:
         """An expectation step with empty sums."""
-        model, settings = iteration.model, iteration.settings
-        halves = 2 if settings.gradient else 1
+        model = iteration.model
+        halves = 2 if iteration.gradient else 1
         sums = WeightedSums.zeros(
             iteration.projector.lattice, halves * model.n_classes, model.n_classes,
             model.direction_weights.shape[1], len(model.sigma2_noise), model.n_shells,
@@ -78,7 +78,7 @@ class Expectation:
 
     def _slice_sums(self, plan: Plan, n_slices: int) -> list[SliceSums]:
         """One collection per thread of the sparse pass; the first serves the tiles, too."""
-        halves = 2 if self.iteration.settings.gradient else 1
+        halves = 2 if self.iteration.gradient else 1
         like = torch.zeros(0, dtype=self.iteration.dtype, device=self.iteration.device)
         on_cpu = self.iteration.device.type == "cpu"
         n = torch.get_num_threads() if on_cpu else 1
@@ -102,7 +102,7 @@ class Expectation:
         k = self.iteration.model.n_classes
         for half in range(data.shape[0]):
             d, w = data[half], weight[half]
-            if self.iteration.settings.gradient:
+            if self.iteration.gradient:
                 d = d - w * plan.maker.at(numbers, angles, len(plan.pixels))
             part = slice(half * k, (half + 1) * k)
             insert(
@@ -160,7 +160,7 @@ class Expectation:
             centres += torch.from_numpy(model.class_offsets_angst)
             if settings.parity.offset_prior_in_pixels:
                 centres *= plan.optics.pixel_size_angst
-        halves = rows % 2 if settings.gradient else np.zeros_like(rows)
+        halves = rows % 2 if self.iteration.gradient else np.zeros_like(rows)
         return FineBatch(
             torch.from_numpy(old_px * plan.optics.pixel_size_angst), centres,
             torch.as_tensor(halves, device=self.iteration.device), self._well_determined(plan),

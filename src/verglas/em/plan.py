@@ -33,7 +33,7 @@ class Iteration:
     projector: Projector
     device: torch.device
     cross_correlation: bool = False  # this iteration scores by CC (§2.7)
-    seed_classes: bool = False  # every particle is tied to a random class (§2.11)
+    gradient: bool = False  # residuals of two pseudo-half-sets are collected (§7.2)
 
     @property
     def model(self) -> Model:

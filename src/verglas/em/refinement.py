@@ -15,6 +15,14 @@ from verglas.compute.gemm import precision_of_products
 from verglas.em.changes import changes
 from verglas.em.combine import Alone, Ranks, pack_rows, share, unpack_rows
 from verglas.em.expectation import Expectation
+from verglas.em.gradient import (
+    GradientStep,
+    descend,
+    gradient_step,
+    replace_inactive,
+    start_moments,
+    subset,
+)
 from verglas.em.initialise import (
     first_model,
     initial_references,
@@ -157,9 +165,10 @@ class Refinement:
         """One iteration: expectation over the particles, combination, maximisation."""
         number = self.state.iteration + 1
         self._set_sizes(number)
-        order = self.order(number)
+        step = self._gradient_step(number)
+        order = self.order(number, step)
         mine = share(order, self.ranks.rank, self.ranks.size)
-        steps = [self.prepare(number, device) for device in self.devices]
+        steps = [self.prepare(number, device, step) for device in self.devices]
         self._announce(steps[0], number, len(mine))
         with precision_of_products(self.settings.precision):
             done = self._expect(steps, mine)
@@ -167,7 +176,7 @@ class Refinement:
         self.ranks.add(done.sums)
         self.ranks.merge(done.found, mine)
         self.watcher.start("Maximization ...", self.settings.n_classes)
-        self._advance(steps[0], number, order, done.sums, done.found)
+        self._advance(steps[0], number, order, done.sums, done.found, step)
         self.watcher.update(self.settings.n_classes)
 
     def _expect(self, steps: list[Iteration], mine: Ints) -> Expectation:
@@ -206,7 +215,7 @@ class Refinement:
         model, sampling = replace(state.model, current_size=size), state.sampling.perturbed(rng)
         self.state = replace(state, model=model, sampling=sampling)
 
-    def prepare(self, number: int, device: torch.device) -> Iteration:
+    def prepare(self, number: int, device: torch.device, step: GradientStep | None) -> Iteration:
         """Grid and references of iteration `number` on a device (§2.13)."""
         settings, state = self.settings, self.state
         references = state.model.references.to(device)
@@ -216,26 +225,68 @@ class Refinement:
         pixels = directions(state.sampling) if settings.dims == 3 else None
         cc = settings.always_cc or (number == 1 and settings.firstiter_cc)
         grid = pose_grid(state.sampling, pixels)
-        return Iteration(settings, state, grid, projector, device, cross_correlation=cc)
+        if step is not None and settings.max_significants <= 0:
+            settings = replace(
+                settings, max_significants=(5 if settings.dims == 2 else 100) * settings.n_classes
+            )
+        return Iteration(
+            settings,
+            state,
+            grid,
+            projector,
+            device,
+            cross_correlation=cc,
+            gradient=step is not None,
+        )
 
-    def order(self, number: int) -> Ints:
+    def _gradient_step(self, number: int) -> GradientStep | None:
+        """What a mini-batch iteration uses; None for an iteration of expectation-maximisation."""
+        gradient = self.settings.gradient
+        if gradient is None or (number == 1 and self.settings.firstiter_cc):
+            return None
+        if number > self.settings.n_iterations - gradient.em_iterations:
+            return None
+        return gradient_step(self.settings, gradient, len(self.particles), number)
+
+    def order(self, number: int, step: GradientStep | None = None) -> Ints:
         """The particles of iteration `number`, without those set aside."""
         order = np.arange(len(self.particles))
         aside = self.state.assignments.set_aside
         if aside:
             order = order[~np.isin(order, list(aside))]
+        seed = self.settings.random_seed
+        if step is not None:
+            return subset(order, step.subset, seed, number)
+        if self.settings.fast_subsets:
+            size = fast_subset_size(len(order), self.settings.n_classes, number, self.settings.dims)
+            return subset(order, size, seed, number)
         return order
 
     def _announce(self, iteration: Iteration, number: int, count: int) -> None:
         for line in sampling_lines(iteration):
             self.watcher.say(line)
-        self.watcher.start(f"Expectation iteration {number} of {self.settings.n_iterations}", count)
+        title = f"Expectation iteration {number} of {self.settings.n_iterations}"
+        part = (
+            f" (with {count} particles)" if count < len(self.particles) // self.ranks.size else ""
+        )
+        self.watcher.start(title + part, count)
 
     def _advance(
-        self, iteration: Iteration, number: int, order: Ints, sums: WeightedSums, found: Assignments
+        self, iteration: Iteration, number: int, order: Ints, sums: WeightedSums, found: Assignments,
+        step: GradientStep | None,
     ) -> None:  # fmt: skip
         settings, old = self.settings, self.state
-        model = maximise(iteration, sums, self.solvent_mask)
+        moments = old.moments
+        if step is None:
+            model = maximise(iteration, sums, self.solvent_mask)
+        else:
+            moments = moments or start_moments(old.model, settings.padding)
+            model, moments = descend(iteration, sums, step, moments, self.solvent_mask)
+            threshold = settings.gradient.class_inactivity_threshold if settings.gradient else 0.0
+            if step.may_replace and threshold > 0:
+                model, moments, replaced = replace_inactive(model, moments, threshold)
+                if replaced is not None:
+                    self.watcher.say(f"Class {replaced + 1} was inactive and is replaced by a copy")
         if iteration.cross_correlation and number == 1 and settings.ini_high_angst > 0:
             model = limited_to(model, settings.ini_high_angst)
         resolution = new_resolution(settings, model, number)
@@ -246,7 +297,7 @@ class Refinement:
             old, iteration=number, model=model, assignments=found,
             resolution_stalled=0 if gained else old.resolution_stalled + 1,
             change_classes=moved.classes, change_angles_deg=moved.angles_deg,
-            change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True,
+            change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True, moments=moments,
         )  # fmt: skip
 
 
@@ -259,6 +310,18 @@ def directions(sampling: Sampling) -> Tensor:
     tilt = pixel_directions(pixels, sampling.healpix_order)[:, 1]
     from_equator = (tilt - 90).abs()
     return pixels[from_equator <= 90 - limit] if limit > 0 else pixels[from_equator >= 90 + limit]
+
+
+def fast_subset_size(n: int, n_classes: int, iteration: int, dims: int) -> int:
+    """Particles of an early iteration with fast subsets (§6)."""
+    unit = (100 if dims == 2 else 1500) * n_classes
+    if iteration <= 5:
+        return min(n, unit)
+    if iteration <= 10:
+        return min(n, 3 * unit)
+    if iteration <= 15:
+        return min(n, max(3 * unit, int(0.3 * n)))
+    return n
 
 
 def sampling_lines(iteration: Iteration) -> list[str]:

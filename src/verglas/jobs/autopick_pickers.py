@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from verglas.formats.mrc import read_mrc
 from verglas.formats.stack import parse_image_name, read_images, strip_format
 from verglas.formats.star import read_star
+from verglas.jobs.autopick_network import read_network
 from verglas.jobs.base import JobFailed
 from verglas.jobs.program import Arguments
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from verglas.optics import CtfParameters
     from verglas.picking.dirty_areas import DirtyAreas
     from verglas.picking.log_picker import LogSettings
+    from verglas.picking.network import PickingNetwork
     from verglas.picking.picks import Picks
     from verglas.picking.template_bank import TemplateBank
     from verglas.picking.template_picker import TemplateSettings
@@ -88,6 +90,50 @@ class TemplatePicker(Picker):
         return pick_with_templates(micrograph, pixel_size_angst, bank, self.settings, ctf, dirty)
 
 
+@dataclass
+class NetworkPicker(Picker):
+    """The small network trained on a person's picks."""
+
+    network: PickingNetwork
+
+    def __post_init__(self) -> None:
+        self.diameter_angst = self.network.diameter_angst
+
+    def pick(
+        self,
+        micrograph: Tensor,
+        pixel_size_angst: float,
+        ctf: CtfParameters | None,
+        dirty: DirtyAreas | None,
+    ) -> Picks:
+        from verglas.picking.network import pick_with_network
+
+        return pick_with_network(micrograph, pixel_size_angst, self.network, dirty)
+
+
+@dataclass
+class TopazPicker(Picker):
+    """The user's own topaz program."""
+
+    flags: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.diameter_angst = self.flags["--particle_diameter"]
+
+    def pick(
+        self,
+        micrograph: Tensor,
+        pixel_size_angst: float,
+        ctf: CtfParameters | None,
+        dirty: DirtyAreas | None,
+    ) -> Picks:
+        from verglas.jobs.autopick_topaz import pick_with_topaz
+
+        image, device = micrograph.cpu().numpy(), str(micrograph.device)
+        picks = pick_with_topaz(image, pixel_size_angst, self.flags, device)
+        return picks if dirty is None else picks.take(~dirty.holds(picks.xy))
+
+
 def picker_of(arguments: Arguments) -> Picker:
     """The picker these flags ask for; the same object for the same flags in one process.
 
@@ -102,8 +148,14 @@ def _made(items: tuple[tuple[str, Any], ...]) -> Picker:
     try:
         if flags["--LoG"]:
             return _blob_picker(flags)
+        if flags["--topaz"]:
+            return TopazPicker(flags)
+        if flags["--network"]:
+            return NetworkPicker(read_network(flags["--network_model"]))
         if not flags["--ref"]:
-            raise JobFailed("no references given (--ref), and no other method (--LoG, --network)")
+            raise JobFailed(
+                "no references given (--ref), and no other method (--LoG, --network, --topaz)"
+            )
         return _template_picker(flags)
     except (ValueError, OSError) as error:
         raise JobFailed(str(error)) from error

@@ -266,17 +266,35 @@ def _dose(intake: Intake, first: MovieInfo) -> None:
 def _gain(intake: Intake, movie: Path) -> None:
     """A gain file near the movies, if their frames need one."""
     needed = intake.session.movies_need_gain if intake.session is not None else None
-    if needed is False or "gain" in intake.facts:
+    if "gain" in intake.facts:
+        _gain_turn(intake)
+        return
+    if needed is False:
         return
     names = [intake.mdoc.gain_name] if intake.mdoc is not None and intake.mdoc.gain_name else []
     for folder in list(dict.fromkeys([movie.parent, *list(movie.parents)[1:5]])):
         for path in _gain_files(folder, names):
             _add(intake, "gain", str(path), f"found in {folder}")
+            _gain_turn(intake)
             return
     if needed or (intake.first is not None and intake.first.kind == "eer"):
         intake.warnings.append(
             "the movies are not gain-corrected and no gain reference was found near them: give --gain"
         )
+
+
+def _gain_turn(intake: Intake) -> None:
+    """Rotation and flip by the pixel pattern of the first movies, unless they were given."""
+    if "gain-rot" in intake.facts or "gain-flip" in intake.facts:
+        return
+    from verglas.jobs.live_sanity import find_gain_turn
+
+    paths = [Path(info.path) for info in some_movies(intake.wildcard, 3)]
+    match = find_gain_turn(paths, intake.text("gain"))
+    if match is not None and not match.is_reciprocal and (match.rotation or match.flip):
+        source = f"fits the pixel pattern of the first movies, {match.significance:.0f} sigma"
+        _add(intake, "gain-rot", float(match.rotation), source)
+        _add(intake, "gain-flip", float(match.flip), source)
 
 
 def _gain_files(folder: Path, names: list[str]) -> list[Path]:

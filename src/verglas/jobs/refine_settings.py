@@ -102,11 +102,29 @@ def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
     if "symmetry" in values:
         values["symmetry"] = str(values["symmetry"]).upper()
     values["parity"] = parity_of(arguments)
+    if arguments["--grad"]:
+        values["gradient"] = _gradient(arguments)
     precision = arguments["--precision"]
     if precision not in ("tensor", "single", "double"):
         raise JobFailed(f"--precision {precision!r} is none of 'tensor', 'single', 'double'")
     values["precision"] = precision
     return values
+
+
+def _gradient(arguments: Arguments) -> Any:
+    from verglas.em.settings import GradientSettings
+
+    return GradientSettings(
+        ini_fraction=arguments["--grad_ini_frac"],
+        fin_fraction=arguments["--grad_fin_frac"],
+        momentum=arguments["--mu"],
+        step_size=arguments["--grad_stepsize"],
+        ini_subset=arguments["--grad_ini_subset"],
+        fin_subset=arguments["--grad_fin_subset"],
+        write_every=arguments["--grad_write_iter"],
+        em_iterations=arguments["--grad_em_iters"],
+        class_inactivity_threshold=arguments["--class_inactivity_threshold"],
+    )
 
 
 def _checked(make: Any, *positional: Any, **values: Any) -> EmSettings:
