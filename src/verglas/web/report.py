@@ -34,13 +34,17 @@ _COLUMNS = (
     ("picks", "Picks", "", 1.0),
 )
 _CSS = """
-@page { size: A4; margin: 12mm } body { font: 12px/1.45 system-ui, sans-serif; color: #1d2733;
-margin: 24px auto; max-width: 190mm } h1 { font-size: 20px; margin: 0 0 2px } h2 { font-size: 13px; margin: 16px 0 6px;
-border-bottom: 1px solid #ccd5de } table { border-collapse: collapse; width: 100% } td, th { text-align: left;
-padding: 2px 8px 2px 0; vertical-align: top } th { font-weight: 600; color: #4b5a69 } .row { display: flex;
-flex-wrap: wrap; gap: 10px } .big { font-size: 18px; font-weight: 600 } .tile { margin-right: 26px }
-.tile span { display: block; color: #5c6b7a } img { max-width: 100%; image-rendering: auto; background: #000 }
-svg { background: #fff } p.methods { border-left: 3px solid #0072b2; padding-left: 10px }
+@page { size: A4; margin: 12mm }
+body { font: 12px/1.45 system-ui, sans-serif; color: #1d2733; margin: 24px auto; max-width: 190mm }
+h1 { font-size: 20px; margin: 0 0 2px }
+h2 { font-size: 13px; margin: 16px 0 6px; border-bottom: 1px solid #ccd5de }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; padding: 2px 8px 2px 0; vertical-align: top }
+th { font-weight: 600; color: #4b5a69; width: 11em }
+.row { display: flex; flex-wrap: wrap; gap: 10px } .big { font-size: 18px; font-weight: 600 }
+.tile { margin-right: 26px } .tile span { display: block; color: #5c6b7a }
+img { max-width: 100%; background: #000 } svg { background: #fff }
+p.methods { border-left: 3px solid #0072b2; padding-left: 10px }
 """
 
 
@@ -90,7 +94,7 @@ def _totals(project: Project, table: MicrographTable | None) -> str:
 
 def _set_aside(project: Project) -> list[tuple[str, str]]:
     """Inputs that jobs put aside, with the reason, from the newest job of each."""
-    found = []
+    found: list[tuple[str, str]] = []
     for name in project.graph().processes:
         path = project.root / name / "set_aside.star"
         try:

@@ -160,3 +160,14 @@ def _rounded(values: np.ndarray) -> list[float | None]:
         None if not math.isfinite(each) else round(each, 2) if large else float(f"{each:.6g}")
         for each in values.tolist()
     ]
+
+
+def label_of(figure: str) -> str | None:
+    """The column of a list that a figure of the pages comes from; None if it is computed."""
+    known = {shown: label for label, shown in (_OF_LIST | _OF_MOTION).items()}
+    return known.get(figure)
+
+
+def list_with(project: Project, path: str, figure: str) -> bool:
+    """Whether the list itself has the column of a figure."""
+    return label_of(figure) in _list_of(read_star(project.root / path))

@@ -57,6 +57,13 @@ def start(body: NewSchedule, project: Asked, person: Asker) -> dict[str, Any]:
         body.name, tuple(graph.in_order(jobs)), body.repeat, body.min_wait_min,
         body.wait_before_min, body.on_failure,
     )  # fmt: skip
+    begin(project, order)
+    record(project, person, f"autorun {order.name}: {len(jobs)} jobs, {order.repeat} times")
+    return {"name": order.name}
+
+
+def begin(project: Project, order: Order) -> None:
+    """Enter a schedule and see that somebody works on it."""
     folder = ScheduleFolder(project.root, order.name)
     if folder.running_file.exists() and (folder.path / "schedule.json").exists():
         owner = folder.owner()
@@ -66,8 +73,11 @@ def start(body: NewSchedule, project: Asked, person: Asker) -> dict[str, Any]:
             )
     folder.create(order)
     ensure_supervisor(project.root)
-    record(project, person, f"autorun {order.name}: {len(jobs)} jobs, {order.repeat} times")
-    return {"name": order.name}
+
+
+def start_schedule(project: Project, jobs: list[str], name: str) -> None:
+    """These jobs once, in this order."""
+    begin(project, Order(name, tuple(jobs)))
 
 
 @router.get("/{name}/log")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from verglas.web import live, session
+from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, file_of, record
 from verglas.web.report import report_html
+from verglas.web.thresholds import Limit, select_jobs
 
 router = APIRouter(prefix="/api/p/{pid}", tags=["session"])
 _TYPES = {".pdf": "application/pdf", ".png": "image/png", ".svg": "image/svg+xml"}
@@ -22,11 +24,17 @@ class Wish(BaseModel):
     wish: Literal["run", "pause", "finish", "stop"]
 
 
-class Sample(BaseModel):
-    """What the report says of the sample; nothing else knows it."""
+class OneLimit(BaseModel):
+    figure: str = Field(max_length=60)
+    low: float | None = None
+    high: float | None = None
 
-    sample: str = Field("", max_length=200)
-    microscope: str = Field("", max_length=200)
+
+class Limits(BaseModel):
+    """Figures of a list of micrographs and the values to keep."""
+
+    micrographs: str = Field(max_length=1000)
+    limits: list[OneLimit] = Field(min_length=1, max_length=12)
 
 
 @router.get("/overview")
@@ -39,6 +47,19 @@ def overview(project: Asked) -> dict[str, Any]:
 def events(project: Asked, since: str = "", last: int = 500) -> list[dict[str, Any]]:
     """The event log, oldest first."""
     return session.what_happened(project, since, max(1, min(last, 5000)))
+
+
+@router.post("/thresholds")
+def apply_thresholds(
+    body: Limits, request: Request, project: Asked, person: Asker
+) -> dict[str, Any]:
+    """Select jobs that keep what lies within the limits, and run: one after another."""
+    file_of(project, body.micrographs)
+    limits = [Limit(each.figure, each.low, each.high) for each in body.limits]
+    names = select_jobs(project, body.micrographs, limits)
+    start_schedule(project, names, f"select{names[0].rstrip('/')[-3:]}")
+    record(project, person, f"thresholds on {body.micrographs}: {', '.join(names)}")
+    return {"names": names}
 
 
 @router.get("/live")
@@ -59,7 +80,8 @@ def report(project: Asked, sample: str = "", microscope: str = "") -> Response:
     html = report_html(project, sample[:200], microscope[:200])
     headers = {
         "content-security-policy": "sandbox allow-modals; default-src 'none'; "
-        "style-src 'unsafe-inline'; img-src data:"
+        "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+        "x-frame-options": "SAMEORIGIN",
     }
     return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 

@@ -1,0 +1,21 @@
+// What every page of a project knows.
+import { createContext, useContext } from "react";
+import type { Loaded, Watching } from "./hooks";
+import type { Jobs, Who } from "./types";
+
+export interface ProjectContext {
+  pid: string;
+  title: string;
+  who: Who;
+  mayChange: boolean;
+  watch: Watching;
+  jobs: Loaded<Jobs>;
+}
+
+export const Context = createContext<ProjectContext | null>(null);
+
+export function useProject(): ProjectContext {
+  const found = useContext(Context);
+  if (!found) throw new Error("outside a project");
+  return found;
+}

@@ -1,0 +1,10 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// Relative addresses: the pages work below any --root-path.
+export default defineConfig({
+  base: "./",
+  plugins: [react()],
+  build: { outDir: "../src/verglas/web/static", emptyOutDir: true, chunkSizeWarningLimit: 700, target: "es2022" },
+  server: { proxy: { "/api": { target: "http://127.0.0.1:8765", ws: true } } },
+});

@@ -1,0 +1,44 @@
+"""Limits on the figures of micrographs as Select jobs: one job per column, each on the last one's output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verglas.jobs.base import Job
+from verglas.jobs.registry import job_class
+from verglas.project.project import Project
+from verglas.project.registration import RefusedJob, register
+from verglas.project.results.micrographs import label_of, list_with
+
+_NO_LIMIT = 1e9
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure ("fit_resolution_angst") and the values that are kept; None: no limit."""
+
+    figure: str
+    low: float | None
+    high: float | None
+
+
+def select_jobs(project: Project, path: str, limits: list[Limit]) -> list[str]:
+    """Register the jobs as scheduled; their names in order. Raises RefusedJob for unknown figures."""
+    kind: type[Job] = job_class("Select")
+    names: list[str] = []
+    for limit in limits:
+        label = label_of(limit.figure)
+        if label is None or (not names and not list_with(project, path, limit.figure)):
+            raise RefusedJob(f"{path} has no column for {limit.figure}: choose by another figure")
+        options, _ = kind.Options.parse(
+            {
+                "fn_model": "", "fn_data": "", "fn_mic": path, "do_select_values": "Yes",
+                "do_discard": "No", "do_split": "No", "do_remove_duplicates": "No",
+                "select_label": label,
+                "select_minval": f"{-_NO_LIMIT if limit.low is None else limit.low:.10g}",
+                "select_maxval": f"{_NO_LIMIT if limit.high is None else limit.high:.10g}",
+            }
+        )  # fmt: skip
+        names.append(register(project, kind, options))
+        path = f"{names[-1]}micrographs.star"
+    return names
