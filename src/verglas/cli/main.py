@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "optics": ("verglas.cli.optics", "optics groups from beam shifts, for any STAR file"),
     "handover": ("verglas.cli.handover", "a self-contained copy for RELION or cryoSPARC"),
     "ingest": ("verglas.cli.ingest", "copy movies from the microscope, complete and verified"),
+    "scheme": ("verglas.cli.scheme", "run RELION's Schemes: jobs, operators, forks"),
     "service": ("verglas.cli.service", "start again after a reboot (systemd or cron)"),
     "alarm": ("verglas.cli.alarm", "who is told when something stops"),
     "events": ("verglas.cli.autorun", "what happened in this project, by time"),
@@ -47,6 +48,9 @@ def main(words: Sequence[str] | None = None) -> int:
     if command in COMMANDS:
         called: int = import_module(COMMANDS[command][0]).main([command, *rest])
         return called
+    if command == "autopick" and rest[:1] == ["train"]:
+        trained: int = import_module("verglas.cli.autopick_train").main(rest[1:])
+        return trained
     from verglas.jobs.registry import PROGRAMS
 
     if command in PROGRAMS:

@@ -92,9 +92,12 @@ class Supervisor:
     def _count_death(self, folder: Work, ward: _Ward, now: float) -> None:
         lived = now - ward.started_s
         ward.short_lives = ward.short_lives + 1 if lived < SHORT_LIFE_S else 0
-        pause = SLOW_S if ward.short_lives > FAST_RESTARTS else min(2.0, 0.1 * 2**ward.short_lives)
-        ward.not_before_s = now + pause
         code = ward.process.returncode if ward.process else None
+        ended_itself = (
+            code is not None and code >= 0
+        )  # an error of ours may never go away; a kill does
+        slow = ended_itself and ward.short_lives > FAST_RESTARTS
+        ward.not_before_s = now + (SLOW_S if slow else min(2.0, 0.1 * 2**ward.short_lives))
         text = f"the scheduler ended with {code} after {lived:.0f} s; it is started again"
         record_event(
             self.root, "scheduler-died", text, schedule=folder.name, restarts=ward.short_lives
@@ -103,7 +106,8 @@ class Supervisor:
 
 def wanted_work(root: Path) -> list[Work]:
     """Schedules and live sessions that a process should work on."""
-    return [folder for folder in (*all_schedules(root), *all_sessions(root)) if folder.is_wanted]
+    found: list[Work] = [*all_schedules(root), *all_sessions(root)]
+    return [folder for folder in found if folder.is_wanted]
 
 
 def start_scheduler(folder: Work) -> subprocess.Popen[bytes]:

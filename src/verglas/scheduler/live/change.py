@@ -23,6 +23,7 @@ from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.order import STAGES, LiveFolder
 from verglas.scheduler.live.settings import ALL, NEW, StageSettings
 
+_SIZES = ("bin_factor", "eer_upsampling", "extract_size", "do_rescale", "rescale")
 _JOINTS = ("input_star_mics", "fn_input_autopick", "star_mics", "coords_suffix")
 
 
@@ -49,6 +50,11 @@ def change_settings(
         _refuse_inputs(stage, changed)
         latest = settings.options(stage, settings.latest(stage))
         checked_options(stage, {**latest, **changed})
+        sizes = [key for key in changed if key in _SIZES]
+        if sizes and scope != ALL:
+            raise ValueError(
+                f"{stage}.{sizes[0]} changes the size of images, which must be one for all: --for all"
+            )
     told = []
     for stage in (each for each in STAGES if each in values):
         version = settings.change(stage, dict(values[stage]), scope)

@@ -6,12 +6,14 @@ of the scheduled way. The process follows the journal by its own offset and keep
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from verglas.formats.atomic import write_text
 from verglas.formats.star import read_star
 from verglas.jobs.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.live_lists import write_movies_list, write_settings_record
@@ -20,7 +22,7 @@ from verglas.jobs.program import Arguments
 from verglas.jobs.registry import job_class
 from verglas.jobs.set_aside import SetAsideList
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
-from verglas.scheduler.live.order import STAGES
+from verglas.scheduler.live.order import STAGES, read_json
 from verglas.scheduler.live.settings import StageSettings
 
 NICE = 5
@@ -36,6 +38,21 @@ class PublishTask:
     optics: tuple[dict[str, str], ...]  # rows of the optics table
     not_taken: tuple[tuple[str, str, str], ...] = ()  # (name, path, reason)
     fresh: bool = False  # read every row anew
+
+
+@dataclass(frozen=True)
+class SanityTask:
+    """Look whether the first movies fit what was said about them."""
+
+    folder: str
+    movies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found, in words: what is wrong, and everything."""
+
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,8 +76,10 @@ class _Publisher:
 _known: dict[str, _Publisher] = {}
 
 
-def publish(task: PublishTask, device: str) -> Published:
-    """Rebuild the lists; called in the publishing process."""
+def publish(task: PublishTask | SanityTask, device: str) -> Published | Checked:
+    """What the publishing process does: mostly rebuild the lists."""
+    if isinstance(task, SanityTask):
+        return _check(task)
     begin = time.monotonic()
     if os.nice(0) < NICE:
         os.nice(NICE)
@@ -78,6 +97,18 @@ def publish(task: PublishTask, device: str) -> Published:
     _write_settings(task, movies)
     publisher.first = False
     return Published(time.monotonic() - begin, tuple(problems), _accepted(task))
+
+
+def _check(task: SanityTask) -> Checked:
+    """Findings about the first movies; all of them are kept in findings.json."""
+    from verglas.jobs.live_sanity import Stated, check_inputs
+
+    folder = Path(task.folder)
+    facts = {key: fact["value"] for key, fact in read_json(folder / "facts.json").items()}
+    found = check_inputs([Path(path) for path in task.movies], Stated.of(facts))
+    rows = [asdict(each) for each in found]
+    write_text(folder / "findings.json", json.dumps({"findings": rows}, indent=1))
+    return Checked(tuple(f"{each.about}: {each.text}" for each in found if not each.good))
 
 
 def _stage_step(task: PublishTask, publisher: _Publisher, stage: str) -> Callable[[], None]:

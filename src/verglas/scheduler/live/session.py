@@ -42,7 +42,7 @@ from verglas.scheduler.live.order import (
     LiveFolder,
     read_json,
 )
-from verglas.scheduler.live.publish import Published, PublishTask, publish
+from verglas.scheduler.live.publish import Checked, Published, PublishTask, SanityTask, publish
 from verglas.scheduler.live.queue import StageQueues
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.status import Rate, Recent
@@ -58,6 +58,7 @@ LOOK_AT_ASIDE_S = 10.0
 DEATHS_UNTIL_POISON = 3
 KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
 PUBLISH_SHARE = 10.0  # the lists take at most one part in so many of the time
+CHECKED_MOVIES = 3
 REDO_BATCH = 500  # movies looked at in one turn after a change of settings
 
 
@@ -91,6 +92,7 @@ class LiveSession:
         self.published_s = 0.0
         self.publish_cost_s = 0.0
         self.dirty = True
+        self.checked = (folder.path / "findings.json").exists()
         self.fresh_lists = True
         self.accepted_listed = 0
         self.seen: dict[int, float] = {}  # movie -> monotonic time of its taking, while on its way
@@ -147,6 +149,7 @@ class LiveSession:
             self._redo()
             self._hand_out()
         self._take_results()
+        self._check_when_due()
         self._publish_when_due(phase)
         self._show(phase)
         if phase == PAUSED:
@@ -411,6 +414,15 @@ class LiveSession:
         self.dirty, self.published_s = False, now
         self.publisher.give(idle[0], self.publish_task())
 
+    def _check_when_due(self) -> None:
+        """Once three movies are there: do they fit what was said about them?"""
+        idle = self.publisher.idle()
+        if self.checked or len(self.ledger.movies) < CHECKED_MOVIES or not idle:
+            return
+        self.checked = True
+        paths = tuple(movie.path for movie in self.ledger.movies[:CHECKED_MOVIES])
+        self.publisher.give(idle[0], SanityTask(str(self.folder.path), paths))
+
     def publish_task(self) -> PublishTask:
         """All that the publishing process needs to know."""
         options = {
@@ -426,7 +438,10 @@ class LiveSession:
         )  # fmt: skip
 
     def _published(self, outcome: Any) -> None:
-        if isinstance(outcome, Published):
+        if isinstance(outcome, Checked):
+            for warning in outcome.warnings:
+                self._complain(warning)
+        elif isinstance(outcome, Published):
             self.publish_cost_s, self.accepted_listed = outcome.seconds, outcome.accepted
             for problem in outcome.problems:
                 self._complain(f"a list could not be rebuilt: {problem}")
