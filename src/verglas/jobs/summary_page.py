@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from verglas.jobs.summary_plots import Floats, histogram_svg, track_svg
+from verglas.jobs.summary_plots import Floats, histogram_svg, shown, track_svg
 
 _SET_ASIDE_SHOWN = 500
 _STYLE = """
@@ -78,7 +78,7 @@ def _statistics(columns: Mapping[str, Floats]) -> str:
             continue
         low, middle, high = np.percentile(finite, [10, 50, 90])
         numbers = (middle, low, high, finite.min(), finite.max())
-        cells = "".join(f"<td>{number:.4g}</td>" for number in numbers)
+        cells = "".join(f"<td>{shown(number)}</td>" for number in numbers)
         rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
     heads = "".join(
         f"<th>{head}</th>" for head in ("", "median", "10 %", "90 %", "lowest", "highest")
@@ -87,7 +87,7 @@ def _statistics(columns: Mapping[str, Floats]) -> str:
 
 
 def _figure(shot: Shot) -> str:
-    facts = ", ".join(f"{escape(name)} {value:.4g}" for name, value in shot.facts)
+    facts = ", ".join(f"{escape(name)} {shown(value)}" for name, value in shot.facts)
     return (
         f"<figure>{shot.pictures}<figcaption>{escape(shot.name)}<br>"
         f'<span class="soft">{facts}</span></figcaption></figure>'

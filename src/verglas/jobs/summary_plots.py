@@ -87,7 +87,12 @@ def histogram_svg(values: Floats, title: str) -> str:
         f'width="{max(1.0, width - 1):.1f}" height="{_PLOT_HEIGHT * count / top:.1f}"/>'
         for n, count in enumerate(counts)
     ]
-    return _frame(bars, f"Histogram of {title}", (0, top), (f"{edges[0]:.4g}", f"{edges[-1]:.4g}"))
+    return _frame(bars, f"Histogram of {title}", (0, top), (shown(edges[0]), shown(edges[-1])))
+
+
+def shown(value: float) -> str:
+    """A number as people write it: no exponent for what fits without."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def _height_of(values: Floats, low: float, high: float) -> Floats:
@@ -105,8 +110,8 @@ def _frame(
 ) -> str:
     bottom = _HEIGHT - _BOTTOM
     labels = [
-        f'<text x="{_LEFT - 5}" y="{_TOP + 9}" text-anchor="end">{y_range[1]:.4g}</text>',
-        f'<text x="{_LEFT - 5}" y="{bottom}" text-anchor="end">{y_range[0]:.4g}</text>',
+        f'<text x="{_LEFT - 5}" y="{_TOP + 9}" text-anchor="end">{shown(y_range[1])}</text>',
+        f'<text x="{_LEFT - 5}" y="{bottom}" text-anchor="end">{shown(y_range[0])}</text>',
         f'<text x="{_LEFT}" y="{_HEIGHT - 5}">{x_range[0]}</text>',
         f'<text x="{_WIDTH - 6}" y="{_HEIGHT - 5}" text-anchor="end">{x_range[1]}</text>',
         f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{_WIDTH - 6}"/>',
