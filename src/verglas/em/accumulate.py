@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -22,11 +24,15 @@ def accumulate(
     tile = result.tile
     gamma, columns, slices = _trimmed(result)
     per_slice = gamma.sum(1)  # (m, O'')
-    _add_back_projection(plan, result, sums, gamma, per_slice, columns, batch)
-    _add_priors(plan, result, gamma, columns, priors, batch)
     residual, scale_sums = _residuals(plan, result, gamma, per_slice, columns, slices, batch)
-    posterior, n = result.posterior, tile.columns.numel()
     spectra = sums_by_shell(residual, plan.pixels.model_shells, plan.iteration.model.n_shells)
+    counts = _prior_sums(plan, result, gamma, columns, batch)
+    additions = list(_back_projections(plan, result, sums, gamma, per_slice, batch))
+    # nothing has been added so far: a tile that runs out of memory can be tried again in parts
+    for half, data, weight in additions:
+        sums.add(half, columns, data, weight)
+    priors.add(counts)
+    posterior, n = result.posterior, tile.columns.numel()
     return Outcome(
         tile.columns[posterior.best % n], tile.fine_shifts[posterior.best // n], posterior.p_max,
         posterior.log_sum, per_slice.sum(1), spectra, scale_sums,
@@ -43,10 +49,10 @@ def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Slices]:
     return gamma[:, :, chosen], columns[chosen], result.slices.select(chosen)
 
 
-def _add_back_projection(
-    plan: Plan, result: TileResult, sums: SliceSums, gamma: Tensor, per_slice: Tensor,
-    columns: Tensor, batch: FineBatch,
-) -> None:  # fmt: skip
+def _back_projections(
+    plan: Plan, result: TileResult, sums: SliceSums, gamma: Tensor, per_slice: Tensor, batch: FineBatch
+) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
+    """Half, Σ Γ Y°_t (o, 2P) and Σ Γ V (o, P) for every pseudo-half-set."""
     m, t, o = gamma.shape
     images = result.images
     moved = shifted(images.back[:, 1:], plan.phases_of(result.tile.fine_shifts)).view(m, t, -1)
@@ -61,27 +67,27 @@ def _add_back_projection(
         at_origin = product(per_slice[chosen].mT, origin[chosen].mT)
         weight = product(per_slice[chosen].mT, images.back_power[chosen].mT)
         parts = [at_origin[:, :1], data[:, :n], at_origin[:, 1:], data[:, n:]]
-        sums.add(half, columns, torch.cat(parts, 1), weight)
+        yield half, torch.cat(parts, 1), weight
 
 
-def _add_priors(
-    plan: Plan, result: TileResult, gamma: Tensor, columns: Tensor, priors: PriorSums, batch: FineBatch
-) -> None:  # fmt: skip
+def _prior_sums(
+    plan: Plan, result: TileResult, gamma: Tensor, columns: Tensor, batch: FineBatch
+) -> PriorSums:
     """Counts per class and direction, and moments of the offsets."""
     grid, k = plan.grid, plan.iteration.model.n_classes
-    tile = result.tile
+    tile, device = result.tile, gamma.device
     klass = columns // (grid.n_orientations * grid.children)
     orientation = (columns // grid.children) % grid.n_orientations
-    where = klass * grid.n_directions + grid.direction.to(klass.device)[orientation]
-    per_column = gamma.sum((0, 1)).double()
-    priors.direction_weight.index_add_(0, where.cpu(), per_column.cpu())
-    per_class = gamma.new_zeros((*gamma.shape[:2], k)).index_add_(2, klass, gamma).double().cpu()
-    priors.class_weight += per_class.sum((0, 1))
-    moves = grid.fine_shifts_angst[tile.fine_shifts.cpu()]
-    absolute = batch.old_shift[tile.particles.cpu()][:, None] + moves  # (m, T', 2)
-    priors.class_offset += torch.einsum("mtk,mtd->kd", per_class, absolute)
-    away = (absolute[:, :, None] - batch.centres).square().sum(-1)
-    priors.sigma2_offset += (per_class * away).sum()
+    where = klass * grid.n_directions + grid.direction.to(device)[orientation]
+    directions = torch.zeros(k * grid.n_directions, dtype=torch.float64, device=device)
+    directions.index_add_(0, where, gamma.sum((0, 1)).double())
+    per_class = gamma.new_zeros((*gamma.shape[:2], k)).index_add_(2, klass, gamma).double()
+    moves = grid.fine_shifts_angst.to(device)[tile.fine_shifts]
+    absolute = batch.old_shift.to(device)[tile.particles][:, None] + moves  # (m, T', 2)
+    offsets = torch.einsum("mtk,mtd->kd", per_class, absolute)
+    away = (absolute[:, :, None] - batch.centres.to(device)).square().sum(-1)
+    variance = (per_class * away).sum()[None]
+    return PriorSums(per_class.sum((0, 1)).cpu(), directions.cpu(), offsets.cpu(), variance.cpu())
 
 
 def _residuals(

@@ -8,6 +8,7 @@ from torch import Tensor
 from verglas.em.images import soft_mask
 
 SOLVENT_EDGE_PX = 5.0
+LEAST_MOVE_PX = 2.0
 
 
 def centre_of_mass_px(image: Tensor) -> Tensor:
@@ -49,12 +50,18 @@ def _moved(image: Tensor, dim: int, steps: int) -> Tensor:
     return result
 
 
-def centre_references(references: Tensor, longest_px: float) -> Tensor:
-    """Every reference with its centre of mass moved to the box centre."""
+def centre_references(references: Tensor, longest_px: float, diameter_px: float) -> Tensor:
+    """References with their centre of mass moved to the box centre, by whole pixels.
+
+    Those that are nearly centred stay: an interpolated move in every iteration blurs, and pulls particles
+    back and forth between positions that the noise of the average decides (docs/parity.md).
+    """
+    least = max(0.01 * diameter_px, LEAST_MOVE_PX)
     moved = []
     for image in references:
         away = clip_length(centre_of_mass_px(image), longest_px)
-        moved.append(translate_linear(image, -away))
+        far = float(away.norm()) >= least
+        moved.append(translate_linear(image, -away.round()) if far else image)
     return torch.stack(moved)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -24,7 +25,8 @@ from verglas.em.tiles import tiles
 from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
 BATCH_BYTES = 256 << 20
-TILE_BYTES = 96 << 20
+TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
+GPU_BATCH_BYTES, GPU_TILE_BYTES, GPU_TILE_PARTICLES = 6 << 30, 3 << 30, 192
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
@@ -40,6 +42,7 @@ class Expectation:
     source: ImageSource
     sums: WeightedSums
     found: Assignments
+    notes: set[str] = field(default_factory=set)  # what the user should know afterwards
 
     @classmethod
     def begin(cls, iteration: Iteration, particles: Particles, source: ImageSource) -> Expectation:
@@ -111,25 +114,45 @@ class Expectation:
             )  # fmt: skip
 
     def _process(self, plan: Plan, rows: Ints, collected: list[SliceSums]) -> None:
-        images = self.source.read(rows)
+        """One batch; if the device's memory does not suffice, in two halves."""
+        images = torch.as_tensor(self.source.read(rows), device=self.iteration.device)
         good = self._acceptable(images, rows)
-        rows, images = rows[good], images[good]
-        if not len(rows):
-            return
-        settings, model = self.iteration.settings, self.iteration.model
+        if not good.all():
+            rows, images = rows[good], images[torch.from_numpy(good).to(images.device)]
+        if len(rows):
+            self._process_images(plan, rows, images, collected)
+
+    def _process_images(
+        self, plan: Plan, rows: Ints, images: Tensor, collected: list[SliceSums]
+    ) -> None:
         old_px = old_offsets_px(self.found, rows, plan.optics.pixel_size_angst)
-        factor = np.ones(len(rows))
-        if settings.correct_norm:
-            factor = model.norm_average / self.found.norm[rows]
-        prepared = plan.preparer.prepare(
-            torch.from_numpy(images), self.particles, rows, factor, old_px, self._noise(plan, rows)
-        )
-        weighted = weigh(plan, prepared, self.particles, rows)
-        coarse = coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
+        try:
+            weighted, coarse = self._first_pass(plan, rows, images, old_px)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+            torch.cuda.empty_cache()
+            middle = len(rows) // 2
+            self.notes.add("device memory ran out: batches are halved")
+            self._process_images(plan, rows[:middle], images[:middle], collected)
+            self._process_images(plan, rows[middle:], images[middle:], collected)
+            return
         batch = self._fine_batch(plan, rows, old_px)
         outcome = self._second_pass(plan, coarse, weighted, batch, collected)
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
         self._add(plan, rows, old_px, weighted, outcome)
+
+    def _first_pass(
+        self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints
+    ) -> tuple[Weighted, CoarsePass]:
+        settings, model = self.iteration.settings, self.iteration.model
+        factor = np.ones(len(rows))
+        if settings.correct_norm:
+            factor = model.norm_average / self.found.norm[rows]
+        noise = self._noise(plan, rows)
+        prepared = plan.preparer.prepare(images, self.particles, rows, factor, old_px, noise)
+        weighted = weigh(plan, prepared, self.particles, rows)
+        return weighted, coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
 
     def _sparse(
         self, plan: Plan, coarse: CoarsePass, few: Tensor, images: Weighted, batch: FineBatch,
@@ -180,17 +203,8 @@ class Expectation:
             few = (sparse & (count > 0)).nonzero().flatten()
             self._sparse(plan, coarse, few, images, batch, collected, priors, outcome)
         many = (~sparse & (count > 0)).nonzero().flatten()
-        for chosen in tiles(coarse, many, _row_bytes(plan), TILE_BYTES):
-            tile = make_tile(plan, coarse, chosen)
-            result = score_tile(plan, tile, images.rows(chosen))
-            sums = (
-                collected[0]
-                if plan.fine is not None
-                else self._slice_sums(plan, len(tile.columns))[0]
-            )
-            outcome.put(chosen.cpu(), accumulate(plan, result, sums, priors, batch))
-            if plan.fine is None:
-                self._insert(plan, [sums], tile.columns)
+        for chosen in tiles(coarse, many, _row_bytes(plan), *tile_limits(self.iteration.device)):
+            self._tile(plan, coarse, chosen, images, batch, collected, priors, outcome)
         self.sums.class_weight += priors.class_weight
         self.sums.direction_weight.view(-1).add_(priors.direction_weight)
         self.sums.class_offset += priors.class_offset
@@ -198,16 +212,41 @@ class Expectation:
         self.sums.total += priors.class_weight.sum()
         return outcome
 
-    def _acceptable(self, images: np.ndarray, rows: Ints) -> np.ndarray:
+    def _tile(
+        self, plan: Plan, coarse: CoarsePass, chosen: Tensor, images: Weighted, batch: FineBatch,
+        collected: list[SliceSums], priors: PriorSums, outcome: Outcome,
+    ) -> None:  # fmt: skip
+        """One tile; if the device's memory does not suffice, in two halves."""
+        try:
+            tile = make_tile(plan, coarse, chosen)
+            result = score_tile(plan, tile, images.rows(chosen))
+            kept = plan.fine is not None
+            sums = collected[0] if kept else self._slice_sums(plan, len(tile.columns))[0]
+            found = accumulate(plan, result, sums, priors, batch)
+        except torch.OutOfMemoryError:
+            if len(chosen) == 1:
+                raise
+            torch.cuda.empty_cache()
+            self.notes.add("device memory ran out: tiles are halved")
+            for half in torch.tensor_split(chosen, 2):
+                self._tile(plan, coarse, half, images, batch, collected, priors, outcome)
+            return
+        outcome.put(chosen.cpu(), found)
+        if plan.fine is None:
+            self._insert(plan, [sums], tile.columns)
+
+    def _acceptable(self, images: Tensor, rows: Ints) -> npt.NDArray[np.bool_]:
         """Which images can be used; the others are set aside with a reason."""
-        flat = images.reshape(len(images), -1)
-        finite = np.isfinite(flat).all(1)
-        varied = flat.max(1) > flat.min(1)
+        flat = images.flatten(1)
+        high, low = flat.amax(1), flat.amin(1)
+        finite = torch.isfinite(high - low).cpu().numpy()
+        varied = (high > low).cpu().numpy()
         for row in rows[~finite]:
             self.found.set_aside[int(row)] = "pixel values that are not finite (NaN or infinite)"
         for row in rows[finite & ~varied]:
             self.found.set_aside[int(row)] = "all pixels have the same value"
-        return finite & varied
+        good: npt.NDArray[np.bool_] = finite & varied
+        return good
 
     def _noise(self, plan: Plan, rows: Ints) -> Tensor | None:
         settings = self.iteration.settings
@@ -289,12 +328,23 @@ def log_likelihoods(plan: Plan, images: Weighted, outcome: Outcome) -> Tensor:
     return outcome.log_sum - (misfit + constants).cpu() - float(np.log(children * shifts))
 
 
+def tile_limits(device: torch.device) -> tuple[int, int]:
+    """Bytes and particles a tile may have: a GPU wants much larger products than a core."""
+    if device.type == "cpu":
+        return TILE_BYTES, TILE_PARTICLES
+    free, _ = torch.cuda.mem_get_info(device)
+    return min(free // 4, GPU_TILE_BYTES), GPU_TILE_PARTICLES
+
+
 def batch_size(plan: Plan) -> int:
     """Particles per batch such that the coarse operands and scores fit."""
     n_shifts = plan.coarse_phases.shape[0]
     n_scores = plan.coarse.rows.shape[0]
     per_particle = n_shifts * (plan.n_coarse * 8 + n_scores * 14) + len(plan.pixels) * 80
-    return int(max(1, min(1024, BATCH_BYTES // per_particle)))
+    if plan.iteration.device.type == "cpu":
+        return int(max(1, min(1024, BATCH_BYTES // per_particle)))
+    free, _ = torch.cuda.mem_get_info(plan.iteration.device)
+    return int(max(1, min(4096, min(free // 4, GPU_BATCH_BYTES) // per_particle)))
 
 
 def _row_bytes(plan: Plan) -> int:

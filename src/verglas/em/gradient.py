@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.centring import centre_of_mass_px, clip_length, flatten_solvent, translate_linear
-from verglas.em.hermitian import hermitian
-from verglas.em.maximisation import update_parameters
+from verglas.em.centring import (
+    LEAST_MOVE_PX,
+    centre_of_mass_px,
+    clip_length,
+    flatten_solvent,
+    translate_linear,
+)
+from verglas.em.maximisation import SPECTRA, class_chunks, note_spectra, occupied, summed
 from verglas.em.model import Model, Moments
-from verglas.em.particles import Floats, Ints
+from verglas.em.parameters import update_parameters
+from verglas.em.particles import Ints
 from verglas.em.plan import Iteration, particle_diameter_angst
 from verglas.em.settings import EmSettings, GradientSettings
 from verglas.em.sums import WeightedSums
@@ -22,11 +27,11 @@ from verglas.fourier import shift_phases
 from verglas.fourier.gridding import gridding_correction
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.projector import Projector
+from verglas.geometry.symmetry import PointGroup
 from verglas.maps.reconstruct import to_real_space
 
 TINY = 1e-12
 SECOND_MOMENT_DECAY = 0.999
-MIN_CENTRING_PX = 2.0
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,13 @@ def subset(order: Ints, size: int, seed: int, iteration: int) -> Ints:
     return np.sort(np.random.default_rng(seed + iteration).permutation(order)[:size])
 
 
-def start_moments(model: Model, padding: float) -> Moments:
-    """Moments before the first iteration, on the lattice of the whole box."""
+def start_moments(model: Model, padding: float, device: torch.device) -> Moments:
+    """Moments before the first iteration, on the lattice of the whole box; they stay on the device."""
     lattice = full_lattice(model, padding)
     k = model.n_classes
-    first = torch.zeros((2, k, *lattice.shape), dtype=torch.complex128)
-    return Moments(first, torch.ones((k, *lattice.shape), dtype=torch.float64), np.zeros(k))
+    first = torch.zeros((2, k, *lattice.shape), dtype=torch.complex128, device=device)
+    second = torch.ones((k, *lattice.shape), dtype=torch.float64, device=device)
+    return Moments(first, second, np.zeros(k))
 
 
 def full_lattice(model: Model, padding: float) -> Lattice:
@@ -115,43 +121,35 @@ def descend(
     iteration: Iteration, sums: WeightedSums, step: GradientStep, moments: Moments,
     solvent_mask: Tensor | None = None,
 ) -> tuple[Model, Moments]:  # fmt: skip
-    """New references and parameters from the residuals of one mini-batch (§7.3)."""
+    """New references and parameters from the residuals of one mini-batch (§7.3).
+
+    The moments are changed in place; they belong to the state that ends here.
+    """
     old, settings = iteration.model, iteration.settings
     model = update_parameters(settings, old, sums, iteration.cross_correlation, step.momentum)
-    lattice = iteration.projector.lattice
-    moments = Moments(moments.first.clone(), moments.second.clone(), moments.age.copy())
-    where = ShellMap.of(lattice, old.n_shells)
-    current = Projector.of(
-        old.references.double().cpu(), 2 * lattice.r_max, padding=settings.padding, dims=old.dims,
-        correct_gridding=False,
-    )  # fmt: skip
+    lattice, device = iteration.projector.lattice, iteration.device
+    where = ShellMap.of(lattice, old.n_shells, device)
+    operators = PointGroup.of(settings.symmetry).operators
+    correction = gridding_correction(old.box_size, old.dims, lattice.padding, device)
     references = old.references.clone()
-    spectra = {name: getattr(old, name).copy() for name in _SPECTRA}
-    for k in range(old.n_classes):
-        if float(sums.class_weight[k]) <= 0:
-            continue
-        halves = [k, k + old.n_classes]
-        data = [hermitian(sums.data[h]) for h in halves]
-        weight = [hermitian(sums.weight[h]) for h in halves]
-        share = 1 - math.exp(-(3 * old.n_classes + 10) * old.class_weights[k])
-        values = _moved(
-            current.values[k],
-            data,
-            weight,
-            where,
-            moments,
-            k,
-            step.step_size * share,
-            step.tau2_fudge,
-        )
-        image = to_real_space(values, lattice, old.box_size)
-        correction = gridding_correction(old.box_size, old.dims, lattice.padding)
-        references[k] = (image * correction).to(references)
-        _note_spectra(spectra, iteration, k, weight[0] + weight[1], where, step.tau2_fudge)
-        moments.age[k] += 1
+    spectra = {name: getattr(old, name).copy() for name in SPECTRA}
+    for classes in class_chunks(lattice, occupied(sums)):
+        halves = [[k + h * old.n_classes for k in classes] for h in (0, 1)]
+        pairs = [summed(iteration, sums, half, operators) for half in halves]
+        power = iteration.projector.power[classes]
+        found = spectra_of_weights(pairs[0][1] + pairs[1][1], power, step.tau2_fudge, where)
+        note_spectra(spectra, classes, power, found)
+        current = Projector.of(
+            old.references[classes].double().to(device), 2 * lattice.r_max, padding=settings.padding,
+            dims=old.dims, correct_gridding=False,
+        )  # fmt: skip
+        values = _moved(current.values.flatten(1), pairs, where, moments, classes, step, old)
+        maps = to_real_space(values.reshape(-1, *lattice.shape), lattice, old.box_size)
+        references[classes] = (maps * correction).to(references)
+        moments.age[classes] += 1
     model = replace(model, references=references, **spectra)
     if settings.center_classes and step.centre:
-        model, moments = _centred(model, moments, settings)
+        model = _centred(model, moments, settings)
     if settings.flatten_solvent:
         radius = particle_diameter_angst(settings, model) / (2 * model.pixel_size_angst)
         flat = flatten_solvent(model.references, radius, solvent_mask)
@@ -159,48 +157,39 @@ def descend(
     return model, moments
 
 
-_SPECTRA = ("tau2", "data_vs_prior", "sigma2_reference", "coverage")
-
-
-def _note_spectra(
-    spectra: dict[str, Floats], iteration: Iteration, k: int, weight: Tensor, where: ShellMap, fudge: float
-) -> None:  # fmt: skip
-    """SSNR and its companions are those of §3.3 with τ² from the reference."""
-    power = iteration.projector.power[k].cpu()
-    found = spectra_of_weights(weight, power, fudge, where)
-    spectra["tau2"][k] = power.numpy()
-    spectra["data_vs_prior"][k] = found.data_vs_prior.numpy()
-    spectra["sigma2_reference"][k] = found.sigma2_reference.numpy()
-    spectra["coverage"][k] = found.coverage.numpy()
-
-
 def _moved(
-    values: Tensor, data: list[Tensor], weight: list[Tensor], where: ShellMap, moments: Moments, k: int,
-    step_size: float, tau2_fudge: float,
+    values: Tensor, pairs: list[tuple[Tensor, Tensor]], where: ShellMap, moments: Moments,
+    classes: list[int], step: GradientStep, model: Model,
 ) -> Tensor:  # fmt: skip
-    """The padded transform of one class after a step; its moments are updated in place."""
-    inside = where.inside
-    window = _window(moments.second[k], where.lattice)
-    gradients = [torch.where(inside, d / w.clamp_min(1), 0) for d, w in zip(data, weight)]
+    """The padded transforms (k, M) of some classes after a step; their moments are updated in place."""
+    inside, lattice, device = where.inside, where.lattice, values.device
+    shape = (len(classes), *lattice.shape)
+    window = _window(moments.second[0], lattice)
+    gradients = [torch.where(inside, d / w.clamp_min(1), 0) for d, w in pairs]
+    at = torch.tensor(classes, device=device)
+    firsts = []
     for half, gradient in enumerate(gradients):
-        first = moments.first[half, k][window]
-        fresh = gradient if not bool(first.any()) else 0.9 * first + 0.1 * gradient
-        moments.first[half, k][window] = torch.where(inside, fresh, first)
-    one, two = (moments.first[half, k][window] for half in (0, 1))
+        stored = moments.first[half][(slice(None), *window)]
+        first = stored[at].flatten(1)
+        new = ~first.any(1, keepdim=True)
+        fresh = torch.where(new, gradient, 0.9 * first + 0.1 * gradient)
+        firsts.append(torch.where(inside, fresh, first))
+        stored[at] = firsts[half].reshape(shape)
     mean = (gradients[0] + gradients[1]) / 2
     spread = (gradients[1] - gradients[0]).abs().square() / (mean.abs().square() + TINY)
-    second = moments.second[k][window]
+    stored = moments.second[(slice(None), *window)]
+    second = stored[at].flatten(1)
     decayed = SECOND_MOMENT_DECAY * second + (1 - SECOND_MOMENT_DECAY) * spread
     second = torch.where(inside, decayed, second)
-    moments.second[k][window] = second
-    direction = (one + two) / 2 / (second.sqrt() + TINY)
-    counts = where.counts().clamp_min(1)
-    noise = where.sums((one - two).abs()) / counts
-    signal = where.sums(values.abs()) / counts
-    ratio = 2 * tau2_fudge * signal / noise.clamp_min(TINY)
-    trust = torch.where(noise > TINY, ratio / (1 + ratio), 1.0)[where.shells]
+    stored[at] = second.reshape(shape)
+    direction = (firsts[0] + firsts[1]) / 2 / (second.sqrt() + TINY)
+    noise = where.means((firsts[0] - firsts[1]).abs())
+    ratio = 2 * step.tau2_fudge * where.means(values.abs()) / noise.clamp_min(TINY)
+    trust = torch.where(noise > TINY, ratio / (1 + ratio), 1.0)[:, where.shells]
+    share = 1 - np.exp(-(3 * model.n_classes + 10) * model.class_weights[classes])
+    size = torch.as_tensor(step.step_size * share, device=device)[:, None]
     change = trust * direction - (1 - trust) * values
-    return values + torch.where(inside, step_size * change, 0)
+    return values + torch.where(inside, size * change, 0)
 
 
 def _window(whole: Tensor, lattice: Lattice) -> tuple[slice, ...]:
@@ -210,12 +199,12 @@ def _window(whole: Tensor, lattice: Lattice) -> tuple[slice, ...]:
     return (*[centre] * (whole.ndim - 1), slice(0, reach + 1))
 
 
-def _centred(model: Model, moments: Moments, settings: EmSettings) -> tuple[Model, Moments]:
+def _centred(model: Model, moments: Moments, settings: EmSettings) -> Model:
     """Classes whose centre of mass is far off are moved, and their momentum with them (§3.9)."""
     diameter_px = particle_diameter_angst(settings, model) / model.pixel_size_angst
-    least = max(0.01 * diameter_px, MIN_CENTRING_PX)
+    least = max(0.01 * diameter_px, LEAST_MOVE_PX)
     references = model.references.clone()
-    first = moments.first.clone()
+    first = moments.first
     indices = _lattice_indices(first.shape[2:])
     for k, image in enumerate(model.references):
         away = clip_length(centre_of_mass_px(image), settings.offset_range_px)
@@ -224,8 +213,8 @@ def _centred(model: Model, moments: Moments, settings: EmSettings) -> tuple[Mode
         references[k] = translate_linear(image, -away)
         padded_box = round(model.box_size * settings.padding)
         phase = shift_phases(-away[None].double().cpu(), indices, padded_box, torch.complex128)[0]
-        first[:, k] *= phase
-    return replace(model, references=references), replace(moments, first=first)
+        first[:, k] *= phase.to(first.device)
+    return replace(model, references=references)
 
 
 def _lattice_indices(shape: tuple[int, ...]) -> Tensor:
@@ -244,12 +233,12 @@ def replace_inactive(
     least = int(np.argmin(weights))
     if active < 2 or weights[least] >= threshold / active:
         return model, moments, None
-    power = moments.first.mean(0).abs().square().flatten(1).mean(1).numpy()
+    power = moments.first.mean(0).abs().square().flatten(1).mean(1).cpu().numpy()
     donor = int(np.argmax(power * weights))
     if donor == least:
         return model, moments, None
     copied = {}
-    for name in ("class_weights", "direction_weights", "class_offsets_angst", *_SPECTRA):
+    for name in ("class_weights", "direction_weights", "class_offsets_angst", *SPECTRA):
         values = getattr(model, name).copy()
         values[least] = values[donor]
         copied[name] = values

@@ -106,7 +106,7 @@ def _add_noise(
     lattice: Lattice, group: int, rows: Ints, positions: Ints,
 ) -> None:  # fmt: skip
     optics, box = particles.optics[group], sums.image.shape[-1]
-    images = torch.from_numpy(source.read(rows)).double()
+    images = torch.as_tensor(source.read(rows)).cpu().double()
     good = torch.isfinite(images).all(-1).all(-1) & (images.amax((1, 2)) > images.amin((1, 2)))
     images, rows, positions = images[good], rows[good.numpy()], positions[good.numpy()]
     if not len(rows):
@@ -224,11 +224,11 @@ def initial_references(
     box = sums.image.shape[-1]
     lattice = initial_lattice(settings, box)
     where = ShellMap.of(lattice, box // 2 + 1)
-    maps = []
-    for k in range(settings.n_classes):
-        values = divide(hermitian(sums.data[k]), hermitian(sums.weight[k]), where, None, 1.0)
-        maps.append(to_real_space(values, lattice, box))
-    references = low_pass(torch.stack(maps), pixel_size_angst, ini_high_angst)
+    data = torch.stack([hermitian(values) for values in sums.data]).flatten(1)
+    weight = torch.stack([hermitian(values) for values in sums.weight]).flatten(1)
+    values = divide(data, weight, where, None, 1.0)
+    maps = to_real_space(values.reshape(-1, *lattice.shape), lattice, box)
+    references = low_pass(maps, pixel_size_angst, ini_high_angst)
     if not settings.blob_init:
         return references
     diameter = settings.particle_diameter_angst

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -92,9 +94,19 @@ class Assignments:
 class ImageSource(Protocol):
     """Gives particle images. `indices` are of one optics group, so that boxes agree."""
 
-    def read(self, indices: Ints) -> npt.NDArray[np.float32]:
+    def read(self, indices: Ints) -> npt.NDArray[np.float32] | Tensor:
         """Images (b, N, N). An image that cannot be read comes back as NaN."""
         ...
+
+
+class ResidentSource:
+    """Images held on a device, of one box size: nothing is sent there during the run."""
+
+    def __init__(self, images: Tensor) -> None:
+        self._images = images
+
+    def read(self, indices: Ints) -> Tensor:
+        return self._images[torch.as_tensor(indices, device=self._images.device)].float()
 
 
 class ArraySource:

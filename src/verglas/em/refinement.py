@@ -104,6 +104,9 @@ class Refinement:
         )
         watcher.update(n_sample)
         ranks.add(sums)
+        if settings.sigma_offset_angst <= 0:
+            narrow = settings.dims == 2 and references is None
+            settings = replace(settings, sigma_offset_angst=2.5 if narrow else 10.0)
         if references is None:
             shell = nearest(0.07 * box)
             ini_high = settings.ini_high_angst
@@ -173,6 +176,8 @@ class Refinement:
         with precision_of_products(self.settings.precision):
             done = self._expect(steps, mine)
         self.watcher.update(len(mine))
+        for note in sorted(done.notes):
+            self.watcher.say(note)
         self.ranks.add(done.sums)
         self.ranks.merge(done.found, mine)
         self.watcher.start("Maximization ...", self.settings.n_classes)
@@ -280,7 +285,7 @@ class Refinement:
         if step is None:
             model = maximise(iteration, sums, self.solvent_mask)
         else:
-            moments = moments or start_moments(old.model, settings.padding)
+            moments = moments or start_moments(old.model, settings.padding, iteration.device)
             model, moments = descend(iteration, sums, step, moments, self.solvent_mask)
             threshold = settings.gradient.class_inactivity_threshold if settings.gradient else 0.0
             if step.may_replace and threshold > 0:

@@ -84,7 +84,7 @@ class EmSettings:
     adaptive_fraction: float = 0.999
     max_significants: int = -1
     # starting point
-    sigma_offset_angst: float = 10.0
+    sigma_offset_angst: float = -1.0  # <= 0: 2.5 in 2D from nothing, else 10 (docs/parity.md)
     ini_high_angst: float = -1.0
     firstiter_cc: bool = False
     always_cc: bool = False

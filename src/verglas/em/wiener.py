@@ -1,8 +1,12 @@
-"""From summed slices to a map: spectra, Wiener division, real space (refinement.md §3.3-3.5)."""
+"""From summed slices to a map: spectra of the sums and Wiener division (refinement.md §3.3, §3.4).
+
+Everything takes k classes at once and stays on the device of the sums.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,7 +21,7 @@ WEIGHT_FLOOR = 1000.0  # weights are at least the shell mean divided by this
 
 @dataclass(frozen=True)
 class ClassSpectra:
-    """Shell spectra of one class; (S,) float64."""
+    """Shell spectra of k classes; (k, S) float64."""
 
     sigma2_reference: Tensor  # noise power of the unregularised reconstruction
     data_vs_prior: Tensor
@@ -26,77 +30,86 @@ class ClassSpectra:
 
 @dataclass(frozen=True)
 class ShellMap:
-    """Which voxels of a lattice count, and their shells."""
+    """Which points of a lattice count, and their shells; flattened."""
 
     lattice: Lattice
-    inside: Tensor  # bool (L...)
-    shells: Tensor  # int64 (L...)
-    radii: Tensor
     n_shells: int
+    squared: Tensor  # (M,) |v|² of all points, int64
 
     @classmethod
-    def of(cls, lattice: Lattice, n_shells: int) -> ShellMap:
-        radii = lattice.squared_radius().double().sqrt()
-        inside = radii.square() < nearest(lattice.r_max * lattice.padding) ** 2
-        return cls(lattice, inside, lattice.shells().clamp_max(n_shells - 1), radii, n_shells)
+    def of(cls, lattice: Lattice, n_shells: int, device: torch.device | str = "cpu") -> ShellMap:
+        return cls(lattice, n_shells, lattice.squared_radius(device).flatten())
+
+    @property
+    def limit(self) -> int:
+        """|v|² of the rim."""
+        return nearest(self.lattice.r_max * self.lattice.padding) ** 2
+
+    @cached_property
+    def shells(self) -> Tensor:
+        return self.lattice.shell_of(self.squared).clamp_max(self.n_shells - 1)
+
+    @cached_property
+    def inside(self) -> Tensor:
+        return self.squared < self.limit
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Flat positions of the points inside."""
+        return self.inside.nonzero().flatten()
+
+    @cached_property
+    def shells_inside(self) -> Tensor:
+        return self.shells[self.places]
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """Points inside per shell, (S,)."""
+        return torch.bincount(self.shells_inside, minlength=self.n_shells).double()
 
     def sums(self, values: Tensor) -> Tensor:
-        """Sum voxels inside r_max per shell, (S,)."""
-        result = torch.zeros(self.n_shells, dtype=torch.float64)
-        return result.index_add_(0, self.shells[self.inside], values[self.inside].double())
+        """Sums of flattened values (k, M) over the points inside, per shell: (k, S)."""
+        return self._by(self.shells_inside, values)
 
-    def counts(self) -> Tensor:
-        return torch.bincount(self.shells[self.inside], minlength=self.n_shells).double()
+    def means(self, values: Tensor) -> Tensor:
+        """Means over shells, 0 for empty ones."""
+        return self.sums(values) / self.counts.clamp_min(1)
 
+    def _by(self, bins: Tensor, values: Tensor) -> Tensor:
+        result = values.new_zeros((len(values), self.n_shells), dtype=torch.float64)
+        return result.index_add_(1, bins, values[:, self.places].double())
 
-def oversampling(lattice: Lattice) -> float:
-    """o of refinement.md §3.3: padded points per unpadded one."""
-    return lattice.oversampling
+    def ring_means(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Means over rings floor(|v|/padding) (k, S), and the ring of every point, at most r_max - 1."""
+        rings = (self.squared.double().sqrt() / self.lattice.padding).floor().long()
+        inside = rings[self.places].clamp_max(self.n_shells - 1)
+        counts = torch.bincount(inside, minlength=self.n_shells).clamp_min(1)
+        return self._by(inside, values) / counts, rings.clamp_max(max(0, self.lattice.r_max - 1))
 
 
 def spectra_of_weights(
     weight: Tensor, tau2: Tensor, tau2_fudge: float, where: ShellMap
 ) -> ClassSpectra:
-    """Spectra of a class without half-sets: τ² (S,) is that of the current reference (§3.3)."""
-    o = oversampling(where.lattice)
-    counts = where.counts()
+    """Spectra of classes without half-sets from flattened weights (k, M); τ² (k, S) of the references."""
+    o = where.lattice.oversampling
     total = where.sums(weight)
-    sigma2 = torch.where(total > 0, counts / (o * total).clamp_min(1e-300), 0)
-    prior = (o * tau2_fudge * tau2)[where.shells]
-    ratio = weight * prior
-    ratio = torch.where(tau2[where.shells] < NO_SIGNAL, 0, ratio)
-    data_vs_prior = torch.where(counts > 0, where.sums(ratio) / counts.clamp_min(1), 0)
-    coverage = torch.where(counts > 0, where.sums((ratio >= 1).double()) / counts.clamp_min(1), 0)
-    return ClassSpectra(sigma2, data_vs_prior, coverage)
+    sigma2 = torch.where(total > 0, where.counts / (o * total).clamp_min(1e-300), 0)
+    prior = torch.where(tau2 < NO_SIGNAL, 0, o * tau2_fudge * tau2)
+    ratio = weight * prior[:, where.shells]
+    return ClassSpectra(sigma2, where.means(ratio), where.means((ratio >= 1).double()))
 
 
 def divide(
     data: Tensor, weight: Tensor, where: ShellMap, tau2: Tensor | None, tau2_fudge: float,
     *, keep_edge: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Regularised quotient on the lattice (§3.4); `tau2` None leaves the prior out."""
-    o = oversampling(where.lattice)
-    regularised = weight
+    """Regularised quotients of flattened sums (k, M); `tau2` None leaves the prior out."""
     if tau2 is not None:
-        strength = 1 / (o * tau2_fudge * tau2.clamp_min(NO_SIGNAL))
-        added = strength[where.shells]
+        strength = 1 / (where.lattice.oversampling * tau2_fudge * tau2.clamp_min(NO_SIGNAL))
         applies = (where.shells >= MIN_REGULARISED_SHELL) & where.inside
-        regularised = weight + torch.where(applies, added, 0)
-    floor = _weight_floor(regularised, where)
-    quotient = data / regularised.clamp_min(floor)
-    inside = where.inside
-    if keep_edge:
-        inside = where.radii.square() <= nearest(where.lattice.r_max * where.lattice.padding) ** 2
+        weight = weight + torch.where(applies, strength[:, where.shells], 0)
+    means, rings = where.ring_means(weight)
+    floor = (means / WEIGHT_FLOOR)[:, rings]
+    quotient = data / torch.maximum(weight, floor)
+    inside = where.squared <= where.limit if keep_edge else where.inside
     return torch.where(inside & (floor > 0), quotient, 0)
-
-
-def _weight_floor(weight: Tensor, where: ShellMap) -> Tensor:
-    """(mean of the weight in floor-shells) / 1000 at every voxel."""
-    rings = (where.radii / where.lattice.padding).floor().long().clamp_max(where.n_shells - 1)
-    inside = where.inside
-    sums = torch.zeros(where.n_shells, dtype=torch.float64)
-    sums.index_add_(0, rings[inside], weight[inside])
-    counts = torch.bincount(rings[inside], minlength=where.n_shells)
-    means = sums / counts.clamp_min(1)
-    last = max(0, where.lattice.r_max - 1)
-    return means[rings.clamp_max(last)] / WEIGHT_FLOOR
