@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from verglas.formats.mrc import write_mrc
+from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.stack import parse_image_name, read_images
 from verglas.formats.star import StarFile, StarTable, read_star, write_star
 from verglas.jobs.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.program import Arguments
+from verglas.jobs.select_choice import BACKUP as BACKUP
+from verglas.jobs.select_choice import choice_of_a_person, remember_choice
 from verglas.jobs.tables import read_list
-
-BACKUP = "backup_selection.star"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ def select_classes(arguments: Arguments, context: RunContext) -> None:
     elif arguments["--auto_select"]:
         chosen = _by_score(run, arguments, context)
     else:
-        chosen = _by_a_person(context.directory, count)
+        seen = _shown_averages(run.classes)
+        chosen = choice_of_a_person(context.directory, seen)
+        _write_backup(context.directory, chosen)
+        remember_choice(context.directory, seen)
     _write_backup(context.directory, chosen)
     classes = np.flatnonzero(chosen) + 1
     particles = run.data["particles"]
@@ -96,19 +99,6 @@ def regrouped(run: Classification, particles: StarTable, count: int) -> StarTabl
     return particles.with_columns({"rlnGroupName": names}).without(["rlnGroupNumber"])
 
 
-def _by_a_person(directory: Path, count: int) -> np.ndarray:
-    path = directory / BACKUP
-    if not path.exists():
-        raise NothingToDo("waiting for you: choose classes in the class gallery")
-    table = next(iter(read_star(path).values()))
-    chosen = table.ints("rlnSelected") != 0
-    if len(chosen) != count:
-        raise NothingToDo(
-            f"waiting for you: the choice is for {len(chosen)} classes, now there are {count}"
-        )
-    return chosen
-
-
 def _by_score(run: Classification, arguments: Arguments, context: RunContext) -> np.ndarray:
     """Classes whose score reaches the threshold; the parts of every score are written beside."""
     from verglas.particles.class_rank import rank_classes
@@ -139,6 +129,15 @@ def _by_score(run: Classification, arguments: Arguments, context: RunContext) ->
             break
         chosen[index] = True
     return chosen
+
+
+def _shown_averages(classes: StarTable) -> np.ndarray:
+    """What a person sees of each class: its average, or the central section of its map."""
+    names = [parse_image_name(name) for name in classes.strings("rlnReferenceImage")]
+    if all(index is not None for _, index in names):
+        return _averages(classes)
+    maps = [read_mrc(path).data for path, _ in names]
+    return np.stack([each[each.shape[0] // 2] for each in maps])
 
 
 def _averages(classes: StarTable) -> np.ndarray:
