@@ -48,7 +48,7 @@ def write_log(
     stamp = _stamp(title, rows, values, path.parent)
     if _is_current(path.parent / SUMMARY, stamp) and path.exists():
         return
-    _write_pdf(path, title, len(rows), values)
+    write_pdf(path, f"{title}: {len(rows)} micrographs", values)
     _write_summary(path.parent, title, rows, values, stamp, pictures, worst, worst_is_low)
 
 
@@ -144,12 +144,12 @@ def _shots_of(path: Path) -> dict[str, str]:
         return {}
 
 
-def _write_pdf(path: Path, title: str, count: int, values: Mapping[str, Floats]) -> None:
+def write_pdf(path: Path, title: str, values: Mapping[str, Floats]) -> None:
     """Two panels per value: in the order of the list, and its histogram."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.3, 1.0 + 1.9 * max(1, len(values))), layout="constrained")
-    figure.suptitle(f"{title}: {count} micrographs")
+    figure.suptitle(title)
     axes = figure.subplots(max(1, len(values)), 2, squeeze=False)
     for (left, right), (name, numbers) in zip(axes, values.items()):
         track = Track.of(numbers)
@@ -159,7 +159,7 @@ def _write_pdf(path: Path, title: str, count: int, values: Mapping[str, Floats])
         else:
             left.plot(track.position, track.middle, ".", markersize=3)
         left.set_ylabel(name, fontsize=7)
-        left.set_xlabel("micrograph", fontsize=7)
+        left.set_xlabel("row of the list", fontsize=7)
         counts, edges = histogram_counts(numbers)
         right.stairs(counts, edges, fill=True)
         right.set_xlabel(name, fontsize=7)
