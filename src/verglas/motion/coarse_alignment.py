@@ -15,6 +15,7 @@ Array = np.ndarray[Any, Any]
 LARGEST_INDEX = 256  # Fourier pixels that are enough for a first alignment, in either direction
 LEAST_WEIGHT = 1e-2  # frequencies that the B-factor leaves less than this are not looked at
 CONVERGED_PX = 0.5
+FAR_GRID_PX = 2.0  # changes within the width of a correlation peak need no second thought
 FALSE_ALARM = 1e-3
 _MAX_FRACTION = 0.9  # of half the image: further away a shift and its wrap-around are the same
 
@@ -51,9 +52,15 @@ def coarse_shifts(
         found = np.array([peak.stands_out for peak in peaks])
         change = _interpolated(np.array([peak.shift_yx for peak in peaks]), found)
         change -= change[0]
-        trials = [_moved(band, transforms, shifts + step * change) for step in steps]
-        powers = [(weight * np.abs(np.sum(trial, axis=0)) ** 2).sum() for trial in trials]
-        best = int(np.argmax(powers))
+        far = np.sqrt((change**2).sum(axis=1).mean()) > FAR_GRID_PX * band.scale_yx.max()
+        trials = [
+            _moved(band, transforms, shifts + step * change)
+            for step in (steps if far else steps[:1])
+        ]
+        best = 0
+        if far:
+            powers = [(weight * np.abs(np.sum(trial, axis=0)) ** 2).sum() for trial in trials]
+            best = int(np.argmax(powers))
         moved, shifts = trials[best], shifts + steps[best] * change
         if steps[best] * np.sqrt((change**2).sum(axis=1).mean()) < CONVERGED_PX:
             break

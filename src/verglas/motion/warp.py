@@ -14,7 +14,6 @@ import numpy as np
 from numba import njit
 
 Array = np.ndarray[Any, Any]
-BLOCK = 64  # pixels of a row that are treated together where they move by the same whole pixels
 
 
 def spline_loss(frequencies: Array) -> Array:
@@ -27,51 +26,40 @@ def spline_loss(frequencies: Array) -> Array:
     return loss
 
 
-@njit(fastmath=True, cache=True, inline="always")
-def _weights(fraction: Any) -> Any:
-    """Four cubic B-spline weights, of the pixels at -1, 0, 1, 2 for a place `fraction` after pixel 0."""
-    sixth = np.float32(1.0 / 6.0)
-    one = np.float32(1.0)
-    rest = one - fraction
-    first = rest * rest * rest * sixth
-    last = fraction * fraction * fraction * sixth
-    second = np.float32(2.0 / 3.0) - fraction * fraction * (one - np.float32(0.5) * fraction)
-    third = one - first - second - last
-    return first, second, third, last
-
-
-@njit(fastmath=True, cache=True)
-def _sample(frame: Array, y: Any, x: Any) -> Any:
-    """One place anywhere; outside the frame its nearest pixels stand in."""
+@njit(cache=True)
+def _padded(frame: Array, margin: int) -> Array:
+    """The frame with its border pixels repeated outwards."""
     height, width = frame.shape
-    row, column = int(np.floor(y)), int(np.floor(x))
-    weights_y, weights_x = _weights(np.float32(y - row)), _weights(np.float32(x - column))
-    value = np.float32(0)
-    for j in range(4):
-        source = min(max(row - 1 + j, 0), height - 1)
-        along = np.float32(0)
-        for i in range(4):
-            along += weights_x[i] * frame[source, min(max(column - 1 + i, 0), width - 1)]
-        value += weights_y[j] * along
-    return value
+    out = np.empty((height + 2 * margin, width + 2 * margin), frame.dtype)
+    for y in range(out.shape[0]):
+        source = frame[min(max(y - margin, 0), height - 1)]
+        out[y, :margin] = source[0]
+        out[y, margin : margin + width] = source
+        out[y, margin + width :] = source[width - 1]
+    return out
 
 
 @njit(fastmath=True, cache=True, error_model="numpy")
-def _sample_block(
-    frame: Array, shifts_y: Array, shifts_x: Array, whole_y: int, whole_x: int,
-    row: int, start: int, out: Array,
+def _sample_run(
+    padded: Array, shifts_y: Array, shifts_x: Array, whole_y: int, whole_x: int,
+    top: int, margin: int, start: int, stop: int, out: Array,
 ) -> None:  # fmt: skip
-    """A block whose places all lie between the same whole shifts, away from the edges."""
-    top = row + whole_y - 1
-    n = out.shape[0]
-    left = start + whole_x - 1
-    r0, r1 = frame[top, left : left + n + 3], frame[top + 1, left : left + n + 3]
-    r2, r3 = frame[top + 2, left : left + n + 3], frame[top + 3, left : left + n + 3]
+    """Pixels start to stop of a row whose places all have the same whole shift."""
+    r0, r1, r2, r3 = padded[top], padded[top + 1], padded[top + 2], padded[top + 3]
     base_y, base_x = np.float32(whole_y), np.float32(whole_x)
-    for i in range(n):
-        a0, a1, a2, a3 = _weights(-shifts_x[i] - base_x)
-        b0, b1, b2, b3 = _weights(-shifts_y[i] - base_y)
-        out[i] = (
+    one, half = np.float32(1), np.float32(0.5)
+    sixth, two_thirds = np.float32(1 / 6), np.float32(2 / 3)
+    for x in range(start, stop):
+        u, v = -shifts_x[x] - base_x, -shifts_y[x] - base_y
+        p, q = one - u, one - v
+        a0, a3 = p * p * p * sixth, u * u * u * sixth
+        a1 = two_thirds - u * u * (one - half * u)
+        a2 = one - a0 - a1 - a3
+        b0, b3 = q * q * q * sixth, v * v * v * sixth
+        b1 = two_thirds - v * v * (one - half * v)
+        b2 = one - b0 - b1 - b3
+        i = x + whole_x - 1 + margin
+        out[x] = (
             b0 * (a0 * r0[i] + a1 * r0[i + 1] + a2 * r0[i + 2] + a3 * r0[i + 3])
             + b1 * (a0 * r1[i] + a1 * r1[i + 1] + a2 * r1[i + 2] + a3 * r1[i + 3])
             + b2 * (a0 * r2[i] + a1 * r2[i + 1] + a2 * r2[i + 2] + a3 * r2[i + 3])
@@ -90,13 +78,13 @@ def _row_shifts(coefficients: Array, y: float, per_x: float, shifts: Array) -> N
         shifts[column] = constant + x * (slope + curve * x)
 
 
-@njit(fastmath=True, cache=True)
-def _whole(shifts: Array) -> tuple[int, int]:
-    """Smallest and largest whole part of the places that shifts lead to."""
-    low, high = shifts[0], shifts[0]
-    for value in shifts:
-        low, high = min(low, value), max(high, value)
-    return int(np.floor(-high)), int(np.floor(-low))
+@njit(cache=True, error_model="numpy")
+def _whole_shifts(shifts_y: Array, shifts_x: Array, keys: Array) -> None:
+    """One number per pixel that tells the whole shifts along y and x apart."""
+    for x in range(keys.shape[0]):
+        keys[x] = np.int32(np.floor(-shifts_y[x])) * np.int32(65536) + np.int32(
+            np.floor(-shifts_x[x])
+        )
 
 
 @njit(cache=True)
@@ -107,27 +95,30 @@ def warp(
 ) -> None:
     """out(y, x) = smoothed frame(y - shift_y, x - shift_x), still to be divided by `spline_loss`.
 
-    Coordinates of the polynomial are fractions of the frame about its middle; shifts are pixels.
+    Outside the frame its nearest pixels stand in. Coordinates of the polynomial are fractions of the frame
+    about its middle; shifts are pixels. Rows are treated in runs that move by the same whole pixels.
     """
     height, width = frame.shape
+    # no term is larger than its coefficient times 1, 1/2 or 1/4
+    reach = np.abs(coefficients_yx[:, 0]) + 0.5 * np.abs(coefficients_yx[:, 1:]).sum(axis=1)
+    margin = int(reach.max()) + 4
+    padded = _padded(frame, margin)
     shifts_y, shifts_x = np.empty(width, np.float32), np.empty(width, np.float32)
+    keys = np.empty(width, np.int32)
     for row in range(height):
         y = row / height - 0.5
         _row_shifts(coefficients_yx[0], y, 1.0 / width, shifts_y)
         _row_shifts(coefficients_yx[1], y, 1.0 / width, shifts_x)
-        for start in range(0, width, BLOCK):
-            stop = min(start + BLOCK, width)
-            low_y, high_y = _whole(shifts_y[start:stop])
-            low_x, high_x = _whole(shifts_x[start:stop])
-            inside = row + low_y >= 1 and row + low_y + 2 < height
-            inside = inside and start + low_x >= 1 and stop + low_x + 2 < width
-            if inside and low_y == high_y and low_x == high_x:
-                _sample_block(
-                    frame, shifts_y[start:stop], shifts_x[start:stop], low_y, low_x, row, start,
-                    out[row, start:stop],
-                )  # fmt: skip
-            else:
-                for column in range(start, stop):
-                    out[row, column] = _sample(
-                        frame, row - shifts_y[column], column - shifts_x[column]
-                    )
+        _whole_shifts(shifts_y, shifts_x, keys)
+        start = 0
+        while start < width:
+            key = keys[start]
+            stop = start + 1
+            while stop < width and keys[stop] == key:
+                stop += 1
+            whole_y, whole_x = int(np.floor(-shifts_y[start])), int(np.floor(-shifts_x[start]))
+            _sample_run(
+                padded, shifts_y, shifts_x, whole_y, whole_x,
+                row + whole_y - 1 + margin, margin, start, stop, out[row],
+            )  # fmt: skip
+            start = stop
