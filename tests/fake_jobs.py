@@ -144,6 +144,26 @@ class FakeSelect(Job):
         write_list(self.context.directory / "particles.star", "particles", "rlnImageName", names)
 
 
+class FakeChoice(Job):
+    """A person's work: waits for their file, and lists what the classification lists."""
+
+    type = JobType("ManualPick", "relion.manualpick", 3, "Manual picking", interactive=True)
+    Options = ClassOptions
+    program = Program.of("manualpick", ClassOptions, [OUT])
+
+    @classmethod
+    def expected_outputs(cls, options, directory):
+        return [Node(f"{directory}chosen.star", MICROGRAPHS)]
+
+    def run(self) -> None:
+        if not (self.context.directory / "hand_made.txt").exists():
+            raise NothingToDo("waiting for you: choose")
+        names = read_star(self.arguments["--i"]).first.strings("rlnImageName")
+        write_list(
+            self.context.directory / "chosen.star", "micrographs", "rlnMicrographName", names
+        )
+
+
 def obey(text: str) -> None:
     """A movie's or an order file's words: a number, and what goes wrong with it."""
     words = text.split()

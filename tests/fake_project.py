@@ -18,6 +18,7 @@ FAKES = {
     "MotionCorr": "fake_jobs:FakeMotion",
     "Class2D": "fake_jobs:FakeClass2D",
     "Select": "fake_jobs:FakeSelect",
+    "ManualPick": "fake_jobs:FakeChoice",
 }
 
 

@@ -29,7 +29,7 @@ class Words:
         if text is None:
             return default
         try:
-            return float(text)
+            return float(str(text))
         except ValueError:
             raise CommandError(f"{name} needs a number, got {text!r}") from None
 

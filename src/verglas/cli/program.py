@@ -41,6 +41,7 @@ def run_program(name: str, words: Sequence[str]) -> int:
         print(f" WARNING: {warning}", file=sys.stderr)
     code = _attempt(kind, arguments, control)
     if control is not None and code in _EXIT_FILES:
+        control.mkdir(parents=True, exist_ok=True)
         (control / _EXIT_FILES[code]).touch()
     return code
 

@@ -1,0 +1,179 @@
+"""The commands a user types, through the real dispatch; exit codes and what they say."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+
+import pytest
+
+from verglas.cli.arguments import CommandError, split_words
+from verglas.cli.main import main
+from verglas.scheduler.schedule import ScheduleFolder
+
+
+@pytest.fixture
+def run(project, capsys):
+    """Call the command; returns (exit code, output, errors)."""
+
+    def call(*words):
+        code = main(list(words))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def movies(project):
+    for number in (1, 2):
+        (project.root / f"Movies/m{number}.txt").write_text(f"{number}")
+
+
+def test_a_chain_from_the_command_line(run, project, movies):
+    assert run("job", "schedule", "Import")[1].splitlines()[0] == "Import/job001/"
+    code, out, _ = run("job", "add", "MotionCorr", "--input_star_mics", "Import/job001/movies.star")
+    assert (code, out.splitlines()[1].split()) == (
+        0, ["MotionCorr/job002/corrected_micrographs.star", "(expected)"],
+    )  # fmt: skip
+    code, out, _ = run("nodes", "--type", "micrographs")
+    assert out == "MotionCorr/job002/corrected_micrographs.star  (micrographs, expected)\n"
+    code, out, _ = run("autorun", "--repeat", "1", "--foreground")
+    assert code == 0
+    assert "all jobs have finished" in out
+    code, out, _ = run("status", "--json")
+    assert [job["status"] for job in json.loads(out)] == ["Succeeded", "Succeeded"]
+    assert "round 1 of 1, done" in run("autorun", "list")[1]
+    assert "Executing Import/job001/" in run("autorun", "log", "schedule1")[1]
+    assert "job-succeeded" in run("events", "--last", "3")[1]
+
+
+def test_single_jobs(run, project, movies):
+    code, out, _ = run("job", "run", "Import")
+    assert code == 0
+    assert "verglas import --o Import/job001/" in out
+    code, _, err = run(
+        "job", "run", "MotionCorr", "--input_star_mics", "Import/job001/movies.star", "--factr", "2"
+    )
+    assert code == 1
+    assert "did you mean --factor?" in err
+    code, _, err = run("job", "run", "MotionCorr", "--factor", "many")
+    assert "'many' is not a number" in err
+    code, _, err = run("job", "show", "77")
+    assert (code, "there is no job '77'" in err) == (1, True)
+    assert "fn_in_raw = Movies/*.txt" in run("job", "show", "Import/job001")[1]
+    assert run("job", "alias", "1", "first", "try")[0] == 0
+    assert "Import/first_try" in run("job", "list")[1]
+    run("job", "note", "1", "a", "good", "start")
+    assert "a good start" in run("job", "note", "Import/first_try")[1]
+    assert run("job", "mark", "1", "failed")[0] == 0
+    assert "Failed" in run("job", "list")[1]
+    assert run("job", "clean", "1")[0] == 1
+    assert "Import/job001/ -> Trash/Import/job001/" in run("job", "delete", "1")[1]
+    assert run("job", "undelete")[1].strip() == "Import/job001/"
+    assert run("job", "undelete", "Import/job001")[0] == 0
+    assert run("job", "log", "1")[0] == 0
+    assert "Import" in run("job", "types")[1]
+    assert "--fn_in_raw (Movies/*.txt)" in run("job", "options", "Import")[1]
+
+
+def test_exit_codes_of_a_waiting_and_a_failing_job(run, project, movies):
+    for path in (project.root / "Movies").iterdir():
+        path.unlink()
+    assert run("job", "run", "Import")[0] == 3  # nothing there yet
+    (project.root / "Movies/a.txt").write_text("1")
+    assert run("job", "run", "1")[0] == 0
+    run("job", "run", "MotionCorr", "--input_star_mics", "Import/job001/movies.star")
+    (project.root / "orders/class2d").write_text("fail")
+    code, _, err = run(
+        "job", "run", "Class2D", "--fn_img", "MotionCorr/job002/corrected_micrographs.star"
+    )
+    assert code == 1
+    assert "ERROR: told to fail" in err
+
+
+@pytest.mark.parametrize("command", ["new", "status", "nodes", "unlock", "job", "run", "autorun", "events",
+                                     "ingest", "service", "alarm", "scheme", "doctor"])  # fmt: skip
+def test_help_of_every_command(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"verglas {command}" in out
+
+
+def test_outside_a_project(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["status"]) == 1
+    assert "verglas new ." in capsys.readouterr().err
+    assert main(["nonsense"]) == 1
+    assert main(["new", "here", "--dialect", "5"]) == 0
+    assert (tmp_path / "here/default_pipeline.star").exists()
+
+
+def test_programs_by_hand(run, project, movies):
+    assert run("import", "--i", "Movies/*.txt", "--o", "by_hand/")[0] == 0
+    code, out, _ = run(
+        "motioncorr", "--i", "by_hand/movies.star", "--o", "m/", "--pipeline_control", "control/"
+    )
+    assert code == 1  # the control directory does not exist
+    (project.root / "control").mkdir()
+    words = [
+        "motioncorr",
+        "--i",
+        "by_hand/movies.star",
+        "--o",
+        "m/",
+        "--pipeline_control",
+        "control/",
+    ]
+    assert run(*words)[0] == 0
+    assert (project.root / "control/RELION_JOB_EXIT_SUCCESS").exists()
+    assert (project.root / "m/corrected_micrographs.star").exists()
+    code, _, err = run("motioncorr", "--i", "x", "--o", "m/", "--fctor", "2")
+    assert (code, "did you mean --factor?" in err) == (1, True)
+    assert "--factor (1)" in run("motioncorr", "--help")[1]
+
+
+def test_nobody_is_asked_without_a_terminal(run, project, movies, monkeypatch):
+    run("job", "schedule", "Import")
+    monkeypatch.setattr("sys.stdin", io.StringIO("never read"))
+    assert run("autorun", "--foreground")[0] == 0
+    assert ScheduleFolder(project.root, "schedule1").order().repeat == 1
+
+
+@pytest.mark.parametrize(("answers", "repeat", "wait"), [("\n", 1, 15.0), ("2\n0\n", 2, 0.0)])
+def test_on_a_terminal_it_asks_as_the_manual_has_it(project, run, movies, answers, repeat, wait):
+    """How many times; and only if more than once, the least minutes between starts."""
+    run("job", "schedule", "Import")
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "verglas.cli.main", "autorun", "--foreground"]
+    process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, cwd=project.root)
+    os.close(theirs)
+    for line in answers.splitlines(keepends=True):
+        time.sleep(0.5)
+        os.write(ours, line.encode())
+    said = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    except OSError:
+        pass
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"Run the jobs how many times? [1]" in said
+    assert (b"Wait at least how many minutes" in said) == (repeat > 1)
+    order = ScheduleFolder(project.root, "schedule1").order()
+    assert (order.repeat, order.min_wait_min) == (repeat, wait)
+
+
+def test_words():
+    words = split_words(["a", "--x", "1", "--y", "--z=3"], {"--x": True, "--y": False, "--z": True})
+    assert (words.positional, words.flags) == (["a"], {"--x": "1", "--y": True, "--z": "3"})
+    with pytest.raises(CommandError, match="needs a value"):
+        split_words(["--x"], {"--x": True})
+    with pytest.raises(CommandError, match="needs a number"):
+        words.number("--y", 1)
