@@ -13,8 +13,10 @@ from verglas.formats.star import StarTable, read_star, write_star
 from verglas.fourier import Projector, centre_signs, forward, inverse, shift_in_fourier
 from verglas.geometry import euler_matrices
 from verglas.jobs.base import JobFailed, RunContext
+from verglas.jobs.refine_input import read_particles
 from verglas.jobs.sort import Z_SCORE, ParticleSorting
 from verglas.jobs.sort_options import SortOptions
+from verglas.jobs.sort_references import read_references
 from verglas.particles.residuals import residual_features, sorting_scores
 
 N, COUNT, JUNK = 32, 60, 10
@@ -141,3 +143,27 @@ def test_a_scaled_copy_leaves_nothing() -> None:
     features = residual_features(3 * image + 5, image, 7.0)[0]
     assert features[0] == pytest.approx(0, abs=1e-9) and features[1] < 1e-9
     assert forward(image).shape == (1, 16, 9)
+
+
+@pytest.mark.real
+def test_poses_of_relion_explain_its_particles(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Classes, angles, origins and CTFs as RELION wrote them; mirrored angles or origins fit less."""
+    monkeypatch.chdir(real_data / "empiar10204_betagal/project")
+    star = read_star("Class2D/job010/run_it025_data.star")
+    table = star["particles"]
+    there = [Path(name.split("@")[1]).exists() for name in table.strings("rlnImageName")]
+    table = table.take(np.flatnonzero(there)[:200])
+    medians = {}
+    for label in ("", "rlnAnglePsi", "rlnOriginXAngst"):
+        changed = table.with_columns({label: -table.floats(label)}) if label else table
+        write_star(tmp_path / "p.star", [star["optics"], changed])
+        words = ["--i", str(tmp_path / "p.star"), "--o", f"{tmp_path}/", "--ctf"]
+        job = ParticleSorting(ParticleSorting.program.parse(words), RunContext(tmp_path))
+        listed = read_particles(str(tmp_path / "p.star"), with_ctf=True)
+        found = read_references("Class2D/job010/run_it025_model.star")
+        medians[label] = float(np.median(1 - job._features(listed, found)[:, 0].numpy()))
+    assert medians[""] > 0.15
+    assert medians[""] > 1.5 * medians["rlnAnglePsi"]
+    assert medians[""] > 1.2 * medians["rlnOriginXAngst"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ def main(words: Sequence[str]) -> int:
             {"print": _print, "plot": _plot, "convert": _convert}[rest[0]](rest[1:])
         else:
             _handle(rest)
+    except BrokenPipeError:  # `| head` has seen enough; what is left must not be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, UsageError, JobFailed, NothingToDo, StarError, ValueError, OSError) as e:
         return complain("star", e)
     return 0
