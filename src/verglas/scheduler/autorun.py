@@ -211,7 +211,9 @@ class Autorun:
         if outcome is None and directory.exit_status() is None:
             return Result("killed", "the scheduler ended while it started the job")
         if outcome is None:  # a job of RELION's own, or one whose disc was full
-            return Result("succeeded" if status is Status.SUCCEEDED else "failed")
+            if status is Status.SUCCEEDED:
+                return Result("succeeded")
+            return Result("failed", directory.last_words(1) or "it left no reason")
         return Result(outcome.kind, outcome.reason)
 
     def _after(self, job: str, result: Result) -> None:
