@@ -10,7 +10,8 @@ gain, hot pixels and 1.277 e/A2 per frame, and corrected with 5 x 5 patches.
 
 CPU seconds are user + system of the whole program, one thread. Per movie: the difference between jobs
 over --items movies (links to the first) and over one, divided by items - 1; start-up is what one movie takes
-beyond that; --items 0 leaves them out. RELION's columns are left out where relion_run_motioncorr is not installed.
+beyond that; --items 0 leaves them out. RELION's lines are missing where
+relion_run_motioncorr is not installed.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def real_tracks(stars: Sequence[Path], size: int, scratch: Path) -> None:
     print(
         f"{'track':<28}{'program':<9}{'whole px':>9}{'local px':>9}   whole px at 0-5, 5-15, 15- e/A2"
     )
-    dose = 1.277
+    dose, particles = 1.277, str(round(60 * (size / 1856) ** 2))
     for star in stars:
         work = scratch / star.stem
         work.mkdir()
@@ -173,7 +174,8 @@ def real_tracks(stars: Sequence[Path], size: int, scratch: Path) -> None:
                 sys.executable, "-m", "verglas.cli.main", "simulate", "session", "truth", "--movies", "1",
                 "--into", ".", "--size", str(size), "--frames", "24", "--pixel-size-angst", "0.885",
                 "--dose-per-frame-e-a2", str(dose), "--voltage-kv", "200", "--cs-mm", "1.4",
-                "--format", "mrc", "--hot-pixels", "100", "--tracks", str(star.resolve()),
+                "--format", "mrc", "--hot-pixels", "100", "--particles", particles,
+                "--tracks", str(star.resolve()),
             ],
             cwd=work, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip

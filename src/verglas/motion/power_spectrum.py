@@ -41,8 +41,8 @@ class SpectrumSum:
         Every output pixel is the mean over the area it covers in frequency space. The spectrum goes to
         the Nyquist frequency of 1.4 A pixels, or of the movie's own if they are larger.
         """
-        extent = 2 * int(np.ceil(self.shape_yx[1] * pixel_size_angst / TARGET_PIXEL_ANGST / 2))
-        pixel = max(pixel_size_angst, self.shape_yx[1] * pixel_size_angst / max(extent, 2))
+        field = min(self.shape_yx) * pixel_size_angst
+        pixel = max(pixel_size_angst, field / (2 * int(np.ceil(field / TARGET_PIXEL_ANGST / 2))))
         across = np.fft.fftfreq(self.shape_yx[0], pixel_size_angst)
         along = np.arange(self._amplitudes.shape[1]) / (self.shape_yx[1] * pixel_size_angst)
         order = np.argsort(across)
