@@ -17,7 +17,7 @@ from verglas.jobs.autopick_results import (
     write_candidates,
     write_picks,
 )
-from verglas.jobs.base import JobType
+from verglas.jobs.base import JobFailed, JobType
 from verglas.jobs.extract_columns import ctf_parameters
 from verglas.jobs.micrograph_job import Item, MicrographJob
 from verglas.jobs.nodes import COORDINATES, LOGFILE, Node
@@ -71,6 +71,8 @@ class AutoPicking(MicrographJob):
 
     @classmethod
     def expected_outputs(cls, options: AutoPickOptions, directory: str) -> list[Node]:
+        if options.do_topaz and options.do_topaz_train and not options.do_topaz_pick:
+            return []
         return [
             Node(
                 f"{directory}coords_suffix_autopick.star",
@@ -99,6 +101,10 @@ class AutoPicking(MicrographJob):
         }.get(method)
         if needed and not getattr(options, needed[0]):
             complaints.append(f"{needed[1]} is empty (or choose another method)")
+        if method == "topaz" and not (options.do_topaz_train or options.do_topaz_pick):
+            complaints.append("Topaz: choose training, picking, or both")
+        if method == "topaz" and options.topaz_particle_diameter <= 0:
+            complaints.append("Topaz: Particle diameter (A) must be positive")
         if method == "log" and options.log_diam_min > options.log_diam_max:
             complaints.append("Min. diameter for LoG filter is larger than the maximum")
         if sum((options.do_log, options.do_topaz, options.do_network, options.do_refs)) > 1:
@@ -108,6 +114,26 @@ class AutoPicking(MicrographJob):
     @property
     def title(self) -> str:
         return "Autopicking ..."
+
+    def run(self) -> None:
+        if self.arguments["--topaz"] and self.arguments["--topaz_train"]:
+            self._train_topaz()
+            if not self.arguments["--topaz_extract"]:
+                return
+        super().run()
+
+    def _train_topaz(self) -> None:
+        """Train the user's topaz on picks or particles; the model is left in the job's directory."""
+        from verglas.jobs.autopick_network import training_examples
+        from verglas.jobs.autopick_topaz import train_topaz
+
+        flags = self.arguments
+        picks = flags["--topaz_train_parts"] or flags["--topaz_train_picks"]
+        if not picks:
+            raise JobFailed("Topaz training needs picked coordinates or particles")
+        examples = training_examples(flags["--i"], picks, self.context.warn)
+        model = train_topaz(flags, examples, self.context.directory)
+        self.context.say(f" Topaz was trained on {len(examples)} micrographs: {model}")
 
     def items(self) -> Iterable[Item]:
         self._star, table = read_list(self.arguments["--i"], "micrographs")

@@ -274,7 +274,7 @@ class AutoPickOptions(RankOptions, QueueOptions):
     )  # fmt: skip
     do_write_fom_maps: bool = option(
         False, label="Write FOM maps?", flag="--write_fom_maps", tab="autopicking",
-        help="Keep the map of the figure of merit of every micrograph.",
+        help="Every candidate is recorded with its figure of merit in any case; kept for RELION.",
     )  # fmt: skip
     do_read_fom_maps: bool = option(
         False, label="Read FOM maps?", flag="--read_fom_maps", tab="autopicking",

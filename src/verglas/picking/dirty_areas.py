@@ -1,7 +1,7 @@
 """Areas that are not thin ice with particles: carbon, ice crystals, dirt, the edge of a hole.
 
 Two features at the scale of a particle, the mean grey value and the local contrast, are compared with
-what is usual in this micrograph (median and spread of all of it). An area that is far out in either, and
+what is usual in this micrograph (the shortest half of its values). An area that is far out in either, and
 larger than a particle, is dirty; it grows down to where the feature is usual again. Nothing is trained.
 """
 
@@ -84,13 +84,14 @@ def _usual_plane(image: Array, across: float) -> Array:
     mean = ndimage.gaussian_filter(image, 0.5 * across)
     y, x = np.mgrid[: image.shape[0], : image.shape[1]] / max(image.shape) - 0.5
     design = np.stack([np.ones(image.size), x.ravel(), y.ravel()], 1)
-    values, weight = mean.ravel(), np.ones(image.size)
-    plane = np.zeros(image.size)
-    for _ in range(8):
+    values = mean.ravel()
+    plane = np.zeros(image.size)  # flat at first: a third of carbon must not tilt it
+    for _ in range(12):
+        rest = values - plane
+        middle, width = _usual(rest)
+        weight = np.sqrt(1 / (1 + ((rest - middle) / (3 * width)) ** 2))
         found = np.linalg.lstsq(design * weight[:, None], values * weight, rcond=None)[0]
         plane = design @ found
-        rest = values - plane
-        weight = np.sqrt(1 / (1 + (rest / (3 * _spread(rest))) ** 2))
     return plane.reshape(image.shape)
 
 
@@ -103,7 +104,8 @@ def _contrast(small: Tensor, across: float) -> Array:
 
 
 def _unusual(feature: Array, across: float) -> Array:
-    rest = np.abs(feature - np.median(feature)) / _spread(feature)
+    middle, width = _usual(feature)
+    rest = np.abs(feature - middle) / width
     labels, count = ndimage.label(rest > GROWN_SIGMAS)
     if not count:
         return np.zeros(feature.shape, bool)
@@ -115,10 +117,18 @@ def _unusual(feature: Array, across: float) -> Array:
     return ndimage.binary_fill_holes(found)
 
 
-def _spread(values: Array) -> float:
-    """Standard deviation as the middle half of the values has it."""
-    low, high = np.percentile(values, [25, 75])
-    return max(float(high - low) / 1.349, 1e-12 * max(1.0, float(np.abs(values).max())))
+def _usual(values: Array) -> tuple[float, float]:
+    """Middle and standard deviation of the shortest interval that holds half of the values.
+
+    Unlike median and quartiles it does not move when a third of the micrograph is carbon.
+    """
+    ordered = np.sort(values, axis=None)
+    half = len(ordered) // 2
+    width = ordered[half:] - ordered[: len(ordered) - half]
+    start = int(width.argmin())
+    least = 1e-12 * max(1.0, float(np.abs(ordered[[0, -1]]).max()))
+    middle = 0.5 * float(ordered[start] + ordered[start + half])
+    return middle, max(float(width[start]) / 1.349, least)
 
 
 def _disc(radius: float) -> Array:

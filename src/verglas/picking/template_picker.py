@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from verglas.fourier import frequency_grid
@@ -23,10 +24,16 @@ from verglas.picking.peaks import keep_apart, local_maxima
 from verglas.picking.picks import Array, Picks
 from verglas.picking.significance import automatic_threshold, noise_scale
 from verglas.picking.template_bank import TemplateBank
-from verglas.picking.template_search import EigenTemplates, best_scores, best_templates
+from verglas.picking.template_search import (
+    EigenTemplates,
+    best_scores,
+    best_templates,
+    side_lobes,
+)
 from verglas.picking.working_image import WorkingImage, good_size, working_image
 
 LEAST_FOM = 2.0
+LOBE_MARGIN = 1.5  # noise, and side lobes of views between the sampled ones
 _NOISE_TILE = 320  # pixels of the white noise that is searched
 
 
@@ -69,6 +76,8 @@ def pick_with_templates(
     if dirty is not None:
         clean &= ~dirty.holds(image.to_micrograph(torch.as_tensor(position)).numpy())
     position, value = position[clean], value[clean]
+    kept = explained_by_better(position, value, side_lobes(eigen), expected)
+    position, value = position[kept], value[kept]
     best = best_templates(white, eigen, position).cpu()
     return Picks(
         image.to_micrograph(torch.as_tensor(position)).numpy(),
@@ -173,6 +182,28 @@ def _allowed(image: WorkingImage, position: Array, settings: TemplateSettings) -
     if settings.max_noise_deviation > 0:
         allowed &= deviation <= settings.max_noise_deviation
     return np.asarray(allowed)
+
+
+def explained_by_better(
+    position: Array, value: Array, lobes: Array, expected: Callable[[float], float]
+) -> Array:
+    """Indices of the peaks that are more than side lobes of better ones, given best first.
+
+    A peak stays if it is well above the largest side lobe that any better kept peak can have at its
+    place, together with noise (the two add in squares).
+    """
+    enough = 0.75 * automatic_threshold(value, expected)
+    reach = len(lobes) - 1
+    neighbours = cKDTree(position).query_ball_point(position, reach) if len(position) else []
+    kept = np.zeros(len(position), bool)
+    for index, near in enumerate(neighbours):
+        better = np.array([other for other in near if other < index and kept[other]], int)
+        lobe = 0.0
+        if len(better):
+            distance = np.hypot(*(position[better] - position[index]).T)
+            lobe = float((value[better] * np.interp(distance, np.arange(reach + 1), lobes)).max())
+        kept[index] = value[index] >= np.hypot(LOBE_MARGIN * lobe, enough)
+    return np.flatnonzero(kept)
 
 
 def _threshold(

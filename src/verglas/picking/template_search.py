@@ -98,6 +98,26 @@ def _largest(loadings: Tensor, parts: Tensor) -> Tensor:  # (P,)
     return best
 
 
+def side_lobes(bank: EigenTemplates, samples: int = 8) -> Array:  # (box + 1,)
+    """How much of a particle's score its surroundings show, by distance in pixels: at most 1.
+
+    The largest correlation of any template with a few shifted ones, over all directions.
+    """
+    box = bank.patches.shape[-1]
+    side = 3 * box
+    position = torch.arange(side, device=bank.patches.device) - (side // 2)
+    radius = torch.sqrt((position[:, None] ** 2 + position**2).double()).round().long()
+    lobes = torch.zeros(2 * side, device=bank.patches.device)
+    corner = side // 2 - box // 2
+    for index in torch.linspace(0, len(bank.loadings) - 1, samples).long().tolist():
+        image = bank.patches.new_zeros(side, side)
+        template = torch.tensordot(bank.loadings[index], bank.patches, 1)
+        image[corner : corner + box, corner : corner + box] = template
+        score = best_scores(image, bank)
+        lobes.scatter_reduce_(0, radius.flatten(), score.flatten(), "amax")
+    return lobes[: box + 1].cpu().numpy()
+
+
 def best_templates(image: Tensor, bank: EigenTemplates, xy: Array) -> Tensor:  # (n,) template index
     """Which template scores best at the pixel nearest to each position."""
     box = bank.patches.shape[-1]
