@@ -28,7 +28,7 @@ REFINE_FLAGS: tuple[Flag, ...] = (
     Flag("--flatten_solvent", False, "Mask the references as well", _GENERAL),
     Flag("--solvent_mask", "None", "Mask for the references (default: sphere of the diameter)", _GENERAL),
     Flag("--ref", "None", "Image, stack or map with the reference(s)", _START),
-    Flag("--offset", -1.0, "First standard deviation of offsets (Å): 2.5 in 2D from nothing, else 10", _START),
+    Flag("--offset", -1.0, "First sigma of offsets (Å; default 2.5 in 2D from nothing, else 10)", _START),
     Flag("--firstiter_cc", False, "Score by cross-correlation in the first iteration", _START),
     Flag("--always_cc", False, "Score by cross-correlation in all iterations", _EXPERT),
     Flag("--ini_high", -1.0, "Resolution (Å) to which the first references are limited", _START),
