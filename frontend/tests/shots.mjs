@@ -1,19 +1,9 @@
 // Screenshots of every page at 1440 x 900 (and the session at 390), with Debian's Chromium.
 //   node shots.mjs http://127.0.0.1:8765 OUT [PROJECT]
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { withPage } from "./browser.mjs";
 
 const [base, out, wanted] = process.argv.slice(2);
-const flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const gl = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"];
-const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "verglas-chromium-")), {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: [...flags, ...gl], viewport: { width: 1440, height: 900 },
-});
-const page = await context.newPage();
-page.on("console", (message) => { if (message.type() === "error" || message.type() === "warning") console.log("console:", message.text().slice(0, 300)); });
-page.on("pageerror", (error) => console.log("page error:", String(error).slice(0, 400)));
+await withPage(base, async (page, problems) => {
 const projects = await (await page.request.get(`${base}/api/projects`)).json();
 const project = projects.find((each) => !wanted || each.title === wanted) ?? projects[0];
 const jobs = (await (await page.request.get(`${base}/api/p/${project.id}/jobs`)).json()).jobs;
@@ -41,4 +31,5 @@ if (!only || only.includes("phone")) {
   await page.waitForTimeout(1500);
   await page.screenshot({ path: `${out}/session-390.png` });
 }
-await context.close();
+problems.forEach((each) => console.log(each));
+}, { gl: true });
