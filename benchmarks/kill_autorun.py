@@ -85,22 +85,11 @@ def _session(
 ) -> tuple[dict[str, str], Tally]:
     """A schedule over movies that arrive during it; returns its result files and the kills."""
     from verglas.project.project import Project
-    from verglas.project.registration import class_for, register
     from verglas.scheduler.schedule import Order, ScheduleFolder
     from verglas.scheduler.supervisor import begin_schedule
 
-    project = Project.create(folder)
-    (folder / "Movies").mkdir(exist_ok=True)
-    (folder / "orders").mkdir(exist_ok=True)
-    (folder / "orders/class2d.slow").write_text("2")
-
-    def add(kind: str, **values: str) -> str:
-        job = class_for(kind)
-        return register(project, job, job.Options.parse(values)[0])
-
-    names = [add("Import")]
-    names.append(add("MotionCorr", input_star_mics=f"{names[0]}movies.star"))
-    names.append(add("Class2D", fn_img=f"{names[1]}corrected_micrographs.star"))
+    names = chain_in(folder, slow="2")
+    project = Project.open(folder)
     tally = Tally()
     _arrive(folder, range(n_movies // 2))
     schedule = ScheduleFolder(project.root, "night")
@@ -118,6 +107,26 @@ def _session(
         if last:
             return _results(folder, names), tally
         _arrive(folder, range(min(n_movies, n_movies // 2 + number)))
+
+
+def chain_in(folder: Path, slow: str) -> list[str]:
+    """A new project with Import, MotionCorr and Class2D scheduled."""
+    from verglas.project.project import Project
+    from verglas.project.registration import class_for, register
+
+    project = Project.create(folder)
+    (folder / "Movies").mkdir(exist_ok=True)
+    (folder / "orders").mkdir(exist_ok=True)
+    (folder / "orders/class2d.slow").write_text(slow)
+
+    def add(kind: str, **values: str) -> str:
+        job = class_for(kind)
+        return register(project, job, job.Options.parse(values)[0])
+
+    names = [add("Import")]
+    names.append(add("MotionCorr", input_star_mics=f"{names[0]}movies.star"))
+    names.append(add("Class2D", fn_img=f"{names[1]}corrected_micrographs.star"))
+    return names
 
 
 def _watch(

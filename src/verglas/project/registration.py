@@ -99,7 +99,8 @@ def register(
             graph.counter += 1
             graph.processes[name] = _new_process(graph.dialect, job, name)
         (project.root / name).mkdir(parents=True, exist_ok=True)
-        project.directory(name).clear_exit()
+        if status is not Status.RUNNING:  # settings of a running job: its state is its own
+            project.directory(name).clear_exit()
         graph.set_status(name, status)
         _connect_inputs(project, graph, name, options)
         _connect_outputs(graph, name, job.expected_outputs(options, name))
