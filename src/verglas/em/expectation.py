@@ -13,6 +13,7 @@ from torch import Tensor
 from verglas.em.accumulate import accumulate
 from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.fine import FineBatch, make_tile, score_tile
+from verglas.em.fixed_poses import FixedPoses, fixed_pass
 from verglas.em.images import noise_images
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
@@ -126,6 +127,10 @@ class Expectation:
         self, plan: Plan, rows: Ints, images: Tensor, collected: list[SliceSums]
     ) -> None:
         old_px = old_offsets_px(self.found, rows, plan.optics.pixel_size_angst)
+        settings = self.iteration.settings
+        if settings.skip_align or settings.skip_rotate:
+            self._fixed(plan, rows, images, old_px)
+            return
         try:
             weighted, coarse = self._first_pass(plan, rows, images, old_px)
         except torch.OutOfMemoryError:
@@ -142,17 +147,43 @@ class Expectation:
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
         self._add(plan, rows, old_px, weighted, outcome)
 
+    def _fixed(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> None:
+        """Particles keep their orientation; with `skip_align` their offset, too."""
+        found, pixel_size = self.found, plan.optics.pixel_size_angst
+        weighted = self._weighted(plan, rows, images, old_px)
+        rest = torch.from_numpy(found.origin_yx_angst[rows] - old_px * pixel_size)[:, None]
+        prior = torch.zeros(
+            (len(rows), self.iteration.model.n_classes, 1), dtype=self.iteration.dtype
+        )
+        if self.iteration.settings.skip_rotate:
+            rest = plan.grid.fine_shifts_angst.expand(len(rows), -1, -1)
+            prior = shift_log_prior(plan, old_px).repeat_interleave(plan.grid.shift_children, 2)
+        angles = np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
+        poses = FixedPoses(torch.from_numpy(angles), rest, prior.to(self.iteration.device))
+        priors = PriorSums.zeros(self.iteration.model.n_classes, plan.grid.n_directions)
+        batch = self._fine_batch(plan, rows, old_px)
+        fixed = fixed_pass(plan, poses, weighted, batch, self.sums, priors)
+        self._add_priors(priors)
+        found.n_significant[rows] = fixed.n_significant.cpu().numpy()
+        found.class_index[rows] = fixed.klass.cpu().numpy()
+        best = rest[torch.arange(len(rows)), fixed.shift.cpu()].numpy()
+        found.origin_yx_angst[rows] = old_px * pixel_size + best
+        self._add_results(plan, rows, weighted, fixed.outcome)
+
     def _first_pass(
         self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints
     ) -> tuple[Weighted, CoarsePass]:
+        weighted = self._weighted(plan, rows, images, old_px)
+        return weighted, coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
+
+    def _weighted(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> Weighted:
         settings, model = self.iteration.settings, self.iteration.model
         factor = np.ones(len(rows))
         if settings.correct_norm:
             factor = model.norm_average / self.found.norm[rows]
         noise = self._noise(plan, rows)
         prepared = plan.preparer.prepare(images, self.particles, rows, factor, old_px, noise)
-        weighted = weigh(plan, prepared, self.particles, rows)
-        return weighted, coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
+        return weigh(plan, prepared, self.particles, rows)
 
     def _sparse(
         self, plan: Plan, coarse: CoarsePass, few: Tensor, images: Weighted, batch: FineBatch,
@@ -205,12 +236,15 @@ class Expectation:
         many = (~sparse & (count > 0)).nonzero().flatten()
         for chosen in tiles(coarse, many, _row_bytes(plan), *tile_limits(self.iteration.device)):
             self._tile(plan, coarse, chosen, images, batch, collected, priors, outcome)
+        self._add_priors(priors)
+        return outcome
+
+    def _add_priors(self, priors: PriorSums) -> None:
         self.sums.class_weight += priors.class_weight
         self.sums.direction_weight.view(-1).add_(priors.direction_weight)
         self.sums.class_offset += priors.class_offset
         self.sums.sigma2_offset += priors.sigma2_offset[0]
         self.sums.total += priors.class_weight.sum()
-        return outcome
 
     def _tile(
         self, plan: Plan, coarse: CoarsePass, chosen: Tensor, images: Weighted, batch: FineBatch,
@@ -280,8 +314,7 @@ class Expectation:
         self, plan: Plan, rows: Ints, old_px: Ints, images: Weighted, outcome: Outcome
     ) -> None:
         """The batch's share of noise, scale and particle sums, and its rows of the assignments."""
-        self._add_noise(plan, rows, images, outcome)
-        grid, found, model = plan.grid, self.found, self.iteration.model
+        grid, found = plan.grid, self.found
         n_fine = len(grid.fine_angles_deg)
         angles = grid.fine_angles_deg[outcome.column % n_fine].numpy()
         found.rot_deg[rows], found.tilt_deg[rows] = angles[:, 0], angles[:, 1]
@@ -289,6 +322,12 @@ class Expectation:
         found.class_index[rows] = (outcome.column // n_fine).numpy()
         moves = grid.fine_shifts_angst[outcome.shift].numpy()
         found.origin_yx_angst[rows] = old_px * plan.optics.pixel_size_angst + moves
+        self._add_results(plan, rows, images, outcome)
+
+    def _add_results(self, plan: Plan, rows: Ints, images: Weighted, outcome: Outcome) -> None:
+        """What does not depend on how poses were searched: noise, scale, norm and likelihoods."""
+        self._add_noise(plan, rows, images, outcome)
+        found, model = self.found, self.iteration.model
         found.p_max[rows] = outcome.p_max.numpy()
         found.log_likelihood[rows] = log_likelihoods(plan, images, outcome).numpy()
         unexplained = outcome.spectra.sum(1) + images.prepared.high_power.cpu().double()

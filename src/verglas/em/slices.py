@@ -146,6 +146,8 @@ def insert(
 ) -> None:  # fmt: skip
     """Add slices (n, P) at angles (n, 3) to the lattices (K, L...) of their classes (n,), in place (§3.1)."""
     used = (weight > 0).any(1)
+    if not bool(used.any()):
+        return
     indices = maker.pixels.indices_yx[: data.shape[-1]].cpu()
     add_slices(
         data_out, weight_out, lattice, data[used], weight[used],

@@ -17,7 +17,12 @@ from verglas.jobs.refine_input import ParticleList, read_particles
 from verglas.jobs.refine_options import ct_root
 from verglas.jobs.refine_output import RunNames, write_iteration, write_set_aside
 from verglas.jobs.refine_ranks import MpiRanks, started_by_mpi
-from verglas.jobs.refine_settings import changed_settings, parity_of, settings_of
+from verglas.jobs.refine_settings import (
+    changed_settings,
+    parity_of,
+    refuse_missing,
+    settings_of,
+)
 from verglas.jobs.refine_watch import RunWatcher
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ class RefineJob(Job):
             raise JobFailed("give a root name for the output with --o, e.g. Class2D/job006/run")
         self.names = RunNames(root.rstrip("/") + "/run" if root.endswith("/") else root)
         Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
+        refuse_missing(self.arguments)
         self._use_threads()
         self.ranks = self._join_ranks()
         self._stacks: StackSource | None = None
@@ -109,6 +115,7 @@ class RefineJob(Job):
                 f"iteration {refinement.state.iteration} is done already and --iter is {last}: "
                 "ask for more iterations"
             )
+        refinement.solvent_mask = self._solvent_mask(refinement.state.model.references)
         while refinement.state.iteration < last:
             self.context.check_abort()
             refinement.iterate()
@@ -155,6 +162,22 @@ class RefineJob(Job):
         if not self.arguments["--preread_images"]:
             return source
         return MemorySource(source, particles.optics_group, boxes.tolist())
+
+    def _solvent_mask(self, references: Any) -> Any:
+        """The user's mask, or None. Raises JobFailed where its box is not that of the references."""
+        import torch
+
+        name = self.arguments["--solvent_mask"]
+        if name in ("", "None"):
+            return None
+        mask = np.asarray(read_mrc(name).data, np.float32)
+        if mask.shape != tuple(references.shape[1:]):
+            raise JobFailed(
+                f"the mask {name} has shape {mask.shape}, the references {tuple(references.shape[1:])}"
+            )
+        if mask.min() < 0 or mask.max() > 1:
+            raise JobFailed(f"the mask {name} has values outside [0, 1]")
+        return torch.from_numpy(mask)
 
     def _references(self) -> np.ndarray | None:
         """The user's references: (K, N, N) for 2D, (1, N, N, N) for a map."""

@@ -72,6 +72,21 @@ def parity_of(arguments: Arguments) -> ParitySwitches:
         raise JobFailed(f"--parity {arguments['--parity']!r} is none of {listed}") from None
 
 
+_NOT_YET = (
+    "--allow_coarser_sampling", "--sigma_ang", "--sigma_rot", "--sigma_tilt", "--helix",
+    "--helical_outer_diameter", "--bimodal_psi", "--sigma_psi", "--auto_sampling", "--scratch_dir",
+)  # fmt: skip
+
+
+def refuse_missing(arguments: Arguments) -> None:
+    """Raise JobFailed for options that would have no effect: silence would be a wrong result."""
+    asked = [
+        flag for flag in _NOT_YET if flag in arguments.given and arguments[flag] not in ("", -1.0)
+    ]
+    if asked:
+        raise JobFailed(f"{', '.join(asked)}: not supported by verglas refine yet; leave it out")
+
+
 def settings_of(arguments: Arguments, dims: int) -> EmSettings:
     """Settings of a new run. Raises JobFailed for impossible combinations."""
     from verglas.em.settings import EmSettings
