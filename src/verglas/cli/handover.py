@@ -1,0 +1,99 @@
+"""`verglas handover`: a self-contained copy of what a session made, for RELION or cryoSPARC."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.formats.star import StarError
+from verglas.project.project import Project
+
+if TYPE_CHECKING:
+    from verglas.jobs.handover import Lists
+
+_HELP = """verglas handover DEST --for relion|cryosparc [--with movies,micrographs,particles]
+  [--session NAME | --snapshot NAME | --micrographs FILE.star --particles FILE.star]
+A folder that needs nothing else: relative names, links resolved, gain and defects as used, the report,
+SHA256SUMS (check with: sha256sum -c SHA256SUMS). The same command goes on with an interrupted copy.
+For RELION: open DEST as it is (names are those of the project). For cryoSPARC: Import Particle Stack with
+particles.star (or particles.cs) and DEST as the particle data path; y axis as in RELION, no flip."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Returns 0 good, 1 a failure or missing files."""
+    rest = list(words[1:])
+    if not rest or "--help" in rest or "-h" in rest:
+        print(_HELP)
+        return 0
+    try:
+        return _handover(rest)
+    except (CommandError, LookupError, ValueError, OSError, StarError) as error:
+        return complain("handover", error)
+
+
+def _handover(words: list[str]) -> int:
+    from verglas.jobs.handover import PARTS, hand_over
+
+    parsed = split_words(words, {
+        "--for": True, "--with": True, "--session": True, "--snapshot": True,
+        "--micrographs": True, "--particles": True, "--movies": True,
+    })  # fmt: skip
+    if len(parsed.positional) != 1:
+        raise CommandError("name the folder to write")
+    program = parsed.text("--for", "relion")
+    if program not in ("relion", "cryosparc"):
+        raise CommandError(f"--for {program}: expected relion or cryosparc")
+    parts = parsed.text("--with", "micrographs,particles").split(",")
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise CommandError(f"--with {unknown[0]}: expected some of {', '.join(PARTS)}")
+    target = Path(os.path.abspath(parsed.positional[0]))
+    project = Project.open()
+    os.chdir(project.root)
+    lists = _lists(project, parsed.text("--session"), parsed.text("--snapshot"))
+    for flag in ("movies", "micrographs", "particles"):
+        if parsed.has(f"--{flag}"):
+            lists = lists.__class__(**{**lists.__dict__, flag: parsed.text(f"--{flag}")})
+    done = hand_over(
+        project.root, target, lists, parts, for_cryosparc=program == "cryosparc", shown=_shown
+    )
+    print(f"{target}: {done.files} files, {done.bytes / 1e9:.2f} GB, {done.copied} copied now")
+    for name in done.missing[:5]:
+        print(f"WARNING: {name} is named in a list and does not exist", file=sys.stderr)
+    return 1 if done.missing else 0
+
+
+def _lists(project: Project, session: str, snapshot: str) -> Lists:
+    """The lists of a live session (the newest without a name), or of a snapshot of it."""
+    import json
+
+    from verglas.jobs.handover import Lists
+    from verglas.scheduler.live.chain import LISTS
+    from verglas.scheduler.live.order import LiveFolder, all_sessions
+
+    sessions = all_sessions(project.root)
+    if not sessions and not session:
+        return Lists()
+    folder = LiveFolder(project.root, session) if session else sessions[-1]
+    jobs = folder.order().jobs
+    micrographs, particles = jobs["Select"] + LISTS["Select"], jobs["Extract"] + LISTS["Extract"]
+    if snapshot:
+        known = json.loads((folder.path / "snapshots.json").read_text())
+        if snapshot not in known:
+            raise CommandError(f"no snapshot {snapshot}; there are {', '.join(known) or 'none'}")
+        micrographs = f"{known[snapshot]['micrographs']['job']}micrographs.star"
+        particles = f"{known[snapshot]['particles']['job']}particles.star"
+    report = str(folder.report_file.relative_to(project.root))
+    return Lists(
+        jobs["Import"] + LISTS["Import"], micrographs, jobs["MotionCorr"] + LISTS["MotionCorr"],
+        particles, (report,) if folder.report_file.exists() else (),
+    )  # fmt: skip
+
+
+def _shown(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % 20 == 0 or done == total):
+        print(f"\r{done} of {total} files", end="\n" if done == total else "", file=sys.stderr)
