@@ -38,8 +38,7 @@ def correct(
     if flags["--defect_file"]:
         defects = load_defects(flags["--defect_file"], movie.shape_yx)
     if flags["--gainref"]:
-        upsampling = flags["--eer_upsampling"]
-        gain = load_gain(flags["--gainref"], movie, *gain_turn, upsampling).factors
+        gain = load_gain(flags["--gainref"], movie, *gain_turn).factors
     settings = settings_of(flags, facts, memory_bytes)
     with ExitStack() as stack:
         append = None

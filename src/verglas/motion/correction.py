@@ -298,7 +298,9 @@ class _MovieInWork:
 
     def _frames_per_group(self, band: Band) -> int:
         """As asked for, or more where the groups would be too many or not fit into memory."""
-        group_bytes = 16 * band.radii.size
+        group_bytes = (
+            32 if self.wants_local else 16
+        ) * band.radii.size  # transforms; images, tiles
         most = int(self.settings.memory_bytes // 2 // group_bytes)
         most = min(MOST_GROUPS, max(LEAST_GROUPS, most))
         return max(self.settings.group_frames, -(-len(self.frames) // most))
