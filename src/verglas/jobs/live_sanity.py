@@ -190,16 +190,19 @@ def _matches(total: np.ndarray, first: MovieInfo, gain: str) -> list[GainMatch]:
     from verglas.formats.mrc_header import UnreadableImage
 
     try:
-        return match_gain(read_gain(gain, movie_kind=first.kind), total)
+        known = read_gain(gain, movie_kind=first.kind)
     except (UnreadableImage, OSError):
         return []
+    if float(known.factors.std()) == 0 or float(total.std()) == 0:
+        return []  # nothing to tell orientations apart
+    return match_gain(known, total)
 
 
 def _gain(total: np.ndarray, first: MovieInfo, stated: Stated) -> list[Finding]:
     matches = _matches(total, first, stated.gain)
     name = Path(stated.gain).name
     if not matches:
-        text = f"{name} cannot be read, or fits the frames in no orientation"
+        text = f"{name} cannot be read, is the same everywhere, or fits in no orientation"
         return [Finding("gain", False, text)]
     best = matches[0]
     if best.significance < SURE:

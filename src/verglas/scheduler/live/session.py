@@ -442,7 +442,7 @@ class LiveSession:
             for warning in outcome.warnings:
                 self._complain(warning)
         elif isinstance(outcome, Published):
-            self.publish_cost_s, self.accepted_listed = outcome.seconds, outcome.accepted
+            self.publish_cost_s, self.accepted_listed = outcome.cpu_s, outcome.accepted
             for problem in outcome.problems:
                 self._complain(f"a list could not be rebuilt: {problem}")
             if outcome.problems:
