@@ -45,12 +45,13 @@ def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
         unit, factor = 1.0, pixel_size**2
     else:
         unit, factor = pixel_size, 1.0
-    absolute = old_px[:, None] * unit + plan.grid.prior_shifts_angst.numpy()  # (b, T, 2)
+    on_device = {"dtype": torch.float64, "device": iteration.device}
+    old = torch.as_tensor(old_px, **on_device) * unit
+    absolute = old[:, None] + plan.grid.prior_shifts_angst.to(**on_device)  # (b, T, 2)
     centres = model.class_offsets_angst if model.dims == 2 else np.zeros((model.n_classes, 2))
-    away = absolute[:, None] - centres[:, None]
-    squared = (away**2).sum(-1) * factor
+    away = absolute[:, None] - torch.as_tensor(centres, **on_device)[:, None]  # (b, K, T, 2)
     variance = max(model.sigma_offset_angst**2, 1e-12)
-    return torch.as_tensor(-squared / (2 * variance), dtype=iteration.dtype).to(iteration.device)
+    return (away.square().sum(-1) * (-factor / (2 * variance))).to(iteration.dtype)
 
 
 def coarse_pass(plan: Plan, images: Weighted, shift_prior: Tensor) -> CoarsePass:

@@ -229,7 +229,8 @@ def initial_references(
     values = divide(data, weight, where, None, 1.0)
     maps = to_real_space(values.reshape(-1, *lattice.shape), lattice, box)
     references = low_pass(maps, pixel_size_angst, ini_high_angst)
-    if not settings.blob_init:
+    wanted = settings.blob_init
+    if not (settings.gradient is not None if wanted is None else wanted):
         return references
     diameter = settings.particle_diameter_angst
     diameter_px = diameter / pixel_size_angst if diameter > 0 else box - settings.mask_edge_px

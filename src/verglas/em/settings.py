@@ -88,7 +88,7 @@ class EmSettings:
     ini_high_angst: float = -1.0
     firstiter_cc: bool = False
     always_cc: bool = False
-    blob_init: bool = True
+    blob_init: bool | None = None  # first references as random blobs; None: with VDAM only
     # resolution
     incr_size: int = 10
     strict_highres_angst: float = -1.0

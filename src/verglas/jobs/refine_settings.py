@@ -112,6 +112,8 @@ def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
         values["refs_are_ctf_corrected"] = False
     if arguments["--no_init_blobs"]:
         values["blob_init"] = False
+    if arguments["--init_blobs"]:
+        values["blob_init"] = True
     if values.get("random_seed", 0) < 0:
         values["random_seed"] = int(time.time())
     if "symmetry" in values:

@@ -1,0 +1,198 @@
+"""`verglas refine` as users meet it: restart, ranks, and input that is not right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verglas.cli.program import run_program
+from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.formats.star import StarTable, read_star, write_star
+
+BOX, PIXEL, N = 32, 4.0, 40
+FLAGS = [
+    "--tau2_fudge", "2", "--particle_diameter", "90", "--ctf", "--zero_mask", "--flatten_solvent", "--norm",
+    "--scale", "--psi_step", "30", "--offset_range", "3", "--offset_step", "2", "--random_seed", "3",
+    "--center_classes",
+]  # fmt: skip
+    "--tau2_fudge",
+    "2",
+    "--particle_diameter",
+    "90",
+    "--ctf",
+    "--zero_mask",
+    "--flatten_solvent",
+    "--norm",
+    "--scale",
+    "--psi_step",
+    "30",
+    "--offset_range",
+    "3",
+    "--offset_step",
+    "2",
+    "--random_seed",
+    "3",
+    "--center_classes",
+]
+
+
+def write_particles(images: np.ndarray, names: list[str] | None = None, **optics) -> None:
+    n = len(images)
+    rng = np.random.default_rng(0)
+    write_mrc("particles.mrcs", images.astype(np.float32), PIXEL)
+    names = names or [f"{i + 1:06d}@particles.mrcs" for i in range(n)]
+    groups = {
+        "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [PIXEL],
+        "rlnImageSize": [images.shape[-1]], "rlnImageDimensionality": [2],
+    } | {key: [value] for key, value in optics.items()}  # fmt: skip
+    u = rng.uniform(9000, 20000, len(names))
+    particles = {
+        "rlnImageName": names, "rlnMicrographName": [f"mic{i % 4}.mrc" for i in range(len(names))],
+        "rlnOpticsGroup": [1] * len(names), "rlnDefocusU": u, "rlnDefocusV": u, "rlnDefocusAngle": 0 * u,
+    }  # fmt: skip
+    write_star(
+        "particles.star",
+        [StarTable.from_columns("optics", groups), StarTable.from_columns("particles", particles)],
+    )
+
+
+def noisy(n: int = N, box: int = BOX) -> np.ndarray:
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:box, :box] - box // 2
+    objects = [np.exp(-((y - 4) ** 2 + x**2) / 8) + np.exp(-((x - 5) ** 2 + y**2) / 12),
+               np.exp(-(y**2 + x**2) / 30)]  # fmt: skip
+    return np.stack([objects[i % 2] * 1.5 + rng.normal(0, 1, (box, box)) for i in range(n)])
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refine(*words: str) -> int:
+    return run_program("refine", [*words])
+
+
+def same_files(first: str, second: str) -> None:
+    """Same references, poses and spectra to the last bit."""
+    a, b = (read_mrc(f"{name}_classes.mrcs").data for name in (first, second))
+    np.testing.assert_array_equal(a, b)
+    a, b = (read_star(f"{name}_data.star")["particles"] for name in (first, second))
+    for label in (
+        "rlnAnglePsi",
+        "rlnOriginXAngst",
+        "rlnClassNumber",
+        "rlnMaxValueProbDistribution",
+    ):
+        np.testing.assert_array_equal(a.floats(label), b.floats(label))
+    a, b = (read_star(f"{name}_model.star")["model_group_1"] for name in (first, second))
+    np.testing.assert_array_equal(a.floats("rlnSigma2Noise"), b.floats("rlnSigma2Noise"))
+
+
+def test_a_restarted_run_is_the_uninterrupted_one():
+    write_particles(noisy())
+    assert (
+        refine("--i", "particles.star", "--o", "whole/run", "--K", "2", "--iter", "4", *FLAGS) == 0
+    )
+    for number in (1, 2, 3):
+        shutil.rmtree("again", ignore_errors=True)
+        words = ["--continue", f"whole/run_it{number:03d}_optimiser.star", "--o", "again/run"]
+        assert refine(*words, "--center_classes") == 0
+        same_files("whole/run_it004", "again/run_it004")
+
+
+def test_ranks_agree_bit_for_bit_through_network_and_disc():
+    mpirun = Path(sys.executable).with_name("mpirun")
+    if not mpirun.exists():
+        pytest.skip("there is no mpirun beside this Python")
+    write_particles(noisy())
+    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                       OMP_NUM_THREADS="1", OMPI_MCA_mpi_yield_when_idle="1")  # fmt: skip
+    program = str(Path(sys.executable).with_name("verglas"))
+    for way, flag in (
+        ("network", "--dont_combine_weights_via_disc"),
+        ("disc", "--combine_weights_via_disc"),
+    ):
+        words = [str(mpirun), "-n", "2", "--oversubscribe", "--bind-to", "none", program, "refine", "--i",
+                 "particles.star", "--o", f"{way}/run", "--K", "2", "--iter", "2", flag, *FLAGS]  # fmt: skip
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr
+        assert f"Combining through {way}" in done.stdout
+        assert not list(Path(way).glob("*.tmp"))
+    same_files("network/run_it002", "disc/run_it002")
+
+
+def test_unusable_particles_are_set_aside_with_the_reason():
+    images = noisy()
+    images[3] = 5.0
+    images[7, 2, 2] = np.nan
+    images[9, 1, 1] = np.inf
+    names = [f"{i + 1:06d}@particles.mrcs" for i in range(N + 2)]  # the stack is two images short
+    write_particles(images, names)
+    assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "2", *FLAGS) == 0
+    aside = read_star("job/set_aside.star")["set_aside"]
+    reasons = dict(zip(aside.strings("rlnImageName"), aside.strings("verglasReason")))
+    assert "same value" in reasons["000004@particles.mrcs"]
+    assert "not finite" in reasons["000008@particles.mrcs"]
+    assert "not finite" in reasons["000010@particles.mrcs"]
+    assert "holds only 40" in reasons["000042@particles.mrcs"]
+    assert len(read_star("job/run_it002_data.star")["particles"]) == N - 3
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--K", "60"], "60 classes were asked for, but there are only 40 particles"),
+        (["--K", "2", "--helix"], "--helix: not supported"),
+        (["--K", "2", "--adaptive_fraction", "2"], "adaptive fraction"),
+        (["--K", "2", "--offset_step", "0"], "offset step"),
+    ],
+)
+def test_impossible_requests_are_refused(words, told, capsys):
+    write_particles(noisy())
+    assert refine("--i", "particles.star", "--o", "job/run", "--iter", "2", *FLAGS, *words) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_odd_boxes_and_missing_pixel_sizes_are_refused(capsys):
+    write_particles(noisy(6, 31))
+    assert refine("--i", "particles.star", "--o", "job/run", "--K", "1", "--iter", "1", *FLAGS) == 1
+    assert "31 px" in capsys.readouterr().err
+    write_particles(noisy(6), rlnImagePixelSize=0.0)
+    assert refine("--i", "particles.star", "--o", "job/run", "--K", "1", "--iter", "1", *FLAGS) == 1
+    assert "pixel size" in capsys.readouterr().err
+
+
+def test_one_particle_and_more_classes_than_objects_go_through():
+    write_particles(noisy(1))
+    assert refine("--i", "particles.star", "--o", "one/run", "--K", "1", "--iter", "2", *FLAGS) == 0
+    write_particles(noisy(12))
+    assert (
+        refine("--i", "particles.star", "--o", "many/run", "--K", "8", "--iter", "4", *FLAGS) == 0
+    )
+    assert np.isfinite(read_mrc("many/run_it004_classes.mrcs").data).all()
+
+
+def test_vdam_and_fixed_poses_run_and_write_their_files():
+    write_particles(noisy())
+    grad = ["--grad", "--class_inactivity_threshold", "0.1", "--iter", "12"]
+    assert refine("--i", "particles.star", "--o", "grad/run", "--K", "2", *FLAGS, *grad) == 0
+    assert (
+        Path("grad/run_it010_data.star").exists() and not Path("grad/run_it011_data.star").exists()
+    )
+    words = ["--i", "grad/run_it012_data.star", "--o", "fixed/run", "--K", "2", "--iter", "2"]
+    assert refine(*words, *FLAGS, "--skip_align") == 0
+    before, after = (
+        read_star(f"{name}_data.star")["particles"]
+        for name in ("grad/run_it012", "fixed/run_it002")
+    )
+    for label in ("rlnAnglePsi", "rlnOriginXAngst"):
+        np.testing.assert_allclose(before.floats(label), after.floats(label), atol=1e-6)
