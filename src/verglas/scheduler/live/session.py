@@ -7,6 +7,7 @@ jobs' own test whether a micrograph is done.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -48,7 +49,15 @@ from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.status import Rate, Recent
 from verglas.scheduler.live.telling import tell_status
 from verglas.scheduler.live.watcher import NewMovie, Watcher
-from verglas.scheduler.live.work import DeviceFault, Outcome, StageAside, StageDone, StageTask, work
+from verglas.scheduler.live.work import (
+    DeviceFault,
+    Outcome,
+    StageAside,
+    StageDone,
+    StageTask,
+    WarmUp,
+    work,
+)
 from verglas.scheduler.supervisor import ensure_supervisor
 
 TURN_S = 0.25  # longest wait for a worker before looking around
@@ -67,6 +76,7 @@ class LiveSession:
 
     def __init__(self, project: Project, folder: LiveFolder, *, supervised: bool = False) -> None:
         self.supervised = supervised
+        self.warm = "VERGLAS_JOB_TYPES" not in os.environ  # stand-ins need no numerics
         self.project, self.folder, self.order = project, folder, folder.order()
         self.jobs = self.order.jobs
         self.ledger = Ledger(folder.journal)
@@ -126,7 +136,14 @@ class LiveSession:
         note_execution(self.project, self.jobs)
         if self.folder.phase() != PAUSED:
             hold(self.project, self.jobs)
+        self._warm_up()
         self._event("live-started", f"{len(self.ledger.movies)} movies known")
+
+    def _warm_up(self) -> None:
+        """Workers import what they need before the first movie comes."""
+        if self.folder.phase() != PAUSED and self.warm:
+            for lane in self.lanes.idle():
+                self.lanes.give(lane, WarmUp())
 
     def _remember(self, movie: Movie) -> None:
         raw = raw_file(Path(movie.path), self.order.wildcard, self.watcher.directory)
@@ -278,6 +295,8 @@ class LiveSession:
 
     def _take_results(self) -> None:
         for lane, task, outcome in self.lanes.take(TURN_S):
+            if isinstance(task, WarmUp):
+                continue
             movie = self.ledger.movies[task.number - 1]
             self._handle(lane, task, movie, outcome)
             self.counts.update(movie, self.verdict(movie)[0])

@@ -64,7 +64,7 @@ def _run(
         if index < first:
             done = work(task, device)  # finished: only its list is made
             if not isinstance(done, StageDone):
-                raise SetAside(done.reason)
+                raise SetAside(getattr(done, "reason", "it could not be read"))
             listed[stage] = done.listed
             continue
         if stage == "Extract":

@@ -11,6 +11,7 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from verglas.jobs.program import Arguments
 from verglas.jobs.registry import job_class
 from verglas.jobs.set_aside import SetAside
 
+NUMERICS = (
+    "verglas.motion.correction", "verglas.ctf", "verglas.picking.log_picker",
+    "verglas.particles.extraction",
+)  # fmt: skip
 _FAULTS = ("cuda", "cudnn", "cublas", "cufft", "device-side", "out of memory", "nccl")
 
 
@@ -63,6 +68,14 @@ class DeviceFault:
     reason: str
 
 
+@dataclass(frozen=True)
+class WarmUp:
+    """Import what the stages need while there is no movie yet."""
+
+    number: int = 0
+    stage: str = ""
+
+
 Outcome = StageDone | StageAside | DeviceFault
 
 
@@ -78,8 +91,12 @@ class _Prepared:
 _prepared: dict[tuple[str, str, int], _Prepared] = {}
 
 
-def work(task: StageTask, device: str) -> Outcome:
+def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
     """The worker's boundary: every way it can go becomes an outcome."""
+    if isinstance(task, WarmUp):
+        for name in NUMERICS:
+            import_module(name)
+        return task
     begin = time.monotonic()
     try:
         with _small_list(task.listed) as path:
