@@ -52,7 +52,8 @@ def _sample(pid: int) -> dict[str, int]:
 
 
 def _round(folder: Path) -> int:
-    return json.loads((folder / ".verglas/schedules/schedule1/state.json").read_text())["round"]
+    path = folder / ".verglas/schedules/schedule1/state.json"
+    return json.loads(path.read_text())["round"] if path.exists() else 0
 
 
 if __name__ == "__main__":

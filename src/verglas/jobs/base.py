@@ -110,7 +110,7 @@ class Job(ABC):
     type: ClassVar[JobType]
     Options: ClassVar[OptionsClass]
     program: ClassVar[Program]
-    ranks: ClassVar[Literal["alone", "items", "together"]] = "alone"
+    over_ranks: ClassVar[Literal["alone", "items", "together"]] = "alone"
     """Under MPI: only rank 0 works; it deals out items to the others; or all call `run()`."""
 
     def __init__(self, arguments: Arguments, context: RunContext) -> None:

@@ -60,7 +60,7 @@ class MicrographJob(Job):
         """
         return ()
 
-    ranks = "items"
+    over_ranks = "items"
     _finished: frozenset[str] = frozenset()  # names whose results were there when the call began
     processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()
 

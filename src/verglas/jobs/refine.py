@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 class RefineJob(Job):
     """Base of the job types that refine."""
 
+    over_ranks = "together"
     fixed_flags: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

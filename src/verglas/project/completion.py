@@ -114,6 +114,8 @@ def _died(project: Project, name: str) -> Ended:
     words = directory.last_words(3)
     if words:
         reason += f"; its last words: {words}"
-    directory.write_outcome(JobOutcome("killed", reason))  # first: an exit file alone would say less
+    directory.write_outcome(
+        JobOutcome("killed", reason)
+    )  # first: an exit file alone would say less
     directory.write_exit(Status.FAILED)
     return Ended(name, Status.FAILED, (reason,))

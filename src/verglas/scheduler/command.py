@@ -35,7 +35,7 @@ def local_words(job: type[Job], options: JobOptions, name: str) -> list[str]:
     Jobs that work item by item spread over worker processes by themselves.
     """
     ranks = int(getattr(options, "nr_mpi", 1))
-    if job.ranks == "together" and ranks > 1:
+    if job.over_ranks == "together" and ranks > 1:
         return [*mpirun_command(), "-n", str(ranks), *run_words(name)]
     return run_words(name)
 

@@ -72,6 +72,7 @@ def run_job(project: Project, name: str) -> int:
     directory = project.directory(name)
     known = directory.record()
     if known and not known.queue_id and _other_is_alive(known):
+        ranks.dismiss(ended_well=False)
         raise AlreadyRunning(f"{name} is being run by {known.owner.shown}")
     if known is None:  # started by hand; `launch` has done this otherwise
         adopt_result(directory.path)
@@ -83,7 +84,7 @@ def run_job(project: Project, name: str) -> int:
     finally:
         signal.signal(signal.SIGTERM, previous)
     code = _record_outcome(project, name, outcome)
-    ranks.dismiss(failed=code == FAILED)
+    ranks.dismiss(ended_well=code == SUCCEEDED)
     return code
 
 
@@ -98,7 +99,8 @@ def redirect_output(directory: Path) -> None:
 
 
 def _other_is_alive(record: RunRecord) -> bool:
-    return record.owner.pid not in (os.getppid(), os.getpid()) and record.owner.is_alive() is True
+    """Whether a job's own process holds the record; one of whoever started us does not count."""
+    return record.begun and record.owner.pid != os.getpid() and record.owner.is_alive() is True
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:

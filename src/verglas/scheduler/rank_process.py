@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.compute.ranks import end_rank_workers, rank_executor, world
-from verglas.jobs.base import Job, RunContext
+from verglas.jobs.base import Job, JobAborted, NothingToDo, RunContext
 from verglas.jobs.control_files import FAILED, SUCCEEDED
 
 
@@ -47,7 +47,7 @@ class Ranks:
         if self.size == 1:
             yield None
             return
-        mode = job.ranks if job.ranks != "alone" else "nothing"
+        mode = job.over_ranks if job.over_ranks != "alone" else "nothing"
         self._tell(_Plan(mode, job.type.folder, tuple(words), work))
         if mode == "items":
             with rank_executor() as executor:
@@ -55,13 +55,13 @@ class Ranks:
             return
         yield None
 
-    def dismiss(self, *, failed: bool) -> None:
-        """At the end: ranks that were told nothing go; ranks that wait for a failed one are ended."""
+    def dismiss(self, *, ended_well: bool) -> None:
+        """At the end: ranks that were told nothing go; ranks that may wait for this one are ended."""
         if self.size == 1:
             return
         if not self.told:
             self._tell(_Plan("nothing"))
-        elif failed:
+        elif not ended_well:
             from mpi4py import MPI
 
             MPI.COMM_WORLD.Abort(FAILED)
@@ -100,6 +100,8 @@ def _run_along(ranks: Ranks, plan: _Plan, name: str) -> None:
     )
     try:
         job(job.program.parse(plan.words), context).run()
+    except (NothingToDo, JobAborted):
+        return  # rank 0 says so
     except Exception:
         from mpi4py import MPI
 
