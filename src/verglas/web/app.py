@@ -14,7 +14,17 @@ from starlette.staticfiles import StaticFiles
 
 from verglas import __version__
 from verglas.web import errors, watching
-from verglas.web.api import autorun, classes, jobs, maps, micrographs, projects, session, tables
+from verglas.web.api import (
+    autorun,
+    classes,
+    jobs,
+    live,
+    maps,
+    micrographs,
+    projects,
+    session,
+    tables,
+)
 from verglas.web.guard import Guard
 from verglas.web.projects import Projects
 from verglas.web.pyramid import PyramidCache
@@ -43,7 +53,7 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.state.tables = TableCache()
     app.state.pyramids = PyramidCache()
     app.state.starter = Starter()
-    for part in (projects, jobs, autorun, tables, micrographs, classes, maps, session):
+    for part in (projects, jobs, autorun, tables, micrographs, classes, maps, session, live):
         app.include_router(part.router)
     app.include_router(watching.router)
     errors.install(app)

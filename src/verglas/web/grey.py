@@ -10,8 +10,12 @@ Bytes = NDArray[np.uint8]
 
 def between(image: NDArray[np.floating], low: float, high: float) -> Bytes:
     """`low` becomes black, `high` white; what is not finite is black."""
-    scaled = (np.asarray(image, np.float32) - low) * np.float32(255.0 / max(high - low, 1e-30))
-    return np.clip(np.nan_to_num(scaled), 0, 255).astype(np.uint8)
+    scaled = np.subtract(image, low, dtype=np.float32)
+    scaled *= np.float32(255.0 / max(high - low, 1e-30))
+    if not np.isfinite(scaled.sum()):
+        scaled = np.nan_to_num(scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return scaled.astype(np.uint8)
 
 
 def full_range(image: NDArray[np.floating]) -> Bytes:
@@ -25,9 +29,14 @@ def full_range(image: NDArray[np.floating]) -> Bytes:
 def binned(image: NDArray[np.floating], factor: int) -> NDArray[np.float32]:
     """Mean of factor x factor pixels; a remainder at the far edges is left out."""
     height, width = (length // factor for length in image.shape)
-    cut = np.asarray(image[: height * factor, : width * factor], np.float32)
+    cut = image[: height * factor, : width * factor]
     if factor == 1:
-        return cut
-    rows = cut.reshape(height, factor, width * factor).sum(axis=1)
-    result: NDArray[np.float32] = rows.reshape(height, width, factor).sum(axis=2)
-    return result / np.float32(factor * factor)
+        return np.asarray(cut, np.float32)
+    rows = np.add(cut[0::factor], cut[1::factor], dtype=np.float32)
+    for part in range(2, factor):
+        rows += cut[part::factor]
+    result = rows[:, 0::factor] + rows[:, 1::factor]
+    for part in range(2, factor):
+        result += rows[:, part::factor]
+    result *= np.float32(1 / (factor * factor))
+    return result

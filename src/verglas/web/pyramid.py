@@ -93,8 +93,7 @@ class Pyramid:
         height, width = self.shape_yx
         mapped = self._mapped()
         strips = [
-            binned(np.asarray(mapped[top : top + _ROWS], np.float32), 2)
-            for top in range(0, height - height % 2, _ROWS)
+            binned(mapped[top : top + _ROWS], 2) for top in range(0, height - height % 2, _ROWS)
         ]
         return np.concatenate(strips) if strips else np.zeros((0, width // 2), np.float32)
 

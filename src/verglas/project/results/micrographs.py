@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from verglas.formats.star import StarError, StarFile, StarTable, read_star
 from verglas.jobs.nodes import MICROGRAPHS
 from verglas.project.graph import Graph
 from verglas.project.names import owner_of
-from verglas.project.project import Project
+from verglas.project.project import PIPELINE, Project
 
 NAME = "rlnMicrographName"
 # column of the list -> what the pages call it; lengths in Å
@@ -69,7 +70,16 @@ def micrograph_lists(project: Project, graph: Graph | None = None) -> list[str]:
 
 
 def micrograph_table(project: Project, path: str) -> MicrographTable:
-    """The list and what other jobs know of its micrographs. Raises OSError, StarError."""
+    """The list and what other jobs know of its micrographs. Raises OSError, StarError.
+
+    Made anew only when the list or the pipeline has changed.
+    """
+    stamps = tuple((project.root / name).stat().st_mtime_ns for name in (path, PIPELINE))
+    return _joined(project, path, stamps)
+
+
+@lru_cache(maxsize=4)
+def _joined(project: Project, path: str, stamps: tuple[int, ...]) -> MicrographTable:
     star = read_star(project.root / path)
     table = _list_of(star)
     names = table.strings(NAME)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from verglas.web import live, session
+from verglas.web import session
 from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, file_of, record
 from verglas.web.report import report_html
@@ -18,10 +18,6 @@ router = APIRouter(prefix="/api/p/{pid}", tags=["session"])
 _TYPES = {".pdf": "application/pdf", ".png": "image/png", ".svg": "image/svg+xml"}
 _TEXT = {".txt", ".star", ".log", ".out", ".err", ".job", ".script", ".json", ".csv", ".eps"}
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
-
-
-class Wish(BaseModel):
-    wish: Literal["run", "pause", "finish", "stop"]
 
 
 class OneLimit(BaseModel):
@@ -62,18 +58,6 @@ def apply_thresholds(
     return {"names": names}
 
 
-@router.get("/live")
-def sessions(project: Asked) -> list[str]:
-    """Live sessions, newest first."""
-    return live.session_names(project)
-
-
-@router.get("/live/{name}")
-def one_session(name: str, project: Asked) -> dict[str, Any]:
-    """Order, phase and status of a live session, as it wrote them last."""
-    return live.session_status(project, name)
-
-
 @router.get("/report", response_class=Response)
 def report(project: Asked, sample: str = "", microscope: str = "") -> Response:
     """One page to keep or to print (PDF by the browser): no scripts, all pictures inside."""
@@ -98,12 +82,3 @@ def file(path: str, project: Asked) -> Response:
     if found.suffix in _TEXT:
         return FileResponse(found, media_type="text/plain; charset=utf-8", headers=_SANDBOX)
     raise HTTPException(415, f"{path} is neither text nor a picture")
-
-
-@router.post("/live/{name}/wish")
-def wish(name: str, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
-    """Pause, resume, finish or stop a live session."""
-    live.session_status(project, name)
-    live.ask(project, name, body.wish)
-    record(project, person, f"live session {name}: {body.wish}")
-    return {}
