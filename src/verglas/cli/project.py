@@ -9,7 +9,8 @@ from verglas.cli.arguments import CommandError, complain, split_words
 from verglas.formats.star import StarError
 
 _HELP = {
-    "new": "verglas new [DIR] [--dialect 3.1|4|5]   make a project directory (RELION's layout)",
+    "new": "verglas new [DIR] [--dialect 3.1|4|5] [--data-root DIR]   make a project directory (RELION's "
+    "layout); --data-root: movies outside it that the pages may show",
     "status": "verglas status [--json]   what the project's jobs are doing",
     "nodes": "verglas nodes [--type particles] [--json]   what can be chosen as an input",
     "unlock": "verglas unlock   remove the project lock that a dead program left behind",
@@ -24,7 +25,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     try:
         return {"new": _new, "status": _status, "nodes": _nodes, "unlock": _unlock}[command](rest)
-    except (CommandError, KeyError, OSError, StarError) as error:
+    except (CommandError, KeyError, ValueError, OSError, StarError) as error:
         return complain(command, error)
 
 
@@ -32,12 +33,16 @@ def _new(words: list[str]) -> int:
     from verglas.project.dialect import DIALECTS
     from verglas.project.project import Project
 
-    parsed = split_words(words, {"--dialect": True})
+    parsed = split_words(words, {"--dialect": True, "--data-root": True})
     name = parsed.text("--dialect", "3.1")
     if name not in DIALECTS:
         raise CommandError(f"--dialect {name}: known are {', '.join(DIALECTS)}")
     project = Project.create(parsed.positional[0] if parsed.positional else ".", DIALECTS[name])
     print(f"project directory: {project.root}")
+    if parsed.has("--data-root"):
+        from verglas.project.data_roots import add_data_root
+
+        print(f"its pages may also show: {add_data_root(project, parsed.text('--data-root'))}")
     return 0
 
 
