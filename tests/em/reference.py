@@ -71,7 +71,7 @@ def nearest(x):
 
 
 def transform(image):
-    """Normalised transform with origin and phase origin in the middle: index N/2 is frequency 0 (§1.2, §1.3)."""
+    """Normalised transform, origin and phase origin in the middle: index N/2 is frequency 0 (§1.2)."""
     n = image.shape[0]
     f = np.fft.fftshift(np.fft.fft2(image)) / n**2
     k = np.arange(n) - n // 2
@@ -173,7 +173,7 @@ def significant(weights, fraction):
 def iterate(p: Problem) -> Result:
     """One iteration: expectation, then maximisation."""
     n, box = len(p.images), p.images.shape[1]
-    k_classes, shells = len(p.references), box // 2 + 1
+    k_classes = len(p.references)
     r_max = p.current_size // 2
     keep, ky, kx = counted(box)
     radius = np.hypot(ky, kx)
@@ -236,7 +236,7 @@ def iterate(p: Problem) -> Result:
             phase = np.exp(-2j * np.pi * (ks[:, 0] * t[0] + ks[:, 1] * t[1]) / (p.pixel * box))
             return values * phase
 
-        def misfit(slices, t, use):
+        def misfit(slices, t, use, sc=sc, x=x, v=v, high=high):
             d = np.abs(sc * slices - shifted(x, t)) ** 2 / (2 * v)
             return d[use & scored].sum() + high / 2
 
@@ -362,9 +362,7 @@ def maximise(
     members = np.bincount(p.scale_group, minlength=len(scale))
     out.scale = scale / ((scale * members).sum() / members.sum())
     out.tau2, out.data_vs_prior = np.zeros((len(data), shells)), np.zeros((len(data), shells))
-    images = []
-    for k in range(len(data)):
-        images.append(reconstruct(p, k, data[k], weight[k], padded[k], out))
+    images = [reconstruct(p, k, data[k], weight[k], padded[k], out) for k in range(len(data))]
     out.references = np.stack(images)
 
 

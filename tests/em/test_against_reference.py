@@ -68,7 +68,7 @@ def problem():
     state = State(1, model, found, sampling)
     run = Refinement(settings, particles, ArraySource(images), state)
     ctf = [
-        dict(u=u, v=v, angle=a, phase=0.0, kv=300.0, cs=2.7, q0=0.1)
+        {"u": u, "v": v, "angle": a, "phase": 0.0, "kv": 300.0, "cs": 2.7, "q0": 0.1}
         for u, v, a in zip(
             particles.defocus_u_angst, particles.defocus_v_angst, particles.defocus_angle_deg
         )
@@ -88,7 +88,9 @@ def one_iteration(run: Refinement):
     """Expectation at the given size and perturbation, then maximisation."""
     model = run.state.model
     projector = Projector.of(model.references, model.current_size, padding=2.0, dims=2)
-    step = Iteration(run.settings, run.state, pose_grid(run.state.sampling), projector, run.devices[0])
+    step = Iteration(
+        run.settings, run.state, pose_grid(run.state.sampling), projector, run.devices[0]
+    )
     ran = Expectation.begin(step, run.particles, run.source)
     ran.run(np.arange(N))
     return ran, maximise(step, ran.sums)

@@ -21,25 +21,6 @@ FLAGS = [
     "--scale", "--psi_step", "30", "--offset_range", "3", "--offset_step", "2", "--random_seed", "3",
     "--center_classes",
 ]  # fmt: skip
-    "--tau2_fudge",
-    "2",
-    "--particle_diameter",
-    "90",
-    "--ctf",
-    "--zero_mask",
-    "--flatten_solvent",
-    "--norm",
-    "--scale",
-    "--psi_step",
-    "30",
-    "--offset_range",
-    "3",
-    "--offset_step",
-    "2",
-    "--random_seed",
-    "3",
-    "--center_classes",
-]
 
 
 def write_particles(images: np.ndarray, names: list[str] | None = None, **optics) -> None:
