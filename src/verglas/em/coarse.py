@@ -45,11 +45,12 @@ def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
         unit, factor = 1.0, pixel_size**2
     else:
         unit, factor = pixel_size, 1.0
-    on_device = {"dtype": torch.float64, "device": iteration.device}
-    old = torch.as_tensor(old_px, **on_device) * unit
-    absolute = old[:, None] + plan.grid.prior_shifts_angst.to(**on_device)  # (b, T, 2)
-    centres = model.class_offsets_angst if model.dims == 2 else np.zeros((model.n_classes, 2))
-    away = absolute[:, None] - torch.as_tensor(centres, **on_device)[:, None]  # (b, K, T, 2)
+    device, double = iteration.device, torch.float64
+    old = torch.as_tensor(old_px, dtype=double, device=device) * unit
+    absolute = old[:, None] + plan.grid.prior_shifts_angst.to(device, double)  # (b, T, 2)
+    known = model.class_offsets_angst if model.dims == 2 else np.zeros((model.n_classes, 2))
+    centres = torch.as_tensor(known, dtype=double, device=device)
+    away = absolute[:, None] - centres[:, None]  # (b, K, T, 2)
     variance = max(model.sigma_offset_angst**2, 1e-12)
     return (away.square().sum(-1) * (-factor / (2 * variance))).to(iteration.dtype)
 
