@@ -216,6 +216,15 @@ def test_options_become_relions_flags() -> None:
     assert "--only_do_unfinished" not in AutoPicking.command_line(maps, DIRECTORY, True)
 
 
+def test_helices_are_refused_and_not_picked_as_something_else(project: Path) -> None:
+    helix = AutoPickOptions(
+        fn_input_autopick=LIST, fn_refs_autopick="r.mrcs", do_pick_helical_segments=True
+    )
+    assert "helical segments is not there yet" in AutoPicking.check(helix)[0]
+    with pytest.raises(JobFailed, match="helical segments is not there yet"):
+        run(helix)
+
+
 def test_form_refuses_what_cannot_work() -> None:
     assert AutoPicking.check(AutoPickOptions()) == [
         "Input micrographs for autopick: is empty",

@@ -32,6 +32,10 @@ from verglas.jobs.tables import (
     table_of,
 )
 
+NO_HELICES = (
+    "Automatic picking of helical segments is not there yet; pick start and end points by hand (Manual "
+    "picking) and cut them into segments with Particle extraction"
+)
 _PADDED = "verglas pads and reduces as the filters need it"
 _EXTRA = (
     Flag("--odir", "AutoPick/", "Output directory"),
@@ -105,6 +109,8 @@ class AutoPicking(MicrographJob):
             complaints.append("Topaz: choose training, picking, or both")
         if method == "topaz" and options.topaz_particle_diameter <= 0:
             complaints.append("Topaz: Particle diameter (A) must be positive")
+        if options.do_pick_helical_segments and method in ("refs", "ref3d"):
+            complaints.append(NO_HELICES)
         if method == "log" and options.log_diam_min > options.log_diam_max:
             complaints.append("Min. diameter for LoG filter is larger than the maximum")
         if sum((options.do_log, options.do_topaz, options.do_network, options.do_refs)) > 1:
@@ -116,6 +122,8 @@ class AutoPicking(MicrographJob):
         return "Autopicking ..."
 
     def run(self) -> None:
+        if self.arguments["--helix"] and not self.arguments["--topaz"]:
+            raise JobFailed(NO_HELICES)
         if self.arguments["--topaz"] and self.arguments["--topaz_train"]:
             self._train_topaz()
             if not self.arguments["--topaz_extract"]:
