@@ -24,6 +24,7 @@ from verglas.jobs.live_intake import NothingFound, find_wildcard, look_at_sessio
 from verglas.jobs.live_sanity import Stated, check_inputs, find_gain_turn
 from verglas.jobs.live_thresholds import complaints, judge, parse_thresholds
 from verglas.jobs.optics_groups import assign_groups
+from verglas.maps.average_matching import match_averages
 from verglas.optics.groups import ShiftClusters, cluster_shifts, natural_tolerance
 from verglas.scheduler.live.lanes import Lanes
 from verglas.scheduler.live.ledger import Ledger
@@ -360,3 +361,37 @@ class TestSanity:
         paths = self.movies(tmp_path, np.ones_like(gain), 2.0)
         good, text = self.found(paths, gain=str(tmp_path / "gain.mrc"))["gain"]
         assert not good and "no trace" in text
+
+
+class TestMatchingAverages:
+    def averages(self, count: int = 6, n: int = 48) -> np.ndarray:
+        """Smooth random blobs, all different."""
+        rng = np.random.default_rng(5)
+        y, x = np.indices((n, n))
+        found = np.zeros((count, n, n), np.float32)
+        for image in found:
+            for _ in range(4):
+                cy, cx = rng.uniform(0.35 * n, 0.65 * n, 2)
+                image += np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / rng.uniform(6, 20)).astype(
+                    np.float32
+                )
+        return found
+
+    def test_classes_are_found_again_turned_moved_and_noisy(self):
+        from scipy.ndimage import rotate
+
+        old = self.averages()
+        order = [4, 2, 0, 5, 1, 3]
+        moved = np.roll(rotate(old[order], 40, axes=(1, 2), reshape=False, order=1), 2, axis=1)
+        noisy = moved + np.random.default_rng(6).normal(0, 0.05, moved.shape)
+        found = match_averages(old, noisy)
+        assert [order[index] for index in found if index is not None] == list(range(6))
+
+    def test_what_is_gone_has_no_counterpart(self):
+        old = self.averages()
+        new = np.concatenate([old[:3], np.random.default_rng(7).normal(0, 1, old[:3].shape)])
+        assert match_averages(old, new, least_score=0.9) == [0, 1, 2, None, None, None]
+
+    def test_other_boxes_are_refused(self):
+        with pytest.raises(ValueError, match="boxes"):
+            match_averages(np.ones((1, 32, 32)), np.ones((1, 48, 48)))

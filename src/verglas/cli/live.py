@@ -32,6 +32,7 @@ verglas live pause | resume | finish | stop [NAME]      finish: drain, last 2D, 
 verglas live set JOB.option=value ... [--for new|all|12-40]     new options while it runs
 verglas live thresholds ['LIMITS']        show or change the limits; what depends is done again
 verglas live accept | reject MICROGRAPH ... [--why TEXT] | forget MICROGRAPH ...    a person's verdict
+verglas live classes [--choose 1,4,7] [--templates [--for new|all]]   chosen classes; pick with them
 verglas live again [MOVIE ...]            try failed movies again
 verglas live try MICROGRAPH --set JOB.option=value ...   trial of one micrograph; changes nothing
 verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs"""
@@ -371,6 +372,27 @@ def _try(words: list[str]) -> int:
     return 0
 
 
+def _classes(words: list[str]) -> int:
+    from verglas.scheduler.live.classes import ClassState, choose_classes
+    from verglas.scheduler.live.templates import pick_with_classes
+
+    folder = _folder([])
+    project = Project.open()
+    parsed = split_words(words, {"--choose": True, "--templates": False, "--for": True})
+    if parsed.has("--choose"):
+        numbers = [int(word) for word in parsed.text("--choose").split(",")]
+        print("\n".join(choose_classes(project, folder, numbers)))
+    if parsed.has("--templates"):
+        print("\n".join(pick_with_classes(project, folder, parsed.text("--for", "new"))))
+    state = ClassState.read(folder)
+    print(
+        f"classes: {state.state}, {state.updates} updates, {state.particles} particles, {state.averages}"
+    )
+    if state.chosen:
+        print(f"chosen: {','.join(map(str, state.chosen))}; {state.lost} found no counterpart")
+    return 0
+
+
 def _again(words: list[str]) -> int:
     from verglas.scheduler.live.change import try_again
 
@@ -394,7 +416,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "start": _start, "status": _status, "pause": _wish("pause"), "resume": _wish("run"),
     "finish": _wish("finish"), "stop": _wish("stop"), "set": _set, "thresholds": _thresholds,
     "accept": _verdict("accept"), "reject": _verdict("reject"), "forget": _verdict(""), "try": _try,
-    "again": _again, "snapshot": _snapshot, "work": _work,
+    "again": _again, "classes": _classes, "snapshot": _snapshot, "work": _work,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -72,3 +72,9 @@ def write_settings_record(
             "rlnMicrographMovieName": list(names), "verglasSettingsVersion": list(versions),
         }),
     ])  # fmt: skip
+
+
+def write_references(path: Path, stack: str, count: int) -> None:
+    """A list of the images of a stack, as class averages are listed."""
+    names = [f"{number:06d}@{stack}" for number in range(1, count + 1)]
+    write_star(path, [StarTable.from_columns("", {"rlnReferenceImage": names})])

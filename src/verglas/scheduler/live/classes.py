@@ -1,37 +1,210 @@
-"""2D classes of a live session."""
+"""2D classes of a live session: updated while particles arrive, and run once more over all at the end.
+
+An update is the session's Class2D job by VDAM on all particles accepted so far, begun from the class
+averages of the update before. These are low-passed first, so that resolution, noise and class shares are
+annealed anew on the larger set: what was learnt from few particles is a start and not a fate. The last run
+begins from nothing and sees all particles at once, as a batch run does. Classes chosen by a person are found
+again after every update by matching averages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verglas.formats.atomic import write_text
+from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.jobs.options import OptionError
+from verglas.project.dialect import Status
+from verglas.project.editing import edit
+from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, RefusedJob
-from verglas.scheduler.launch import launch, wait_for
+from verglas.scheduler.launch import Launched, abort, launch, wait_for
+from verglas.scheduler.live.order import LiveFolder, read_json
 
 if TYPE_CHECKING:
     from verglas.scheduler.live.session import LiveSession
 
-WAIT_S = 2.0
+LEAST_PARTICLES = 1000
+GROWTH = 1.5  # an update when there are so many times the particles of the last
+START_RESOLUTION_ANGST = 20.0  # previous averages are low-passed to this
+UPDATE_ITERATIONS = 100
+WAIT_S = 1.0
 
 
-def run_last_classes(session: LiveSession, tell: Callable[[], None]) -> None:
-    """Run the session's Class2D job on all accepted particles; its failure is told, not raised."""
-    name = session.jobs["Class2D"]
-    if not session.counts.particles:
-        session.classes = {"job": name, "state": "no particles"}
-        return
-    session.classes = {"job": name, "state": "running", "particles": session.counts.particles}
-    try:
-        launched = launch(session.project, name)
-    except (ForeignJob, RefusedJob, OSError, ValueError) as error:
-        session.problems.append(f"{name} could not be started: {error}")
-        session.classes["state"] = "failed"
-        return
-    status = None
-    while status is None:
-        tell()
-        status = wait_for(session.project, launched, WAIT_S)
-    session.classes["state"] = status.label
-    outcome = session.project.directory(name).outcome()
-    if outcome is not None and outcome.reason:
-        session.problems.append(f"{name}: {outcome.reason}")
+@dataclass
+class ClassState:
+    """What is known about the classes; `classes.json` of the session."""
+
+    job: str = ""
+    state: str = "none"  # none, updating, up to date, failed, final
+    updates: int = 0
+    particles: int = 0  # that the last update has seen
+    averages: str = ""  # newest class averages, relative to the project
+    chosen: list[int] = field(default_factory=list)  # class numbers from 1, in the newest averages
+    lost: int = 0  # chosen classes that the last update had no counterpart of
+
+    @classmethod
+    def read(cls, folder: LiveFolder) -> ClassState:
+        known = read_json(state_file(folder))
+        return cls(
+            **{key: value for key, value in known.items() if key in cls.__dataclass_fields__}
+        )
+
+    def write(self, folder: LiveFolder) -> None:
+        write_text(state_file(folder), json.dumps(asdict(self)))
+
+
+def state_file(folder: LiveFolder) -> Path:
+    return folder.path / "classes.json"
+
+
+def chosen_file(folder: LiveFolder) -> Path:
+    """The chosen averages themselves: what a later update is searched for."""
+    return folder.path / "chosen_averages.mrcs"
+
+
+class StreamingClasses:
+    """The Class2D job of a session at work."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self.session, self.folder, self.project = session, session.folder, session.project
+        self.name = session.jobs.get("Class2D", "")
+        self.state = ClassState.read(self.folder)
+        self.state.job = self.name
+        self._launched: Launched | None = None
+        self._particles = 0
+        self._not_before_s = 0.0
+        process = self.project.graph().processes.get(self.name)
+        if process is not None and process.status is Status.RUNNING:
+            self._launched = Launched(self.name, None)  # begun by an earlier life of the session
+            self._particles = self.state.particles
+
+    @property
+    def is_busy(self) -> bool:
+        return self._launched is not None
+
+    def turn(self, lag_s: float, listed: int) -> None:
+        """Look after an update; begin one when there are enough new particles and movies keep up."""
+        if not self.name:
+            return
+        if self._launched is not None:
+            self._look()
+        elif self._is_due(lag_s, listed):
+            self._begin(listed, _update_options(self._reference()))
+
+    def run_last(self) -> None:
+        """Classify all particles from nothing and wait for it, telling the status meanwhile."""
+        if not self.name:
+            return
+        if self._launched is not None:  # what it does is done again, with all
+            abort(self.project, self.name)
+            wait_for(self.project, self._launched, 60)
+            self._launched = None
+        if not self.session.counts.particles:
+            return
+        self._begin(self.session.counts.particles, {"other_args": ""})
+        while self._launched is not None:
+            self.session.tell()
+            if wait_for(self.project, self._launched, WAIT_S) is not None:
+                self._look()
+        self._save(state="final" if self.state.state == "up to date" else self.state.state)
+
+    def _is_due(self, lag_s: float, listed: int) -> bool:
+        grown = listed >= max(LEAST_PARTICLES, GROWTH * self.state.particles)
+        calm = lag_s <= self.session.order.max_lag_for_2d_s
+        return grown and calm and time.monotonic() >= self._not_before_s
+
+    def _begin(self, particles: int, options: dict[str, str]) -> None:
+        try:
+            edit(self.project, self.name, options)
+            self._launched = launch(self.project, self.name)
+        except (ForeignJob, RefusedJob, OptionError, KeyError, OSError) as error:
+            self.session.complain(f"{self.name} could not be started: {error}")
+            self._not_before_s = time.monotonic() + 300
+            self._save(state="failed")
+            return
+        self._particles = particles
+        self._save(state="updating")
+
+    def _look(self) -> None:
+        launched = self._launched
+        if launched is None or wait_for(self.project, launched, 0.01) is None:
+            return
+        self._launched = None
+        status = self.project.graph().processes[self.name].status
+        if status is not Status.SUCCEEDED:
+            outcome = self.project.directory(self.name).outcome()
+            reason = outcome.reason if outcome else status.label
+            self.session.complain(f"{self.name}: {reason}")
+            self._not_before_s = time.monotonic() + 300
+            self._save(state="failed")
+            return
+        averages = newest_averages(self.project, self.name)
+        self.state.updates += 1
+        self.state.particles = self._particles
+        self._follow_choice(averages)
+        self._save(state="up to date", averages=averages)
+
+    def _follow_choice(self, averages: str) -> None:
+        """Find the chosen classes among the new averages."""
+        if not self.state.chosen or not averages or not chosen_file(self.folder).exists():
+            return
+        from verglas.maps.average_matching import match_averages
+
+        old = read_mrc(chosen_file(self.folder)).data
+        new = read_mrc(self.project.root / averages).data
+        if old.shape[1:] != new.shape[1:]:
+            self.session.complain("the box changed: choose the classes anew")
+            self.state.chosen = []
+            return
+        found = match_averages(old, new)
+        self.state.chosen = sorted(index + 1 for index in found if index is not None)
+        self.state.lost = sum(index is None for index in found)
+
+    def _reference(self) -> str:
+        """The newest averages, kept where the next run does not replace them; "" for the first."""
+        if not self.state.averages or not (self.project.root / self.state.averages).exists():
+            return ""
+        kept = self.folder.path / "reference.mrcs"
+        shutil.copyfile(self.project.root / self.state.averages, kept)
+        return str(kept.relative_to(self.project.root))
+
+    def _save(self, **changes: str) -> None:
+        for key, value in changes.items():
+            setattr(self.state, key, value)
+        self.state.write(self.folder)
+
+
+def _update_options(reference: str) -> dict[str, str]:
+    options = {"do_grad": "Yes", "nr_iter_grad": str(UPDATE_ITERATIONS), "other_args": ""}
+    if reference:
+        options["other_args"] = f"--ref {reference} --ini_high {START_RESOLUTION_ANGST:g}"
+    return options
+
+
+def newest_averages(project: Project, job: str) -> str:
+    """The class averages of a job's last iteration, relative to the project; "" if there are none."""
+    found = sorted((project.root / job).glob("run*_classes.mrcs"), key=lambda path: path.name)
+    return str(found[-1].relative_to(project.root)) if found else ""
+
+
+def choose_classes(project: Project, folder: LiveFolder, numbers: list[int]) -> list[str]:
+    """A person chooses classes (from 1) of the newest averages; they are followed from now on."""
+    state = ClassState.read(folder)
+    averages = state.averages or newest_averages(project, folder.order().jobs.get("Class2D", ""))
+    if not averages:
+        raise LookupError("there are no class averages yet")
+    image = read_mrc(project.root / averages)
+    wrong = [number for number in numbers if not 1 <= number <= len(image.data)]
+    if wrong:
+        raise ValueError(f"there is no class {wrong[0]}: {averages} holds {len(image.data)}")
+    picked = image.data[[number - 1 for number in numbers]]
+    write_mrc(chosen_file(folder), picked, image.pixel_size_angst)
+    state.chosen, state.averages, state.lost = sorted(numbers), averages, 0
+    state.write(folder)
+    return [f"{len(numbers)} classes of {averages} are chosen"]

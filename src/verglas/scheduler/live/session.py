@@ -28,6 +28,7 @@ from verglas.project.project import Project
 from verglas.scheduler.events import record_event
 from verglas.scheduler.live.chain import hold, note_execution, release
 from verglas.scheduler.live.change import request_file
+from verglas.scheduler.live.classes import StreamingClasses
 from verglas.scheduler.live.counts import Counts
 from verglas.scheduler.live.grouping import BeamShiftGroups
 from verglas.scheduler.live.lanes import Lane, Lanes
@@ -98,7 +99,6 @@ class LiveSession:
         self.costs = {stage: Recent() for stage in STAGES}
         self.counts = Counts()
         self.problems: list[str] = []
-        self.classes: dict[str, Any] = {}  # what the 2D classification has so far
         self.published_s = 0.0
         self.publish_cost_s = 0.0
         self.dirty = True
@@ -112,6 +112,8 @@ class LiveSession:
         self._stamps: dict[str, str] = {}  # of files that change the session: settings, verdicts
         self.thresholds: tuple[Threshold, ...] = ()
         self.manual: dict[str, tuple[str, str]] = {}
+        self.particles_listed = self._particles_given = 0  # in the list; when it was begun
+        self.streaming = StreamingClasses(self)
 
     def run(self) -> int:
         """Work until the session is over; the exit code."""
@@ -168,6 +170,8 @@ class LiveSession:
         self._take_results()
         self._check_when_due()
         self._publish_when_due(phase)
+        if phase == RUNNING:
+            self.streaming.turn(self.lag_s, self.particles_listed)
         self._show(phase)
         if phase == PAUSED:
             self._rest()
@@ -385,6 +389,16 @@ class LiveSession:
         self._redo_from = upto + 1
         self.dirty = True
 
+    @property
+    def lag_s(self) -> float:
+        """Age of the oldest movie that is still on its way."""
+        now = time.monotonic()
+        return now - min(self.seen.values(), default=now)
+
+    def tell(self) -> None:
+        """Write the status file now."""
+        tell_status(self, self.folder.phase())
+
     def _read_requests(self) -> None:
         """Failed movies that the user wants tried again."""
         path = request_file(self.folder.path)
@@ -431,6 +445,7 @@ class LiveSession:
         if not self.dirty or not idle or not (urgent or now - self.published_s > pause):
             return
         self.dirty, self.published_s = False, now
+        self._particles_given = self.counts.particles
         self.publisher.give(idle[0], self.publish_task())
 
     def _check_when_due(self) -> None:
@@ -459,19 +474,20 @@ class LiveSession:
     def _published(self, outcome: Any) -> None:
         if isinstance(outcome, Checked):
             for warning in outcome.warnings:
-                self._complain(warning)
+                self.complain(warning)
         elif isinstance(outcome, Published):
             self.publish_cost_s, self.accepted_listed = outcome.cpu_s, outcome.accepted
+            self.particles_listed = self._particles_given
             for problem in outcome.problems:
-                self._complain(f"a list could not be rebuilt: {problem}")
+                self.complain(f"a list could not be rebuilt: {problem}")
             if outcome.problems:
                 self.dirty = True
         else:
             self.dirty = self.fresh_lists = True
             text = outcome.error if isinstance(outcome, Raised) else outcome
-            self._complain(f"the lists were not rebuilt: {text}")
+            self.complain(f"the lists were not rebuilt: {text}")
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
         if text not in self.problems:
             self.problems = [*self.problems[-9:], text]
             self._event("live-problem", text)
@@ -507,20 +523,13 @@ class LiveSession:
         from verglas.scheduler.live.report import write_report
 
         release(self.project, self.jobs)
-        if "Class2D" in self.jobs:
-            self._last_classes()
+        self.streaming.run_last()
         tell_status(self, FINISHED)
         with suppress(OSError):
             write_report(self.project.root, self.folder, self.ledger)
         self.folder.set_phase(FINISHED)
         self._event("live-finished", f"{len(self.ledger.movies)} movies")
         return False
-
-    def _last_classes(self) -> None:
-        """The 2D classes of all particles, as an ordinary job."""
-        from verglas.scheduler.live.classes import run_last_classes
-
-        run_last_classes(self, lambda: tell_status(self, FINISHING))
 
     def _stop(self, phase: str) -> bool:
         release(self.project, self.jobs)

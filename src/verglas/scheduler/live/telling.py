@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from verglas.jobs.live_thresholds import FAILURE, MANUAL, THRESHOLD
@@ -45,7 +46,7 @@ def status_now(session: LiveSession, phase: str) -> LiveStatus:
         failed=failed,
         finished=counts.finished,
         particles=counts.particles,
-        lag_s=round(now - min(session.seen.values(), default=now), 1),
+        lag_s=round(session.lag_s, 1),
         in_per_hour=round(session.rate_in.per_hour(), 1),
         done_per_hour=round(session.rate_done.per_hour(), 1),
         latency_s=round(session.latency.median, 2),
@@ -54,7 +55,7 @@ def status_now(session: LiveSession, phase: str) -> LiveStatus:
         newest=[_micrograph(session, movie) for movie in session.ledger.movies[-NEWEST:][::-1]],
         not_taken=[(each.raw.name, each.reason) for each in waiting[-NOT_TAKEN:]],
         problems=list(session.problems),
-        classes=dict(session.classes),
+        classes=asdict(session.streaming.state),
         lists_age_s=round(now - session.published_s, 1),
         manual_rejects=kinds.get(MANUAL, 0),
         thresholds="; ".join(each.text for each in session.thresholds),

@@ -1,0 +1,123 @@
+"""`verglas demo --live`: a simulated microscope delivers a movie at a time; a live session follows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
+from verglas.cli.live_display import picture
+from verglas.jobs.live_intake import Fact, Intake
+from verglas.project.project import Project
+from verglas.scheduler.live.order import OVER, LiveFolder, LiveOrder
+from verglas.scheduler.live.plan import chain_options, set_up
+from verglas.scheduler.live.status import read_status
+from verglas.scheduler.supervisor import ensure_supervisor
+
+SESSION = "demo"
+REFRESH_S = 1.0
+
+
+def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0) -> int:
+    """Microscope and session side by side until all movies are through; the exit code.
+
+    Ctrl-C stops looking and the microscope; the same command goes on with both.
+    """
+    plan = DemoPlan.quick() if quick else DemoPlan()
+    settings = replace(plan.session, early_ice_factor=1.5, junk_share=0.05)
+    directory = directory.resolve()
+    project = Project.create(directory / "project")
+    (project.root / "Movies").mkdir(exist_ok=True)
+    print(
+        f"verglas demo --live in {directory}: a movie every {every_s:g} s, {settings.movies} movies; "
+        "junk among them, and thicker ice in the first third."
+    )
+    microscope = _start_microscope(directory, project, asdict(settings), every_s)
+    folder = LiveFolder(project.root, SESSION)
+    try:
+        _wait_for_gain(directory / "session" / "gain.mrc", microscope)
+        if not (folder.path / "order.json").exists():
+            folder = _set_up(project, directory / "session" / "gain.mrc", plan)
+        ensure_supervisor(project.root)
+        code = _follow(folder, microscope)
+    finally:
+        if microscope.poll() is None:
+            microscope.terminate()
+    print(f"report: {folder.report_file}")
+    print(f"project: {project.root} (open it with verglas gui, or in RELION)")
+    return code
+
+
+def _start_microscope(
+    directory: Path, project: Project, settings: dict[str, object], every_s: float
+) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "verglas.cli.main", "simulate", "session",
+             str(directory / "session"), "--into", str(project.root / "Movies"),
+             "--every", f"{every_s:g}s"]  # fmt: skip
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None and value != "":
+            words += [f"--{flag}", str(value)]
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / "microscope.log", "ab") as log:
+        return subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def _wait_for_gain(gain: Path, microscope: subprocess.Popen[bytes]) -> None:
+    while not gain.exists():
+        if microscope.poll() is not None:
+            raise RuntimeError(f"the microscope ended with {microscope.returncode}")
+        time.sleep(0.2)
+
+
+def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
+    session = plan.session
+    facts: dict[str, float | str] = {
+        "pixel-size": session.pixel_size_angst, "kv": session.voltage_kv, "cs": session.cs_mm,
+        "amplitude-contrast": session.amplitude_contrast, "gain": str(gain),
+        "dose-per-frame": session.dose_per_frame_e_a2,
+        "diameter": f"{0.75 * PARTICLE_DIAMETER_ANGST:g},{PARTICLE_DIAMETER_ANGST:g}",
+    }  # fmt: skip
+    intake = Intake(f"Movies/*.{session.format}")
+    intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
+    classes = {"nr_classes": str(plan.classes), "nr_iter": str(plan.iterations)}
+    options = chain_options(intake, {"Class2D": classes})
+    cores = os.cpu_count() or 1
+    order = LiveOrder(SESSION, workers=max(1, cores - 1), publish_s=5.0)
+    os.chdir(project.root)
+    return set_up(project, order, intake, options, classes=True, by_beam_shift=False)
+
+
+def _follow(folder: LiveFolder, microscope: subprocess.Popen[bytes]) -> int:
+    """Show the session; when the last movie is delivered, ask it to finish."""
+    console = Console()
+    with Live(console=console, refresh_per_second=2, transient=False) as live:
+        told = 0
+        while folder.phase() not in OVER:
+            status = read_status(folder)
+            if console.is_terminal:
+                live.update(Group(Text("verglas demo --live", style="bold"), picture(status)))
+            elif status.finished > told:
+                told = status.finished
+                console.print(status.line)
+            if microscope.poll() is not None and folder.wished() == "run":
+                folder.wish("finish")
+            time.sleep(REFRESH_S)
+    status = read_status(folder)
+    print(status.line)
+    for stage in status.stages:
+        print(f"  {stage.job:<22} {stage.done} movies, {stage.mean_s:.2f} s each")
+    print(f"  from complete file to particles: {status.latency_s:.1f} s (median)")
+    for problem in status.problems:
+        print(f"  WARNING: {problem}")
+    return 0 if status.phase == "finished" and status.particles else 1
