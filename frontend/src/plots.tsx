@@ -1,5 +1,5 @@
 // Line plots (uPlot) and scatter, histogram (own canvas): all quiet, all with units.
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
@@ -113,21 +113,26 @@ export function Histogram({ values, limits, title, onLimits, height = 120, text 
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const span = useRef<[number, number]>([0, 1]);
+  const binned = useMemo(() => {
+    const bins = Math.max(12, Math.min(50, Math.round(Math.sqrt(values.length) * 2)));
+    const sorted = Float64Array.from(values.filter((v): v is number => v !== null && isFinite(v))).sort();
+    if (!sorted.length) return null;
+    const low = sorted[Math.floor(sorted.length * 0.002)], top = sorted[Math.ceil(sorted.length * 0.998) - 1];
+    const high = top > low ? top : low + 1, counts = new Array<number>(bins).fill(0);
+    for (const v of sorted) counts[Math.max(0, Math.min(bins - 1, Math.floor(((v - low) / (high - low)) * bins)))]++;
+    return { low, high, counts, bins, most: Math.max(...counts) };
+  }, [values]);
   useEffect(() => {
     const el = canvas.current!;
     const draw = () => {
-      const w = el.clientWidth || 240, ratio = devicePixelRatio || 1, bins = Math.max(12, Math.min(50, Math.round(Math.sqrt(values.length) * 2)));
+      const w = el.clientWidth || 240, ratio = devicePixelRatio || 1;
       el.width = w * ratio; el.height = height * ratio;
       const c = el.getContext("2d")!;
       c.scale(ratio, ratio);
-      const sorted = values.filter((v): v is number => v !== null && isFinite(v)).sort((a, b) => a - b);
-      if (!sorted.length) return;
-      const low = sorted[Math.floor(sorted.length * 0.002)], top = sorted[Math.ceil(sorted.length * 0.998) - 1];
-      const high = top > low ? top : low + 1;
+      if (!binned) return;
+      const { low, high, counts, bins, most } = binned;
       span.current = [low, high];
-      const counts = new Array<number>(bins).fill(0);
-      for (const v of sorted) counts[Math.max(0, Math.min(bins - 1, Math.floor(((v - low) / (high - low)) * bins)))]++;
-      const most = Math.max(...counts), wide = (w - 16) / bins, base = height - 20;
+      const wide = (w - 16) / bins, base = height - 20;
       counts.forEach((n, i) => {
         const middle = low + ((i + 0.5) / bins) * (high - low);
         const inside = (limits[0] === null || middle >= limits[0]) && (limits[1] === null || middle <= limits[1]);
@@ -145,12 +150,12 @@ export function Histogram({ values, limits, title, onLimits, height = 120, text 
     const seen = new ResizeObserver(draw);
     seen.observe(el);
     return () => seen.disconnect();
-  }, [values, limits[0], limits[1], height]); // eslint-disable-line
+  }, [binned, limits[0], limits[1], height]); // eslint-disable-line
   const at = (clientX: number) => {
     const box = canvas.current!.getBoundingClientRect(), [low, high] = span.current;
     return low + ((clientX - box.left - 8) / (box.width - 16)) * (high - low);
   };
-  const drag = useRef(-1);
+  const drag = useRef(-1), frame = useRef(0), wanted = useRef(limits);
   return <canvas ref={canvas} className="histogram" style={{ height }} role="img" aria-label={`histogram of ${title}`}
     onPointerDown={(event) => {
       if (!onLimits) return;
@@ -164,7 +169,8 @@ export function Histogram({ values, limits, title, onLimits, height = 120, text 
       const next: [number | null, number | null] = [...limits];
       const v = at(event.clientX), [low, high] = span.current;
       next[drag.current] = (drag.current === 0 ? v <= low : v >= high) ? null : Number(v.toPrecision(4));
-      onLimits(next);
+      if (!frame.current) frame.current = requestAnimationFrame(() => { frame.current = 0; onLimits(wanted.current); });
+      wanted.current = next;
     }}
     onPointerUp={() => { drag.current = -1; }} />;
 }

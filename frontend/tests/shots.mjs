@@ -20,7 +20,7 @@ for (const [name, hash] of Object.entries(pages)) {
   await page.goto("about:blank");
   await page.goto(`${base}/${hash}`);
   await page.waitForLoadState("networkidle").catch(() => {});
-  await page.waitForTimeout(name === "maps" ? 4000 : 1200);
+  await page.waitForTimeout(name === "maps" ? 6000 : 2500);
   await page.screenshot({ path: `${out}/${name}.png` });
   console.log(name);
 }

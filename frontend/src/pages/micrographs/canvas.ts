@@ -67,22 +67,26 @@ export class MicrographCanvas {
     const level = Math.max(0, Math.min(this.levels - 1, Math.floor(Math.log2(1 / (this.scale * ratio)) + 0.35)));
     let budget = 3, waiting = false;
     const coarsest = this.levels - 1;
-    for (const each of level === coarsest ? [level] : [coarsest, level]) {
-      const size = this.tile * 2 ** each;
-      const c0 = Math.max(0, Math.floor(this.x / size)), c1 = Math.min(Math.ceil(this.width / size) - 1, Math.floor((this.x + w / this.scale) / size));
-      const r0 = Math.max(0, Math.floor(this.y / size)), r1 = Math.min(Math.ceil(this.height / size) - 1, Math.floor((this.y + h / this.scale) / size));
-      for (let row = r0; row <= r1; row++) for (let column = c0; column <= c1; column++) {
-        const tile = this.get(each, column, row);
-        if (!tile.raw) continue;
-        if (tile.table !== this.table) { if (budget-- > 0) this.map(tile); else waiting = true; }
-        const image = tile.shown ?? tile.raw;
-        c.drawImage(image, (column * size - this.x) * this.scale, (row * size - this.y) * this.scale, image.width * 2 ** each * this.scale, image.height * 2 ** each * this.scale);
-      }
+    const fine = this.visible(level, w, h);
+    const whole = fine.every(({ tile }) => tile.raw); // only then nothing coarser shows through
+    for (const { each, column, row, tile } of whole ? fine : [...this.visible(coarsest, w, h), ...fine]) {
+      if (!tile.raw) continue;
+      if (tile.table !== this.table) { if (budget-- > 0) this.map(tile); else waiting = true; }
+      const image = tile.shown ?? tile.raw, size = this.tile * 2 ** each, step = 2 ** each * this.scale;
+      c.drawImage(image, (column * size - this.x) * this.scale, (row * size - this.y) * this.scale, image.width * step, image.height * step);
     }
     this.paintOverlay(c, w, h);
     if (waiting) this.draw();
     this.frames.push(performance.now() - begin);
     if (this.frames.length > 600) this.frames.shift();
+  }
+
+  private visible(each: number, w: number, h: number) {
+    const size = this.tile * 2 ** each, found: { each: number; column: number; row: number; tile: Tile }[] = [];
+    const c0 = Math.max(0, Math.floor(this.x / size)), c1 = Math.min(Math.ceil(this.width / size) - 1, Math.floor((this.x + w / this.scale) / size));
+    const r0 = Math.max(0, Math.floor(this.y / size)), r1 = Math.min(Math.ceil(this.height / size) - 1, Math.floor((this.y + h / this.scale) / size));
+    for (let row = r0; row <= r1; row++) for (let column = c0; column <= c1; column++) found.push({ each, column, row, tile: this.get(each, column, row) });
+    return found;
   }
 
   private paintOverlay(c: CanvasRenderingContext2D, w: number, h: number) {

@@ -86,6 +86,12 @@ export function MicrographPage() {
     window.addEventListener("beforeunload", warn);
     return () => window.removeEventListener("beforeunload", warn);
   }, [dirty]);
+  useEffect(() => { // the next one is made ready while this one is looked at
+    const next = names[index + 1];
+    if (!info.data || !next) return;
+    const timer = setTimeout(() => { void get(`p/${pid}/micrographs/info`, { path: next, list }).catch(() => undefined); }, 250);
+    return () => clearTimeout(timer);
+  }, [info.data, index]); // eslint-disable-line
   const foms = useMemo(() => points.map((p) => p.fom).filter((v): v is number => v !== null), [points]);
   if (known.error) return <Problem text={known.error} retry={known.reload} />;
   if (known.data && !known.data.lists.length) return <Empty title="No micrographs yet.">Motion correction makes them from movies; Import lists those made elsewhere.</Empty>;

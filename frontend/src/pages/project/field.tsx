@@ -15,12 +15,12 @@ export const Field = memo(function Field({ field, value, off, greyed, problem, w
   const slider = (field.kind === "number" || field.kind === "whole") && field.minimum !== null && field.maximum !== null && field.maximum > field.minimum;
   return (
     <div className={`field${field.kind === "node" || field.kind === "file" || field.kind === "text" ? " long" : ""}${greyed ? " greyed" : ""}${problem ? " wrong" : ""}`}>
-      <label htmlFor={id}>{field.label.replace(/:$/, "")}{field.unit && !field.label.includes(`(${field.unit})`) && !/\(A\)|\(Å\)|\(kV\)|\(mm\)/.test(field.label) && <small> {field.unit}</small>}</label>
+      <label htmlFor={field.kind === "yesno" ? undefined : id} id={`label-${field.key}`}>{field.label.replace(/:$/, "")}{field.unit && !field.label.includes(`(${field.unit})`) && !/\(A\)|\(Å\)|\(kV\)|\(mm\)/.test(field.label) && <small> {field.unit}</small>}</label>
       <div className="control">
         {field.kind === "yesno" ? (
-          <span className="yesno" role="radiogroup" aria-label={field.label}>
+          <span className="yesno" role="radiogroup" id={id} aria-labelledby={`label-${field.key}`}>
             {["Yes", "No"].map((each) => (
-              <button type="button" key={each} role="radio" aria-checked={value === each} disabled={off} id={each === "Yes" ? id : undefined} onClick={() => set(each)}>{each}</button>
+              <button type="button" key={each} role="radio" aria-checked={value === each} disabled={off} onClick={() => set(each)}>{each}</button>
             ))}
           </span>
         ) : field.kind === "choice" ? (

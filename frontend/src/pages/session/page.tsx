@@ -8,7 +8,7 @@ import { Histogram, PointPlot } from "../../plots";
 import type { EventLine, Micrographs } from "../../types";
 import { baseName, count, duration, number } from "../../words";
 import { FIGURES } from "../micrographs/page";
-import { LivePanel, type LiveSession } from "./live";
+import { LivePanel, NewLiveSession, TrialDialog, type LiveSession } from "./live";
 
 interface Overview {
   micrographs?: number; list?: string; rate_per_h?: number; last_age_s?: number; picks?: number; best_class_angst?: number | null; iteration?: number;
@@ -18,7 +18,8 @@ type Limits = Record<string, [number | null, number | null]>;
 const clock = (s: number) => new Date(s * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 export function SessionPage() {
-  const { pid, watch } = useProject();
+  const { pid, watch, mayChange } = useProject();
+  const [dialog, setDialog] = useState("");
   const overview = useData<Overview>(`p/${pid}/overview`, {}, watch.version);
   const sessions = useData<string[]>(`p/${pid}/live`, {}, watch.version);
   const name = sessions.data?.[0];
@@ -30,7 +31,9 @@ export function SessionPage() {
   if (!overview.data) return <Loading what="session" />;
   return (
     <div className="session">
-      <HealthLine o={overview.data} live={live.data} />
+      <HealthLine o={overview.data} live={live.data} begin={mayChange ? () => setDialog("new") : undefined} trial={mayChange && live.data?.status?.newest.length ? () => setDialog("try") : undefined} />
+      {dialog === "new" && <NewLiveSession close={() => setDialog("")} />}
+      {dialog === "try" && <TrialDialog number={live.data?.status?.newest.at(-1)?.number ?? 1} close={() => setDialog("")} />}
       {live.data && <LivePanel session={live.data} />}
       {!list ? <Empty title="No micrographs yet.">Import movies, schedule the chain, and Autorun it from the menu top left; figures appear here as the first micrographs are done.</Empty>
         : table.error ? <Problem text={table.error} retry={table.reload} /> : !table.data ? <Loading what="figures" /> : <Curate table={table.data} />}
@@ -39,7 +42,7 @@ export function SessionPage() {
   );
 }
 
-function HealthLine({ o, live }: { o: Overview; live: LiveSession | null }) {
+function HealthLine({ o, live, begin, trial }: { o: Overview; live: LiveSession | null; begin?: () => void; trial?: () => void }) {
   const { pid } = useProject();
   const s = live?.status;
   const failed = (o.jobs.Failed ?? 0) > 0 || (s?.failed ?? 0) > 0 || s?.phase === "failed";
@@ -63,6 +66,9 @@ function HealthLine({ o, live }: { o: Overview; live: LiveSession | null }) {
     <section className={`health ${failed ? "bad" : behind ? "warn" : busy ? "good" : ""}`} aria-label="health of the session">
       <b className="verdict"><i>{failed ? "✕" : behind ? "!" : busy ? "✓" : "·"}</i> {word}</b>
       {tiles.map(([title, value, href]) => <span key={title} className="tile"><small>{title}</small>{href ? <a href={href}>{value}</a> : <b>{value}</b>}</span>)}
+      <span className="grow" />
+      {trial && <button onClick={trial}>Trial</button>}
+      {begin && <button onClick={begin}>New live session</button>}
     </section>
   );
 }
