@@ -222,7 +222,7 @@ class TestEpu:
         assert (image.fractions, image.exposure_s, image.super_resolution_factor) == (
             50,
             0.89,
-            None,
+            2,
         )
         assert (image.width, image.height, image.binning) == (2880, 2046, 2)
         assert image.beam_shift == pytest.approx((0.0608672, -0.154228), abs=1e-6)

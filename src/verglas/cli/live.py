@@ -26,7 +26,8 @@ _HELP = """verglas live start FOLDER|'WILDCARD'   treat movies as they arrive (E
   how:                    --name NAME --first oldest|newest --frames N --thresholds 'rlnCtfMaxResolution <= 6'
                           --set MotionCorr.patch_x=5 (any option of any job; as often as needed)
                           --profile NAME (use it, and save what is set) --like PROJECT
-                          --optics-groups (one per beam shift) --no-2d --foreground --look (start nothing)
+                          --optics-groups (one per beam shift) --no-2d --classes-from 1000
+                          --classes-growth 1.5 --foreground --look (start nothing)
 verglas live status [NAME] [--json] [--watch] [--files]
 verglas live pause | resume | finish | stop [NAME]      finish: drain, last 2D, report
 verglas live set JOB.option=value ... [--for new|all|12-40]     new options while it runs
@@ -44,7 +45,7 @@ _START = {
     **{f"--{key}": True for key in _VALUES}, "--devices": True, "--workers": True, "--threads": True,
     "--memory": True, "--name": True, "--first": True, "--frames": True, "--profile": True,
     "--like": True, "--optics-groups": False, "--no-2d": False, "--foreground": False, "--look": False,
-    "--publish-every": True, "--poll": True,
+    "--publish-every": True, "--poll": True, "--classes-from": True, "--classes-growth": True,
     **{f"--{stage}-devices": True for stage in ("MotionCorr", "CtfFind", "AutoPick", "Extract")},
 }  # fmt: skip
 
@@ -141,7 +142,8 @@ def _order(project: Project, parsed: Words):  # type: ignore[no-untyped-def]
         name, devices=devices, stage_devices=stages, workers=workers, threads=threads,
         memory_bytes=int(parsed.number("--memory", 0) * 1e9), first=parsed.text("--first", "oldest"),
         n_frames=parsed.count("--frames", 0), publish_s=parsed.number("--publish-every", 10.0),
-        poll_s=parsed.number("--poll", 1.0),
+        poll_s=parsed.number("--poll", 1.0), classes_from=parsed.count("--classes-from", 1000),
+        classes_growth=parsed.number("--classes-growth", 1.5),
     )  # fmt: skip
 
 

@@ -29,8 +29,6 @@ from verglas.scheduler.live.order import LiveFolder, read_json
 if TYPE_CHECKING:
     from verglas.scheduler.live.session import LiveSession
 
-LEAST_PARTICLES = 1000
-GROWTH = 1.5  # an update when there are so many times the particles of the last
 START_RESOLUTION_ANGST = 20.0  # previous averages are low-passed to this
 UPDATE_ITERATIONS = 100
 WAIT_S = 1.0
@@ -115,8 +113,9 @@ class StreamingClasses:
         self._save(state="final" if self.state.state == "up to date" else self.state.state)
 
     def _is_due(self, lag_s: float, listed: int) -> bool:
-        grown = listed >= max(LEAST_PARTICLES, GROWTH * self.state.particles)
-        calm = lag_s <= self.session.order.max_lag_for_2d_s
+        order = self.session.order
+        grown = listed >= max(order.classes_from, order.classes_growth * self.state.particles)
+        calm = lag_s <= order.max_lag_for_2d_s
         return grown and calm and time.monotonic() >= self._not_before_s
 
     def _begin(self, particles: int, options: dict[str, str]) -> None:

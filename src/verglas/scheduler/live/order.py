@@ -50,6 +50,8 @@ class LiveOrder:
     publish_s: float = 10.0  # least time between rebuilds of the output lists
     settle_s: float = 1.0  # a container without a length of its own must keep its size so long
     max_lag_for_2d_s: float = 120.0  # above this the 2D classes wait
+    classes_from: int = 1000  # particles before the first 2D classes
+    classes_growth: float = 1.5  # an update when there are so many times the particles of the last
     n_frames: int = 0  # > 0: movies of another length are set aside
 
     def __post_init__(self) -> None:
@@ -62,6 +64,10 @@ class LiveOrder:
         if self.workers < 1 or self.threads < 1:
             raise ValueError(
                 f"a session needs at least one worker and thread, got {self.workers} and {self.threads}"
+            )
+        if self.classes_growth <= 1:
+            raise ValueError(
+                f"2D classes need growth above 1 between updates, got {self.classes_growth}"
             )
         if not self.devices:
             raise ValueError("a session needs at least one device")
