@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -80,6 +81,8 @@ class RefineJob(Job):
         references = self._references()
         dims = 2 if references is None or references.ndim == 3 else 3
         settings = settings_of(arguments, dims)
+        if references is not None and not arguments["--ctf_corrected_ref"]:
+            settings = replace(settings, refs_are_ctf_corrected=False)
         self.listed = read_particles(arguments["--i"], with_ctf=settings.ctf)
         self._check_numbers(self.listed, settings.n_classes)
         source = self._source(self.listed)
