@@ -62,7 +62,7 @@ function Grid({ path, block }: { path: string; block: Block }) {
   useEffect(() => { now.current = key; asked.current.clear(); setPages(new Map()); setError(""); setTop(0); if (box.current) box.current.scrollTop = 0; }, [key]); // eslint-disable-line
   const box = useRef<HTMLDivElement>(null);
   const full = passing * ROW, tall = Math.min(full, MAX_PIXELS), stretch = tall < full ? (full - 600) / (tall - 600) : 1;
-  const first = Math.max(0, Math.floor((top * stretch) / ROW)), visible = 60;
+  const first = Math.max(0, Math.floor((top * stretch) / ROW)), visible = 42;
   useEffect(() => {
     for (const chunk of new Set([Math.floor(first / CHUNK), Math.floor((first + visible) / CHUNK)])) {
       if (asked.current.has(chunk) || chunk * CHUNK >= Math.max(1, passing)) continue;

@@ -17,6 +17,8 @@ export class MicrographCanvas {
   private loading = 0;
   private dead = false;
   frames: number[] = [];
+  onScale?: (scale: number) => void;
+  private told = 0;
 
   constructor(readonly canvas: HTMLCanvasElement, readonly width: number, readonly height: number, readonly tile: number,
     readonly levels: number, readonly address: (level: number, column: number, row: number) => string) {
@@ -72,11 +74,14 @@ export class MicrographCanvas {
     for (const { each, column, row, tile } of whole ? fine : [...this.visible(coarsest, w, h), ...fine]) {
       if (!tile.raw) continue;
       if (tile.table !== this.table) { if (budget-- > 0) this.map(tile); else waiting = true; }
-      const image = tile.shown ?? tile.raw, size = this.tile * 2 ** each, step = 2 ** each * this.scale;
-      c.drawImage(image, (column * size - this.x) * this.scale, (row * size - this.y) * this.scale, image.width * step, image.height * step);
+      // whole device pixels at the edges: no seams between tiles
+      const image = tile.shown ?? tile.raw, size = this.tile * 2 ** each, whole = (v: number) => Math.round(v * this.scale * ratio) / ratio;
+      const left = whole(column * size - this.x), top = whole(row * size - this.y);
+      c.drawImage(image, left, top, whole(column * size + image.width * 2 ** each - this.x) - left, whole(row * size + image.height * 2 ** each - this.y) - top);
     }
     this.paintOverlay(c, w, h);
     if (waiting) this.draw();
+    if (this.told !== this.scale) { this.told = this.scale; this.onScale?.(this.scale); }
     this.frames.push(performance.now() - begin);
     if (this.frames.length > 600) this.frames.shift();
   }

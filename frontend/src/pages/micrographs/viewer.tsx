@@ -17,6 +17,7 @@ export function Viewer(props: Props) {
   const view = useRef<MicrographCanvas | null>(null);
   const hand = useRef({ x: 0, y: 0, moved: false, erasing: false, down: false });
   const [at, setAt] = useState("");
+  const [scale, setScale] = useState(0);
   const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
   useEffect(() => {
     const made = new MicrographCanvas(canvas.current!, info.width, info.height, info.tile, info.levels, (level, column, row) =>
@@ -26,6 +27,7 @@ export function Viewer(props: Props) {
     old?.destroy();
     view.current = made;
     (window as unknown as { verglasViewer: MicrographCanvas }).verglasViewer = made; // for measuring frames
+    made.onScale = setScale;
     made.setContrast(black, white);
     const seen = new ResizeObserver(() => made.draw());
     seen.observe(canvas.current!);
@@ -86,7 +88,7 @@ export function Viewer(props: Props) {
         }}
         onContextMenu={(event) => { event.preventDefault(); setMenu({ x: event.nativeEvent.offsetX, y: event.nativeEvent.offsetY }); }}
       />
-      {pixel > 0 && <ScaleBar view={view} pixel={pixel} tick={at} />}
+      {pixel > 0 && scale > 0 && <ScaleBar scale={scale} pixel={pixel} />}
       <div className="viewer-tools">
         <button onClick={() => view.current?.zoom(1.4, canvas.current!.clientWidth / 2, canvas.current!.clientHeight / 2)} aria-label="zoom in">+</button>
         <button onClick={() => view.current?.zoom(1 / 1.4, canvas.current!.clientWidth / 2, canvas.current!.clientHeight / 2)} aria-label="zoom out">−</button>
@@ -99,10 +101,7 @@ export function Viewer(props: Props) {
   );
 }
 
-function ScaleBar({ view, pixel, tick }: { view: React.RefObject<MicrographCanvas | null>; pixel: number; tick: string }) {
-  void tick; // moves with the mouse, so that the bar follows a zoom
-  const scale = view.current?.scale ?? 0;
-  if (!scale) return null;
+function ScaleBar({ scale, pixel }: { scale: number; pixel: number }) {
   const wanted = (150 / scale) * pixel, power = 10 ** Math.floor(Math.log10(wanted));
   const angst = [5, 2, 1].map((m) => m * power).find((s) => s <= wanted)!;
   return <div className="scale-bar" style={{ width: (angst / pixel) * scale }}>{angst >= 10000 ? `${angst / 10000} µm` : angst >= 10 ? `${angst / 10} nm` : `${angst} Å`}</div>;

@@ -27,6 +27,8 @@ export function SessionPage() {
   const events = useData<EventLine[]>(`p/${pid}/events`, { last: 300 }, watch.version);
   const list = overview.data?.list ?? "";
   const table = useData<Micrographs>(list ? `p/${pid}/micrographs/list` : null, { path: list }, watch.version);
+  const movies = useData<LiveMovies>(name ? `p/${pid}/live/${name}/movies` : null, {}, watch.version);
+  const figures = useMemo(() => (movies.data && movies.data.names.length ? ofLive(movies.data, list) : table.data), [movies.data, table.data, list]);
   if (overview.error) return <Problem text={overview.error} retry={overview.reload} />;
   if (!overview.data) return <Loading what="session" />;
   return (
@@ -35,8 +37,8 @@ export function SessionPage() {
       {dialog === "new" && <NewLiveSession close={() => setDialog("")} />}
       {dialog === "try" && <TrialDialog number={live.data?.status?.newest.at(-1)?.number ?? 1} close={() => setDialog("")} />}
       {live.data && <LivePanel session={live.data} />}
-      {!list ? <Empty title="No micrographs yet.">Import movies, schedule the chain, and Autorun it from the menu top left; figures appear here as the first micrographs are done.</Empty>
-        : table.error ? <Problem text={table.error} retry={table.reload} /> : !table.data ? <Loading what="figures" /> : <Curate table={table.data} />}
+      {!list && !figures ? <Empty title="No micrographs yet.">Import movies, schedule the chain, and Autorun it from the menu top left; figures appear here as the first micrographs are done.</Empty>
+        : table.error && !figures ? <Problem text={table.error} retry={table.reload} /> : !figures ? <Loading what="figures" /> : <Curate table={figures} live={Boolean(movies.data?.names.length)} />}
       {events.data && <Night events={events.data} />}
     </div>
   );
@@ -73,7 +75,17 @@ function HealthLine({ o, live, begin, trial }: { o: Overview; live: LiveSession 
   );
 }
 
-function Curate({ table }: { table: Micrographs }) {
+/** The session's own journal: figures appear movie by movie, before the lists are rebuilt. */
+interface LiveMovies { numbers: number[]; names: string[]; aside: string[]; taken_s: number[]; columns: Record<string, (number | null)[]> }
+const OF_LIVE: Record<string, string> = { motion_total_angst: "motion_angst", ctf_resolution_angst: "fit_resolution_angst", ctf_merit: "fit_score", ice_ring: "ice" };
+const TO_LIVE = Object.fromEntries(Object.entries(OF_LIVE).map(([live, ours]) => [ours, live]));
+
+function ofLive(m: LiveMovies, list: string): Micrographs {
+  const columns = Object.fromEntries(Object.entries(m.columns).map(([key, values]) => [OF_LIVE[key] ?? key, values]));
+  return { path: list, names: m.names, columns: { ...columns, time_s: m.taken_s }, pixel_size_angst: 0 };
+}
+
+function Curate({ table, live }: { table: Micrographs; live: boolean }) {
   const { pid, mayChange } = useProject();
   const keys = Object.keys(FIGURES).filter((key) => table.columns[key]?.some((v) => v !== null && v !== 0));
   const [limits, setLimits] = useState<Limits>({});
@@ -98,6 +110,14 @@ function Curate({ table }: { table: Micrographs }) {
   if (!keys.length) return <p className="hint">{count(table.names.length)} micrographs; figures come with motion correction and CTF estimation.</p>;
   const titled = (key: string) => `${FIGURES[key].title}${FIGURES[key].unit ? ` (${FIGURES[key].unit})` : ""}`;
   const apply = async () => {
+    if (live) {
+      const text = active.flatMap(([key, [low, high]]) => {
+        const name = TO_LIVE[key] ?? key, scale = FIGURES[key].scale ?? 1;
+        return [...(low === null ? [] : [`${name} >= ${low / scale}`]), ...(high === null ? [] : [`${name} <= ${high / scale}`])];
+      }).join("; ");
+      if (await attempt(post(`p/${pid}/live/thresholds`, { text }), "the session takes the limits; what depends on them is done again")) setLimits({});
+      return;
+    }
     const made = await attempt(post<{ names: string[] }>(`p/${pid}/thresholds`, {
       micrographs: table.path, limits: active.map(([key, [low, high]]) => ({ figure: key, low: low === null ? null : low / (FIGURES[key].scale ?? 1), high: high === null ? null : high / (FIGURES[key].scale ?? 1) })),
     }));
@@ -110,7 +130,7 @@ function Curate({ table }: { table: Micrographs }) {
           <span className="preview" data-testid="preview">{active.length ? <>would drop <b>{count(dropped)}</b> of {count(table.names.length)} micrographs{table.columns.picks && <>, <b>{count(Math.round(picksDropped))}</b> picks</>}</> : "drag in a histogram to set a limit; nothing is dropped before you apply it"}</span>
           <span className="grow" />
           <button disabled={!active.length} onClick={() => setLimits({})}>Clear</button>
-          <button className="main" disabled={!active.length || !mayChange || dropped === table.names.length} onClick={() => void apply()} title="makes Select jobs; the micrographs stay where they are">Make Select job</button>
+          <button className="main" disabled={!active.length || !mayChange || dropped === table.names.length} onClick={() => void apply()} title={live ? "the session sets micrographs aside, with the reason; each can be taken back" : "makes Select jobs; the micrographs stay where they are"}>{live ? "Apply to the session" : "Make Select job"}</button>
         </header>
         <div className="histograms">
           {keys.map((key) => (
@@ -132,7 +152,8 @@ function Curate({ table }: { table: Micrographs }) {
 
 function Newest({ table, chosen, choose }: { table: Micrographs; chosen?: number; choose: (i: number) => void }) {
   const { pid } = useProject();
-  const shown = chosen === undefined ? table.names.map((_, i) => i).slice(-6).reverse() : [chosen];
+  const made = table.names.map((_, i) => i).filter((i) => table.names[i].endsWith(".mrc"));
+  const shown = chosen === undefined ? made.slice(-6).reverse() : made.includes(chosen) ? [chosen] : [];
   return (
     <div className="newest"><h3>{chosen === undefined ? "Newest micrographs" : "Chosen"} {chosen !== undefined && <button className="plain" onClick={() => choose(undefined as unknown as number)}>newest</button>}</h3>
       <div className="thumbs">{shown.map((i) => (
