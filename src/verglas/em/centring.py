@@ -12,7 +12,12 @@ LEAST_MOVE_PX = 2.0
 
 
 def centre_of_mass_px(image: Tensor) -> Tensor:
-    """Centre of mass (d,) relative to pixel N/2, weighted by signed densities; zeros if their sum is <= 0."""
+    """Centre of mass (d,) of the positive densities relative to pixel N/2; zeros if there are none.
+
+    With signed densities, as RELION has it, the sum of a noisy average may come close to zero and its
+    "centre" lie anywhere.
+    """
+    image = image.clamp_min(0)
     total = image.sum()
     if float(total) <= 0:
         return image.new_zeros(image.ndim)

@@ -27,7 +27,7 @@ from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
 BATCH_BYTES = 256 << 20
 TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
-GPU_BATCH_BYTES, GPU_TILE_BYTES, GPU_TILE_PARTICLES = 6 << 30, 3 << 30, 192
+GPU_BATCH_BYTES, GPU_TILE_BYTES, GPU_TILE_PARTICLES = 2 << 30, 1 << 30, 192  # of each thread
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
@@ -44,6 +44,7 @@ class Expectation:
     sums: WeightedSums
     found: Assignments
     notes: set[str] = field(default_factory=set)  # what the user should know afterwards
+    _lattices: tuple[Tensor, Tensor] | None = None  # data and weight on a device other than the CPU
 
     @classmethod
     def begin(cls, iteration: Iteration, particles: Particles, source: ImageSource) -> Expectation:
@@ -79,6 +80,23 @@ class Expectation:
                 on_progress(done)
             if resident:
                 self._insert(plan, collected)
+        if self._lattices is not None:
+            self.sums.data += self._lattices[0].cpu()
+            self.sums.weight += self._lattices[1].cpu()
+            self._lattices = None
+
+    def _targets(self) -> tuple[Tensor, Tensor]:
+        """The lattices slices are added to: the sums' own, or their twins on the device."""
+        device = self.iteration.device
+        if device.type == "cpu":
+            return self.sums.data, self.sums.weight
+        if self._lattices is None:
+            data, weight = self.sums.data, self.sums.weight
+            self._lattices = (
+                torch.zeros(data.shape, dtype=data.dtype, device=device),
+                torch.zeros(weight.shape, dtype=weight.dtype, device=device),
+            )
+        return self._lattices
 
     def _slice_sums(self, plan: Plan, n_slices: int) -> list[SliceSums]:
         """One collection per thread of the sparse pass; the first serves the tiles, too."""
@@ -104,14 +122,15 @@ class Expectation:
         numbers = torch.arange(plan.n_fine) if columns is None else columns.cpu()
         classes, turns = numbers // len(angles), angles[numbers % len(angles)]
         k = self.iteration.model.n_classes
+        lattice_data, lattice_weight = self._targets()
         for half in range(data.shape[0]):
             d, w = data[half], weight[half]
             if self.iteration.gradient:
                 d = d - w * plan.maker.at(numbers, angles, len(plan.pixels))
             part = slice(half * k, (half + 1) * k)
             insert(
-                self.sums.data[part], self.sums.weight[part], self.iteration.projector.lattice,
-                plan.maker, turns, d.cpu(), w.cpu(), classes,
+                lattice_data[part], lattice_weight[part], self.iteration.projector.lattice,
+                plan.maker, turns, d, w, classes,
             )  # fmt: skip
 
     def _process(self, plan: Plan, rows: Ints, collected: list[SliceSums]) -> None:

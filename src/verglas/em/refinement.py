@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -47,6 +48,29 @@ from verglas.geometry.healpix import pixel_directions
 from verglas.geometry.symmetry import PointGroup
 
 CPU = torch.device("cpu")
+
+
+LANES = 4  # threads that feed one GPU
+LANE_PARTICLES = 500  # a lane with fewer particles costs more than it brings
+
+
+def lanes(devices: Sequence[torch.device], n_particles: int) -> list[torch.device]:
+    """The device of every thread of the expectation step."""
+    per_gpu = max(1, min(LANES, n_particles // (LANE_PARTICLES * len(devices))))
+    return [device for device in devices for _ in range(per_gpu if device.type == "cuda" else 1)]
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """A stream of one's own on a GPU, begun after and ended before all other work there."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.default_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()
 
 
 class Watcher(Protocol):
@@ -171,7 +195,8 @@ class Refinement:
         step = self._gradient_step(number)
         order = self.order(number, step)
         mine = share(order, self.ranks.rank, self.ranks.size)
-        steps = [self.prepare(number, device, step) for device in self.devices]
+        prepared = {device: self.prepare(number, device, step) for device in set(self.devices)}
+        steps = [prepared[device] for device in lanes(self.devices, len(mine))]
         self._announce(steps[0], number, len(mine))
         with precision_of_products(self.settings.precision):
             done = self._expect(steps, mine)
@@ -185,7 +210,11 @@ class Refinement:
         self.watcher.update(self.settings.n_classes)
 
     def _expect(self, steps: list[Iteration], mine: Ints) -> Expectation:
-        """The expectation step on all devices of this rank, a thread each; sums are added in device order."""
+        """The expectation step on all devices of this rank, a thread each; sums are added in order.
+
+        A GPU has several threads, each with a stream of its own: while one waits for a result on the
+        host, the others keep the device busy.
+        """
         if len(steps) == 1:
             single = Expectation.begin(steps[0], self.particles, self.source)
             single.run(mine, self.watcher.update)
@@ -200,7 +229,8 @@ class Refinement:
                 if number == 0:
                     self.watcher.update(sum(seen))
 
-            parts[number].run(shares[number], note)
+            with own_stream(steps[number].device):
+                parts[number].run(shares[number], note)
 
         with ThreadPoolExecutor(len(parts)) as pool:
             for finished in [pool.submit(work, number) for number in range(len(parts))]:

@@ -65,14 +65,11 @@ class SliceMaker:
     def complex(self, angles_deg: Tensor, n_pixels: int) -> Tensor:
         """The same as complex numbers (K, n, P)."""
         indices = self.pixels.indices_yx[:n_pixels]
-        matrices, n = self.matrices(angles_deg), len(angles_deg)
-        values = torch.stack(
-            [
-                self.projector.at(matrices, indices, torch.full((n,), k))
-                for k in range(len(self.projector.values))
-            ]
-        )
-        return self.limited(values)
+        n, k = len(angles_deg), len(self.projector.values)
+        matrices = self.matrices(angles_deg).repeat(k, 1, 1)
+        classes = torch.arange(k).repeat_interleave(n)
+        values = self.projector.at(matrices, indices, classes)
+        return self.limited(values.view(k, n, -1))
 
     def limited(self, values: Tensor) -> Tensor:
         """Slices (..., P): zero outside the circle of the last shell and below the low-resolution limit."""
@@ -148,8 +145,12 @@ def insert(
     used = (weight > 0).any(1)
     if not bool(used.any()):
         return
-    indices = maker.pixels.indices_yx[: data.shape[-1]].cpu()
+    device, chosen = data_out.device, used.cpu()
+    indices = maker.pixels.indices_yx[: data.shape[-1]].to(device)
+    kept, weights = data[used], weight[used]
+    if device.type == "cuda":  # the sums are exact to float32 already; the lattices stay float64
+        kept, weights = kept.to(torch.complex64), weights.float()
     add_slices(
-        data_out, weight_out, lattice, data[used], weight[used],
-        maker.matrices(angles_deg[used]).cpu(), indices, classes[used],
+        data_out, weight_out, lattice, kept.to(device), weights.to(device),
+        maker.matrices(angles_deg[chosen]).to(device), indices, classes[chosen],
     )  # fmt: skip

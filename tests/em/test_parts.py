@@ -1,0 +1,107 @@
+"""Pieces of the engine against mathematics: grids, centring, gradient schedule, packed sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from verglas.em.centring import centre_of_mass_px, centre_references, translate_linear
+from verglas.em.combine import share
+from verglas.em.gradient import gradient_step
+from verglas.em.rounding import nearest, nearest_shells
+from verglas.em.sampling import Sampling, pose_grid, translations
+from verglas.em.settings import EmSettings, GradientSettings
+from verglas.em.shells import pixel_list, pixels_per_shell
+from verglas.em.sums import WeightedSums
+from verglas.fourier.lattice import Lattice
+
+
+@pytest.mark.parametrize("reach, step, count", [(5, 2, 21), (5, 1, 81), (6, 2, 29)])
+def test_search_circle_has_the_known_number_of_points(reach, step, count):
+    assert len(translations(float(reach), float(step))) == count
+
+
+def test_2d_grid_children_surround_their_parents():
+    settings = EmSettings(psi_step_deg=12.0, offset_range_px=5, offset_step_px=2)
+    grid = pose_grid(Sampling.of(settings, 4.0))
+    assert grid.n_orientations == 30 and grid.children == 2 and grid.shift_children == 4
+    psi = grid.fine_angles_deg[:, 2].reshape(30, 2)
+    np.testing.assert_allclose(psi.mean(1), grid.coarse_angles_deg[:, 2])
+    np.testing.assert_allclose(psi[:, 1] - psi[:, 0], 6.0)
+    shifts = grid.fine_shifts_angst.reshape(21, 4, 2)
+    np.testing.assert_allclose(shifts.mean(1), grid.coarse_shifts_angst)
+
+
+def test_perturbation_stays_in_its_range_and_moves_the_grid():
+    sampling = Sampling.of(EmSettings(psi_step_deg=12.0), 1.0)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sampling = sampling.perturbed(rng)
+        assert -0.5 <= sampling.perturbation <= 0.5
+    grid = pose_grid(sampling)
+    assert float(grid.coarse_angles_deg[0, 2]) == pytest.approx(12 * sampling.perturbation)
+
+
+def test_3d_grid_covers_the_asymmetric_unit_once():
+    settings = EmSettings(dims=3, healpix_order=1)
+    grid = pose_grid(Sampling.of(settings, 1.0), torch.arange(48))
+    assert grid.n_orientations == 48 * 12 and grid.children == 8
+    assert grid.n_directions == 48 and int(grid.direction[-1]) == 47
+
+
+def test_a_shorter_pixel_list_is_a_prefix():
+    long, short = pixel_list(32, 24, "cpu"), pixel_list(32, 12, "cpu")
+    n = long.count(12)
+    assert n == len(short)
+    assert torch.equal(long.flat[:n], short.flat)
+    assert int(long.shells[0]) == 0 and (long.shells[1:] >= 1).all()
+    whole = pixel_list(32, 32, "cpu")
+    assert torch.bincount(whole.shells).double().equal(pixels_per_shell(32))
+
+
+def test_rounding_is_half_away_from_zero():
+    assert [nearest(v) for v in (0.5, 1.5, 2.5, -0.5, -2.5)] == [1, 2, 3, -1, -3]
+    assert nearest_shells(torch.tensor([0.5, 1.5, 2.5])).tolist() == [1, 2, 3]
+
+
+def test_centring_moves_a_blob_to_the_middle_and_leaves_a_centred_one():
+    y, x = torch.meshgrid(*[torch.arange(64.0) - 32] * 2, indexing="ij")
+    blob = torch.exp(-((y - 4) ** 2 + (x + 3) ** 2) / 20)
+    near = torch.exp(-((y - 0.4) ** 2 + x**2) / 20)
+    moved = centre_references(torch.stack([blob, near]), 10, 40)
+    assert float(centre_of_mass_px(moved[0]).norm()) < 0.1
+    assert torch.equal(moved[1], near)
+    assert torch.allclose(translate_linear(blob, torch.tensor([-4.0, 3.0])), moved[0])
+
+
+def test_mini_batches_grow_and_end_with_everything():
+    gradient = GradientSettings()
+    settings = EmSettings(n_classes=10, n_iterations=200, tau2_fudge=2.0, gradient=gradient)
+    steps = [gradient_step(settings, gradient, 100_000, it) for it in range(1, 201)]
+    sizes = [step.subset for step in steps]
+    assert sizes[0] == 500 and sizes[198] == 5000 and sizes[199] == 100_000
+    assert sizes == sorted(sizes)
+    assert steps[0].step_size == pytest.approx(0.9, abs=0.01)
+    assert steps[150].step_size == pytest.approx(0.3, abs=0.01)
+    assert steps[0].tau2_fudge == pytest.approx(1.0, abs=0.02)
+    assert steps[198].tau2_fudge == pytest.approx(2.0, abs=0.01)
+    assert steps[199].momentum == 0.0 and steps[100].momentum == 0.9
+
+
+def test_packed_sums_come_back_and_wrong_lengths_are_told():
+    sums = WeightedSums.zeros(Lattice(2, 8, 2.0), 3, 3, 1, 2, 17, 4)
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=sums.pack().size)
+    sums.unpack(numbers)
+    np.testing.assert_array_equal(sums.pack(), numbers)
+    assert sums.data.is_complex() and float(sums.data[0, 0, 0].real) == numbers[0]
+    with pytest.raises(ValueError, match="expected"):
+        sums.unpack(numbers[:-1])
+
+
+def test_ranks_share_all_particles_without_overlap():
+    order = np.arange(101)
+    parts = [share(order, rank, 3) for rank in range(3)]
+    np.testing.assert_array_equal(np.concatenate(parts), order)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
