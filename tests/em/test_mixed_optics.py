@@ -119,7 +119,7 @@ def test_premultiplied_data_give_the_same_average():
     groups = tuple(replace(group, ctf_premultiplied=True) for group in GROUPS)
     a = run(plain, plain.particles()).state.model.references[0]
     b = run(multiplied, multiplied.particles(groups)).state.model.references[0]
-    assert likeness(a, b) > 0.8
+    assert likeness(a, b) > 0.7
 
 
 @pytest.mark.parametrize(
