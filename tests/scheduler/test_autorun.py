@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 
 import pytest
 
@@ -163,38 +164,41 @@ def test_a_single_round_waits_for_its_input_and_can_be_stopped(project, autorun,
     code, progress, _ = autorun([late])
     assert code == 0
     assert progress.phase == "stopped"
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 15
 
 
 def test_stop_while_waiting_between_rounds(project, chain, movie, autorun):
     movie("a")
     folder = ScheduleFolder(project.root, "schedule1")
 
+    stopped = []
+
     def stop():
         while folder.progress().phase != "between":
             time.sleep(0.05)
+        stopped.append(time.monotonic())
         folder.stop()
 
     thread = threading.Thread(target=stop)
     thread.start()
-    begin = time.monotonic()
     code, progress, _ = autorun(chain, repeat=2, min_wait_min=10.0)
     thread.join()
     assert (code, progress.phase) == (0, "stopped")
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - stopped[0] < 10  # a fraction of a second on a machine at rest
 
 
 def test_the_minimum_is_from_start_to_start(project, chain, movie, autorun):
     movie("a")
     (project.root / "orders/class2d.slow").write_text("5")  # a round takes more than a second
-    events = []
     code, _, _ = autorun(chain, repeat=2, min_wait_min=4 / 60)
-    starts = [event for event in read_events(project.root) if event["kind"] == "round-started"]
-    events = [
-        time.mktime(time.strptime(str(each["time"])[:19], "%Y-%m-%dT%H:%M:%S")) for each in starts
-    ]
+    times = {"round-started": [], "round-ended": []}
+    for event in read_events(project.root):
+        if event["kind"] in times:
+            times[event["kind"]].append(datetime.fromisoformat(str(event["time"])).timestamp())
+    first, second = times["round-started"]
+    took = times["round-ended"][0] - first
     assert code == 0
-    assert 3 <= events[1] - events[0] <= 6
+    assert max(4, took) - 1.1 <= second - first <= max(4, took) + 3  # whole seconds in the log
 
 
 def test_settings_edited_between_rounds_take_effect(project, chain, movie, autorun, monkeypatch):
