@@ -139,7 +139,10 @@ def test_missing_input_ends_a_scheme(project, monkeypatch):
 
 def test_files_of_31_keep_their_words(tmp_path):
     scheme = Scheme(
-        "Schedules/a/", word="Schedule", floats={"x": Variable("1.000000", "2.000000")}, edges=[Edge("a", "b")]  # noqa: E501
+        "Schedules/a/",
+        word="Schedule",
+        floats={"x": Variable("1.000000", "2.000000")},
+        edges=[Edge("a", "b")],  # noqa: E501
     )
     write_scheme(tmp_path / "schedule.star", scheme)
     text = (tmp_path / "schedule.star").read_text()
