@@ -107,3 +107,19 @@ def test_a_page_in_the_project_cannot_run_scripts_here(served, project):
     (project.root / "evil.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     assert served.get("file", path="evil.html").status_code == 415
     assert "sandbox" in served.get("file", path="evil.svg").headers["content-security-policy"]
+
+
+def test_an_import_typed_on_the_command_line_registers_its_directory(
+    project, tmp_path, monkeypatch
+):
+    from verglas.cli.main import main
+    from verglas.project.data_roots import data_roots
+
+    archive = tmp_path / "microscope" / "day1"
+    archive.mkdir(parents=True)
+    (project.root / "Raw").symlink_to(archive)
+    monkeypatch.chdir(project.root)
+    assert main(["job", "schedule", "Import", "--fn_in_raw", "Movies/*.tif"]) == 0
+    assert data_roots(project) == []
+    assert main(["job", "schedule", "Import", "--fn_in_raw", "Raw/*.tif"]) == 0
+    assert data_roots(project) == [archive.resolve()]

@@ -277,7 +277,12 @@ def _existing_or_new(project: Project, words: list[str]) -> str:
     kind = job_class(words[0])
     values = _values(kind.Options.model_fields, words[1:])
     options, _ = kind.Options.parse(values)
-    return register(project, kind, options)
+    name = register(project, kind, options)
+    if words[0] == "Import":
+        from verglas.project.data_roots import add_import_root
+
+        add_import_root(project, values.get("fn_in_raw") or values.get("fn_in_other", ""))
+    return name
 
 
 def _job_and_values(project: Project, words: list[str]) -> tuple[str, dict[str, str]]:

@@ -42,3 +42,18 @@ def add_data_root(project: Project, directory: str | os.PathLike[str]) -> Path:
         text = json.dumps([str(each) for each in [*known, path]], indent=1)
         write_text(project.root / OWN_FOLDER / FILE_NAME, text)
     return path
+
+
+def add_import_root(project: Project, wildcard: str) -> Path | None:
+    """Register where the files of an import lie, if that is outside the project; what was added.
+
+    For imports that the owner types on the command line: a page must not open directories by itself.
+    """
+    fixed = wildcard.split("*", 1)[0].split("?", 1)[0].split("[", 1)[0]
+    folder = Path(os.path.realpath(project.root / os.path.dirname(fixed)))
+    if folder == project.root or project.root in folder.parents or not folder.is_dir():
+        return None
+    try:
+        return add_data_root(project, folder)
+    except BadDataRoot:
+        return None

@@ -70,6 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     collector = asyncio.create_task(_collect(app.state.starter))
     yield
     collector.cancel()
+    await anyio.to_thread.run_sync(app.state.starter.close)
 
 
 async def _collect(starter: Starter) -> None:

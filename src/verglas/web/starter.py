@@ -33,3 +33,13 @@ class Starter:
             self._running = [each for each in self._running if each not in ended]
         for project in {id(each[0]): each[0] for each in ended}.values():
             check_completion(project)
+
+    def close(self) -> None:
+        """The server ends: jobs go on by themselves, and nobody here waits for them any more."""
+        with self._lock:
+            for _, process in self._running:
+                try:
+                    process.wait(0.2)
+                except subprocess.TimeoutExpired:
+                    process.returncode = 0  # its own session; the interpreter need not warn of it
+            self._running = []

@@ -37,7 +37,7 @@ export function Lists({ chosen, type }: { chosen: string; type: string }) {
         ))}</div>
       </section>
       {["Running", "Scheduled", "Finished"].map((title) => (
-        <section key={title}><h2>{title} jobs <small>{of(title).length || ""}</small></h2>
+        <section key={title}><h2>{title} jobs {of(title).length > 0 && <small>{of(title).length}</small>}</h2>
           <div>{of(title).map((job) => (
             <JobLink key={job.name} job={job} chosen={job.name === chosen} pid={pid}
               drag={title === "Scheduled" && mayChange ? { start: () => setDragged(job.name), drop: () => drop(job.name) } : undefined} />
