@@ -22,6 +22,8 @@ from verglas.scheduler.live.snapshot import take_snapshot
 from verglas.scheduler.live.status import read_status
 from verglas.scheduler.live.trial import try_one
 
+pytestmark = pytest.mark.slow  # each starts processes; the parts are tested by themselves
+
 
 def names_in(path: Path, block: str, label: str) -> list[str]:
     return [Path(name).stem for name in read_star(path)[block].strings(label)]

@@ -147,16 +147,22 @@ class StreamingClasses:
         self.state.updates += 1
         self.state.particles = self._particles
         self._follow_choice(averages)
-        self._save(state="up to date", averages=averages)
+        self.state.state, self.state.averages = "up to date", averages
+        self.state.write(self.folder)
 
     def _follow_choice(self, averages: str) -> None:
-        """Find the chosen classes among the new averages."""
+        """Find the chosen classes among the new averages; those are looked for next time."""
+        known = ClassState.read(self.folder)  # a person may have chosen meanwhile
+        self.state.chosen, self.state.lost = known.chosen, known.lost
         if not self.state.chosen or not averages or not chosen_file(self.folder).exists():
             return
+        import numpy as np
+
         from verglas.maps.average_matching import match_averages
 
         old = read_mrc(chosen_file(self.folder)).data
-        new = read_mrc(self.project.root / averages).data
+        image = read_mrc(self.project.root / averages)
+        new = image.data
         if old.shape[1:] != new.shape[1:]:
             self.session.complain("the box changed: choose the classes anew")
             self.state.chosen = []
@@ -164,6 +170,8 @@ class StreamingClasses:
         found = match_averages(old, new)
         self.state.chosen = sorted(index + 1 for index in found if index is not None)
         self.state.lost = sum(index is None for index in found)
+        followed = [old[n] if index is None else new[index] for n, index in enumerate(found)]
+        write_mrc(chosen_file(self.folder), np.stack(followed), image.pixel_size_angst)
 
     def _reference(self) -> str:
         """The newest averages, kept where the next run does not replace them; "" for the first."""
@@ -173,9 +181,10 @@ class StreamingClasses:
         shutil.copyfile(self.project.root / self.state.averages, kept)
         return str(kept.relative_to(self.project.root))
 
-    def _save(self, **changes: str) -> None:
-        for key, value in changes.items():
-            setattr(self.state, key, value)
+    def _save(self, state: str) -> None:
+        """Write a new state; the choice is a person's, and may have changed since it was read."""
+        known = ClassState.read(self.folder)
+        self.state.state, self.state.chosen, self.state.lost = state, known.chosen, known.lost
         self.state.write(self.folder)
 
 
