@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from verglas.jobs.base import Job
+if TYPE_CHECKING:
+    from verglas.jobs.base import Job
 
 _JOBS: dict[str, str] = {
     "Import": "verglas.jobs.import_job:ImportJob",

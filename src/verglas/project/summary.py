@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from verglas.jobs.registry import job_folders
 from verglas.project.completion import InQueue, check_completion
 from verglas.project.dialect import PROCESS_TYPES, Status
 from verglas.project.graph import Process
 from verglas.project.project import Project
 
 _LISTS = {Status.RUNNING: "Running", Status.SCHEDULED: "Scheduled"}
-_OURS = {
-    "Import", "MotionCorr", "CtfFind", "ManualPick", "AutoPick", "Extract", "Select", "Class2D", "Class3D",
-    "Refine3D", "InitialModel", "MaskCreate", "JoinStar", "Subtract", "PostProcess", "LocalRes", "Polish",
-    "CtfRefine", "MultiBody", "External",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,4 +64,4 @@ def is_foreign(process: Process) -> bool:
     """Whether RELION's type is one that verglas has no job for."""
     code = process.type_code
     folder = next((folder for known, folder, _ in PROCESS_TYPES if known == code), None)
-    return folder not in _OURS or (code is not None and 50 <= code < 99)
+    return folder not in job_folders() or (code is not None and 50 <= code < 99)
