@@ -41,8 +41,10 @@ await withPage(base, async (page, problems) => {
     for (let n = 0; n < 12; n++) await page.mouse.move(box.x + box.width - 12 - n * 8, box.y + 30);
     await page.mouse.up();
   });
-  found.micrograph_ready_ms = await open("micrographs", ".viewer canvas");
-  await page.waitForFunction(() => window.verglasViewer?.frames.length > 3);
+  const opened = Date.now();
+  await open("micrographs", ".viewer canvas");
+  await page.waitForFunction(() => window.verglasViewer?.drawn > 0);
+  found.micrographs_page_ready_ms = Date.now() - opened; // code, list of 10,000, first picture
   await page.waitForTimeout(1500);
   found.list_10000_longest_task_ms = await longest(async () => {
     await page.mouse.move(100, 400);
@@ -70,7 +72,7 @@ await withPage(base, async (page, problems) => {
   for (let n = 0; n < 3; n++) {
     const begin = Date.now();
     await page.keyboard.press("ArrowRight");
-    await page.waitForFunction((n) => document.querySelector(".strip .hint")?.textContent.startsWith(`${n + 2} `) && document.querySelector(".viewer canvas") && window.verglasViewer.frames.length > 0, n);
+    await page.waitForFunction((n) => document.querySelector(".strip .hint")?.textContent.startsWith(`${n + 2} `) && document.querySelector(".viewer canvas") && window.verglasViewer.drawn > 0, n);
     await page.waitForTimeout(30);
     next.push(Date.now() - begin);
   }

@@ -17,6 +17,7 @@ export class MicrographCanvas {
   private loading = 0;
   private dead = false;
   frames: number[] = [];
+  drawn = 0; // tiles in the last frame
   onScale?: (scale: number) => void;
   private told = 0;
 
@@ -69,10 +70,12 @@ export class MicrographCanvas {
     const level = Math.max(0, Math.min(this.levels - 1, Math.floor(Math.log2(1 / (this.scale * ratio)) + 0.35)));
     let budget = 3, waiting = false;
     const coarsest = this.levels - 1;
+    this.drawn = 0;
     const fine = this.visible(level, w, h);
     const whole = fine.every(({ tile }) => tile.raw); // only then nothing coarser shows through
     for (const { each, column, row, tile } of whole ? fine : [...this.visible(coarsest, w, h), ...fine]) {
       if (!tile.raw) continue;
+      this.drawn++;
       if (tile.table !== this.table) { if (budget-- > 0) this.map(tile); else waiting = true; }
       // whole device pixels at the edges: no seams between tiles
       const image = tile.shown ?? tile.raw, size = this.tile * 2 ** each, whole = (v: number) => Math.round(v * this.scale * ratio) / ratio;
