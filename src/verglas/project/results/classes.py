@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.stack import parse_image_name
-from verglas.formats.star import StarError, read_star
+from verglas.formats.star import StarError, StarTable, read_star, write_star
 from verglas.jobs.nodes import MODEL, OPTIMISER
 from verglas.jobs.select_classes import BACKUP
 from verglas.project.names import owner_of
@@ -135,6 +135,13 @@ def stored_selection(project: Project, job: str) -> list[bool] | None:
         return [bool(each) for each in table.ints("rlnSelected")]
     except (OSError, StarError):
         return None
+
+
+def store_selection(project: Project, job: str, numbers: set[int], count: int) -> None:
+    """Write a person's choice of `count` classes (numbers from 1) where the Select job looks for it."""
+    chosen = [int(number in numbers) for number in range(1, count + 1)]
+    table = StarTable.from_columns("", {"rlnSelected": chosen})
+    write_star(project.root / job / BACKUP, [table])
 
 
 def _model_of(project: Project, path: str) -> str:

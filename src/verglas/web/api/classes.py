@@ -8,15 +8,14 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.formats.stack import read_images
-from verglas.formats.star import StarTable, write_star
 from verglas.jobs.registry import job_class
-from verglas.jobs.select_classes import BACKUP
 from verglas.project.registration import load_job, register
 from verglas.project.results.classes import (
     averages,
     gallery,
     member_images,
     model_lists,
+    store_selection,
     stored_selection,
 )
 from verglas.web.api.common import Asked, Asker, file_of, picture, record
@@ -111,9 +110,7 @@ def select(body: Choice, request: Request, project: Asked, person: Asker) -> dic
         kind = job_class("Select")
         options, _ = kind.Options.parse(values)
         name = register(project, kind, options)
-    chosen = [int(number in set(body.classes)) for number in range(1, count + 1)]
-    table = StarTable.from_columns("", {"rlnSelected": chosen})
-    write_star(project.root / name / BACKUP, [table])
+    store_selection(project, name, set(body.classes), count)
     request.app.state.starter.start(project, name)
     record(project, person, f"select {len(set(body.classes))} of {count} classes in {name}")
     return {"name": name}
