@@ -86,11 +86,11 @@ def run(movies: int, per_look: int, every: int, publish_s: float) -> None:
             print(
                 f"{shown:>7} {used / done * 1e3:>12.2f} {me.memory_info().rss / 1e6:>7.1f} "
                 f"{me.num_fds():>6} {told:>9.2f} {folder.status_file.stat().st_size / 1e3:>9.1f} "
-                f"{session.publish_cost_s:>8.1f} {time.monotonic() - begin:>7.0f}",
+                f"{session.listing.cost_s:>8.1f} {time.monotonic() - begin:>7.0f}",
                 flush=True,
             )
     session.lanes.close()
-    session.publisher.close()
+    session.listing.lanes.close()
     session.ledger.close()
 
 

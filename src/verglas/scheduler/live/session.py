@@ -33,6 +33,7 @@ from verglas.scheduler.live.counts import Counts
 from verglas.scheduler.live.grouping import BeamShiftGroups
 from verglas.scheduler.live.lanes import Lane, Lanes
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.listing import Listing
 from verglas.scheduler.live.order import (
     FINISHED,
     FINISHING,
@@ -44,7 +45,6 @@ from verglas.scheduler.live.order import (
     LiveFolder,
     read_json,
 )
-from verglas.scheduler.live.publish import Checked, Published, PublishTask, SanityTask, publish
 from verglas.scheduler.live.queue import StageQueues
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.status import Rate, Recent
@@ -67,8 +67,6 @@ SUPERVISOR_S = 2.0
 LOOK_AT_ASIDE_S = 10.0
 DEATHS_UNTIL_POISON = 3
 KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
-PUBLISH_SHARE = 10.0  # the lists take at most one part in so many of the time
-CHECKED_MOVIES = 3
 REDO_BATCH = 500  # movies looked at in one turn after a change of settings
 
 
@@ -88,7 +86,6 @@ class LiveSession:
         ] = {}  # of movies on their way, by stage that made it
         self.deaths: dict[tuple[int, str], list[Died]] = {}
         self.lanes = Lanes(work, self.order.all_devices, self.order.workers, self.order.threads)
-        self.publisher = Lanes(publish, ("cpu",))
         self.groups = BeamShiftGroups.read(folder.path / "groups.json")
         self.watcher = Watcher(
             self.order.wildcard, Path(self.jobs["Import"].rstrip("/")), self.order.settle_s,
@@ -99,12 +96,6 @@ class LiveSession:
         self.costs = {stage: Recent() for stage in STAGES}
         self.counts = Counts()
         self.problems: list[str] = []
-        self.published_s = 0.0
-        self.publish_cost_s = 0.0
-        self.dirty = True
-        self.checked = (folder.path / "findings.json").exists()
-        self.fresh_lists = True
-        self.accepted_listed = 0
         self.seen: dict[int, float] = {}  # movie -> monotonic time of its taking, while on its way
         self._next_supervisor_s = self._next_status_s = self._next_look_s = self._next_aside_s = 0.0
         self._redo_from = 1
@@ -112,7 +103,7 @@ class LiveSession:
         self._stamps: dict[str, str] = {}  # of files that change the session: settings, verdicts
         self.thresholds: tuple[Threshold, ...] = ()
         self.manual: dict[str, tuple[str, str]] = {}
-        self.particles_listed = self._particles_given = 0  # in the list; when it was begun
+        self.listing = Listing(self)
         self.streaming = StreamingClasses(self)
 
     def run(self) -> int:
@@ -124,7 +115,7 @@ class LiveSession:
                 pass
         finally:
             self.lanes.close()
-            self.publisher.close()
+            self.listing.lanes.close()
             self.ledger.close()
         return 0
 
@@ -168,10 +159,9 @@ class LiveSession:
             self._redo()
             self._hand_out()
         self._take_results()
-        self._check_when_due()
-        self._publish_when_due(phase)
+        self.listing.turn(phase)
         if phase == RUNNING:
-            self.streaming.turn(self.lag_s, self.particles_listed)
+            self.streaming.turn(self.lag_s, self.listing.particles)
         self._show(phase)
         if phase == PAUSED:
             self._rest()
@@ -220,7 +210,7 @@ class LiveSession:
         self.counts.update(movie)
         self.seen[movie.number] = new.since_s
         self.rate_in.tick()
-        self.dirty = True
+        self.listing.dirty = True
         self._route(movie)
 
     def _look_at_asides(self) -> None:
@@ -304,7 +294,7 @@ class LiveSession:
             movie = self.ledger.movies[task.number - 1]
             self._handle(lane, task, movie, outcome)
             self.counts.update(movie, self.verdict(movie)[0])
-            self.dirty = True
+            self.listing.dirty = True
 
     def _handle(self, lane: Lane, task: StageTask, movie: Movie, outcome: Any) -> None:
         result: Outcome | Died | Raised = outcome
@@ -387,7 +377,7 @@ class LiveSession:
             if movie.number not in in_hand and not movie.is_aside:
                 self._route(movie, late=all(movie.made))
         self._redo_from = upto + 1
-        self.dirty = True
+        self.listing.dirty = True
 
     @property
     def lag_s(self) -> float:
@@ -415,7 +405,7 @@ class LiveSession:
         self.ledger.again(movie, file_stamp(Path(movie.path)))
         self.counts.update(movie)
         self._route(movie)
-        self.dirty = True
+        self.listing.dirty = True
 
     def _read_changes(self) -> None:
         """Settings, thresholds and verdicts may change at any time; then everybody is looked at."""
@@ -433,59 +423,7 @@ class LiveSession:
         self.select_options = dict(read_settings(files["thresholds"].parent).options)
         self.thresholds = parse_thresholds(self.select_options.get("thresholds", ""))
         self.manual = read_manual(self.folder.manual_file)
-        self._stamps, self._redo_from, self.dirty = stamps, 1, True
-
-    def _publish_when_due(self, phase: str) -> None:
-        for _, _, outcome in self.publisher.take(0) if self.publisher.in_hand else ():
-            self._published(outcome)
-        now = time.monotonic()
-        pause = max(self.order.publish_s, PUBLISH_SHARE * self.publish_cost_s)
-        urgent = phase in (PAUSED, FINISHING) and not self._is_busy
-        idle = self.publisher.idle()
-        if not self.dirty or not idle or not (urgent or now - self.published_s > pause):
-            return
-        self.dirty, self.published_s = False, now
-        self._particles_given = self.counts.particles
-        self.publisher.give(idle[0], self.publish_task())
-
-    def _check_when_due(self) -> None:
-        """Once three movies are there: do they fit what was said about them?"""
-        idle = self.publisher.idle()
-        if self.checked or len(self.ledger.movies) < CHECKED_MOVIES or not idle:
-            return
-        self.checked = True
-        paths = tuple(movie.path for movie in self.ledger.movies[:CHECKED_MOVIES])
-        self.publisher.give(idle[0], SanityTask(str(self.folder.path), paths))
-
-    def publish_task(self) -> PublishTask:
-        """All that the publishing process needs to know."""
-        options = {
-            stage: self.settings.options(stage, self.settings.latest(stage)) for stage in STAGES
-        }
-        missing = tuple(
-            (each.raw.name, str(each.raw.path), each.reason) for each in self.watcher.waiting
-        )
-        fresh, self.fresh_lists = self.fresh_lists, False
-        return PublishTask(
-            str(self.folder.path), dict(self.jobs), {**options, "Select": self.select_options},
-            tuple(self.groups.optics), missing, fresh,
-        )  # fmt: skip
-
-    def _published(self, outcome: Any) -> None:
-        if isinstance(outcome, Checked):
-            for warning in outcome.warnings:
-                self.complain(warning)
-        elif isinstance(outcome, Published):
-            self.publish_cost_s, self.accepted_listed = outcome.cpu_s, outcome.accepted
-            self.particles_listed = self._particles_given
-            for problem in outcome.problems:
-                self.complain(f"a list could not be rebuilt: {problem}")
-            if outcome.problems:
-                self.dirty = True
-        else:
-            self.dirty = self.fresh_lists = True
-            text = outcome.error if isinstance(outcome, Raised) else outcome
-            self.complain(f"the lists were not rebuilt: {text}")
+        self._stamps, self._redo_from, self.listing.dirty = stamps, 1, True
 
     def complain(self, text: str) -> None:
         if text not in self.problems:
@@ -504,7 +442,7 @@ class LiveSession:
 
     def _rest(self) -> None:
         """Paused: when all is written, workers end and the jobs are anybody's."""
-        if self._is_busy or self.dirty or self.publisher.in_hand:
+        if self._is_busy or not self.listing.is_current:
             return
         if any(lane.worker is not None for lane in self.lanes.lanes):
             self.lanes.close()
@@ -514,8 +452,8 @@ class LiveSession:
         """Whether everything that can be done is done and listed."""
         candidates = any(each.info is not None for each in self.watcher.waiting)
         return not (
-            self._is_busy or len(self.queues) or candidates or self.dirty
-            or self.publisher.in_hand or self._redo_from <= len(self.ledger.movies)
+            self._is_busy or len(self.queues) or candidates or not self.listing.is_current
+            or self._redo_from <= len(self.ledger.movies)
             or self._looks_at_end < 2
         )  # fmt: skip
 

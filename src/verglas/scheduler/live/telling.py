@@ -56,7 +56,7 @@ def status_now(session: LiveSession, phase: str) -> LiveStatus:
         not_taken=[(each.raw.name, each.reason) for each in waiting[-NOT_TAKEN:]],
         problems=list(session.problems),
         classes=asdict(session.streaming.state),
-        lists_age_s=round(now - session.published_s, 1),
+        lists_age_s=round(now - session.listing.begun_s, 1),
         manual_rejects=kinds.get(MANUAL, 0),
         thresholds="; ".join(each.text for each in session.thresholds),
     )

@@ -1,0 +1,99 @@
+"""When the output lists of a session are rebuilt, by the process that does it (publish.py)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from verglas.compute.workers import Raised
+from verglas.scheduler.live.lanes import Lanes
+from verglas.scheduler.live.order import FINISHING, PAUSED, STAGES
+from verglas.scheduler.live.publish import Checked, Published, PublishTask, SanityTask, publish
+
+if TYPE_CHECKING:
+    from verglas.scheduler.live.session import LiveSession
+
+SHARE = 10.0  # the lists take at most one part in so many of a processor
+CHECKED_MOVIES = 3
+
+
+class Listing:
+    """The lists on disc against what the session knows."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self.session = session
+        self.lanes = Lanes(publish, ("cpu",))
+        self.dirty = True  # something has changed since the lists were rebuilt
+        self.begun_s = 0.0  # when they were rebuilt last
+        self.cost_s = 0.0  # processor time that it took
+        self.particles = 0  # in the list
+        self._particles_begun = 0
+        self._fresh = True  # rows written by an earlier life may be stale
+        self._waiting = 0
+        self._checked = (session.folder.path / "findings.json").exists()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all that is known stands in the lists."""
+        return not self.dirty and not self.lanes.in_hand
+
+    def turn(self, phase: str) -> None:
+        """Take what is ready; begin what is due."""
+        for _, _, outcome in self.lanes.take(0) if self.lanes.in_hand else ():
+            self._take(outcome)
+        waiting = len(self.session.watcher.waiting)
+        self.dirty |= waiting != self._waiting
+        self._waiting = waiting
+        self._check_inputs()
+        self._rebuild(phase)
+
+    def _rebuild(self, phase: str) -> None:
+        now = time.monotonic()
+        pause_s = max(self.session.order.publish_s, SHARE * self.cost_s)
+        urgent = phase in (PAUSED, FINISHING) and not self.session.lanes.in_hand
+        idle = self.lanes.idle()
+        if not self.dirty or not idle or not (urgent or now - self.begun_s > pause_s):
+            return
+        self.dirty, self.begun_s = False, now
+        self._particles_begun = self.session.counts.particles
+        self.lanes.give(idle[0], self._task())
+
+    def _check_inputs(self) -> None:
+        """Once three movies are there: do they fit what was said about them?"""
+        idle, movies = self.lanes.idle(), self.session.ledger.movies
+        if self._checked or len(movies) < CHECKED_MOVIES or not idle:
+            return
+        self._checked = True
+        paths = tuple(movie.path for movie in movies[:CHECKED_MOVIES])
+        self.lanes.give(idle[0], SanityTask(str(self.session.folder.path), paths))
+
+    def _task(self) -> PublishTask:
+        """All that the process needs to know."""
+        session, settings = self.session, self.session.settings
+        options = {stage: settings.options(stage, settings.latest(stage)) for stage in STAGES}
+        waiting = session.watcher.waiting
+        not_taken = tuple((each.raw.name, str(each.raw.path), each.reason) for each in waiting)
+        fresh, self._fresh = self._fresh, False
+        return PublishTask(
+            str(session.folder.path),
+            dict(session.jobs),
+            {**options, "Select": session.select_options},
+            tuple(session.groups.optics),
+            not_taken,
+            fresh,
+        )
+
+    def _take(self, outcome: Any) -> None:
+        complain = self.session.complain
+        if isinstance(outcome, Checked):
+            for warning in outcome.warnings:
+                complain(warning)
+        elif isinstance(outcome, Published):
+            self.cost_s, self.particles = outcome.cpu_s, self._particles_begun
+            for problem in outcome.problems:
+                complain(f"a list could not be rebuilt: {problem}")
+            self.dirty |= bool(outcome.problems)
+        else:
+            self.dirty = self._fresh = True
+            text = outcome.error if isinstance(outcome, Raised) else outcome
+            complain(f"the lists were not rebuilt: {text}")
