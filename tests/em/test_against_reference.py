@@ -19,6 +19,8 @@ from verglas.em.plan import Iteration, coarse_image_size
 from verglas.em.refinement import Refinement
 from verglas.em.sampling import Sampling, pose_grid
 from verglas.em.settings import EmSettings
+from verglas.em.sparse import sparse_second_pass
+from verglas.em.sparse_batch import batched_second_pass
 from verglas.fourier.projector import Projector
 
 HERE = Path(__file__).parent
@@ -104,11 +106,20 @@ def expected(problem):
     return plain.iterate(replace(stated, coarse_size=min(size, 18)))
 
 
-@pytest.mark.parametrize("sparse_poses", [0, 10_000], ids=["dense tiles", "sparse pass"])
+SECOND_PASSES = {
+    "dense tiles": (0, sparse_second_pass),
+    "sparse pass": (10_000, sparse_second_pass),
+    "batched pass of a GPU": (10_000, batched_second_pass),
+}
+
+
+@pytest.mark.parametrize("second_pass", SECOND_PASSES)
 def test_one_iteration_agrees_with_the_plain_implementation(
-    problem, expected, sparse_poses, monkeypatch
+    problem, expected, second_pass, monkeypatch
 ):
+    sparse_poses, function = SECOND_PASSES[second_pass]
     monkeypatch.setattr(expectation, "SPARSE_POSES", sparse_poses)
+    monkeypatch.setattr(expectation, "sparse_second_pass", function)
     ran, model = one_iteration(problem[0])
     found = ran.found
     same = lambda a, b, tol=1e-7: np.testing.assert_allclose(a, b, rtol=tol, atol=tol * 1e-2)  # noqa: E731

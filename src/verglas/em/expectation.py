@@ -21,6 +21,7 @@ from verglas.em.plan import Iteration, Plan, make_plan
 from verglas.em.shells import sums_by_shell
 from verglas.em.slices import SliceSums, insert
 from verglas.em.sparse import sparse_second_pass
+from verglas.em.sparse_batch import batched_second_pass
 from verglas.em.sums import WeightedSums
 from verglas.em.tiles import tiles
 from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
@@ -31,6 +32,7 @@ GPU_BATCH_BYTES, GPU_TILE_BYTES, GPU_TILE_PARTICLES = 2 << 30, 1 << 30, 192  # o
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
+GPU_SPARSE_POSES = 64  # the same on a GPU
 SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
 
 
@@ -213,7 +215,9 @@ class Expectation:
             return
         slice_of = torch.arange(plan.n_fine)
         if plan.fine is not None:
-            outcome.put(few, sparse_second_pass(
+            on_cpu = self.iteration.device.type == "cpu"
+            second_pass = sparse_second_pass if on_cpu else batched_second_pass
+            outcome.put(few.cpu(), second_pass(
                 plan, coarse, few, images, batch, plan.fine, slice_of, collected, priors
             ))  # fmt: skip
             return
@@ -248,8 +252,9 @@ class Expectation:
         priors = PriorSums.zeros(self.iteration.model.n_classes, plan.grid.n_directions)
         count = coarse.n_significant
         sparse = torch.zeros_like(count, dtype=torch.bool)
-        if self.iteration.device.type == "cpu" and not self.iteration.cross_correlation:
-            sparse = count <= SPARSE_POSES
+        on_cpu = self.iteration.device.type == "cpu"
+        if (on_cpu or plan.fine is not None) and not self.iteration.cross_correlation:
+            sparse = count <= (SPARSE_POSES if on_cpu else GPU_SPARSE_POSES)
             few = (sparse & (count > 0)).nonzero().flatten()
             self._sparse(plan, coarse, few, images, batch, collected, priors, outcome)
         many = (~sparse & (count > 0)).nonzero().flatten()

@@ -94,6 +94,19 @@ def shifted(images: Tensor, phases: Tensor) -> Tensor:
     return rows.view(b * t, 2 * n)
 
 
+def shifted_each(images: Tensor, phases: Tensor) -> Tensor:
+    """Images (h, P-1) complex, each at its own S translations, phases (h, S, 2, P-1): (h, S, 2(P-1))."""
+    real, imag = images.real[:, None], images.imag[:, None]
+    cos, sin = phases[:, :, 0], phases[:, :, 1]
+    h, s, n = cos.shape
+    rows = torch.empty((h, s, 2, n), dtype=phases.dtype, device=phases.device)
+    torch.mul(real, cos, out=rows[:, :, 0])
+    rows[:, :, 0].addcmul_(imag, sin, value=-1)
+    torch.mul(real, sin, out=rows[:, :, 1])
+    rows[:, :, 1].addcmul_(imag, cos)
+    return rows.view(h, s, 2 * n)
+
+
 def layout(values: Tensor) -> Slices:
     """Complex slices (n, P) as operands."""
     rows = torch.cat([values.real[:, 1:], values.imag[:, 1:]], 1)
