@@ -11,7 +11,7 @@ import fnmatch
 import glob
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,7 +168,7 @@ class Watcher:
             # a second change may hide behind the same time: look once more after every change
             state.again = changed != state.changed
             state.changed, state.looked_s = changed, now
-            names, folders = _entries(folder, pattern, self._is_deep)
+            names, folders = _entries(folder, pattern, self._is_deep, self.known)
             yield from names
             new = [each for each in folders if each not in self._folders]
             queue += new
@@ -188,13 +188,21 @@ class Watcher:
         return "**" in self.wildcard
 
 
-def _entries(folder: str, pattern: str, deep: bool) -> tuple[list[str], list[str]]:
-    """Matching names of a folder, and (only if `deep`) the folders in it."""
+def _entries(
+    folder: str, pattern: str, deep: bool, known: Container[str]
+) -> tuple[list[str], list[str]]:
+    """Matching names of a folder that are not known, and (only if `deep`) the folders in it.
+
+    A folder of many known files costs a look into a set for each.
+    """
     names, folders = [], []
+    before = "" if folder == "." else f"{folder.rstrip('/')}/"
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                path = entry.name if folder == "." else os.path.join(folder, entry.name)
+                path = before + entry.name
+                if path in known:
+                    continue
                 if fnmatch.fnmatch(entry.name, pattern) and not is_unfinished_name(entry.name):
                     names.append(path)
                 elif deep and not entry.name.startswith(".") and entry.is_dir():
