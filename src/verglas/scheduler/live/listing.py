@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SHARE = 10.0  # the lists take at most one part in so many of a processor
 CHECKED_MOVIES = 3
+ATTEMPTS = 3  # to rebuild the lists, before a new change is waited for
 
 
 class Listing:
@@ -30,6 +31,7 @@ class Listing:
         self._particles_begun = 0
         self._fresh = True  # rows written by an earlier life may be stale
         self._waiting = 0
+        self._failures = 0  # in a row
         self._checked = (session.folder.path / "findings.json").exists()
 
     @property
@@ -92,7 +94,8 @@ class Listing:
             self.cost_s, self.particles = outcome.cpu_s, self._particles_begun
             for problem in outcome.problems:
                 complain(f"a list could not be rebuilt: {problem}")
-            self.dirty |= bool(outcome.problems)
+            self._failures = self._failures + 1 if outcome.problems else 0
+            self.dirty |= 0 < self._failures < ATTEMPTS  # else with the next change
         else:
             self.dirty = self._fresh = True
             text = outcome.error if isinstance(outcome, Raised) else outcome

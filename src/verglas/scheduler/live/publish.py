@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.formats.star import read_star
+from verglas.formats.star import StarError, read_star
 from verglas.jobs.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.live_lists import write_movies_list, write_settings_record
 from verglas.jobs.micrograph_job import Item, MicrographJob
@@ -123,7 +123,9 @@ def _try(problems: list[str], title: str, step: Callable[[], None]) -> None:
         step()
     except NothingToDo:
         return
-    except (JobFailed, OSError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
+    except (
+        JobFailed, StarError, OSError, ValueError, LookupError, ArithmeticError, RuntimeError,
+    ) as error:  # fmt: skip
         problems.append(f"{title}: {type(error).__name__}: {error}")
 
 
@@ -218,9 +220,10 @@ def _write_settings(task: PublishTask, movies: Sequence[Movie]) -> None:
 def _accepted(task: PublishTask) -> int:
     path = Path(task.jobs["Select"]) / "micrographs.star"
     try:
-        return len(read_star(path)["micrographs"])
-    except (OSError, LookupError, ValueError):
+        table = read_star(path).get("micrographs")
+    except (OSError, StarError):
         return 0
+    return len(table) if table is not None else 0
 
 
 def _quiet(text: str) -> None:
