@@ -142,7 +142,7 @@ def test_files_of_31_keep_their_words(tmp_path):
         "Schedules/a/",
         word="Schedule",
         floats={"x": Variable("1.000000", "2.000000")},
-        edges=[Edge("a", "b")],  # noqa: E501
+        edges=[Edge("a", "b")],
     )
     write_scheme(tmp_path / "schedule.star", scheme)
     text = (tmp_path / "schedule.star").read_text()

@@ -123,7 +123,10 @@ def _model(star: StarFile, listed: ParticleList, settings: EmSettings) -> Model:
     general, classes = star["model_general"], star["model_classes"]
     k = len(classes)
     tables = [star[f"model_class_{number + 1}"] for number in range(k)]
-    spectrum = lambda label: np.stack([table.floats(label) for table in tables])  # noqa: E731
+
+    def spectrum(label: str) -> np.ndarray:
+        return np.stack([table.floats(label) for table in tables])
+
     weights = np.array(classes.floats("rlnClassDistribution"))
     resolution = general.number("rlnCurrentResolution")
     return Model(

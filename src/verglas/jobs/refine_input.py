@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,15 +77,11 @@ def optics_groups(table: StarTable, path: str) -> tuple[tuple[OpticsGroup, ...],
             raise JobFailed(f"{path}: the optics table has no {label}")
     found = []
     for row in range(len(table)):
-        number = lambda label, default, row=row: (  # noqa: E731
-            table.number(label, row) if label in table else default
-        )
-        vector = lambda label, row=row: (  # noqa: E731
-            tuple(table.vectors(label)[row]) if label in table else ()
-        )
-        matrix = [
-            number(f"rlnMagMat{ij}", float(ij in ("00", "11"))) for ij in ("00", "01", "10", "11")
-        ]
+        number, vector = _numbers_of(table, row), _vectors_of(table, row)
+        matrix = (
+            number("rlnMagMat00", 1.0), number("rlnMagMat01", 0.0),
+            number("rlnMagMat10", 0.0), number("rlnMagMat11", 1.0),
+        )  # fmt: skip
         name = (
             table.string("rlnOpticsGroupName", row)
             if "rlnOpticsGroupName" in table
@@ -98,7 +95,7 @@ def optics_groups(table: StarTable, path: str) -> tuple[tuple[OpticsGroup, ...],
                 bool(number("rlnCtfDataAreCtfPremultiplied", 0)),
                 vector("rlnEvenZernike"), vector("rlnOddZernike"),
                 (number("rlnBeamTiltX", 0.0), number("rlnBeamTiltY", 0.0)),
-                None if matrix == [1, 0, 0, 1] else tuple(matrix),
+                None if matrix == (1, 0, 0, 1) else matrix,
                 original_pixel_size_angst=number("rlnMicrographOriginalPixelSize", 0.0),
             )  # fmt: skip
         except ValueError as error:
@@ -154,3 +151,21 @@ def _assignments(
         ]:
             found.set_aside[int(row)] = "its defocus is not a number"
     return found
+
+
+def _numbers_of(table: StarTable, row: int) -> Callable[[str, float], float]:
+    """A row's numbers by label, with a default for missing columns."""
+
+    def number(label: str, default: float) -> float:
+        return table.number(label, row) if label in table else default
+
+    return number
+
+
+def _vectors_of(table: StarTable, row: int) -> Callable[[str], tuple[float, ...]]:
+    """A row's vectors by label, empty where the column is missing."""
+
+    def vector(label: str) -> tuple[float, ...]:
+        return tuple(table.vectors(label)[row]) if label in table else ()
+
+    return vector
