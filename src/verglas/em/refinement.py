@@ -51,7 +51,7 @@ CPU = torch.device("cpu")
 
 
 LANES = 4  # threads that feed one GPU
-LANE_PARTICLES = 500  # a lane with fewer particles costs more than it brings
+LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
 
 
 def lanes(devices: Sequence[torch.device], n_particles: int) -> list[torch.device]:

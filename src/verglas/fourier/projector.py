@@ -51,12 +51,15 @@ class Projector:
         r_max = min(current_size or size, size) // 2
         lattice = Lattice(dims, r_max, padding)
         correction = gridding_correction(size, dims, padding, maps.device).to(maps.dtype)
-        values = torch.stack(
-            [
-                _transform(m / correction if correct_gridding else m, side, lattice, size)
-                for m in maps
-            ]
-        )
+        if dims == 2:  # images are small: all at once
+            values = _transform(maps / correction if correct_gridding else maps, side, lattice, size)
+        else:
+            values = torch.stack(
+                [
+                    _transform(m / correction if correct_gridding else m, side, lattice, size)
+                    for m in maps
+                ]
+            )
         return cls(lattice, values, _power(values, lattice, size // 2 + 1))
 
     def slices(
@@ -75,6 +78,7 @@ class Projector:
 
 
 def _transform(image: Tensor, side: int, lattice: Lattice, size: int) -> Tensor:
+    """One map, or several along leading axes, on the lattice."""
     dims, padding = lattice.dims, lattice.padding
     factor = padding**2 if dims == 2 else padding**3 * size
     values = to_lattice(forward(pad_box(image, side, dims), dims), lattice)
