@@ -129,7 +129,9 @@ def test_warp_samples_at_place_minus_shift(seed: int, frequency: float) -> None:
     shift_y, shift_x = np.einsum("ia,ayx->iyx", coefficients, terms)
     expected = np.cos(2 * np.pi * (ky * (y - shift_y) + kx * (x - shift_x)))
     inside = (slice(24, -24), slice(24, -24))
-    assert np.abs(out - expected)[inside].max() < 0.03 + 0.25 * (frequency > 0.3)
+    # what a cubic B-spline aliases at most, relative to the wave: (f / (1 - f))^4 from either side
+    aliased = (frequency / (1 - frequency)) ** 4
+    assert np.abs(out - expected)[inside].max() < 0.012 + 1.3 * aliased
 
 
 def test_white_noise_stays_white_through_warp() -> None:
