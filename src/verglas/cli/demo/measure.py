@@ -45,12 +45,19 @@ class Figure:
 def measure(project: Path, session: Path, plan: DemoPlan) -> list[Figure]:
     """Drift, defocus, picks and classes of the finished chain."""
     truth = session / "truth"
+    purity, information = _classes(project, truth, plan)
     return [
         Figure("drift RMS", _drift(project, truth), "px", 0.5, at_most=True),
-        Figure("defocus error, median", _defocus(project, truth), "Å", 150, at_most=True),
+        Figure(
+            "defocus error, median",
+            _defocus(project, truth),
+            "Å",
+            plan.defocus_bound_angst,
+            at_most=True,
+        ),
         Figure("picks F1", _picks(project, truth, plan).f1, "", 0.85, at_most=False),
-        Figure("class purity", _classes(project, truth, plan)[0], "", 0.6, at_most=False),
-        Figure("class NMI", _classes(project, truth, plan)[1], "", 0.4, at_most=False),
+        Figure("class purity", purity, "", 0.6, at_most=False),
+        Figure("class NMI", information, "", 0.4, at_most=False),
     ]
 
 

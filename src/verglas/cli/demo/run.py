@@ -42,7 +42,8 @@ def run_demo(directory: Path, *, quick: bool = False) -> int:
     incoming = project.root / "Movies"
     deliver(movies[: plan.first_lot], incoming)
     folder = ScheduleFolder(project.root, SCHEDULE)
-    if not folder.path.exists() or folder.progress().phase in ("failed", "stopped"):
+    if folder.progress().phase != "done":  # a stopped demo begins its two rounds anew
+        _make_ready(project)
         folder.create(Order(SCHEDULE, tuple(jobs), repeat=2, min_wait_min=0))
     watch = RoundWatch(project, folder, lambda: _second_lot(movies, plan, incoming), print)
     code = 0
@@ -72,6 +73,14 @@ def _schedule(project: Project, plan: DemoPlan, cores: int) -> list[str]:
         ]
         print(f"  scheduled {names[-1]:<20} expected: {Path(outputs[0]).name}")
     return names
+
+
+def _make_ready(project: Project) -> None:
+    """Jobs that a Ctrl-C ended are scheduled again; what they had finished is kept."""
+    for name, process in project.graph().processes.items():
+        if process.status in (Status.ABORTED, Status.FAILED, Status.RUNNING):
+            project.directory(name).clear_exit()
+            project.set_status(name, Status.SCHEDULED)
 
 
 def _work(project: Project, folder: ScheduleFolder) -> int:
