@@ -52,7 +52,9 @@ class Projector:
         lattice = Lattice(dims, r_max, padding)
         correction = gridding_correction(size, dims, padding, maps.device).to(maps.dtype)
         if dims == 2:  # images are small: all at once
-            values = _transform(maps / correction if correct_gridding else maps, side, lattice, size)
+            values = _transform(
+                maps / correction if correct_gridding else maps, side, lattice, size
+            )
         else:
             values = torch.stack(
                 [
