@@ -1,1 +1,0 @@
-"""Per-particle motion and frame weights (numerics)."""
