@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-VERGLAS_TEST_DATA ?= $(wildcard ../shared/data)
+VERGLAS_TEST_DATA ?= $(abspath $(wildcard ../shared/data))
 export VERGLAS_TEST_DATA
 
 .PHONY: demo test check venv clean

@@ -15,7 +15,8 @@ def real_data_folder() -> Path | None:
     """VERGLAS_TEST_DATA, or ../shared/data beside the project if it is there."""
     given = os.environ.get("VERGLAS_TEST_DATA")
     folder = Path(given) if given else _ROOT.parent / "shared" / "data"
-    return folder if folder.is_dir() else None
+    # absolute: tests work in project directories of their own
+    return folder.resolve() if folder.is_dir() else None
 
 
 @pytest.fixture(scope="session")
