@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -33,65 +31,23 @@ from verglas.em.initialise import (
     reference_power,
     sample_for_noise,
 )
+from verglas.em.lanes import lanes, own_stream
 from verglas.em.low_pass import low_pass
 from verglas.em.maximisation import limited_to, maximise
 from verglas.em.model import State
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
-from verglas.em.plan import Iteration, particle_diameter_angst
+from verglas.em.plan import Iteration
 from verglas.em.resolution import current_image_size, initial_data_vs_prior, new_resolution
 from verglas.em.rounding import nearest
 from verglas.em.sampling import Sampling, pose_grid
 from verglas.em.settings import EmSettings
 from verglas.em.sums import WeightedSums
+from verglas.em.watcher import SilentWatcher, Watcher, sampling_lines
 from verglas.fourier.projector import Projector
 from verglas.geometry.healpix import pixel_directions
 from verglas.geometry.symmetry import PointGroup
 
 CPU = torch.device("cpu")
-
-
-LANES = 4  # threads that feed one GPU
-LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
-
-
-def lanes(devices: Sequence[torch.device], n_particles: int) -> list[torch.device]:
-    """The device of every thread of the expectation step."""
-    per_gpu = max(1, min(LANES, n_particles // (LANE_PARTICLES * len(devices))))
-    return [device for device in devices for _ in range(per_gpu if device.type == "cuda" else 1)]
-
-
-@contextmanager
-def own_stream(device: torch.device) -> Iterator[None]:
-    """A stream of one's own on a GPU, begun after and ended before all other work there."""
-    if device.type != "cuda":
-        yield
-        return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.default_stream(device))
-    with torch.cuda.stream(stream):
-        yield
-    stream.synchronize()
-
-
-class Watcher(Protocol):
-    """Told what a refinement is doing; draws bars, prints RELION's lines, looks for an abort request."""
-
-    def start(self, title: str, total: int) -> None: ...
-    def update(self, done: int) -> None: ...
-    def say(self, line: str) -> None: ...
-
-
-class SilentWatcher:
-    """A watcher that shows nothing."""
-
-    def start(self, title: str, total: int) -> None:
-        pass
-
-    def update(self, done: int) -> None:
-        pass
-
-    def say(self, line: str) -> None:
-        pass
 
 
 @dataclass
@@ -357,28 +313,3 @@ def fast_subset_size(n: int, n_classes: int, iteration: int, dims: int) -> int:
     if iteration <= 15:
         return min(n, max(3 * unit, int(0.3 * n)))
     return n
-
-
-def sampling_lines(iteration: Iteration) -> list[str]:
-    """RELION's lines about resolution and sampling before an expectation step (pipeline.md §7.5)."""
-    model, grid, sampling = iteration.model, iteration.grid, iteration.state.sampling
-    resolution = 1 / model.current_resolution if model.current_resolution > 0 else 999.0
-    diameter = particle_diameter_angst(iteration.settings, model)
-    needed = 360 / np.ceil(np.pi * diameter / resolution)
-    lines = [
-        f"CurrentResolution= {resolution:.6g} Angstroms, which requires orientationSampling of at "
-        f"least {needed:.6g} degrees for a particle of diameter {diameter:.6g} Angstroms"
-    ]
-    shifts, turns = len(grid.coarse_shifts_angst), grid.n_orientations
-    for level in range(sampling.oversampling + 1):
-        more_turns, more_shifts = (grid.children, grid.shift_children) if level else (1, 1)
-        points = model.n_classes * turns * shifts * more_turns * more_shifts
-        lines += [
-            f"Oversampling= {level} NrHiddenVariableSamplingPoints= {points}",
-            f"OrientationalSampling= {sampling.angular_step_deg / 2**level:.6g} "
-            f"NrOrientations= {turns * more_turns}",
-            f"TranslationalSampling= {sampling.offset_step_angst / 2**level:.6g} "
-            f"NrTranslations= {shifts * more_shifts}",
-            "=============================",
-        ]
-    return lines

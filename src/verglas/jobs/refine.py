@@ -227,7 +227,7 @@ class RefineJob(Job):
         )  # fmt: skip
 
     def _watcher(self) -> Any:
-        from verglas.em.refinement import SilentWatcher
+        from verglas.em.watcher import SilentWatcher
 
         return RunWatcher(self.context) if self.ranks.rank == 0 else SilentWatcher()
 
