@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -173,6 +175,48 @@ def test_a_torn_event_is_passed_over(project):
     with open(project.root / ".verglas/events.jsonl", "a") as out:
         out.write('{"time": "2026')
     assert [event["kind"] for event in read_events(project.root)] == ["first"]
+
+
+def test_who_starts_a_supervisor_may_end_before_it(project):
+    """No process is left unreaped, and none complained about, on the way out."""
+    code = (
+        "import sys, gc; from pathlib import Path; from verglas.scheduler import supervisor;"
+        "supervisor.ensure_supervisor(Path('.')); gc.collect()"
+    )
+    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_mail_is_sent(project):
+    """To a server of thirty lines that speaks just enough SMTP."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _MailServer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        place = f"127.0.0.1:{server.server_address[1]}"
+        settings = WatchSettings(smtp_host=place, smtp_to="me@lab.org", smtp_from="scope@lab.org")
+        assert deliver(project.root, settings, "verglas: only 3 GB are free") == []
+        thread.join()
+    assert "RCPT TO:<me@lab.org>" in _MailServer.heard
+    assert "Subject: verglas: only 3 GB are free" in _MailServer.heard
+
+
+class _MailServer(socketserver.StreamRequestHandler):
+    heard: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        in_message = False
+        for raw in self.rfile:
+            line = raw.decode().rstrip()
+            self.heard.append(line.replace("rcpt TO", "RCPT TO"))
+            if in_message and line != ".":
+                continue
+            command = line.upper()
+            answer = {"DATA": b"354 go on", "QUIT": b"221 bye"}.get(command, b"250 good")
+            self.wfile.write(answer + b"\r\n")
+            in_message = command == "DATA"
+            if command == "QUIT":
+                return
 
 
 @pytest.mark.slow

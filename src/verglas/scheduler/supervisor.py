@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,9 +31,6 @@ POLL_S = 0.5
 SHORT_LIFE_S = 30.0
 FAST_RESTARTS = 10
 SLOW_S = 60.0
-
-
-_started: list[subprocess.Popen[bytes]] = []  # to be reaped by whoever started them, if it lives
 
 
 @dataclass
@@ -122,10 +120,10 @@ def ensure_supervisor(root: Path) -> None:
     owner = _owner(root)
     if owner is not None and owner.is_alive() is not False:
         return
-    for child in [each for each in _started if each.poll() is not None]:
-        _started.remove(child)
     words = [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"]
-    _started.append(_detached(root, words))
+    child = _detached(root, words)
+    # It outlives us, or we it: somebody must take note of its end, and nobody may wait for it.
+    threading.Thread(target=child.wait, name="reaper of the supervisor", daemon=True).start()
 
 
 def begin_schedule(folder: ScheduleFolder, patience_s: float = 20.0) -> bool:
