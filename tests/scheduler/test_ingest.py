@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from verglas.cli.main import main
 from verglas.scheduler import ingest as ingest_module
 from verglas.scheduler.ingest import Ingest
+from verglas.scheduler.settings import WatchSettings, save_settings
 
 
 @pytest.fixture
@@ -127,3 +129,45 @@ def test_a_full_disc_leaves_nothing_behind(folders, monkeypatch):
     assert names(target) == []
     assert "No space left" in ingest.tally.waiting["a.tif"]
     assert os.listdir(target) == []
+
+
+def test_one_bad_entry_costs_no_other(folders):
+    """A dangling link, a circle of links: said, and everything else is copied once."""
+    source, target = folders
+    (source / "grid1/a.tif").write_text("x")
+    (source / "grid1/gone.tif").symlink_to("/nowhere/gone.tif")
+    (source / "grid1/up").symlink_to(source)
+    (source / "grid1/b.tif").write_text("y")
+    said: list[str] = []
+    ingest = Ingest(source, target, say=said.append)
+    assert ingest.once(settled=True) == 2
+    assert names(target) == ["grid1/a.tif", "grid1/b.tif"]
+    assert ingest.tally.waiting == {
+        "grid1/gone.tif": "a link to /nowhere/gone.tif, which is not there"
+    }
+    assert said == []
+
+
+def test_linked_folders_and_files_are_copied_as_what_they_are(folders, tmp_path):
+    source, target = folders
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/a.tif").write_text("x")
+    (source / "grid2").symlink_to(tmp_path / "store")
+    (source / "b.tif").symlink_to(tmp_path / "store/a.tif")
+    assert Ingest(source, target).once(settled=True) == 2
+    assert names(target) == ["b.tif", "grid2/a.tif"]
+    assert not (target / "b.tif").is_symlink()
+
+
+def test_the_floor_of_the_project_is_kept(project, capsys):
+    """`verglas alarm set --ingest_floor_gb`: below it copying pauses, above it not."""
+    source = project.root.parent / "scope"
+    source.mkdir()
+    (source / "a.tif").write_text("x")
+    words = ["ingest", str(source), str(project.root / "Movies/new"), "--every", "0.01"]
+    save_settings(project.root, WatchSettings(ingest_floor_gb=1e6))
+    assert main(words) == 1
+    assert "free at the destination" in capsys.readouterr().out
+    save_settings(project.root, WatchSettings(ingest_floor_gb=0.0))
+    assert main(words) == 0
+    assert (project.root / "Movies/new/a.tif").read_text() == "x"

@@ -53,9 +53,20 @@ def main(words: Sequence[str]) -> int:
         return complain("ingest", error)
     ingest = Ingest(
         source, destination, patterns=tuple(parsed.text("--pattern", "*").split(",")),
-        move=parsed.has("--move"), checksum=parsed.has("--checksum"), say=_say,
+        move=parsed.has("--move"), checksum=parsed.has("--checksum"),
+        floor_gb=_floor_gb(destination), say=_say,
     )  # fmt: skip
     return _work(ingest, parsed.has("--watch"), pause_s)
+
+
+def _floor_gb(destination: Path) -> float:
+    """What the project that the destination lies in wants to keep free; the default outside of one."""
+    from verglas.project.project import OWN_FOLDER
+    from verglas.scheduler.settings import load_settings
+
+    folders = destination.resolve().parents
+    root = next((each for each in folders if (each / OWN_FOLDER).is_dir()), destination)
+    return load_settings(root).ingest_floor_gb
 
 
 def _work(ingest: Ingest, watch: bool, pause_s: float) -> int:

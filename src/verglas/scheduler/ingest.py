@@ -72,6 +72,7 @@ class Ingest:
         self.floor_gb = floor_gb
         self.tally = Tally()
         self._seen: dict[str, tuple[int, int, int]] = {}  # relative -> size, time, polls unchanged
+        self._unreadable: dict[str, str] = {}  # met in the last look: relative -> why
         self._told_missing = False
         self._told_full = False
 
@@ -110,9 +111,10 @@ class Ingest:
 
     def _complete(self, settled: bool) -> Iterator[Source]:
         """Files that are not at the destination and whose writer has finished."""
-        self.tally.waiting = {}
+        listed = self._list()
+        self.tally.waiting = dict(self._unreadable)
         self.tally.known = 0
-        for found in self._list():
+        for found in listed:
             if self._is_copied(found):
                 self.tally.known += 1
                 if self.move:
@@ -132,8 +134,9 @@ class Ingest:
     def _list(self) -> list[Source]:
         """Matching files by name; none while the share is away."""
         found: list[Source] = []
+        self._unreadable = {}
         try:
-            self._walk(self.source, "", found)
+            self._walk(self.source, "", (), found)
         except OSError as error:
             if not self._told_missing:
                 self.say(f"{self.source} is away ({error.strerror}); waiting for it")
@@ -144,19 +147,26 @@ class Ingest:
         self._told_missing = False
         return sorted(found, key=lambda each: (each.changed_ns, each.relative))
 
-    def _walk(self, folder: Path, prefix: str, found: list[Source]) -> None:
+    def _walk(
+        self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...], found: list[Source]
+    ) -> None:
+        """Matching files of a folder and below, links followed but never in circles."""
+        status = folder.stat()
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            return
         with os.scandir(folder) as entries:
             for entry in entries:
-                relative = prefix + entry.name
                 if any(fnmatch.fnmatch(entry.name, pattern) for pattern in UNFINISHED):
                     continue
-                if entry.is_dir():
-                    self._walk(Path(entry.path), relative + "/", found)
-                elif any(_fits(relative, pattern) for pattern in self.patterns):
-                    status = entry.stat()
-                    found.append(
-                        Source(Path(entry.path), relative, status.st_size, status.st_mtime_ns)
-                    )
+                relative = prefix + entry.name
+                try:
+                    if entry.is_dir():
+                        self._walk(Path(entry.path), relative + "/", (*above, here), found)
+                    elif any(_fits(relative, pattern) for pattern in self.patterns):
+                        found.append(_source(entry, relative))
+                except OSError as error:  # one bad entry costs no other
+                    self._unreadable[relative] = _why_unreadable(entry, error)
 
     def _is_copied(self, found: Source) -> bool:
         target = self.destination / found.relative
@@ -223,6 +233,17 @@ class Ingest:
             found.path.unlink()
         else:
             self.say(f"{found.relative}: source and copy differ; the source stays")
+
+
+def _source(entry: os.DirEntry[str], relative: str) -> Source:
+    status = entry.stat()
+    return Source(Path(entry.path), relative, status.st_size, status.st_mtime_ns)
+
+
+def _why_unreadable(entry: os.DirEntry[str], error: OSError) -> str:
+    if entry.is_symlink() and not os.path.exists(entry.path):
+        return f"a link to {os.readlink(entry.path)}, which is not there"
+    return f"cannot be read: {error.strerror}"
 
 
 def _fits(relative: str, pattern: str) -> bool:
