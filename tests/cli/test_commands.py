@@ -163,6 +163,25 @@ def test_on_a_terminal_it_asks_as_the_manual_has_it(project, run, movies, answer
     assert (order.repeat, order.min_wait_min) == (repeat, wait)
 
 
+def test_the_question_is_put_again_until_it_is_a_number_and_ctrl_d_starts_nothing(
+    project, run, movies, monkeypatch
+):
+    run("job", "schedule", "Import")
+    answers = iter(["often", "inf", "1"])
+    monkeypatch.setattr("builtins.input", lambda question: next(answers))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    code, out, _ = run("autorun", "--foreground")
+    assert (code, out.count("is not a number")) == (0, 2)
+
+    def closed(question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", closed)
+    run("job", "schedule", "Import")
+    code, _, err = run("autorun", "--foreground", "--name", "second")
+    assert (code, "nothing was started" in err) == (1, True)
+
+
 def test_words():
     words = split_words(["a", "--x", "1", "--y", "--z=3"], {"--x": True, "--y": False, "--z": True})
     assert (words.positional, words.flags) == (["a"], {"--x": "1", "--y": True, "--z": "3"})
@@ -170,3 +189,6 @@ def test_words():
         split_words(["--x"], {"--x": True})
     with pytest.raises(CommandError, match="needs a number"):
         words.number("--y", 1)
+    for endless in ("inf", "nan"):
+        with pytest.raises(CommandError, match="needs a number"):
+            split_words(["--x", endless], {"--x": True}).count("--x", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +30,12 @@ class Words:
         if text is None:
             return default
         try:
-            return float(str(text))
+            value = float(str(text))
         except ValueError:
-            raise CommandError(f"{name} needs a number, got {text!r}") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise CommandError(f"{name} needs a number, got {text!r}")
+        return value
 
     def count(self, name: str, default: int) -> int:
         value = self.number(name, default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -90,7 +91,7 @@ def _order(project: Project, parsed: Words) -> Order:
     repeat = parsed.count("--repeat", 1)
     min_wait = parsed.number("--min-wait", 15)
     if not parsed.has("--repeat") and sys.stdin.isatty():
-        repeat = int(_ask("Run the jobs how many times?", 1))
+        repeat = round(_ask("Run the jobs how many times?", 1))
         if repeat > 1 and not parsed.has("--min-wait"):
             min_wait = _ask("Wait at least how many minutes between the starts of rounds?", 15)
     return Order(
@@ -101,12 +102,18 @@ def _order(project: Project, parsed: Words) -> Order:
 
 
 def _ask(question: str, default: int) -> float:
+    """A number typed by a person; an empty line is the default, Ctrl-D is no."""
     while True:
-        answer = input(f"{question} [{default}] ").strip() or str(default)
         try:
-            return float(answer)
+            answer = input(f"{question} [{default}] ").strip() or str(default)
+            value = float(answer)
+        except EOFError:
+            raise CommandError("nothing was started") from None
         except ValueError:
-            print(f"{answer!r} is not a number")
+            value = math.nan
+        if math.isfinite(value):
+            return value
+        print(f"{answer!r} is not a number")
 
 
 def _work_here(project: Project, folder: ScheduleFolder, *, foreground: bool) -> int:
