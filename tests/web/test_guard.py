@@ -48,7 +48,7 @@ def test_who_changed_what_is_recorded(locked):
 
 def test_a_wrong_an_expired_and_a_revoked_token_are_refused(locked):
     served, book = locked
-    late, gone = book.add("late", "viewer", days=-1), book.add("gone", "viewer")
+    gone, late = book.add("gone", "viewer"), book.add("late", "viewer", days=-1)
     assert served.client.get(served.url("jobs"), headers=bearer(gone)).status_code == 200
     assert book.remove("gone") == 1
     for token in ("nonsense", "", late, gone):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -55,6 +55,7 @@ def _serve(parsed: Words) -> int:
     from verglas.project.project import Project
     from verglas.web.access import default_book
     from verglas.web.app import create_app
+    from verglas.web.listening import free_port
     from verglas.web.settings import WebSettings
 
     roots = [Project.open(each).root for each in parsed.positional or ["."]]
@@ -75,28 +76,37 @@ def _serve(parsed: Words) -> int:
     )  # fmt: skip
     app = create_app(settings)
     token = book.add(getpass.getuser(), "operator", days=30) if needs_token else ""
-    port = 0 if unix_socket else _free_port(host, parsed.count("--port", PORT))
+    port = 0 if unix_socket else free_port(host, parsed.count("--port", PORT))
     _tell(host, port, unix_socket, root_path, token)
-    return _run(app, host, port, unix_socket)
+    return _run(app, host, port, unix_socket, everybody=needs_token)
 
 
-def _run(app: object, host: str, port: int, unix_socket: str) -> int:
+def _run(app: object, host: str, port: int, unix_path: str, *, everybody: bool) -> int:
     import uvicorn
+
+    from verglas.web.listening import unix_socket
 
     limits = {
         "ws_max_size": 1 << 16,
         "h11_max_incomplete_event_size": 1 << 16,
         "timeout_graceful_shutdown": 2,
     }
-    if unix_socket:
-        before = os.umask(0o077)
-        try:
-            uvicorn.run(app, uds=unix_socket, log_level="warning", **limits)  # type: ignore[arg-type]
-        finally:
-            os.umask(before)
-    else:
+    if not unix_path:
         uvicorn.run(app, host=host, port=port, log_level="warning", **limits)  # type: ignore[arg-type]
+        return 0
+    config = uvicorn.Config(app, log_level="warning", **limits)  # type: ignore[arg-type]
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _end)  # uvicorn hands the signal on once it has shut down
+    with unix_socket(Path(unix_path), everybody=everybody) as listening:
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            Path(unix_path).unlink(missing_ok=True)
     return 0
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _tell(host: str, port: int, unix_socket: str, root_path: str, token: str) -> None:
@@ -114,19 +124,6 @@ def _tell(host: str, port: int, unix_socket: str, root_path: str, token: str) ->
             f"from elsewhere:  ssh -L {port}:localhost:{port} {here}   then http://localhost:{port}{tail}"
         )
     print("Ctrl-C ends the pages; jobs and schedules go on", flush=True)
-
-
-def _free_port(host: str, first: int) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first, first + 50):
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise CommandError(f"no free port from {first} to {first + 49}: give another --port")
 
 
 def _token(words: list[str]) -> int:

@@ -19,19 +19,25 @@ TEMPORARY_SUFFIX = ".tmp"
 
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str], mode: str = "wb", *, durable: bool = True
+    path: str | os.PathLike[str],
+    mode: str = "wb",
+    *,
+    durable: bool = True,
+    private: bool = False,
 ) -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only if the block ends without an error.
 
     `mode` is "wb" or "w" (UTF-8, newline untouched). With `durable` (default) file and directory are
     flushed to the disc before returning; leave it out only for files that can be made again at once.
+    A `private` file is its owner's alone from its first byte on, whatever the umask.
     Raises OSError (with the final name in it) when the disc is full or read-only; the old file stays.
     """
     final = Path(path)
     temporary = temporary_name(final)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
-        with open(temporary, mode, **text) as handle:  # type: ignore[call-overload]
+        opener = _open_private if private else None
+        with open(temporary, mode, opener=opener, **text) as handle:  # type: ignore[call-overload]
             yield handle
             handle.flush()
             if durable:
@@ -46,6 +52,10 @@ def atomic_write(
         sync_directory(final.parent)
 
 
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def temporary_name(final: Path) -> Path:
     """A name beside `final` that no program takes for data and no other process uses."""
     return final.with_name(f"{TEMPORARY_PREFIX}{os.urandom(6).hex()}{TEMPORARY_SUFFIX}")
@@ -57,9 +67,11 @@ def is_temporary(path: str | os.PathLike[str]) -> bool:
     return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
 
 
-def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = True) -> None:
+def write_text(
+    path: str | os.PathLike[str], text: str, *, durable: bool = True, private: bool = False
+) -> None:
     """Write a whole small text file atomically."""
-    with atomic_write(path, "w", durable=durable) as out:
+    with atomic_write(path, "w", durable=durable, private=private) as out:
         out.write(text)
 
 

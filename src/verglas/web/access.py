@@ -68,7 +68,8 @@ class AccessBook:
             raise ValueError("give a name of 1 to 80 letters")
         token = secrets.token_urlsafe(24)
         expires = time.time() + days * 86400 if days is not None else None
-        self._save([*self.people, Person(name, role, _digest(token), expires, project)])
+        valid = [each for each in self.people if each.is_valid(time.time())]
+        self._save([*valid, Person(name, role, _digest(token), expires, project)])
         return token
 
     def remove(self, name: str) -> int:
@@ -92,11 +93,8 @@ class AccessBook:
         self._people = people
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            before = os.umask(0o077)
-            try:
-                write_text(self.path, json.dumps([asdict(each) for each in people], indent=1))
-            finally:
-                os.umask(before)
+            text = json.dumps([asdict(each) for each in people], indent=1)
+            write_text(self.path, text, private=True)
 
 
 def default_book() -> AccessBook:
