@@ -3,7 +3,9 @@
     python benchmarks/web.py [--keep DIR]
 
 Makes a project of simulated metadata, serves it, drives headless Chromium (node, frontend/node_modules)
-and prints one figure a line beside what it is measured by. CPU of other programs shows in the times.
+and prints one figure a line beside what it is measured by. Tasks, frames and openings come as wall time
+and as CPU time (`_cpu_ms`): the limits are for wall time on a machine that does nothing else, where the
+two are equal; other programs show in the first and not in the second.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ from verglas.project.registration import register
 
 MOVIES, CLASSES, SIDE, ROWS = 10_000, 200, 8192, 1_000_000
 PORT = 8977
+LONGEST_TASK_MS = 200
 FRONTEND = Path(__file__).parents[1] / "frontend"
 LIMITS = {
-    "memory_idle_mb": 300, "memory_million_rows_mb": 1000, "first_paint_ms": 1000,
-    "session_10000_longest_task_ms": 200, "list_10000_longest_task_ms": 200,
-    "gallery_200_longest_task_ms": 200, "table_1m_longest_task_ms": 200,
-    "viewer_frame_median_ms": 33, "viewer_frame_95_ms": 80,
-    "next_micrograph_ms": 1000,
+    "memory_idle_mb": 300, "memory_million_rows_mb": 1000, "memory_highest_mb": 1000,
+    "first_paint_ms": 1000, "first_paint_cold_ms": 1000,
+    "viewer_frame_median_ms": 33, "viewer_frame_95_ms": 80, "viewer_frame_cpu_ms": 33,
+    "next_micrograph_ms": 1000, "next_micrograph_cpu_ms": 1000,
 }  # fmt: skip
 
 
@@ -51,14 +53,15 @@ def main() -> int:
         if "--keep" not in sys.argv:
             shutil.rmtree(folder, ignore_errors=True)
     for key, value in found.items():
-        limit = LIMITS.get(key)
-        verdict = (
-            ""
-            if limit is None
-            else f"   (at most {limit}: {'good' if value <= limit else 'MISSED'})"
-        )
-        print(f"{key:<34} {value}{verdict}")
+        print(f"{key:<44} {value}{_verdict(key, value)}")
     return 0
+
+
+def _verdict(key: str, value: object) -> str:
+    limit = LONGEST_TASK_MS if "longest_task" in key else LIMITS.get(key)
+    if limit is None or not isinstance(value, int | float):
+        return ""
+    return f"   (at most {limit}: {'good' if value <= limit else 'MISSED'})"
 
 
 def measure(root: Path) -> dict[str, object]:
@@ -70,8 +73,11 @@ def measure(root: Path) -> dict[str, object]:
         base = server.stdout.readline().split()[-1].rstrip("/")
         time.sleep(2)
         found: dict[str, object] = {"memory_idle_mb": _megabytes(server.pid)}
+        found["torch_imported"] = "libtorch" in Path(f"/proc/{server.pid}/maps").read_text()
         script = str(FRONTEND / "tests/measure.mjs")
-        done = subprocess.run(["node", script, base], capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            ["node", script, base, str(server.pid)], capture_output=True, text=True, timeout=600
+        )
         if done.returncode:
             raise SystemExit(done.stdout + done.stderr)
         found |= json.loads(done.stdout.splitlines()[-1])

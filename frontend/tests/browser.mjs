@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 const QUIET = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"];
 
-/** Runs `work(page, problems)`; problems collects what pages complain of and requests that leave the server. */
+/** Runs `work(page, problems, profile)`; problems collects what pages complain of and requests that leave the server. */
 export async function withPage(base, work, { gl = false, viewport = { width: 1440, height: 900 } } = {}) {
   const profile = mkdtempSync(join(tmpdir(), "verglas-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
@@ -19,7 +19,7 @@ export async function withPage(base, work, { gl = false, viewport = { width: 144
   page.on("console", (message) => { if (message.type() === "error") problems.push(`console: ${message.text()}`); });
   page.on("request", (request) => { if (!/^(data|blob|about):/.test(request.url()) && !request.url().startsWith(base)) problems.push(`left the server: ${request.url()}`); });
   try {
-    return await work(page, problems);
+    return await work(page, problems, profile);
   } finally {
     await context.close();
     rmSync(profile, { recursive: true, force: true });

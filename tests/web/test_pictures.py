@@ -17,16 +17,20 @@ from PIL import Image
 from verglas.compute.progress import MouseProgress
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, write_star
+from verglas.web import pyramid as pyramid_module
 from verglas.web.logs import log_line, log_tail
 from verglas.web.pictures import map_bytes, small_map, sprite
 from verglas.web.pyramid import TILE, Pyramid, PyramidCache, low_pass
 from verglas.web.tables import BadFilter, TableCache, page, parse_filter, plot
 
 
-def test_tiles_of_all_levels_cover_the_micrograph(tmp_path):
+@pytest.mark.parametrize("kept_from", [1, 2])
+def test_tiles_of_all_levels_cover_the_micrograph(tmp_path, monkeypatch, kept_from):
+    monkeypatch.setattr(pyramid_module, "_LARGE_SIDE", 4096 if kept_from == 1 else 1024)
     image = np.add.outer(np.arange(1300), np.arange(900)).astype(np.float32)
     write_mrc(tmp_path / "m.mrc", image, 1.0)
     pyramid = Pyramid(tmp_path / "m.mrc")
+    assert min(pyramid.levels) == kept_from
     for level in range(pyramid.n_levels):
         height, width = 1300 >> level, 900 >> level
         rows = [

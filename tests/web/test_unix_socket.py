@@ -56,7 +56,8 @@ def test_only_the_owner_may_connect_and_files_keep_umask_and_group(path, shared_
         name = client.post(f"{base}/jobs", json=body).json()["name"]
         assert bits(path) == 0o600
     group = shared_project.root.stat().st_gid
-    for made in (shared_project.root / name, shared_project.root / name / "job.star"):
+    events = shared_project.root / ".verglas/events.jsonl"
+    for made in (shared_project.root / name, shared_project.root / name / "job.star", events):
         assert made.stat().st_gid == group, made
         assert bits(made) & 0o060 == 0o060, f"{made} is closed to the group: {bits(made):o}"
 

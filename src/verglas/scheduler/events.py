@@ -20,7 +20,7 @@ def record_event(root: Path, kind: str, text: str, **details: object) -> None:
     folder.mkdir(exist_ok=True)
     now = datetime.fromtimestamp(time.time()).astimezone().isoformat(timespec="seconds")
     line = json.dumps({"time": now, "kind": kind, "text": text, **details})
-    handle = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    handle = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         os.write(handle, line.encode() + b"\n")
     finally:

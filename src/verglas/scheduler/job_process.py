@@ -92,7 +92,7 @@ def redirect_output(directory: Path) -> None:
     """Append this process's stdout and stderr (descriptors too) to run.out and run.err."""
     for stream, file_name in ((sys.stdout, RUN_OUT), (sys.stderr, RUN_ERR)):
         stream.flush()
-        handle = os.open(directory / file_name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        handle = os.open(directory / file_name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         if not os.path.sameopenfile(handle, stream.fileno()):
             os.dup2(handle, stream.fileno())
         os.close(handle)

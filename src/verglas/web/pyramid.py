@@ -1,7 +1,8 @@
 """A micrograph as tiles at many scales, 8 bits deep, so that a browser can pan and zoom through 8k images.
 
-The full size stays in the file and is mapped; every coarser level is kept. The grey scale is one for
-the whole micrograph (mean +- 4 deviations); contrast is the page's affair.
+The finest levels stay in the file, which is mapped: their tiles are cut out when somebody zooms in that
+far. Every coarser level is kept. The grey scale is one for the whole micrograph (mean +- 4
+deviations of the pixels binned twice); contrast is the page's affair.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -26,7 +27,9 @@ SIGMAS = 4.0
 LOWPASS_SIDE = 2048
 CACHE_BYTES = 96 << 20
 PACKED_FOUR_BIT = 101
-_ROWS = 512  # of a chunk read at a time; even
+_ROWS = 512  # of a chunk read at a time; divisible by 4
+_LARGE_SIDE = 4096  # beyond, the level binned twice is not kept either
+_SAMPLED_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,11 @@ class Pyramid:
         self.n_levels = 1
         while max(height, width) >> self.n_levels >= SMALLEST // 2:
             self.n_levels += 1
-        first = self._first_level()
-        self.grey = _grey_of(first)
         self.levels: dict[int, Bytes] = {}
-        image = first
-        for level in range(1, max(2, self.n_levels)):
+        self.kept_from = 2 if max(height, width) > _LARGE_SIDE else 1
+        image, sample = self._first_kept()
+        self.grey = _grey_of(sample)
+        for level in range(self.kept_from, max(self.kept_from + 1, self.n_levels)):
             self.levels[level] = self.grey.bytes_of(image)
             if min(image.shape) < 2:
                 break
@@ -68,12 +71,16 @@ class Pyramid:
     def tile(self, level: int, column: int, row: int) -> Bytes:
         """One tile; smaller at the far edges. Raises IndexError outside."""
         top, left = row * TILE, column * TILE
-        if level == 0:
-            part = self._mapped()[top : top + TILE, left : left + TILE]
-            found = self.grey.bytes_of(part)
+        if row < 0 or column < 0 or level < 0:
+            raise IndexError(f"there is no tile {column}, {row} at level {level}")
+        if level < self.kept_from:
+            step = 2**level
+            rows = slice(top * step, (top + TILE) * step)
+            part = self._mapped()[rows, left * step : (left + TILE) * step]
+            found = self.grey.bytes_of(binned(part, step))
         else:
             found = self.levels[level][top : top + TILE, left : left + TILE]
-        if row < 0 or column < 0 or not found.size:
+        if not found.size:
             raise IndexError(f"there is no tile {column}, {row} at level {level}")
         return found
 
@@ -88,14 +95,28 @@ class Pyramid:
             return read_mrc(self.path).data.reshape(self.shape_yx)
         return np.memmap(self.path, header.dtype, "r", header.data_offset, shape=self.shape_yx)
 
-    def _first_level(self) -> NDArray[np.float32]:
+    def first_level(self) -> NDArray[np.float32]:
         """Binned twice, read in strips so that the full size is never in memory."""
-        height, width = self.shape_yx
-        mapped = self._mapped()
-        strips = [
-            binned(mapped[top : top + _ROWS], 2) for top in range(0, height - height % 2, _ROWS)
-        ]
+        strips = [*self._strips()]
+        width = self.shape_yx[1]
         return np.concatenate(strips) if strips else np.zeros((0, width // 2), np.float32)
+
+    def _first_kept(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The finest level that is kept, and rows of the one binned twice, for the grey scale."""
+        kept, sample = [], []
+        for strip in self._strips():
+            kept.append(binned(strip, 2) if self.kept_from == 2 else strip)
+            sample.append(strip[:: max(1, self.shape_yx[0] // 2 // _SAMPLED_ROWS)])
+        if not kept:
+            empty = np.zeros((0, self.shape_yx[1] >> self.kept_from), np.float32)
+            return empty, empty
+        return np.concatenate(kept), np.concatenate(sample)
+
+    def _strips(self) -> Iterator[NDArray[np.float32]]:
+        height = self.shape_yx[0]
+        mapped = self._mapped()
+        for top in range(0, height - height % 2, _ROWS):
+            yield binned(mapped[top : top + _ROWS], 2)
 
 
 class LowPassed:
@@ -105,7 +126,7 @@ class LowPassed:
         self.level = 0
         while max(pyramid.shape_yx) >> self.level > LOWPASS_SIDE:
             self.level += 1
-        image = pyramid._first_level() if self.level else np.asarray(pyramid._mapped(), np.float32)
+        image = pyramid.first_level() if self.level else np.asarray(pyramid._mapped(), np.float32)
         for _ in range(self.level - 1):
             image = binned(image, 2)
         filtered = low_pass(image, pixel_size_angst * 2**self.level, resolution_angst)

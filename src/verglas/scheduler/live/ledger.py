@@ -99,7 +99,7 @@ class Ledger:
 
     def _append(self, line: dict[str, Any]) -> None:
         if self._out < 0:
-            self._out = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._out = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             size = os.fstat(self._out).st_size
             if size and os.pread(self._out, 1, size - 1) != b"\n":
                 os.write(self._out, b"\n")  # the last writer was killed in the middle of a line
