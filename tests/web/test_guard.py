@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hmac
+import warnings
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from verglas.web import access
 from verglas.web.access import AccessBook
+from verglas.web.app import create_app
+from verglas.web.settings import WebSettings
+
+with warnings.catch_warnings():  # httpx is about to be renamed
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
 
 CHANGE = ("jobs", {"type": "Class2D", "values": {}, "action": "schedule"})
 
@@ -170,3 +177,22 @@ def test_pages_may_not_be_framed_and_load_nothing_from_elsewhere(served):
     assert headers["x-frame-options"] == "DENY" and headers["x-content-type-options"] == "nosniff"
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "unsafe-eval" not in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/verglas/api/session", "/api/session"])
+def test_a_proxy_may_keep_or_cut_its_prefix(project, path):
+    settings = WebSettings((project.root,), access=AccessBook(), root_path="/verglas")
+    token = settings.access.add("ada", "operator")
+    with TestClient(create_app(settings)) as client:
+        assert client.get(path.replace("session", "projects")).status_code == 401
+        answer = client.post(path, json={"token": token})
+        assert answer.status_code == 200 and "path=/verglas" in answer.headers["set-cookie"].lower()
+        assert client.get("/verglas/api/projects").status_code == 200  # by the cookie
+
+
+def test_a_proxy_that_names_itself_must_be_allowed(project):
+    hosts = frozenset({"localhost", "em.example.org"})
+    settings = WebSettings((project.root,), needs_token=False, allowed_hosts=hosts)
+    with TestClient(create_app(settings)) as client:
+        for host, status in (("em.example.org", 200), ("em.example.com", 421)):
+            assert client.get("/api/projects", headers={"host": host}).status_code == status

@@ -8,9 +8,13 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verglas.cli.arguments import CommandError, Words, complain, split_words
 from verglas.project.data_roots import BadDataRoot
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _HELP = """verglas gui [PROJECT ...]     serve the pages of these projects (this directory)
   --port N                   (8765; the next free one if it is taken)
@@ -55,7 +59,8 @@ def _serve(parsed: Words) -> int:
     from verglas.project.project import Project
     from verglas.web.access import default_book
     from verglas.web.app import create_app
-    from verglas.web.listening import free_port
+    from verglas.web.listening import tcp_socket as open_port
+    from verglas.web.listening import unix_socket as open_unix_socket
     from verglas.web.settings import WebSettings
 
     roots = [Project.open(each).root for each in parsed.positional or ["."]]
@@ -69,39 +74,37 @@ def _serve(parsed: Words) -> int:
         each.strip() for each in parsed.text("--allow-host").split(",") if each.strip()
     )
     book = default_book()
-    root_path = "/" + parsed.text("--root-path").strip("/") if parsed.has("--root-path") else ""
+    root_path = f"/{parsed.text('--root-path').strip('/')}".rstrip("/")
     settings = WebSettings(
         tuple(roots), needs_token, book, WebSettings(()).allowed_hosts | names, root_path,
         read_only=parsed.has("--read-only"),
     )  # fmt: skip
     app = create_app(settings)
     token = book.add(getpass.getuser(), "operator", days=30) if needs_token else ""
-    port = 0 if unix_socket else free_port(host, parsed.count("--port", PORT))
+    if unix_socket:
+        listening = open_unix_socket(Path(unix_socket), everybody=needs_token)
+    else:
+        listening = open_port(host, parsed.count("--port", PORT))
+    port = 0 if unix_socket else listening.getsockname()[1]
     _tell(host, port, unix_socket, root_path, token)
-    return _run(app, host, port, unix_socket, everybody=needs_token)
+    return _run(app, listening, unix_socket)
 
 
-def _run(app: object, host: str, port: int, unix_path: str, *, everybody: bool) -> int:
+def _run(app: FastAPI, listening: socket.socket, unix_socket: str) -> int:
     import uvicorn
 
-    from verglas.web.listening import unix_socket
-
-    limits = {
-        "ws_max_size": 1 << 16,
-        "h11_max_incomplete_event_size": 1 << 16,
-        "timeout_graceful_shutdown": 2,
-    }
-    if not unix_path:
-        uvicorn.run(app, host=host, port=port, log_level="warning", **limits)  # type: ignore[arg-type]
-        return 0
-    config = uvicorn.Config(app, log_level="warning", **limits)  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        app, log_level="warning", ws_max_size=1 << 16, h11_max_incomplete_event_size=1 << 16,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)  # uvicorn hands the signal on once it has shut down
-    with unix_socket(Path(unix_path), everybody=everybody) as listening:
+    with listening:
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
-            Path(unix_path).unlink(missing_ok=True)
+            if unix_socket:
+                Path(unix_socket).unlink(missing_ok=True)
     return 0
 
 

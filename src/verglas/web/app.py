@@ -45,7 +45,6 @@ def create_app(settings: WebSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        root_path=settings.root_path,
         lifespan=_lifespan,
     )
     app.state.settings = settings

@@ -52,6 +52,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = {key.decode("latin1"): value.decode("latin1") for key, value in scope["headers"]}
+        _set_prefix(scope, self.settings.root_path)
         try:
             self._check_host(headers)
             self._check_origin(scope, headers)
@@ -83,7 +84,7 @@ class Guard:
 
     def _person(self, scope: Scope, headers: dict[str, str]) -> Person | None:
         person = self._known(headers)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["path"].removeprefix(self.settings.root_path)
         if person is None and path.startswith("/api") and not path.startswith(_OPEN):
             raise _Refused(401, "a token is needed: open the link that `verglas gui` printed")
         if scope["type"] == "websocket" or scope["method"] in _SAFE or path.startswith(_OPEN):
@@ -112,6 +113,15 @@ class Guard:
         if has_body and kind != "application/json":
             raise _Refused(415, "send JSON (content-type application/json)")
         return limit
+
+
+def _set_prefix(scope: Scope, root_path: str) -> None:
+    """A proxy may hand the prefix on or cut it off; inside, paths have it."""
+    if not root_path:
+        return
+    scope["root_path"] = root_path
+    if not scope["path"].startswith(f"{root_path}/"):
+        scope["path"] = root_path + scope["path"]
 
 
 def token_of_cookie(text: str) -> str:

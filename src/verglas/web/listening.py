@@ -1,7 +1,11 @@
-"""Where a server listens: a port of an address, or a Unix socket that its owner alone can open."""
+"""Where a server listens: a port of an address, or a Unix socket that its owner alone can open.
+
+Sockets are open before the address is printed: whoever reads it can connect at once.
+"""
 
 from __future__ import annotations
 
+import errno
 import socket
 import stat
 from pathlib import Path
@@ -45,16 +49,18 @@ def _clear(path: Path) -> None:
     raise FileExistsError(f"another server answers at {path}")
 
 
-def free_port(host: str, first: int) -> int:
-    """The first port from `first` on that is free at this address. Raises OSError if none is."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def tcp_socket(host: str, first: int) -> socket.socket:
+    """A listening socket at the first port from `first` on that is free at this address (0: any).
+
+    Raises OSError if the address is not this machine's, or none of the ports is free.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, first, type=socket.SOCK_STREAM)[0]
     for port in range(first, first + PORTS_TRIED):
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((host, port))
-            except OSError:
-                continue
-            return port
+        try:
+            place = (address[0], port)
+            return socket.create_server(place, family=family, backlog=BACKLOG)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
     last = first + PORTS_TRIED - 1
     raise OSError(f"no free port from {first} to {last}: give another --port")
