@@ -86,8 +86,43 @@ def test_a_restarted_run_is_the_uninterrupted_one():
     for number in (1, 2, 3):
         shutil.rmtree("again", ignore_errors=True)
         words = ["--continue", f"whole/run_it{number:03d}_optimiser.star", "--o", "again/run"]
-        assert refine(*words, "--center_classes") == 0
+        assert refine(*words) == 0
         same_files("whole/run_it004", "again/run_it004")
+
+
+def test_a_restarted_vdam_run_is_the_uninterrupted_one():
+    """Momentum comes back to the last bit, and so does what depends on a particle's number."""
+    images = noisy()
+    images[4] = 1.0  # is set aside, and all later particles move up in the list
+    write_particles(images)
+    words = [
+        "--K",
+        "3",
+        "--iter",
+        "8",
+        "--grad",
+        "--grad_write_iter",
+        "2",
+        "--allow_coarser_sampling",
+    ]
+    subsets = ["--grad_ini_subset", "12", "--grad_fin_subset", "20"]
+    more = ["--class_inactivity_threshold", "0.3", *subsets]
+    assert refine("--i", "particles.star", "--o", "whole/run", *words, *FLAGS, *more) == 0
+    for number in (2, 4, 6):
+        shutil.rmtree("again", ignore_errors=True)
+        start = f"whole/run_it{number:03d}_optimiser.star"
+        assert refine("--continue", start, "--o", "again/run") == 0
+        same_files("whole/run_it008", "again/run_it008")
+
+
+def test_a_run_goes_on_from_its_very_beginning_and_keeps_its_mask():
+    write_particles(noisy())
+    y, x = np.mgrid[:BOX, :BOX] - BOX // 2
+    write_mrc("mask.mrc", (np.hypot(y, x) < 10).astype(np.float32), PIXEL)
+    words = ["--K", "2", "--iter", "2", "--firstiter_cc", "--solvent_mask", "mask.mrc"]
+    assert refine("--i", "particles.star", "--o", "whole/run", *words, *FLAGS) == 0
+    assert refine("--continue", "whole/run_it000_optimiser.star", "--o", "again/run") == 0
+    same_files("whole/run_it002", "again/run_it002")
 
 
 def test_ranks_agree_bit_for_bit_through_network_and_disc():

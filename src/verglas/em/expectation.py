@@ -237,7 +237,7 @@ class Expectation:
             centres += torch.from_numpy(model.class_offsets_angst)
             if settings.parity.offset_prior_in_pixels:
                 centres *= plan.optics.pixel_size_angst
-        halves = rows % 2 if self.iteration.gradient else np.zeros_like(rows)
+        halves = self.particles.numbers[rows] % 2 if self.iteration.gradient else 0 * rows
         return FineBatch(
             torch.from_numpy(old_px * plan.optics.pixel_size_angst), centres,
             torch.as_tensor(halves, device=self.iteration.device), self._well_determined(plan),
@@ -310,13 +310,13 @@ class Expectation:
         settings = self.iteration.settings
         if settings.zero_mask:
             return None
-        groups = noise_group(self.iteration, self.particles, rows)
+        groups = noise_group(self.iteration.settings, self.particles, rows)
         stacks = [
             noise_images(
                 self.iteration.model.sigma2_noise[group] * settings.sigma2_fudge,
-                plan.optics.box_size, np.array([settings.random_seed + row]), self.iteration.device,
+                plan.optics.box_size, np.array([settings.random_seed + number]), self.iteration.device,
             )
-            for group, row in zip(groups, rows)
+            for group, number in zip(groups, self.particles.numbers[rows])
         ]  # fmt: skip
         return torch.cat(stacks).to(self.iteration.dtype)
 
@@ -364,7 +364,7 @@ class Expectation:
 
     def _add_noise(self, plan: Plan, rows: Ints, images: Weighted, outcome: Outcome) -> None:
         n = self.iteration.model.n_shells
-        groups = torch.from_numpy(noise_group(self.iteration, self.particles, rows))
+        groups = torch.from_numpy(noise_group(self.iteration.settings, self.particles, rows))
         spectra = outcome.spectra + images.prepared.power_outside.cpu().double()
         self.sums.noise.index_add_(0, groups, spectra)
         self.sums.noise_weight.index_add_(0, groups, outcome.accepted)

@@ -104,12 +104,18 @@ def subset(order: Ints, size: int, seed: int, iteration: int) -> Ints:
     return np.sort(np.random.default_rng(seed + iteration).permutation(order)[:size])
 
 
-def start_moments(model: Model, padding: float, device: torch.device) -> Moments:
-    """Moments before the first iteration, on the lattice of the whole box; they stay on the device."""
-    lattice = full_lattice(model, padding)
+def start_moments(settings: EmSettings, model: Model, device: torch.device) -> Moments:
+    """Moments before the first iteration, on the lattice of the whole box; they stay on the device.
+
+    They are kept in single precision, as the checkpoint holds them, so that a restart changes nothing.
+    """
+    lattice = full_lattice(model, settings.padding)
     k = model.n_classes
-    first = torch.zeros((2, k, *lattice.shape), dtype=torch.complex128, device=device)
-    second = torch.ones((k, *lattice.shape), dtype=torch.float64, device=device)
+    real, both = torch.float32, torch.complex64
+    if settings.double:
+        real, both = torch.float64, torch.complex128
+    first = torch.zeros((2, k, *lattice.shape), dtype=both, device=device)
+    second = torch.ones((k, *lattice.shape), dtype=real, device=device)
     return Moments(first, second, np.zeros(k))
 
 
@@ -174,14 +180,14 @@ def _moved(
         new = ~first.any(1, keepdim=True)
         fresh = torch.where(new, gradient, 0.9 * first + 0.1 * gradient)
         firsts.append(torch.where(inside, fresh, first))
-        stored[at] = firsts[half].reshape(shape)
+        stored[at] = firsts[half].reshape(shape).to(stored)
     mean = (gradients[0] + gradients[1]) / 2
     spread = (gradients[1] - gradients[0]).abs().square() / (mean.abs().square() + TINY)
     stored = moments.second[(slice(None), *window)]
     second = stored[at].flatten(1)
     decayed = SECOND_MOMENT_DECAY * second + (1 - SECOND_MOMENT_DECAY) * spread
     second = torch.where(inside, decayed, second)
-    stored[at] = second.reshape(shape)
+    stored[at] = second.reshape(shape).to(stored)
     direction = (firsts[0] + firsts[1]) / 2 / (second.sqrt() + TINY)
     noise = where.means((firsts[0] - firsts[1]).abs())
     ratio = 2 * step.tau2_fudge * where.means(values.abs()) / noise.clamp_min(TINY)
@@ -213,7 +219,7 @@ def _centred(model: Model, moments: Moments, settings: EmSettings) -> Model:
         references[k] = translate_linear(image, -away)
         padded_box = round(model.box_size * settings.padding)
         phase = shift_phases(-away[None].double().cpu(), indices, padded_box, torch.complex128)[0]
-        first[:, k] *= phase.to(first.device)
+        first[:, k] *= phase.to(first)
     return replace(model, references=references)
 
 

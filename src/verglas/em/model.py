@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from verglas.em.particles import Assignments, Floats
@@ -67,6 +68,10 @@ class Moments:
     first: Tensor  # (2, K, L...) complex, per pseudo-half
     second: Tensor  # (K, L...) real
     age: Floats  # (K,)
+
+    def to(self, device: torch.device) -> Moments:
+        """The same on a device."""
+        return Moments(self.first.to(device), self.second.to(device), self.age)
 
 
 @dataclass

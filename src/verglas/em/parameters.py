@@ -29,14 +29,17 @@ def update_parameters(
         return momentum * old + (1 - momentum) * new
 
     class_weights = averaged(model.class_weights, sums.class_weight.numpy() / total)
+    class_weights /= class_weights.sum()
     directions = averaged(model.direction_weights, sums.direction_weight.numpy() / total)
+    if settings.dims == 2:  # one direction: the class itself, and to the last bit what files hold
+        directions = class_weights[:, None].copy()
     norm_average = float(averaged(np.array(model.norm_average), sums.norm.numpy() / total))
     variance = float(sums.sigma2_offset) / (2 * total)
     variance = momentum * model.sigma_offset_angst**2 + (1 - momentum) * variance
     keep_offset = settings.fix_sigma_offset
     return replace(
         model,
-        class_weights=class_weights / class_weights.sum(),
+        class_weights=class_weights,
         direction_weights=directions,
         class_offsets_angst=averaged(model.class_offsets_angst, _class_offsets(settings, sums)),
         sigma_offset_angst=model.sigma_offset_angst if keep_offset

@@ -57,7 +57,12 @@ class Particles:
     b_factor_a2: Floats
     ctf_scale: Floats
     psi_prior_deg: Floats | None = None  # helices
-    tube: Ints | None = None  # helices: filament number
+    number: Ints | None = None  # in the first list, of which some may have been set aside since
+
+    @property
+    def numbers(self) -> Ints:
+        """What random numbers and pseudo-half-sets depend on; the same after a restart."""
+        return np.arange(len(self)) if self.number is None else self.number
 
     def __len__(self) -> int:
         return len(self.names)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import precision_of_products
+from verglas.em.accuracy import estimate_accuracies, trial_particles
 from verglas.em.changes import changes
 from verglas.em.combine import Alone, Ranks, pack_rows, share, unpack_rows
 from verglas.em.expectation import Expectation
@@ -41,6 +42,13 @@ from verglas.em.resolution import current_image_size, initial_data_vs_prior, new
 from verglas.em.rounding import nearest
 from verglas.em.sampling import Sampling, pose_grid
 from verglas.em.settings import EmSettings
+from verglas.em.steps import (
+    GRADIENT_EVERY,
+    coarser_sampling,
+    finer_sampling,
+    fitted_directions,
+    with_settled,
+)
 from verglas.em.sums import WeightedSums
 from verglas.em.watcher import SilentWatcher, Watcher, sampling_lines
 from verglas.fourier.projector import Projector
@@ -134,6 +142,11 @@ class Refinement:
         if settings.parity.forget_class_prior and settings.dims == 2:
             flat = np.full_like(state.model.direction_weights, 1 / settings.n_classes)
             state = replace(state, model=replace(state.model, direction_weights=flat))
+        if state.moments is not None:
+            state = replace(state, moments=state.moments.to(devices[0]))
+        if settings.dims == 3:
+            model = fitted_directions(state.model, len(directions(state.sampling)))
+            state = replace(state, model=model)
         watcher = watcher or SilentWatcher()
         return cls(settings, particles, source, state, tuple(devices), ranks or Alone(), watcher)
 
@@ -151,7 +164,13 @@ class Refinement:
         step = self._gradient_step(number)
         order = self.order(number, step)
         mine = share(order, self.ranks.rank, self.ranks.size)
-        prepared = {device: self.prepare(number, device, step) for device in set(self.devices)}
+        projectors = {device: self._projector(device) for device in set(self.devices)}
+        if self._estimates_accuracies(number, step):
+            self._estimate_accuracies(projectors[self.devices[0]], order)
+        self._choose_steps(number)
+        prepared = {
+            d: self.prepare(number, d, step, projector) for d, projector in projectors.items()
+        }
         steps = [prepared[device] for device in lanes(self.devices, len(mine))]
         self._announce(steps[0], number, len(mine))
         with precision_of_products(self.settings.precision):
@@ -206,15 +225,59 @@ class Refinement:
         model, sampling = replace(state.model, current_size=size), state.sampling.perturbed(rng)
         self.state = replace(state, model=model, sampling=sampling)
 
-    def prepare(self, number: int, device: torch.device, step: GradientStep | None) -> Iteration:
+    def _is_cross_correlation(self, number: int) -> bool:
+        settings = self.settings
+        return settings.always_cc or (number == 1 and settings.firstiter_cc)
+
+    def _estimates_accuracies(self, number: int, step: GradientStep | None) -> bool:
+        """Whether iteration `number` estimates accuracies: mini-batches do now and then (§2.13)."""
+        settings = self.settings
+        if settings.skip_align or settings.skip_rotate or self._is_cross_correlation(number):
+            return False
+        now_and_then = number <= 1 or number % GRADIENT_EVERY == 0
+        return step is None or now_and_then or number == settings.n_iterations
+
+    def _estimate_accuracies(self, projector: Projector, order: Ints) -> None:
+        settings, state, watcher = self.settings, self.state, self.watcher
+        watcher.start("Estimating accuracies in the orientational assignment ... ", 1)
+        rows = trial_particles(order, settings.dims)
+        found = estimate_accuracies(settings, state, projector, self.particles, rows)
+        watcher.update(1)
+        self.state = state = found.noted_in(state)
+        watcher.say(
+            f"Estimated accuracy angles= {state.accuracy_rot_deg:.6g} degrees; "
+            f"offsets= {state.accuracy_shift_angst:.6g} Angstroms"
+        )
+
+    def _choose_steps(self, number: int) -> None:
+        """The steps of the grid that the accuracies ask for, where they may change."""
+        settings, state = self.settings, self.state
+        if settings.allow_coarser:
+            state = replace(state, sampling=coarser_sampling(settings, state))
+        if settings.auto_sampling:
+            state = finer_sampling(settings, state, number)
+        if settings.dims == 3 and state.sampling is not self.state.sampling:
+            n_directions = len(directions(state.sampling))
+            state = replace(state, model=fitted_directions(state.model, n_directions))
+        self.state = state
+
+    def _projector(self, device: torch.device) -> Projector:
+        """Transforms of the references up to the current size."""
+        model = self.state.model
+        return Projector.of(
+            model.references.to(device), model.current_size, padding=self.settings.padding,
+            dims=self.settings.dims,
+        )  # fmt: skip
+
+    def prepare(
+        self, number: int, device: torch.device, step: GradientStep | None,
+        projector: Projector | None = None,
+    ) -> Iteration:  # fmt: skip
         """Grid and references of iteration `number` on a device (§2.13)."""
         settings, state = self.settings, self.state
-        references = state.model.references.to(device)
-        projector = Projector.of(
-            references, state.model.current_size, padding=settings.padding, dims=settings.dims
-        )
+        projector = projector or self._projector(device)
         pixels = directions(state.sampling) if settings.dims == 3 else None
-        cc = settings.always_cc or (number == 1 and settings.firstiter_cc)
+        cc = self._is_cross_correlation(number)
         grid = pose_grid(state.sampling, pixels)
         if step is not None and settings.max_significants <= 0:
             settings = replace(
@@ -271,7 +334,7 @@ class Refinement:
         if step is None:
             model = maximise(iteration, sums, self.solvent_mask)
         else:
-            moments = moments or start_moments(old.model, settings.padding, iteration.device)
+            moments = moments or start_moments(settings, old.model, iteration.device)
             model, moments = descend(iteration, sums, step, moments, self.solvent_mask)
             threshold = settings.gradient.class_inactivity_threshold if settings.gradient else 0.0
             if step.may_replace and threshold > 0:
@@ -284,12 +347,13 @@ class Refinement:
         gained = resolution > old.model.current_resolution + 0.0001
         model = replace(model, current_resolution=resolution)
         moved = changes(old.assignments, found, order, settings.dims)
-        self.state = replace(
+        state = replace(
             old, iteration=number, model=model, assignments=found,
             resolution_stalled=0 if gained else old.resolution_stalled + 1,
             change_classes=moved.classes, change_angles_deg=moved.angles_deg,
             change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True, moments=moments,
         )  # fmt: skip
+        self.state = with_settled(state)
 
 
 def directions(sampling: Sampling) -> Tensor:

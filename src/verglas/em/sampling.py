@@ -17,6 +17,16 @@ DIRECTION_STEP_DEG = 360.0 / 6  # of order 0
 
 
 @dataclass(frozen=True)
+class Steps:
+    """What the user asked for, while the steps in use may be others."""
+
+    healpix_order: int
+    psi_step_deg: float
+    offset_range_angst: float
+    offset_step_angst: float
+
+
+@dataclass(frozen=True)
 class Sampling:
     """Steps of the coarse grid and the state of its random perturbation; lengths in Å."""
 
@@ -30,6 +40,23 @@ class Sampling:
     limit_tilt_deg: float = -91.0
     perturb: float = 0.5
     perturbation: float = 0.0  # in [-perturb, perturb]
+    asked: Steps | None = None  # None: the steps in use
+
+    @property
+    def original(self) -> Steps:
+        """The steps the user asked for."""
+        return self.asked or Steps(
+            self.healpix_order, self.psi_step_deg, self.offset_range_angst, self.offset_step_angst
+        )
+
+    def as_asked(self) -> Sampling:
+        """The sampling with the steps the user asked for."""
+        asked = self.original
+        return replace(
+            self, healpix_order=asked.healpix_order, psi_step_deg=asked.psi_step_deg,
+            offset_range_angst=asked.offset_range_angst, offset_step_angst=asked.offset_step_angst,
+            asked=asked,
+        )  # fmt: skip
 
     @classmethod
     def of(cls, settings: EmSettings, pixel_size_angst: float) -> Sampling:

@@ -79,7 +79,8 @@ class EmSettings:
     sigma_tilt_deg: float = -1.0
     skip_align: bool = False
     skip_rotate: bool = False
-    allow_coarser: bool = False
+    allow_coarser: bool = False  # steps follow the accuracies, from the user's upwards
+    auto_sampling: bool = False  # steps are refined when the assignments have settled
     max_coarse_size: int = -1
     adaptive_fraction: float = 0.999
     max_significants: int = -1

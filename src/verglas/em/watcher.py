@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from verglas.em.plan import Iteration, particle_diameter_angst
+from verglas.em.steps import resolution_needs_deg
 
 
 class Watcher(Protocol):
@@ -35,7 +34,7 @@ def sampling_lines(iteration: Iteration) -> list[str]:
     model, grid, sampling = iteration.model, iteration.grid, iteration.state.sampling
     resolution = 1 / model.current_resolution if model.current_resolution > 0 else 999.0
     diameter = particle_diameter_angst(iteration.settings, model)
-    needed = 360 / np.ceil(np.pi * diameter / resolution)
+    needed = resolution_needs_deg(iteration.settings, model)
     lines = [
         f"CurrentResolution= {resolution:.6g} Angstroms, which requires orientationSampling of at "
         f"least {needed:.6g} degrees for a particle of diameter {diameter:.6g} Angstroms"

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from verglas.em.images import Prepared
 from verglas.em.particles import Ints, Particles
-from verglas.em.plan import Iteration, Plan
+from verglas.em.plan import Plan
+from verglas.em.settings import EmSettings
 
 SMALLEST_SCALE = 0.001
 
@@ -38,9 +39,9 @@ class Weighted:
         )  # fmt: skip
 
 
-def noise_group(iteration: Iteration, particles: Particles, rows: Ints) -> Ints:
+def noise_group(settings: EmSettings, particles: Particles, rows: Ints) -> Ints:
     """Which noise spectrum each particle has."""
-    per_scale_group = iteration.settings.parity.noise_per_scale_group
+    per_scale_group = settings.parity.noise_per_scale_group
     return (particles.scale_group if per_scale_group else particles.optics_group)[rows]
 
 
@@ -49,7 +50,7 @@ def weigh(plan: Plan, prepared: Prepared, particles: Particles, rows: Ints) -> W
     iteration = plan.iteration
     settings, model = iteration.settings, iteration.model
     device, dtype = iteration.device, iteration.dtype
-    sigma2 = model.sigma2_noise[noise_group(iteration, particles, rows)]
+    sigma2 = model.sigma2_noise[noise_group(settings, particles, rows)]
     shells = plan.pixels.model_shells.clamp_max(model.n_shells - 1)
     noise = torch.as_tensor(sigma2 * settings.sigma2_fudge, dtype=dtype, device=device)[:, shells]
     scale = np.maximum(model.scale[particles.scale_group[rows]], SMALLEST_SCALE)

@@ -23,6 +23,7 @@ from verglas.jobs.refine_settings import (
     parity_of,
     refuse_missing,
     settings_of,
+    with_sampling,
 )
 from verglas.jobs.refine_watch import RunWatcher
 
@@ -53,7 +54,8 @@ class RefineJob(Job):
         root = self.arguments["--o"]
         if not root:
             raise JobFailed("give a root name for the output with --o, e.g. Class2D/job006/run")
-        self.names = RunNames(root.rstrip("/") + "/run" if root.endswith("/") else root)
+        root = root.rstrip("/") + "/run" if root.endswith("/") else root
+        self.names = RunNames(root, self.arguments["--solvent_mask"] or "None")
         Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
         refuse_missing(self.arguments)
         self._use_threads()
@@ -106,9 +108,14 @@ class RefineJob(Job):
             raise NothingToDo(f"{path} does not exist yet")
         checkpoint = read_checkpoint(path, parity_of(self.arguments))
         self.listed = checkpoint.listed
+        if "--solvent_mask" not in self.arguments.given:
+            self.names = replace(self.names, solvent_mask=checkpoint.solvent_mask)
         settings = changed_settings(checkpoint.settings, self.arguments)
+        state = with_sampling(checkpoint.state, settings, self.arguments)
+        if settings.gradient is not None and state.moments is None and state.iteration > 0:
+            self.context.warn(f" WARNING: {path} comes without moments: momentum starts anew")
         return Refinement.resume(
-            settings, self.listed.particles, self._source(self.listed), checkpoint.state,
+            settings, self.listed.particles, self._source(self.listed), state,
             devices=self._devices(), ranks=self.ranks, watcher=self._watcher(),
         )  # fmt: skip
 
@@ -171,8 +178,8 @@ class RefineJob(Job):
         """The user's mask, or None. Raises JobFailed where its box is not that of the references."""
         import torch
 
-        name = self.arguments["--solvent_mask"]
-        if name in ("", "None"):
+        name = self.names.solvent_mask
+        if name == "None":
             return None
         mask = np.asarray(read_mrc(name).data, np.float32)
         if mask.shape != tuple(references.shape[1:]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -11,9 +13,10 @@ from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
 from verglas.jobs.base import JobFailed
 from verglas.jobs.refine_input import ParticleList, read_particles
+from verglas.jobs.refine_saved_settings import flag_or, number_or, sampling_asked, saved_settings
 
 if TYPE_CHECKING:
-    from verglas.em.model import Model, State
+    from verglas.em.model import Model, Moments, State
     from verglas.em.sampling import Sampling
     from verglas.em.settings import EmSettings, ParitySwitches
 
@@ -25,7 +28,7 @@ class Checkpoint:
     settings: EmSettings
     state: State
     listed: ParticleList
-    root: str
+    solvent_mask: str  # file, or None
 
 
 def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
@@ -34,70 +37,17 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
         optimiser = read_star(path)["optimiser_general"]
         model_file = read_star(optimiser.string("rlnModelStarFile"))
         ctf = optimiser.flag("rlnDoCorrectCtf")
-        listed = read_particles(optimiser.string("rlnExperimentalDataStarFile"), with_ctf=ctf)
+        data = optimiser.string("rlnExperimentalDataStarFile")
+        listed = read_particles(data, with_ctf=ctf, going_on=True)
         sampling_table = read_star(optimiser.string("rlnOrientSamplingStarFile"))[
             "sampling_general"
         ]
-        settings = _settings(optimiser, model_file, sampling_table, parity)
+        settings = saved_settings(optimiser, model_file, sampling_table, parity)
         model = _model(model_file, listed, settings)
         state = _state(optimiser, model, _sampling(sampling_table, settings), listed)
     except (StarError, OSError) as error:
         raise JobFailed(f"cannot go on from {path}: {error}") from error
-    return Checkpoint(settings, state, listed, optimiser.string("rlnOutputRootName"))
-
-
-def _settings(
-    optimiser: StarTable, model: StarFile, sampling: StarTable, parity: ParitySwitches
-) -> EmSettings:
-    from verglas.em.settings import EmSettings
-
-    general = model["model_general"]
-    flag, number = optimiser.flag, optimiser.number
-    pixel = general.number("rlnPixelSize")
-    dims = general.integer("rlnReferenceDimensionality")
-    return EmSettings(
-        n_classes=general.integer("rlnNrClasses"),
-        dims=dims,
-        n_iterations=optimiser.integer("rlnNumberOfIterations"),
-        tau2_fudge=general.number("rlnTau2FudgeFactor"),
-        particle_diameter_angst=number("rlnParticleDiameter"),
-        mask_edge_px=number("rlnWidthMaskEdge"),
-        zero_mask=flag("rlnDoZeroMask"),
-        flatten_solvent=flag("rlnDoSolventFlattening"),
-        do_map=flag("rlnDoMapEstimation"),
-        oversampling=optimiser.integer("rlnAdaptiveOversampleOrder"),
-        healpix_order=sampling.integer("rlnHealpixOrder") if dims == 3 else 2,
-        psi_step_deg=sampling.number("rlnPsiStep"),
-        offset_range_px=sampling.number("rlnOffsetRange") / pixel,
-        offset_step_px=sampling.number("rlnOffsetStep") / pixel,
-        perturb=sampling.number("rlnSamplingPerturbFactor"),
-        symmetry=sampling.string("rlnSymmetryGroup") if dims == 3 else "C1",
-        skip_align=flag("rlnDoSkipAlign"),
-        skip_rotate=flag("rlnDoSkipRotate"),
-        max_coarse_size=optimiser.integer("rlnMaximumCoarseImageSize"),
-        adaptive_fraction=number("rlnAdaptiveOversampleFraction"),
-        incr_size=optimiser.integer("rlnIncrementImageSize"),
-        strict_highres_angst=number("rlnHighresLimitExpectation"),
-        strict_lowres_angst=number("rlnLowresLimitExpectation"),
-        padding=general.number("rlnPaddingFactor"),
-        ctf=flag("rlnDoCorrectCtf"),
-        ctf_intact_first_peak=flag("rlnDoIgnoreCtfUntilFirstPeak"),
-        ctf_phase_flipped=flag("rlnCtfDataArePhaseFlipped"),
-        only_flip_phases=flag("rlnDoOnlyFlipCtfPhases"),
-        refs_are_ctf_corrected=flag("rlnRefsAreCtfCorrected"),
-        correct_norm=flag("rlnDoCorrectNorm"),
-        correct_scale=flag("rlnDoCorrectScale"),
-        fix_sigma_noise=flag("rlnFixSigmaNoiseEstimates"),
-        fix_sigma_offset=flag("rlnFixSigmaOffsetEstimates"),
-        fast_subsets=_flag(optimiser, "rlnDoFastSubsetOptimisation"),
-        center_classes=_flag(optimiser, "rlnDoCenterClasses"),
-        random_seed=optimiser.integer("rlnRandomSeed"),
-        parity=parity,
-    )
-
-
-def _flag(table: StarTable, label: str, default: bool = False) -> bool:
-    return table.flag(label) if label in table else default
+    return Checkpoint(settings, state, listed, optimiser.string("rlnSolventMaskName"))
 
 
 def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
@@ -109,11 +59,12 @@ def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
         psi_step_deg=table.number("rlnPsiStep"),
         offset_range_angst=table.number("rlnOffsetRange"),
         offset_step_angst=table.number("rlnOffsetStep"),
-        healpix_order=settings.healpix_order,
+        healpix_order=table.integer("rlnHealpixOrder") if settings.dims == 3 else 2,
         symmetry=settings.symmetry,
         limit_tilt_deg=table.number("rlnTiltAngleLimit") if settings.dims == 3 else -91.0,
         perturb=settings.perturb,
         perturbation=table.number("rlnSamplingPerturbInstance"),
+        asked=sampling_asked(table),
     )
 
 
@@ -126,6 +77,11 @@ def _model(star: StarFile, listed: ParticleList, settings: EmSettings) -> Model:
 
     def spectrum(label: str) -> np.ndarray:
         return np.stack([table.floats(label) for table in tables])
+
+    def spectrum_or_zeros(label: str) -> np.ndarray:
+        if all(label in table for table in tables):
+            return spectrum(label)
+        return np.zeros((k, len(tables[0])))  # RELION leaves out what it has not estimated
 
     weights = np.array(classes.floats("rlnClassDistribution"))
     resolution = general.number("rlnCurrentResolution")
@@ -149,7 +105,7 @@ def _model(star: StarFile, listed: ParticleList, settings: EmSettings) -> Model:
         average_p_max=general.number("rlnAveragePmax"),
         accuracy_rot_deg=np.array(classes.floats("rlnAccuracyRotations")),
         accuracy_shift_angst=np.array(classes.floats("rlnAccuracyTranslationsAngst")),
-        orientability=spectrum("rlnSpectralOrientabilityContribution"),
+        orientability=spectrum_or_zeros("rlnSpectralOrientabilityContribution"),
     )
 
 
@@ -229,11 +185,31 @@ def _state(optimiser: StarTable, model: Model, sampling: Sampling, listed: Parti
         change_classes=number("rlnChangesOptimalClasses"),
         change_angles_deg=number("rlnChangesOptimalOrientations"),
         change_offsets_angst=number("rlnChangesOptimalOffsets"),
-        best_change_classes=number("rlnSmallestChangesClasses"),
+        best_change_classes=number_or(
+            optimiser, "verglasSmallestChangesClasses", number("rlnSmallestChangesClasses")
+        ),
         best_change_angles_deg=number("rlnSmallestChangesOrientations"),
         best_change_offsets_angst=number("rlnSmallestChangesOffsets"),
         accuracy_rot_deg=number("rlnOverallAccuracyRotations"),
         accuracy_shift_angst=number("rlnOverallAccuracyTranslationsAngst"),
-        has_high_fsc=_flag(optimiser, "rlnHasHighFscAtResolLimit"),
-        refs_are_ctf_corrected=_flag(optimiser, "rlnRefsAreCtfCorrected", True),
+        has_high_fsc=flag_or(optimiser, "rlnHasHighFscAtResolLimit"),
+        refs_are_ctf_corrected=flag_or(optimiser, "rlnRefsAreCtfCorrected", True),
+        moments=_moments(optimiser),
     )
+
+
+def _moments(optimiser: StarTable) -> Moments | None:
+    """Momentum of a gradient run of ours; None: it starts anew."""
+    name = optimiser.string("verglasMomentsFile") if "verglasMomentsFile" in optimiser else "None"
+    if name == "None" or not Path(name).exists():
+        return None
+    import torch
+
+    from verglas.em.model import Moments
+
+    try:
+        with np.load(name) as stored:
+            first, second = (torch.from_numpy(stored[key]) for key in ("first", "second"))
+            return Moments(first, second, stored["age"])
+    except (ValueError, KeyError, BadZipFile) as error:
+        raise JobFailed(f"{name} cannot be read: {error}") from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from verglas.em.particles import Assignments, OpticsGroup, Particles
 
 Floats = npt.NDArray[np.float64]
+PARTICLE_NUMBER = "verglasParticleNumber"  # in the list that a run began with
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,11 @@ class ParticleList:
     assignments: Assignments
 
 
-def read_particles(path: str, *, with_ctf: bool) -> ParticleList:
-    """Read a particle list. Raises NothingToDo while there is none, JobFailed where it cannot be used."""
+def read_particles(path: str, *, with_ctf: bool, going_on: bool = False) -> ParticleList:
+    """Read a particle list. Raises NothingToDo while there is none, JobFailed where it cannot be used.
+
+    With `going_on` particles keep the numbers they had before others were set aside.
+    """
     from verglas.em.particles import Particles
 
     star, table = read_list(path, "particles")
@@ -52,6 +56,7 @@ def read_particles(path: str, *, with_ctf: bool) -> ParticleList:
         defocus_angle_deg=column("rlnDefocusAngle"), phase_shift_deg=column("rlnPhaseShift"),
         b_factor_a2=column("rlnCtfBfactor"), ctf_scale=column("rlnCtfScalefactor", default=1.0),
         psi_prior_deg=column("rlnAnglePsiPrior") if "rlnAnglePsiPrior" in table else None,
+        number=table.ints(PARTICLE_NUMBER) if going_on and PARTICLE_NUMBER in table else None,
     )  # fmt: skip
     return ParticleList(
         optics_table, table, particles, _assignments(table, column, particles, with_ctf)

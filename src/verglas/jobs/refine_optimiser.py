@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def optimiser_values(names: RunNames, settings: EmSettings, state: State) -> dict[str, Any]:
     """Label -> value in RELION 3.1's order; labels of ours at the end."""
-    base = names.iteration(state.iteration)
+    base, gradient = names.iteration(state.iteration), settings.gradient
     values: dict[str, Any] = {
         "rlnOutputRootName": names.root,
         "rlnModelStarFile": f"{base}_model.star",
@@ -30,7 +30,7 @@ def optimiser_values(names: RunNames, settings: EmSettings, state: State) -> dic
         "rlnDoZeroMask": settings.zero_mask,
         "rlnDoSolventFlattening": settings.flatten_solvent,
         "rlnDoSolventFscCorrection": False,
-        "rlnSolventMaskName": "None",
+        "rlnSolventMaskName": names.solvent_mask,
         "rlnSolventMask2Name": "None",
         "rlnBodyStarFile": "None",
         "rlnTauSpectrumName": "None",
@@ -48,20 +48,21 @@ def optimiser_values(names: RunNames, settings: EmSettings, state: State) -> dic
         "rlnSgdInBetweenIterations": 200,
         "rlnSgdInitialResolution": 35.0,
         "rlnSgdFinalResolution": 15.0,
-        "rlnSgdInitialSubsetSize": 100,
-        "rlnSgdFinalSubsetSize": 500,
-        "rlnSgdMuFactor": 0.0,
+        "rlnSgdInitialSubsetSize": gradient.ini_subset if gradient else 100,
+        "rlnSgdFinalSubsetSize": gradient.fin_subset if gradient else 500,
+        "rlnSgdMuFactor": gradient.momentum if gradient else 0.0,
         "rlnSgdSigma2FudgeInitial": 8.0,
         "rlnSgdSigma2FudgeHalflife": -1,
         "rlnSgdSkipAnneal": False,
         "rlnSgdSubsetSize": -1,
-        "rlnSgdWriteEverySubset": 1,
-        "rlnSgdStepsize": 0.5,
+        "rlnSgdWriteEverySubset": gradient.write_every if gradient else 1,
+        "rlnSgdStepsize": gradient.step_size if gradient else 0.5,
         "rlnDoAutoRefine": False,
         "rlnAutoLocalSearchesHealpixOrder": 4,
     }
     values |= _counters(settings, state)
     values |= _helix_and_flags(settings, state)
+    values |= _later_and_ours(names, settings, state)
     return {key: int(value) if isinstance(value, bool) else value for key, value in values.items()}
 
 
@@ -113,4 +114,31 @@ def _helix_and_flags(settings: EmSettings, state: State) -> dict[str, Any]:
         "rlnFixSigmaNoiseEstimates": settings.fix_sigma_noise,
         "rlnFixSigmaOffsetEstimates": settings.fix_sigma_offset,
         "rlnMaxNumberOfPooledParticles": 30,
+    }
+
+
+def _later_and_ours(names: RunNames, settings: EmSettings, state: State) -> dict[str, Any]:
+    """Labels of RELION 4 and 5, and what RELION does not write though a restart from iteration 0 needs it.
+
+    RELION 3.1 keeps labels that it does not know.
+    """
+    from verglas.em.settings import GradientSettings
+
+    gradient = settings.gradient or GradientSettings()
+    moments = names.moments(state.iteration) if state.moments is not None else "None"
+    return {
+        "rlnDoGradientRefine": settings.gradient is not None,
+        "rlnGradEmIters": gradient.em_iterations,
+        "rlnSgdInitialIterationsFraction": gradient.ini_fraction,
+        "rlnSgdFinalIterationsFraction": gradient.fin_fraction,
+        "rlnSgdClassInactivityThreshold": gradient.class_inactivity_threshold,
+        "rlnMaximumSignificantPoses": settings.max_significants,
+        "rlnDoAutoSampling": settings.auto_sampling,
+        "rlnDoCenterClasses": settings.center_classes,
+        "verglasAllowCoarserSampling": settings.allow_coarser,
+        "verglasInitialLowPass": settings.ini_high_angst,
+        "verglasFirstIterationCorrelates": settings.firstiter_cc,
+        "verglasAlwaysCorrelates": settings.always_cc,
+        "verglasSmallestChangesClasses": float(state.best_change_classes),
+        "verglasMomentsFile": moments,
     }

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from verglas.formats.atomic import atomic_write
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
-from verglas.jobs.refine_input import ParticleList
+from verglas.jobs.refine_input import PARTICLE_NUMBER, ParticleList
 
 if TYPE_CHECKING:
     from verglas.em.model import Model, State
@@ -28,9 +29,14 @@ class RunNames:
     """Root name of a run ("Class2D/job006/run") and the names of an iteration's files."""
 
     root: str
+    solvent_mask: str = "None"
 
     def iteration(self, number: int) -> str:
         return f"{self.root}_it{number:03d}"
+
+    def moments(self, number: int) -> str:
+        """Momentum of a VDAM run (a numpy archive of ours)."""
+        return f"{self.iteration(number)}_moments.npz"
 
     def references(self, number: int, dims: int, n_classes: int) -> list[str]:
         """How model_classes names the references."""
@@ -44,12 +50,12 @@ def write_iteration(
     names: RunNames, settings: EmSettings, state: State, listed: ParticleList, command: str, version: str
 ) -> None:  # fmt: skip
     """Write all files of an iteration; the optimiser last, because it says that the others are there."""
-    base, number = names.iteration(state.iteration), state.iteration
+    base = names.iteration(state.iteration)
     write_references(names, state)
+    write_moments(names, state)
     write_star(f"{base}_model.star", model_tables(names, settings, state, listed), precision="full")
     write_star(f"{base}_data.star", data_tables(state, listed), precision="full")
-    if number > 0:
-        write_star(f"{base}_sampling.star", sampling_tables(state), precision="full")
+    write_star(f"{base}_sampling.star", sampling_tables(state), precision="full")
     comments = [f"# verglas refine; version {version}", f"# {command} "]
     optimiser = optimiser_table(names, settings, state)
     write_star(f"{base}_optimiser.star", [optimiser], comments=comments, precision="full")
@@ -64,6 +70,18 @@ def write_references(names: RunNames, state: State) -> None:
         return
     for k, image in enumerate(images):
         write_mrc(f"{base}_class{k + 1:03d}.mrc", image, model.pixel_size_angst)
+
+
+def write_moments(names: RunNames, state: State) -> None:
+    """The momentum of a gradient run, without which going on would not be going on."""
+    moments = state.moments
+    if moments is None:
+        return
+    with atomic_write(names.moments(state.iteration)) as out:
+        np.savez(
+            out, first=moments.first.cpu().numpy(), second=moments.second.cpu().numpy(),
+            age=moments.age,
+        )  # fmt: skip
 
 
 def data_tables(state: State, listed: ParticleList) -> list[StarTable]:
@@ -85,6 +103,8 @@ def data_tables(state: State, listed: ParticleList) -> list[StarTable]:
     table = listed.table.with_columns(columns)
     keep = np.ones(len(table), bool)
     keep[list(found.set_aside)] = False
+    if particles.number is not None or not keep.all():
+        table = table.with_columns({PARTICLE_NUMBER: particles.numbers})
     return [listed.optics_table, table if keep.all() else table.take(keep)]
 
 
@@ -230,7 +250,7 @@ def noise_row(settings: EmSettings, listed: ParticleList, group: int) -> int:
 
 def sampling_tables(state: State) -> list[StarTable]:
     """Tables of `_sampling.star`."""
-    sampling = state.sampling
+    sampling, asked = state.sampling, state.sampling.original
     values: dict[str, Any] = {
         "rlnIs3DSampling": sampling.dims == 3,
         "rlnIs3DTranslationalSampling": 0,
@@ -246,10 +266,10 @@ def sampling_tables(state: State) -> list[StarTable]:
         "rlnHelicalOffsetStep": -1.0,
         "rlnSamplingPerturbInstance": sampling.perturbation,
         "rlnSamplingPerturbFactor": sampling.perturb,
-        "rlnHealpixOrderOriginal": sampling.healpix_order,
-        "rlnPsiStepOriginal": sampling.psi_step_deg,
-        "rlnOffsetRangeOriginal": sampling.offset_range_angst,
-        "rlnOffsetStepOriginal": sampling.offset_step_angst,
+        "rlnHealpixOrderOriginal": asked.healpix_order,
+        "rlnPsiStepOriginal": asked.psi_step_deg,
+        "rlnOffsetRangeOriginal": asked.offset_range_angst,
+        "rlnOffsetStepOriginal": asked.offset_step_angst,
     }
     values = {key: int(v) if isinstance(v, bool) else v for key, v in values.items()}
     return [StarTable.from_columns("sampling_general", values, is_list=True)]

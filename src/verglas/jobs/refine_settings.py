@@ -10,7 +10,8 @@ from verglas.jobs.base import JobFailed
 from verglas.jobs.program import Arguments
 
 if TYPE_CHECKING:
-    from verglas.em.settings import EmSettings, ParitySwitches
+    from verglas.em.model import State
+    from verglas.em.settings import EmSettings, GradientSettings, ParitySwitches
 
 # flag -> field of EmSettings; what a continued run may change, too
 _FIELDS = {
@@ -35,6 +36,7 @@ _FIELDS = {
     "--skip_align": "skip_align",
     "--skip_rotate": "skip_rotate",
     "--allow_coarser_sampling": "allow_coarser",
+    "--auto_sampling": "auto_sampling",
     "--coarse_size": "max_coarse_size",
     "--adaptive_fraction": "adaptive_fraction",
     "--maxsig": "max_significants",
@@ -73,8 +75,8 @@ def parity_of(arguments: Arguments) -> ParitySwitches:
 
 
 _NOT_YET = (
-    "--allow_coarser_sampling", "--sigma_ang", "--sigma_rot", "--sigma_tilt", "--helix",
-    "--helical_outer_diameter", "--bimodal_psi", "--sigma_psi", "--auto_sampling", "--scratch_dir",
+    "--sigma_ang", "--sigma_rot", "--sigma_tilt", "--helix",
+    "--helical_outer_diameter", "--bimodal_psi", "--sigma_psi", "--scratch_dir",
 )  # fmt: skip
 
 
@@ -99,10 +101,27 @@ def changed_settings(settings: EmSettings, arguments: Arguments) -> EmSettings:
     """Settings of a continued run: those of its files, and what is on the command line now."""
     given = {field: arguments[flag] for flag, field in _FIELDS.items() if flag in arguments.given}
     given.pop("random_seed", None)
-    return _checked(replace, settings, **_refined(given, arguments))
+    return _checked(replace, settings, **_refined(given, arguments, settings.gradient))
 
 
-def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
+_STEPS = (
+    "--psi_step", "--healpix_order", "--offset_range", "--offset_step", "--oversampling", "--limit_tilt",
+)  # fmt: skip
+
+
+def with_sampling(state: State, settings: EmSettings, arguments: Arguments) -> State:
+    """The state of a run that goes on, with the steps given now, if any are."""
+    from verglas.em.sampling import Sampling
+
+    if not any(flag in arguments.given for flag in _STEPS):
+        return state
+    fresh = Sampling.of(settings, state.model.pixel_size_angst)
+    return replace(state, sampling=replace(fresh, perturbation=state.sampling.perturbation))
+
+
+def _refined(
+    values: dict[str, Any], arguments: Arguments, gradient: GradientSettings | None = None
+) -> dict[str, Any]:
     values = dict(values)
     if arguments["--no_norm"]:
         values["correct_norm"] = False
@@ -119,8 +138,8 @@ def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
     if "symmetry" in values:
         values["symmetry"] = str(values["symmetry"]).upper()
     values["parity"] = parity_of(arguments)
-    if arguments["--grad"]:
-        values["gradient"] = _gradient(arguments)
+    if arguments["--grad"] or gradient is not None:
+        values["gradient"] = _gradient(arguments, gradient)
     precision = arguments["--precision"]
     if precision not in ("tensor", "single", "double"):
         raise JobFailed(f"--precision {precision!r} is none of 'tensor', 'single', 'double'")
@@ -128,20 +147,29 @@ def _refined(values: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
     return values
 
 
-def _gradient(arguments: Arguments) -> Any:
+_GRADIENT_FIELDS = {
+    "--grad_ini_frac": "ini_fraction",
+    "--grad_fin_frac": "fin_fraction",
+    "--mu": "momentum",
+    "--grad_stepsize": "step_size",
+    "--grad_ini_subset": "ini_subset",
+    "--grad_fin_subset": "fin_subset",
+    "--grad_write_iter": "write_every",
+    "--grad_em_iters": "em_iterations",
+    "--class_inactivity_threshold": "class_inactivity_threshold",
+}
+
+
+def _gradient(arguments: Arguments, known: GradientSettings | None) -> GradientSettings:
+    """VDAM settings: those of the run that goes on, where there is one, and what is given now."""
     from verglas.em.settings import GradientSettings
 
-    return GradientSettings(
-        ini_fraction=arguments["--grad_ini_frac"],
-        fin_fraction=arguments["--grad_fin_frac"],
-        momentum=arguments["--mu"],
-        step_size=arguments["--grad_stepsize"],
-        ini_subset=arguments["--grad_ini_subset"],
-        fin_subset=arguments["--grad_fin_subset"],
-        write_every=arguments["--grad_write_iter"],
-        em_iterations=arguments["--grad_em_iters"],
-        class_inactivity_threshold=arguments["--class_inactivity_threshold"],
-    )
+    given = {
+        name: arguments[flag]
+        for flag, name in _GRADIENT_FIELDS.items()
+        if known is None or flag in arguments.given
+    }
+    return replace(known or GradientSettings(), **given)
 
 
 def _checked(make: Any, *positional: Any, **values: Any) -> EmSettings:
