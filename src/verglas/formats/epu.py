@@ -38,6 +38,7 @@ class EpuImage:
     height: int | None = None
     beam_shift: tuple[float, float] | None = None  # EPU's units
     beam_tilt: tuple[float, float] | None = None
+    stage_um: tuple[float, float] | None = None
     magnification: float | None = None
     detector: str | None = None
     defocus_um: float | None = None  # as asked for; negative is under-focus
@@ -93,6 +94,7 @@ def read_epu_image(path: Path) -> EpuImage:
         height=_whole(_number(_find(area, "height"))) if area is not None else None,
         beam_shift=_pair(root, "BeamShift"),
         beam_tilt=_pair(root, "BeamTilt"),
+        stage_um=_stage_um(root),
         magnification=_number(_find(root, "NominalMagnification")),
         detector=custom.get("DetectorCommercialName"),
         defocus_um=_scaled(_float(custom.get("AppliedDefocus")), 1e6),
@@ -209,6 +211,11 @@ def _pair(root: ElementTree.Element, name: str) -> tuple[float, float] | None:
         return None
     x, y = _number(_element(element, "x")), _number(_element(element, "y"))
     return None if x is None or y is None else (x, y)
+
+
+def _stage_um(root: ElementTree.Element) -> tuple[float, float] | None:
+    x, y = (_number(_element(root, "stage", "Position", name)) for name in ("X", "Y"))
+    return None if x is None or y is None else (x * 1e6, y * 1e6)
 
 
 def _fraction_count(root: ElementTree.Element) -> float | None:
