@@ -20,7 +20,7 @@ from verglas.scheduler.live.ledger import Ledger
 from verglas.scheduler.live.session import LiveSession
 from verglas.scheduler.live.snapshot import take_snapshot
 from verglas.scheduler.live.status import read_status
-from verglas.scheduler.live.trial import try_one
+from verglas.scheduler.live.trial import read_trial, try_movies
 
 pytestmark = pytest.mark.slow  # each starts processes; the parts are tested by themselves
 
@@ -174,8 +174,13 @@ def test_a_trial_changes_nothing(project, movies, write_movie, make_session, fin
         for path in project.root.rglob("*")
         if path.is_file() and "try" not in path.parts
     }
-    told = try_one(project, folder, "m0", {"AutoPick": {"log_diam_max": "33"}})
-    assert any("Picks" in line for line in told)
+    (trial,) = try_movies(project, folder, ["m0"], {"AutoPick": {"log_diam_max": "33"}})
+    assert any("Picks" in line for line in trial.lines)
+    assert trial.now["picks"] > 0 and trial == read_trial(folder, 1)
+    assert trial.trial_files["micrograph"] == trial.now_files["micrograph"]
+    assert trial.trial_files["picks"] != trial.now_files["picks"]
+    for files in (trial.now_files, trial.trial_files):
+        assert (project.root / files["picks"]).exists()
     after = {
         path: path.stat().st_mtime_ns
         for path in project.root.rglob("*")

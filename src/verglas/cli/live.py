@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ _HELP = """verglas live start FOLDER|'WILDCARD'   treat movies as they arrive (E
                           --set MotionCorr.patch_x=5 (any option of any job; as often as needed)
                           --profile NAME (use it, and save what is set) --like PROJECT
                           --optics-groups (one per beam shift) --no-2d --classes-from 1000
-                          --classes-growth 1.5 --foreground --look (start nothing)
+                          --classes-growth 1.5 --foreground --look [--json] (start nothing)
 verglas live status [NAME] [--json] [--watch] [--files]
 verglas live pause | resume | finish | stop [NAME]      finish: drain, last 2D, report
 verglas live set JOB.option=value ... [--for new|all|12-40]     new options while it runs
@@ -35,8 +36,10 @@ verglas live thresholds ['LIMITS']        show or change the limits; what depend
 verglas live accept | reject MICROGRAPH ... [--why TEXT] | forget MICROGRAPH ...    a person's verdict
 verglas live classes [--choose 1,4,7] [--templates [--for new|all]]   chosen classes; pick with them
 verglas live again [MOVIE ...]            try failed movies again
-verglas live try MICROGRAPH --set JOB.option=value ...   trial of one micrograph; changes nothing
+verglas live try MICROGRAPH ... --set JOB.option=value ...   trial of up to six; changes nothing
 verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs"""
+MOST_ON_TRIAL = 6
+FIRST_CHECKED = 3  # movies that --look --json compares with what is known
 _VALUES = (
     "pixel-size", "kv", "cs", "amplitude-contrast", "dose-per-frame", "dose", "gain", "gain-rot",
     "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "mtf", "shift-tolerance",
@@ -44,7 +47,8 @@ _VALUES = (
 _START = {
     **{f"--{key}": True for key in _VALUES}, "--devices": True, "--workers": True, "--threads": True,
     "--memory": True, "--name": True, "--first": True, "--frames": True, "--profile": True,
-    "--like": True, "--optics-groups": False, "--no-2d": False, "--foreground": False, "--look": False,
+    "--like": True, "--optics-groups": False, "--no-2d": False, "--foreground": False,
+    "--look": False, "--json": False,
     "--publish-every": True, "--poll": True, "--classes-from": True, "--classes-growth": True,
     **{f"--{stage}-devices": True for stage in ("MotionCorr", "CtfFind", "AutoPick", "Extract")},
 }  # fmt: skip
@@ -74,6 +78,8 @@ def _start(words: list[str]) -> int:
 
     words, changed = _settings(words)
     parsed = split_words(words, _START)
+    if parsed.has("--json") and not parsed.has("--look"):
+        raise CommandError("--json belongs to --look")
     if len(parsed.positional) != 1:
         raise CommandError("name the folder (or wildcard) where movies arrive")
     project = _project()
@@ -81,6 +87,9 @@ def _start(words: list[str]) -> int:
     order = _order(project, parsed)
     source = _as_project_path(project, parsed.positional[0])
     intake = look_at_session(source, given)
+    if parsed.has("--json"):
+        print(json.dumps(_look(intake)))
+        return 0
     options = chain_options(intake, _with_profile(parsed, changed))
     _tell(intake)
     if parsed.has("--look"):
@@ -212,6 +221,24 @@ def _tell(intake: Intake) -> None:
         print(f"  WARNING: {warning}")
 
 
+def _look(intake: Intake) -> dict[str, object]:
+    """What is known, what somebody has to give, and how the first three movies fit it."""
+    from verglas.jobs.live_intake import NEEDED, some_movies
+    from verglas.jobs.live_sanity import Stated, check_inputs
+
+    first = [Path(info.path) for info in some_movies(intake.wildcard, FIRST_CHECKED)]
+    values = {key: fact.value for key, fact in intake.facts.items()}
+    return {
+        "facts": {key: asdict(fact) for key, fact in intake.facts.items()},
+        "warnings": intake.warnings,
+        "missing": [key for key in NEEDED if key not in intake.facts],
+        "findings": [asdict(each) for each in check_inputs(first, Stated.of(values))]
+        if first
+        else [],
+        "checked": [path.name for path in first],
+    }
+
+
 def _wake(project: Project, folder: LiveFolder) -> None:
     """See that a process works on the session, and go on when it does."""
     from verglas.scheduler.supervisor import ensure_supervisor
@@ -263,8 +290,6 @@ def _status(words: list[str]) -> int:
     parsed = split_words(words, {"--json": False, "--watch": False, "--files": False})
     folder = _folder(parsed.positional)
     if parsed.has("--json"):
-        from dataclasses import asdict
-
         print(json.dumps(asdict(read_status(folder))))
         return 0
     if parsed.has("--watch"):
@@ -362,15 +387,22 @@ def _verdict(verdict: str) -> Callable[[list[str]], int]:
 
 
 def _try(words: list[str]) -> int:
-    from verglas.scheduler.live.trial import try_one
+    from verglas.scheduler.live.trial import try_movies
 
     words, changed = _settings(words)
-    parsed = split_words(words, {"--device": True})
-    if len(parsed.positional) != 1:
-        raise CommandError("name one micrograph (by number, name, or a part of it)")
+    parsed = split_words(words, {"--device": True, "--json": False, "--session": True})
+    if not 1 <= len(parsed.positional) <= MOST_ON_TRIAL:
+        raise CommandError(
+            f"name one to {MOST_ON_TRIAL} micrographs (by number, name, or a part of it)"
+        )
     device = parsed.text("--device", "cpu")
-    for line in try_one(Project.open(), _folder([]), parsed.positional[0], changed, device):
-        print(line)
+    folder = _folder([parsed.text("--session")] if parsed.has("--session") else [])
+    trials = try_movies(Project.open(), folder, parsed.positional, changed, device)
+    if parsed.has("--json"):
+        print(json.dumps([asdict(trial) for trial in trials]))
+        return 0
+    for trial in trials:
+        print("\n".join(trial.lines))
     return 0
 
 

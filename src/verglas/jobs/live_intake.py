@@ -29,6 +29,7 @@ MOVIE_ENDINGS = (".eer", ".tiff", ".tif", ".mrcs", ".mrc")
 GAIN_NAME = re.compile(r"gain|\.gain$|superref|countref", re.IGNORECASE)
 GAIN_ENDINGS = (".gain", ".mrc", ".tif", ".tiff", ".dm4", ".dm3")
 MOST_FOLDERS = 2000
+NEEDED = ("pixel-size", "kv")  # without which no session begins
 EER_FRACTION_DOSE = 1.0  # e/A2 of a fraction that EER frames are grouped to
 
 

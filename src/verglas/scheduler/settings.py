@@ -21,6 +21,7 @@ class WatchSettings:
     ingest_floor_gb: float = 1.0  # below it even the copying of movies pauses
     no_new_file_min: float = 30.0
     lag_movies: int = 200
+    goal_particles: int = 0  # good ones the session is meant to end with; 0: nobody said
     alarm_command: str = ""  # run with the message as its last argument
     alarm_webhook: str = ""  # POSTed as JSON {"text": ...}
     smtp_host: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
@@ -20,7 +21,7 @@ from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.scheduler.live.chain import change_options, checked_options
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
-from verglas.scheduler.live.order import STAGES, LiveFolder
+from verglas.scheduler.live.order import STAGES, LiveFolder, read_json
 from verglas.scheduler.live.settings import ALL, NEW, StageSettings
 
 _SIZES = ("bin_factor", "eer_upsampling", "extract_size", "do_rescale", "rescale")
@@ -74,15 +75,59 @@ def _refuse_inputs(stage: str, changed: Iterable[str]) -> None:
 def _consequences(folder: LiveFolder, settings: StageSettings, stages: Sequence[str]) -> list[str]:
     """How many movies are treated again from which stage, and what a person made that is kept."""
     first = min(INDEX[stage] for stage in stages)
-    again = 0
-    for movie in known_movies(folder).movies:
-        have = movie.made[first]
-        again += have != 0 and settings.wanted(STAGES[first], movie.number, abs(have)) != abs(have)
+    again = len(_treated_again(known_movies(folder).movies, settings, STAGES[first]))
     told = [f"{again} movies are treated again from {STAGES[first]} on"]
     verdicts = read_manual(folder.manual_file)
     if verdicts and again:
         told.append(f"{len(verdicts)} verdicts of a person are kept")
     return told
+
+
+def _treated_again(movies: Iterable[Movie], settings: StageSettings, stage: str) -> list[Movie]:
+    """Movies whose result of a stage comes from other settings than they need."""
+    index = INDEX[stage]
+    return [
+        movie
+        for movie in movies
+        if movie.made[index]
+        and settings.wanted(stage, movie.number, abs(movie.made[index])) != abs(movie.made[index])
+    ]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a change of settings would take. Times in seconds of one worker and of the session."""
+
+    movies: int  # treated again
+    stage: str  # from which on
+    seconds_each: float  # of one movie, from that stage to the last
+    workers: int
+    verdicts: int  # of a person, which are kept
+
+    @property
+    def session_s(self) -> float:
+        return self.movies * self.seconds_each / max(1, self.workers)
+
+
+def preview_settings(
+    folder: LiveFolder, values: Mapping[str, Mapping[str, str]], scope: str
+) -> Cost:
+    """What `change_settings` would cost; nothing is written. Raises ValueError, KeyError."""
+    settings = StageSettings.read(folder.path / "settings.json")
+    for stage, changed in values.items():
+        if stage not in STAGES:
+            raise ValueError(f"{stage}: options of {', '.join(STAGES)} can be changed this way")
+        _refuse_inputs(stage, changed)
+        settings.change(stage, dict(changed), scope)
+    first = min((INDEX[stage] for stage in values), default=len(STAGES) - 1)
+    again = _treated_again(known_movies(folder).movies, settings, STAGES[first])
+    status = read_json(folder.status_file)
+    means = {each["name"]: float(each["mean_s"]) for each in status.get("stages", [])}
+    order = folder.order()
+    return Cost(
+        len(again), STAGES[first], sum(means.get(stage, 0.0) for stage in STAGES[first:]),
+        order.workers * len(order.all_devices), len(read_manual(folder.manual_file)),
+    )  # fmt: skip
 
 
 def _shown(values: Mapping[str, str]) -> str:

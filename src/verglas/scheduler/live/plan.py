@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -143,11 +145,20 @@ def groups(intake: Intake, *, by_beam_shift: bool) -> BeamShiftGroups:
 
 
 def profile_path(name: str) -> Path:
-    """Where a profile of that name lies."""
-    import os
+    """Where a profile of that name lies. Raises ValueError for what is no plain name."""
+    if not re.fullmatch(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*", name):
+        raise ValueError(f"profile {name!r}: only letters, digits, dot, hyphen, underscore")
+    return _profile_folder() / f"{name}.json"
 
+
+def profile_names() -> list[str]:
+    """Profiles that were saved, by name."""
+    return sorted(path.stem for path in _profile_folder().glob("*.json"))
+
+
+def _profile_folder() -> Path:
     base = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
-    return base / "verglas" / "profiles" / f"{name}.json"
+    return base / "verglas" / "profiles"
 
 
 def read_profile(name: str) -> dict[str, dict[str, str]]:

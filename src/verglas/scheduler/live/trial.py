@@ -1,59 +1,126 @@
-"""`verglas live try`: one micrograph with trial settings, beside the present result; changes nothing."""
+"""`verglas live try`: micrographs with trial settings, beside the present result; changes nothing."""
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from verglas.formats.atomic import write_text
 from verglas.jobs.live_figures import KINDS
 from verglas.jobs.live_lists import movie_alone
 from verglas.jobs.set_aside import SetAside
+from verglas.jobs.tables import output_root
 from verglas.project.project import Project
 from verglas.scheduler.live.chain import checked_options
 from verglas.scheduler.live.change import find_movies, known_movies
 from verglas.scheduler.live.grouping import BeamShiftGroups
 from verglas.scheduler.live.ledger import INDEX, Movie
-from verglas.scheduler.live.order import STAGES, LiveFolder
+from verglas.scheduler.live.order import STAGES, LiveFolder, read_json
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.work import StageDone, StageTask, run_stage, work
 
+Changes = Mapping[str, Mapping[str, str]]  # stage -> option -> text
 
-def try_one(
+
+@dataclass(frozen=True)
+class Trial:
+    """One movie as it is now and on trial. Paths are relative to the project."""
+
+    number: int
+    name: str
+    now: dict[str, float]  # figures by key
+    trial: dict[str, float]  # those of the stages that were done again
+    now_files: dict[str, str]
+    trial_files: dict[str, str] = field(default_factory=dict)  # micrograph, spectrum, picks
+    aside: str = ""  # why the trial would set it aside
+
+    @property
+    def lines(self) -> list[str]:
+        """Figures now and on trial, in words."""
+        if self.aside:
+            return [f"{self.name} would be set aside: {self.aside}"]
+        lines = [f"{self.name}: now and on trial ({Path(self.trial_files['picks']).parent})"]
+        for kind in KINDS:
+            if kind.key not in self.trial:
+                continue
+            old = f"{self.now[kind.key]:.5g}" if kind.key in self.now else "-"
+            lines.append(f"  {kind.title:<22} {old:>12} {self.trial[kind.key]:>12.5g} {kind.unit}")
+        return lines
+
+
+def try_movies(
     project: Project,
     folder: LiveFolder,
-    which: str,
-    changed: Mapping[str, Mapping[str, str]],
+    which: Sequence[str],
+    changed: Changes,
     device: str = "cpu",
-) -> list[str]:
-    """Process one movie from the first changed stage on; figures now and on trial, in words.
+) -> list[Trial]:
+    """Process movies from the first changed stage on, each beside what it has.
 
-    The trial's files lie in `.verglas/live/NAME/try/` until the next trial. Raises ValueError, LookupError.
+    A trial's files lie in `.verglas/live/NAME/try/NUMBER/` until that movie's next trial.
+    Raises ValueError, LookupError.
     """
     unknown = [stage for stage in changed if stage not in STAGES]
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: expected options of {', '.join(STAGES)}")
-    movie = find_movies(known_movies(folder), [which])[0]
-    trial = folder.path / "try"
+    return [
+        _try_one(project, folder, movie, changed, device)
+        for movie in find_movies(known_movies(folder), which)
+    ]
+
+
+def read_trial(folder: LiveFolder, number: int) -> Trial | None:
+    """A movie's last trial; None if there was none."""
+    known = read_json(_trial_folder(folder, number) / "trial.json")
+    return Trial(**known) if known else None
+
+
+def files_of(movie_name: str, directories: Mapping[str, str | Path]) -> dict[str, str]:
+    """Where the results of a movie lie, given the directories of the stages."""
+    micrograph = f"{output_root(movie_name, directories['MotionCorr'], without_dots=True)}.mrc"
+    spectrum = f"{output_root(micrograph, directories['CtfFind'])}.ctf"
+    picks = f"{output_root(micrograph, directories['AutoPick'])}_autopick.star"
+    return {"micrograph": micrograph, "spectrum": spectrum, "picks": picks}
+
+
+def _try_one(
+    project: Project, folder: LiveFolder, movie: Movie, changed: Changes, device: str
+) -> Trial:
+    trial = _trial_folder(folder, movie.number)
     shutil.rmtree(trial, ignore_errors=True)
+    jobs = folder.order().jobs
+    first = min((INDEX[stage] for stage in changed), default=0)
+    where = trial.relative_to(project.root)
+    directories = {
+        stage: where / stage / "job000" if INDEX[stage] >= first else Path(jobs[stage])
+        for stage in STAGES
+    }
+    now_files = files_of(movie.name, jobs)
     try:
-        figures = _run(folder, movie, changed, trial.relative_to(project.root), device)
+        figures = _run(folder, movie, changed, first, directories, device)
+        files = files_of(movie.name, directories)
+        made = Trial(movie.number, movie.name, movie.figures, figures, now_files, files)
     except SetAside as reason:
-        return [f"{movie.name} would be set aside: {reason}"]
-    return [f"{movie.name}: now and on trial ({trial})", *_compared(movie.figures, figures)]
+        made = Trial(movie.number, movie.name, movie.figures, {}, now_files, aside=str(reason))
+    trial.mkdir(parents=True, exist_ok=True)
+    write_text(trial / "trial.json", json.dumps(asdict(made)), durable=False)
+    return made
+
+
+def _trial_folder(folder: LiveFolder, number: int) -> Path:
+    return folder.path / "try" / str(number)
 
 
 def _run(
-    folder: LiveFolder,
-    movie: Movie,
-    changed: Mapping[str, Mapping[str, str]],
-    trial: Path,
-    device: str,
-) -> dict[str, float]:
+    folder: LiveFolder, movie: Movie, changed: Changes, first: int,
+    directories: Mapping[str, Path], device: str,
+) -> dict[str, float]:  # fmt: skip
     settings = StageSettings.read(folder.path / "settings.json")
     jobs = folder.order().jobs
     optics = BeamShiftGroups.read(folder.path / "groups.json").optics
-    first = min((INDEX[stage] for stage in changed), default=0)
     listed = {"": movie_alone(optics, movie.name, movie.group)}
     figures: dict[str, float] = {}
     for index, stage in enumerate(STAGES):
@@ -68,27 +135,11 @@ def _run(
             listed[stage] = done.listed
             continue
         if stage == "Extract":
-            texts["coords_suffix"] = _coordinates(trial, jobs["AutoPick"], first)
+            texts["coords_suffix"] = f"{directories['AutoPick']}/coords_suffix_autopick.star"
             task = StageTask(
                 movie.number, stage, jobs[stage], texts, -version, listed[source], False
             )
         checked_options(stage, texts)
-        found, listed[stage] = run_stage(task, device, trial / stage / "job000")
+        found, listed[stage] = run_stage(task, device, directories[stage])
         figures |= found
     return figures
-
-
-def _coordinates(trial: Path, job: str, first: int) -> str:
-    """The trial's picks, or those there are if picking is not on trial."""
-    folder = str(trial / "AutoPick" / "job000") + "/" if first <= INDEX["AutoPick"] else job
-    return f"{folder}coords_suffix_autopick.star"
-
-
-def _compared(now: Mapping[str, float], trial: Mapping[str, float]) -> list[str]:
-    lines = []
-    for kind in KINDS:
-        if kind.key not in trial:
-            continue
-        old = f"{now[kind.key]:.5g}" if kind.key in now else "-"
-        lines.append(f"  {kind.title:<22} {old:>12} {trial[kind.key]:>12.5g} {kind.unit}")
-    return lines
