@@ -138,6 +138,7 @@ export function useKeys(keys: Record<string, (() => void) | undefined>) {
       const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && (target as HTMLInputElement).type !== "range";
       const name = event.code.startsWith("Key") && (event.altKey || event.ctrlKey || event.metaKey) ? event.code.slice(3).toLowerCase() : event.key;
       const key = `${event.altKey ? "alt+" : ""}${event.ctrlKey || event.metaKey ? "ctrl+" : ""}${name}`;
+      if (event.defaultPrevented || document.querySelector("dialog[open]")) return; // a dialog has its own keys
       if (typing && !event.altKey && !event.ctrlKey && !event.metaKey && key !== "Escape") return;
       const act = latest.current[key];
       if (act) { event.preventDefault(); act(); }

@@ -36,11 +36,11 @@ export function ProgressBar({ bar }: { bar: Bar }) {
   );
 }
 
-export function Dialog({ title, close, children, wide }: { title: string; close: () => void; children: ReactNode; wide?: boolean }) {
+export function Dialog({ title, close, children, wide }: { title: string; close: () => void; children: ReactNode; wide?: boolean | "huge" }) {
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => { if (!box.current?.open) box.current?.showModal(); }, []);
   return (
-    <dialog ref={box} className={wide ? "wide" : ""} onCancel={(event) => { event.preventDefault(); close(); }} onClose={close} aria-label={title}>
+    <dialog ref={box} className={wide === "huge" ? "wide huge" : wide ? "wide" : ""} onCancel={(event) => { event.preventDefault(); close(); }} onClose={close} aria-label={title}>
       <header><h2>{title}</h2><button className="plain" onClick={close} aria-label="close">✕</button></header>
       {children}
     </dialog>

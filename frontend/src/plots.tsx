@@ -107,9 +107,10 @@ export function PointPlot(props: PointPlotProps) {
     }} />;
 }
 
-/** How often each value occurs; what lies outside the limits is pale. Dragging sets a limit. */
-export function Histogram({ values, limits, title, onLimits, height = 120, text }: {
+/** How often each value occurs; what lies outside the limits, or is not in `part`, is pale. Dragging sets a limit; so do the arrow keys (Shift: the upper one). */
+export function Histogram({ values, limits, title, onLimits, height = 120, text, part, mark }: {
   values: Numbers; limits: [number | null, number | null]; title: string; onLimits?: (limits: [number | null, number | null]) => void; height?: number; text?: (v: number) => string;
+  part?: Uint8Array | null; mark?: number | null;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const span = useRef<[number, number]>([0, 1]);
@@ -122,6 +123,12 @@ export function Histogram({ values, limits, title, onLimits, height = 120, text 
     for (const v of sorted) counts[Math.max(0, Math.min(bins - 1, Math.floor(((v - low) / (high - low)) * bins)))]++;
     return { low, high, counts, bins, most: Math.max(...counts) };
   }, [values]);
+  const inPart = useMemo(() => {
+    if (!part || !binned) return null;
+    const counts = new Array<number>(binned.bins).fill(0);
+    values.forEach((v, i) => { if (part[i] && v !== null && isFinite(v)) counts[Math.max(0, Math.min(binned.bins - 1, Math.floor(((v - binned.low) / (binned.high - binned.low)) * binned.bins)))]++; });
+    return counts;
+  }, [values, part, binned]);
   useEffect(() => {
     const el = canvas.current!;
     const draw = () => {
@@ -136,9 +143,11 @@ export function Histogram({ values, limits, title, onLimits, height = 120, text 
       counts.forEach((n, i) => {
         const middle = low + ((i + 0.5) / bins) * (high - low);
         const inside = (limits[0] === null || middle >= limits[0]) && (limits[1] === null || middle <= limits[1]);
-        c.fillStyle = inside ? "#0072b2" : "#d55e0066";
-        c.fillRect(8 + i * wide, base - (n / most) * (base - 8), Math.max(1, wide - 1), (n / most) * (base - 8));
+        const bar = (m: number, colour: string) => { c.fillStyle = colour; c.fillRect(8 + i * wide, base - (m / most) * (base - 8), Math.max(1, wide - 1), (m / most) * (base - 8)); };
+        if (inPart) bar(n, "#c9d3dc");
+        bar(inPart ? inPart[i] : n, inside ? "#0072b2" : inPart ? "#d55e00" : "#d55e0066");
       });
+      if (mark != null && isFinite(mark)) { const at = 8 + ((Math.max(low, Math.min(high, mark)) - low) / (high - low)) * (w - 16); c.fillStyle = "#1d2733"; c.beginPath(); c.moveTo(at, base + 1); c.lineTo(at - 4, base + 8); c.lineTo(at + 4, base + 8); c.fill(); }
       c.fillStyle = "#5c6b7a"; c.font = "11px system-ui";
       const say = text ?? ((v: number) => String(Number(v.toPrecision(3))));
       c.fillText(say(low), 8, height - 5);
@@ -150,13 +159,22 @@ export function Histogram({ values, limits, title, onLimits, height = 120, text 
     const seen = new ResizeObserver(draw);
     seen.observe(el);
     return () => seen.disconnect();
-  }, [binned, limits[0], limits[1], height]); // eslint-disable-line
+  }, [binned, inPart, mark, limits[0], limits[1], height]); // eslint-disable-line
+  const byKey = (event: React.KeyboardEvent) => {
+    if (!onLimits || !binned || !/^Arrow(Left|Right)$/.test(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const which = event.shiftKey ? 1 : 0, step = ((binned.high - binned.low) / binned.bins) * (event.key === "ArrowLeft" ? -1 : 1);
+    const next: [number | null, number | null] = [...limits], v = (limits[which] ?? (which ? binned.high : binned.low)) + step;
+    next[which] = (which ? v >= binned.high : v <= binned.low) ? null : Number(v.toPrecision(4));
+    onLimits(next);
+  };
   const at = (clientX: number) => {
     const box = canvas.current!.getBoundingClientRect(), [low, high] = span.current;
     return low + ((clientX - box.left - 8) / (box.width - 16)) * (high - low);
   };
   const drag = useRef(-1), frame = useRef(0), wanted = useRef(limits);
-  return <canvas ref={canvas} className="histogram" style={{ height }} role="img" aria-label={`histogram of ${title}`}
+  return <canvas ref={canvas} className="histogram" style={{ height }} role={onLimits ? "slider" : "img"} tabIndex={onLimits ? 0 : undefined} aria-label={`histogram of ${title}`} aria-valuetext={`from ${limits[0] ?? "lowest"} to ${limits[1] ?? "highest"}`} aria-valuenow={limits[1] ?? 0} onKeyDown={byKey}
     onPointerDown={(event) => {
       if (!onLimits) return;
       event.currentTarget.setPointerCapture(event.pointerId);
@@ -179,7 +197,7 @@ function axes(c: CanvasRenderingContext2D, w: number, h: number, xr: [number, nu
   c.clearRect(0, 0, w, h);
   c.font = "11px system-ui"; c.fillStyle = "#5c6b7a"; c.strokeStyle = "#e6ebf0"; c.lineWidth = 1;
   for (const v of ticks(yr, 4)) { c.beginPath(); c.moveTo(PAD.left, py(v)); c.lineTo(w - PAD.right, py(v)); c.stroke(); c.textAlign = "right"; c.fillText(short(v), PAD.left - 5, py(v) + 4); }
-  for (const v of ticks(xr, Math.max(2, Math.floor(w / 110)))) { c.beginPath(); c.moveTo(px(v), PAD.top); c.lineTo(px(v), h - PAD.bottom); c.stroke(); c.textAlign = "center"; c.fillText(xText ? xText(v) : short(v), px(v), h - PAD.bottom + 13); }
+  for (const v of ticks(xr, Math.max(2, Math.floor(w / 110)))) { c.beginPath(); c.moveTo(px(v), PAD.top); c.lineTo(px(v), h - PAD.bottom); c.stroke(); c.textAlign = px(v) > w - 22 ? "right" : "center"; c.fillText(xText ? xText(v) : short(v), Math.min(px(v), w - 2), h - PAD.bottom + 13); }
   c.textAlign = "center"; c.fillText(xTitle, (PAD.left + w) / 2, h - 4);
   c.save(); c.translate(11, (h - PAD.bottom + PAD.top) / 2); c.rotate(-Math.PI / 2); c.fillText(yTitle, 0, 0); c.restore(); c.textAlign = "left";
 }

@@ -17,10 +17,31 @@ def asked(monkeypatch):
 
     def instead(project, words, timeout_s=0.0):
         found.append(list(words))
-        return ["done"]
+        return ['{"facts": {}}'] if "--json" in words else ["done"]
 
     monkeypatch.setattr(live, "command", instead)
     return found
+
+
+MICROGRAPH = "MotionCorr/job002/Movies/a.mrc"
+JOBS = {
+    "Import": "Import/job001/", "MotionCorr": "MotionCorr/job002/", "CtfFind": "CtfFind/job003/",
+    "AutoPick": "AutoPick/job004/", "Extract": "Extract/job005/", "Class2D": "Class2D/job006/",
+    "Select": "Select/job007/",
+}  # fmt: skip
+ORDER = {
+    "name": "live1", "wildcard": "Movies/*.tif", "jobs": JOBS, "devices": ["cpu"],
+    "stage_devices": {}, "workers": 2,
+}  # fmt: skip
+SELECT = """data_job
+_rlnJobTypeLabel relion.select
+_rlnJobIsContinue 0
+data_joboptions_values
+loop_
+_rlnJobOptionVariable #1
+_rlnJobOptionValue #2
+thresholds "rlnCtfMaxResolution <= 4"
+"""
 
 
 @pytest.fixture
@@ -28,7 +49,9 @@ def session(project):
     """A session that wrote three movies, one of them set aside."""
     folder = project.root / ".verglas/live/live1"
     folder.mkdir(parents=True)
-    (folder / "order.json").write_text("{}")
+    (folder / "order.json").write_text(json.dumps(ORDER))
+    (project.root / "Select/job007").mkdir(parents=True)
+    (project.root / "Select/job007/job.star").write_text(SELECT)
     (folder / "state.json").write_text('{"phase": "running"}')
     (folder / "status.json").write_text('{"phase": "running", "found": 3}')
     lines = [
@@ -37,7 +60,13 @@ def session(project):
     ]
     figures = {"ctf_resolution_angst": 4.5}
     lines.append({"k": "done", "m": 1, "stage": "CtfFind", "v": 1, "figures": figures})
-    lines.append({"k": "aside", "m": 2, "stage": "CtfFind", "why": "fit 9 Å, limit 6 Å"})
+    for stage in ("MotionCorr", "AutoPick"):
+        figures = {"picks": 40.0, "particles": 40.0} if stage == "AutoPick" else {}
+        done = {"k": "done", "m": 1, "stage": stage, "v": 1, "figures": figures}
+        lines.append({**done, "micrograph": "MotionCorr/job002/Movies/a.mrc"})
+    lines.append({"k": "aside", "m": 2, "stage": "CtfFind", "why": "no rings in the spectrum"})
+    settings = {"AutoPick": [{"options": {"log_diam_max": "100"}}]}
+    (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "movies.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return "live1"
 
@@ -46,10 +75,110 @@ def test_figures_and_reasons_of_every_movie(served, session):
     assert served.get("live").json() == ["live1"]
     assert served.get("live/live1").json()["state"]["phase"] == "running"
     found = served.get("live/live1/movies").json()
-    assert found["numbers"] == [1, 2, 3] and found["aside"][1] == "fit 9 Å, limit 6 Å"
+    assert found["numbers"] == [1, 2, 3]
+    assert found["kinds_aside"] == ["threshold", "failure", ""]
+    assert found["aside"][0] == "CTF fit 4.5 Å, accepted is at most 4 Å"
+    assert found["aside"][1] == "no rings in the spectrum"
+    assert found["thresholds"] == "rlnCtfMaxResolution <= 4"
     assert found["columns"]["ctf_resolution_angst"] == [4.5, None, None]
     assert {"key": "ctf_resolution_angst", "title": "CTF fit", "unit": "Å"} in found["kinds"]
-    assert served.get("live/other").status_code == 404
+    for path in ("", "/movies", "/grid", "/health", "/settings", "/file"):
+        assert served.get(f"live/other{path}", text="abc").status_code == 404
+
+
+def test_a_table_that_did_not_change_is_not_sent_again(served, session, project):
+    first = served.get("live/live1/movies")
+    mark = {"if-none-match": first.headers["etag"]}
+    again = served.client.get(served.url("live/live1/movies"), headers=mark)
+    assert again.status_code == 304 and not again.content
+    with open(project.root / ".verglas/live/live1/movies.jsonl", "a") as journal:
+        journal.write(json.dumps({"k": "again", "m": 2, "stamp": ""}) + "\n")
+    changed = served.client.get(served.url("live/live1/movies"), headers=mark)
+    assert changed.json()["aside"][1] == ""
+
+
+def test_a_journal_that_begins_anew_is_read_anew(served, session, project):
+    assert len(served.get("live/live1/movies").json()["numbers"]) == 3
+    journal = project.root / ".verglas/live/live1/movies.jsonl"
+    journal.write_text(journal.read_text().splitlines()[0] + "\n")
+    assert served.get("live/live1/movies").json()["numbers"] == [1]
+
+
+def test_what_became_of_a_file(served, session, project):
+    status = {"not_taken": [["Movies/9.tif", "still growing"]]}
+    (project.root / ".verglas/live/live1/status.json").write_text(json.dumps(status))
+    told = [
+        served.get("live/live1/file", text=text).json()["lines"][0]
+        for text in ("1.tif", "2.tif", "9.tif", "7.tif", "gain.mrc")
+    ]
+    assert told[0].startswith("Movies/1.tif: taken as movie 1, threshold: CTF fit")
+    assert told[1] == "Movies/2.tif: taken as movie 2, failure: no rings in the spectrum"
+    assert told[2] == "Movies/9.tif: seen, not taken: still growing"
+    assert "no file of that name was seen" in told[3] and "does not match *.tif" in told[4]
+
+
+def test_the_line_on_top_ends_with_good_particles_goal_and_nothing_unknown(
+    served, session, project
+):
+    folder = project.root / ".verglas/live/live1"
+    status = {"phase": "running", "particles": 100, "finished": 10, "done_per_hour": 60.0}
+    (folder / "status.json").write_text(json.dumps(status))
+    found = served.get("live/live1/health").json()
+    assert found["good_per_hour"] == 600 and "good_particles" not in found
+    assert "goal_hours" not in found and found["goal"] is None
+    chosen = {"chosen": [1], "averages": "Class2D/job006/run_it002_classes.mrcs"}
+    (folder / "classes.json").write_text(json.dumps(chosen))
+    served.client.put(served.url("live/live1/goal"), json={"particles": 420})
+    found = served.get("live/live1/health").json()
+    assert (found["good_particles"], found["good_share"]) == (3, 0.6)
+    assert (found["best_chosen_angst"], found["good_per_hour"]) == (12.0, 360)
+    assert (found["goal_missing"], found["goal_hours"]) == (360, 1.0)
+
+
+def test_what_a_change_of_settings_costs(served, session, project):
+    folder = project.root / ".verglas/live/live1"
+    stages = [{"name": "AutoPick", "mean_s": 3.0}, {"name": "Extract", "mean_s": 1.0}]
+    (folder / "status.json").write_text(json.dumps({"stages": stages}))
+    before = (folder / "settings.json").read_text()
+    values = {"AutoPick.log_diam_max": "150"}
+    found = served.post("live/live1/cost", {"values": values, "scope": "all"}).json()
+    assert (found["movies"], found["stage"], found["seconds_each"]) == (1, "AutoPick", 4.0)
+    assert found["session_s"] == 2.0
+    found = served.post("live/live1/cost", {"values": values, "scope": "new"}).json()
+    assert found["movies"] == 0
+    assert (folder / "settings.json").read_text() == before
+    wrong = {"values": {"AutoPick": "150"}, "scope": "all"}
+    assert served.post("live/live1/cost", wrong).status_code == 422
+    options = served.get("live/live1/settings").json()
+    assert options == {"AutoPick": {"options": {"log_diam_max": "100"}, "changes": []}}
+
+
+def test_picks_of_shown_movies_and_pictures_of_a_trial(served, session, project, monkeypatch):
+    found = served.get("live/live1/shown", numbers=1).json()[0]
+    assert (found["width"], found["height"]) == (0, 0)  # its name is not that of the fixture's file
+    assert served.get("live/live1/shown", numbers=9).status_code == 404
+    folder = project.root / ".verglas/live/live1/try/1"
+    folder.mkdir(parents=True)
+    inside, outside = ".verglas/live/live1/try/1/m.mrc", MICROGRAPH
+    (project.root / inside).write_bytes((project.root / outside).read_bytes())
+    trial = {"number": 1, "name": "a", "now": {"picks": 3.0}, "trial": {"picks": 5.0}}
+    files = {"micrograph": inside, "spectrum": "", "picks": ""}
+    trial |= {"now_files": {**files, "micrograph": outside}, "trial_files": files, "aside": ""}
+    (folder / "trial.json").write_text(json.dumps(trial))
+    assert served.get("live/live1/try/1/micrograph").headers["content-type"] == "image/jpeg"
+    assert served.get("live/live1/try/1/spectrum").status_code == 404
+    assert served.get("live/live1/try/2/micrograph").status_code == 404
+    trial["trial_files"] = {"micrograph": outside}
+    (folder / "trial.json").write_text(json.dumps(trial))
+    assert served.get("live/live1/try/1/micrograph").status_code == 404  # not the trial's own
+    monkeypatch.setattr(
+        live, "command", lambda *_, **__: [json.dumps([{**trial, "trial_files": files}])]
+    )
+    told = served.post("live/live1/try", {"micrographs": [1], "values": {}}).json()[0]
+    assert told["figures"] == [
+        {"key": "picks", "title": "Picks", "unit": "", "now": 3.0, "trial": 5.0}
+    ]
+    assert told["new"]["micrograph"] and told["now"]["width"] == 1100
 
 
 def test_a_folder_is_looked_at_then_started(served, asked, project):
@@ -59,10 +188,10 @@ def test_a_folder_is_looked_at_then_started(served, asked, project):
         "given": {"kv": "300", "gain": ""},
         "settings": {"AutoPick.do_log": "Yes"},
     }
-    assert served.post("live/look", body).json() == {"lines": ["done"]}
+    assert served.post("live/look", body).json() == {"facts": {}}
     assert served.post("live", body).status_code == 200
     words = ["start", "Movies", "--kv=300", "--set", "AutoPick.do_log=Yes"]
-    assert asked == [[*words, "--look"], words]
+    assert asked == [[*words, "--look", "--json"], words]
 
 
 @pytest.mark.parametrize(

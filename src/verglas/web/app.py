@@ -26,6 +26,8 @@ from verglas.web.api import (
     tables,
 )
 from verglas.web.guard import Guard
+from verglas.web.health import DiscWatch
+from verglas.web.live_movies import LiveMovies
 from verglas.web.projects import Projects
 from verglas.web.pyramid import PyramidCache
 from verglas.web.settings import WebSettings
@@ -51,6 +53,8 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.state.projects = Projects(settings.projects)
     app.state.tables = TableCache()
     app.state.pyramids = PyramidCache()
+    app.state.live_movies = LiveMovies()
+    app.state.disc = DiscWatch()
     app.state.starter = Starter()
     for part in (projects, jobs, autorun, tables, micrographs, classes, maps, session, live):
         app.include_router(part.router)

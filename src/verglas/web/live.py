@@ -1,12 +1,15 @@
-"""Live sessions as the pages see them: the session's own status, its journal, what one may ask of it."""
+"""Live sessions as the pages see them: the session's own status, and what one may ask of it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from fastapi import Request, Response
 
 from verglas.project.project import OWN_FOLDER, Project
 
@@ -37,32 +40,6 @@ def _json(path: Any) -> Any:
         return None
 
 
-def micrographs_of(project: Project, name: str) -> dict[str, Any]:
-    """Every movie of a session, column by column: names, figures (None: not known), why set aside."""
-    from verglas.jobs.live_figures import KINDS
-    from verglas.scheduler.live.ledger import Ledger
-    from verglas.scheduler.live.order import LiveFolder
-
-    session_status(project, name)
-    ledger = Ledger(LiveFolder(project.root, name).journal)
-    ledger.read()
-    movies = ledger.movies
-    known = {key for movie in movies for key in movie.figures}
-    return {
-        "numbers": [movie.number for movie in movies],
-        "names": [movie.micrograph or movie.name for movie in movies],
-        "aside": [movie.aside for movie in movies],
-        "aside_stage": [movie.aside_stage for movie in movies],
-        "taken_s": [movie.taken_s for movie in movies],
-        "kinds": [
-            {"key": kind.key, "title": kind.title, "unit": kind.unit}
-            for kind in KINDS
-            if kind.key in known
-        ],
-        "columns": {key: [movie.figures.get(key) for movie in movies] for key in known},
-    }
-
-
 class LiveRefused(ValueError):
     """The command line of live sessions refused; its words are the message."""
 
@@ -85,6 +62,32 @@ def command(project: Project, words: Sequence[str], timeout_s: float = 120.0) ->
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise LiveRefused(lines[-1] if lines else f"verglas live ended with {done.returncode}")
     return done.stdout.splitlines()
+
+
+def answer(project: Project, words: Sequence[str], timeout_s: float = 300.0) -> Any:
+    """The same for commands that answer in JSON: their last line."""
+    lines = command(project, words, timeout_s)
+    return json.loads(lines[-1])
+
+
+def unless_known(request: Request, stamp: str, make: Callable[[], Any]) -> Response:
+    """304 to a browser that has this answer already, else the answer as JSON with its mark."""
+    mark = f'"{hashlib.sha1(stamp.encode(), usedforsecurity=False).hexdigest()[:20]}"'
+    headers = {"etag": mark, "cache-control": "private, no-cache"}
+    if request.headers.get("if-none-match") == mark:
+        return Response(status_code=304, headers=headers)
+    return Response(json.dumps(make()), media_type="application/json", headers=headers)
+
+
+def by_stage(values: dict[str, str]) -> dict[str, dict[str, str]]:
+    """ "AutoPick.log_diam_max": "150" as options by job. Raises LiveRefused."""
+    found: dict[str, dict[str, str]] = {}
+    for key, value in values.items():
+        folder, dot, option = key.partition(".")
+        if not dot or not option:
+            raise LiveRefused(f"{key!r}: expected JOB.option, e.g. MotionCorr.patch_x")
+        found.setdefault(folder, {})[option] = value
+    return found
 
 
 def plain(text: str) -> str:

@@ -1,181 +1,146 @@
-// The session: one line that says whether all is well, counts, linked plots with thresholds, what happened.
-import { useEffect, useMemo, useState } from "react";
-import { address, post } from "../../api";
+// The session: is it healthy, what came, what is good, what was set aside; one selection through all plots.
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { post } from "../../api";
 import { useProject } from "../../context";
-import { attempt, go, link, useData, usePersisted } from "../../hooks";
+import { attempt, go, link, tell, useData, useKeys, useRoute } from "../../hooks";
 import { Empty, Loading, Problem } from "../../parts";
-import { Histogram, PointPlot } from "../../plots";
 import type { EventLine, Micrographs } from "../../types";
-import { baseName, count, duration, number } from "../../words";
-import { FIGURES } from "../micrographs/page";
-import { LivePanel, NewLiveSession, TrialDialog, type LiveSession } from "./live";
-
-interface Overview {
-  micrographs?: number; list?: string; rate_per_h?: number; last_age_s?: number; picks?: number; best_class_angst?: number | null; iteration?: number;
-  classified_particles?: number | null; model?: string; median_fit_resolution_angst?: number; median_motion_angst?: number; disc_free_gb: number; jobs: Record<string, number>; problem?: string;
-}
-type Limits = Record<string, [number | null, number | null]>;
-const clock = (s: number) => new Date(s * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+import { Asides } from "./asides";
+import { LinkedPlots, Thresholds } from "./curate";
+import { FIGURES, clock, droppedBy, sheetOfList, sheetOfLive, thresholdText, type Grid, type Health, type Limits, type LiveMovies, type LiveSession, type Overview, type Sheet } from "./data";
+import { Gallery, viewerLink } from "./gallery";
+import { GridMap } from "./gridmap";
+import { HealthLine } from "./health";
+import { Night } from "./night";
+import type { StageSettings } from "./settings";
+import { StagesPanel } from "./stages";
+import { NewSessionDialog } from "./start";
+import { TrialDialog, TuneDialog } from "./trial";
+import "./session.css";
 
 export function SessionPage() {
   const { pid, watch, mayChange } = useProject();
+  const { query } = useRoute();
   const [dialog, setDialog] = useState("");
   const overview = useData<Overview>(`p/${pid}/overview`, {}, watch.version);
   const sessions = useData<string[]>(`p/${pid}/live`, {}, watch.version);
-  const name = sessions.data?.[0];
+  const name = query.get("session") ?? sessions.data?.[0] ?? "";
   const live = useData<LiveSession>(name ? `p/${pid}/live/${name}` : null, {}, watch.version);
-  const events = useData<EventLine[]>(`p/${pid}/events`, { last: 300 }, watch.version);
-  const list = overview.data?.list ?? "";
-  const table = useData<Micrographs>(list ? `p/${pid}/micrographs/list` : null, { path: list }, watch.version);
+  const health = useData<Health>(name ? `p/${pid}/live/${name}/health` : null, {}, watch.version);
   const movies = useData<LiveMovies>(name ? `p/${pid}/live/${name}/movies` : null, {}, watch.version);
-  const figures = useMemo(() => (movies.data && movies.data.names.length ? ofLive(movies.data, list) : table.data), [movies.data, table.data, list]);
+  const events = useData<EventLine[]>(`p/${pid}/events`, { last: 2000 }, watch.version);
+  const list = overview.data?.list ?? "";
+  const table = useData<Micrographs>(list && !name ? `p/${pid}/micrographs/list` : null, { path: list }, watch.version);
+  const sheet = useMemo(() => (movies.data?.names.length ? sheetOfLive(movies.data, list) : table.data ? sheetOfList(table.data) : null), [movies.data, table.data, list]);
+  const [brush, setBrush] = useState<[number, number] | null>(null);
   if (overview.error) return <Problem text={overview.error} retry={overview.reload} />;
-  if (!overview.data) return <Loading what="session" />;
+  if (!overview.data || (sessions.loading && !sessions.error)) return <Loading what="session" />;
+  const empty = !list && !sheet;
   return (
     <div className="session">
-      <HealthLine o={overview.data} live={live.data} begin={mayChange ? () => setDialog("new") : undefined} trial={mayChange && live.data?.status?.newest.length ? () => setDialog("try") : undefined} />
-      {dialog === "new" && <NewLiveSession close={() => setDialog("")} />}
-      {dialog === "try" && <TrialDialog number={live.data?.status?.newest.at(-1)?.number ?? 1} close={() => setDialog("")} />}
-      {live.data && <LivePanel session={live.data} />}
-      {!list && !figures ? <Empty title="No micrographs yet.">Import movies, schedule the chain, and Autorun it from the menu top left; figures appear here as the first micrographs are done.</Empty>
-        : table.error && !figures ? <Problem text={table.error} retry={table.reload} /> : !figures ? <Loading what="figures" /> : <Curate table={figures} live={Boolean(movies.data?.names.length)} />}
-      {events.data && <Night events={events.data} />}
+      <HealthLine o={overview.data} live={name ? live.data : null} health={health.data}>
+        {(sessions.data?.length ?? 0) > 1 && <select value={name} aria-label="live session" onChange={(event) => go(link(pid, "session", { session: event.target.value }))}>{sessions.data!.map((each) => <option key={each}>{each}</option>)}</select>}
+        {mayChange && <button className={empty && !name ? "main" : ""} onClick={() => setDialog("new")}>New session</button>}
+      </HealthLine>
+      {dialog === "new" && <NewSessionDialog close={() => setDialog("")} />}
+      {live.error && <Problem text={live.error} retry={live.reload} />}
+      {live.data && name && <StagesPanel session={live.data} />}
+      {(sheet || (events.data?.length ?? 0) > 0) && <Night sheet={sheet} events={events.data ?? []} brush={brush} onBrush={setBrush} />}
+      {sheet ? <Figures key={name} sheet={sheet} name={name} live={live.data} goodShare={health.data?.good_share ?? 1} brush={brush} setBrush={setBrush} reload={movies.reload} />
+        : movies.error || table.error ? <Problem text={movies.error || table.error} retry={() => { movies.reload(); table.reload(); }} />
+          : name && live.data ? <Empty title="Waiting for the first movie.">Files appear here as soon as they are complete; why one is not taken is said above.</Empty>
+            : empty ? <Empty title="No micrographs yet.">{mayChange ? <>Press <b>New session</b> and name the folder where the microscope writes its movies; or import movies, schedule the chain, and Autorun it from the menu top left.</> : "Figures appear here as the first micrographs are done."}</Empty> : <Loading what="figures" />}
     </div>
   );
 }
 
-function HealthLine({ o, live, begin, trial }: { o: Overview; live: LiveSession | null; begin?: () => void; trial?: () => void }) {
-  const { pid } = useProject();
-  const s = live?.status;
-  const failed = (o.jobs.Failed ?? 0) > 0 || (s?.failed ?? 0) > 0 || s?.phase === "failed";
-  const busy = s ? s.phase === "running" || s.phase === "finishing" : (o.jobs.Running ?? 0) > 0;
-  const behind = s ? s.lag_s > 600 : false;
-  const word = failed ? "Look here" : behind ? "Behind" : busy ? "Healthy" : "Quiet";
-  const tiles: [string, string, string?][] = [];
-  if (s) { tiles.push(["in", `${number(s.in_per_hour)}/h`], ["done", `${number(s.done_per_hour)}/h`], ["lag", duration(s.lag_s)], ["accepted", `${count(s.accepted)} of ${count(s.found)}`]); }
-  else {
-    if (o.micrographs !== undefined) tiles.push(["micrographs", count(o.micrographs), link(pid, "micrographs")]);
-    if (o.rate_per_h !== undefined) tiles.push(["done", `${count(Math.round(o.rate_per_h))}/h`]);
-    if (o.last_age_s !== undefined) tiles.push(["newest", `${duration(o.last_age_s)} ago`]);
-  }
-  if (o.median_fit_resolution_angst !== undefined) tiles.push(["CTF fit, median", `${number(o.median_fit_resolution_angst)} Å`]);
-  if (s?.particles) tiles.push(["particles", count(s.particles)]);
-  else if (o.picks !== undefined) tiles.push(["picks", count(o.picks)]);
-  if (o.classified_particles) tiles.push(["in classes", count(o.classified_particles), o.model ? link(pid, "classes", { model: o.model }) : undefined]);
-  if (o.best_class_angst) tiles.push(["best class", `${number(o.best_class_angst)} Å`, o.model ? link(pid, "classes", { model: o.model }) : undefined]);
-  tiles.push(["disc free", `${count(Math.round(o.disc_free_gb))} GB`]);
-  return (
-    <section className={`health ${failed ? "bad" : behind ? "warn" : busy ? "good" : ""}`} aria-label="health of the session">
-      <b className="verdict"><i>{failed ? "✕" : behind ? "!" : busy ? "✓" : "·"}</i> {word}</b>
-      {tiles.map(([title, value, href]) => <span key={title} className="tile"><small>{title}</small>{href ? <a href={href}>{value}</a> : <b>{value}</b>}</span>)}
-      <span className="grow" />
-      {trial && <button onClick={trial}>Trial</button>}
-      {begin && <button onClick={begin}>New live session</button>}
-    </section>
-  );
-}
+interface Undo { text: string; act: () => Promise<unknown> }
 
-/** The session's own journal: figures appear movie by movie, before the lists are rebuilt. */
-interface LiveMovies { numbers: number[]; names: string[]; aside: string[]; taken_s: number[]; columns: Record<string, (number | null)[]> }
-const OF_LIVE: Record<string, string> = { motion_total_angst: "motion_angst", ctf_resolution_angst: "fit_resolution_angst", ctf_merit: "fit_score", ice_ring: "ice" };
-const TO_LIVE = Object.fromEntries(Object.entries(OF_LIVE).map(([live, ours]) => [ours, live]));
-
-function ofLive(m: LiveMovies, list: string): Micrographs {
-  const columns = Object.fromEntries(Object.entries(m.columns).map(([key, values]) => [OF_LIVE[key] ?? key, values]));
-  return { path: list, names: m.names, columns: { ...columns, time_s: m.taken_s }, pixel_size_angst: 0 };
-}
-
-function Curate({ table, live }: { table: Micrographs; live: boolean }) {
+function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
+  sheet: Sheet; name: string; live: LiveSession | null; goodShare: number; brush: [number, number] | null; setBrush: (range: [number, number] | null) => void; reload: () => void;
+}) {
   const { pid, mayChange } = useProject();
-  const keys = Object.keys(FIGURES).filter((key) => table.columns[key]?.some((v) => v !== null && v !== 0));
   const [limits, setLimits] = useState<Limits>({});
-  const [brush, setBrush] = useState<[number, number] | null>(null);
-  const [pair, setPair] = usePersisted<[string, string]>("session.pair", ["defocus_u_angst", "fit_resolution_angst"]);
+  const [place, setPlace] = useState<{ text: string; rows: number[] } | null>(null);
   const [chosen, setChosen] = useState<number | undefined>();
-  const scaled = useMemo(() => Object.fromEntries(keys.map((key) => [key, table.columns[key].map((v) => (v === null ? null : v * (FIGURES[key].scale ?? 1)))])), [table]); // eslint-disable-line
-  const times = table.columns.time_s ?? table.names.map((_, i) => i);
-  const active = Object.entries(limits).filter(([, [low, high]]) => low !== null || high !== null);
-  const { keep, dropped, picksDropped } = useMemo(() => {
-    const keep = new Uint8Array(table.names.length).fill(1);
-    let dropped = 0, picksDropped = 0;
-    for (let i = 0; i < keep.length; i++) {
-      const out = active.some(([key, [low, high]]) => { const v = scaled[key]?.[i]; return v === null || v === undefined || (low !== null && v < low) || (high !== null && v > high); });
-      const outside = brush !== null && (times[i] === null || times[i]! < brush[0] || times[i]! > brush[1]);
-      if (out) { dropped++; picksDropped += table.columns.picks?.[i] ?? 0; }
-      if (out || outside) keep[i] = 0;
-    }
-    return { keep, dropped, picksDropped };
-  }, [limits, brush, table, scaled]); // eslint-disable-line
-  const a = keys.includes(pair[0]) ? pair[0] : keys[0], b = keys.includes(pair[1]) ? pair[1] : keys[1] ?? keys[0];
-  if (!keys.length) return <p className="hint">{count(table.names.length)} micrographs; figures come with motion correction and CTF estimation.</p>;
-  const titled = (key: string) => `${FIGURES[key].title}${FIGURES[key].unit ? ` (${FIGURES[key].unit})` : ""}`;
+  const [dialog, setDialog] = useState("");
+  const [undos, setUndos] = useState<Undo[]>([]);
+  const grid = useData<Grid>(name ? `p/${pid}/live/${name}/grid` : null, {}, sheet.names.length);
+  const settings = useData<StageSettings>(name ? `p/${pid}/live/${name}/settings` : null, {}, live?.status?.found ?? 0);
+  useEffect(() => { if (grid.data?.pending) { const timer = setTimeout(grid.reload, 500); return () => clearTimeout(timer); } }, [grid.data, grid.reload]);
+  const dropped = useMemo(() => droppedBy(sheet, limits), [sheet, limits]);
+  const selected = useMemo(() => {
+    if (!brush && !place) return null;
+    const found = new Uint8Array(sheet.names.length);
+    if (place) place.rows.forEach((i) => { found[i] = 1; }); else found.fill(1);
+    if (brush) sheet.times.forEach((t, i) => { if (t === null || t < brush[0] || t > brush[1]) found[i] = 0; });
+    return found;
+  }, [brush, place, sheet]);
+  const keep = useMemo(() => Uint8Array.from(dropped, (out, i) => (out || (selected && !selected[i]) || sheet.kind[i] ? 0 : 1)), [dropped, selected, sheet]);
+  const shown = useMemo(() => Uint8Array.from(sheet.names, (_, i) => (selected && !selected[i] ? 0 : 1)), [selected, sheet]);
+  const words = [brush && `${clock(brush[0])} to ${clock(brush[1])}`, place?.text].filter(Boolean).join(", ");
+  const remember = useCallback((text: string, act: () => Promise<unknown>) => setUndos((old) => [...old.slice(-49), { text, act }]), []);
+  const judge = (verdict: string, i: number) => {
+    const n = sheet.numbers[i], before = sheet.byHand[i] || "forget";
+    const send = (word: string) => post(`p/${pid}/live/verdict`, { verdict: word, numbers: [n], ...(word === "reject" ? { why: "set aside on the session page" } : {}) });
+    void attempt(send(verdict), verdict === "accept" ? `movie ${n} is taken back` : verdict === "reject" ? `movie ${n} is set aside; U undoes` : `movie ${n} is tried again`).then((done) => { if (done && verdict !== "again") remember(`the verdict on movie ${n}`, () => send(before)); reload(); });
+  };
+  const verdicts = mayChange && sheet.live ? { accept: (i: number) => judge("accept", i), reject: (i: number) => judge("reject", i), again: (i: number) => judge("again", i) } : undefined;
+  const setThresholds = (text: string) => post(`p/${pid}/live/thresholds`, { text: text || "none" });
   const apply = async () => {
-    if (live) {
-      const text = active.flatMap(([key, [low, high]]) => {
-        const name = TO_LIVE[key] ?? key, scale = FIGURES[key].scale ?? 1;
-        return [...(low === null ? [] : [`${name} >= ${low / scale}`]), ...(high === null ? [] : [`${name} <= ${high / scale}`])];
-      }).join("; ");
-      if (await attempt(post(`p/${pid}/live/thresholds`, { text }), "the session takes the limits; what depends on them is done again")) setLimits({});
+    if (!sheet.live) {
+      const limited = Object.entries(limits).filter(([, [low, high]]) => low !== null || high !== null).map(([figure, [low, high]]) => ({ figure, low: low === null ? null : low / (FIGURES[figure].scale ?? 1), high: high === null ? null : high / (FIGURES[figure].scale ?? 1) }));
+      const made = await attempt(post<{ names: string[] }>(`p/${pid}/thresholds`, { micrographs: sheet.list, limits: limited }));
+      if (made) go(link(pid, "project", { job: made.names[made.names.length - 1] }));
       return;
     }
-    const made = await attempt(post<{ names: string[] }>(`p/${pid}/thresholds`, {
-      micrographs: table.path, limits: active.map(([key, [low, high]]) => ({ figure: key, low: low === null ? null : low / (FIGURES[key].scale ?? 1), high: high === null ? null : high / (FIGURES[key].scale ?? 1) })),
-    }));
-    if (made) go(link(pid, "project", { job: made.names[made.names.length - 1] }));
+    const before = sheet.thresholds;
+    if (!(await attempt(setThresholds(thresholdText(limits, before)), "the session takes the limits; U undoes"))) return;
+    remember("the limits", () => setThresholds(before));
+    setLimits({});
+    reload();
   };
+  const clearStanding = () => { const before = sheet.thresholds; void attempt(setThresholds(""), "no limits; U undoes").then((done) => { if (done) remember("taking the limits away", () => setThresholds(before)); reload(); }); };
+  const undo = () => {
+    const last = undos[undos.length - 1];
+    if (!last) { tell("nothing to undo"); return; }
+    setUndos(undos.slice(0, -1));
+    void attempt(last.act(), `undone: ${last.text}`).then(reload);
+  };
+  const step = (by: number) => {
+    let i = chosen === undefined ? (by > 0 ? -1 : sheet.names.length) : chosen;
+    do i += by; while (i >= 0 && i < sheet.names.length && (!shown[i] || !sheet.made[i]));
+    if (i >= 0 && i < sheet.names.length) setChosen(i);
+  };
+  const mayTry = mayChange && sheet.live && live !== null;
+  useKeys({
+    ArrowRight: () => step(1), ArrowLeft: () => step(-1), Escape: () => { setChosen(undefined); setBrush(null); setPlace(null); },
+    r: chosen !== undefined && verdicts ? () => (sheet.kind[chosen] === "failure" ? verdicts.again(chosen) : sheet.kind[chosen] ? verdicts.accept(chosen) : verdicts.reject(chosen)) : undefined,
+    u: mayChange ? undo : undefined, t: mayTry && chosen !== undefined ? () => setDialog("try") : undefined, p: mayTry ? () => setDialog("tune") : undefined,
+    Enter: chosen !== undefined && sheet.names[chosen].endsWith(".mrc") && sheet.list ? () => go(viewerLink(pid, sheet, chosen)) : undefined,
+  });
+  const options = settings.data?.AutoPick?.options;
+  const placed = grid.data && grid.data.holes.length > 0;
   return (
     <>
-      <section className="thresholds">
-        <header><h2>Figures and thresholds</h2>
-          <span className="preview" data-testid="preview">{active.length ? <>would drop <b>{count(dropped)}</b> of {count(table.names.length)} micrographs{table.columns.picks && <>, <b>{count(Math.round(picksDropped))}</b> picks</>}</> : "drag in a histogram to set a limit; nothing is dropped before you apply it"}</span>
-          <span className="grow" />
-          <button disabled={!active.length} onClick={() => setLimits({})}>Clear</button>
-          <button className="main" disabled={!active.length || !mayChange || dropped === table.names.length} onClick={() => void apply()} title={live ? "the session sets micrographs aside, with the reason; each can be taken back" : "makes Select jobs; the micrographs stay where they are"}>{live ? "Apply to the session" : "Make Select job"}</button>
-        </header>
-        <div className="histograms">
-          {keys.map((key) => (
-            <figure key={key}><figcaption>{titled(key)} <small>{limits[key]?.[0] != null && `≥ ${number(limits[key][0])} `}{limits[key]?.[1] != null && `≤ ${number(limits[key][1])}`}</small></figcaption>
-              <Histogram values={scaled[key]} title={titled(key)} limits={limits[key] ?? [null, null]} height={88} onLimits={(next) => setLimits({ ...limits, [key]: next })} /></figure>
-          ))}
+      <div className="two">
+        <Gallery sheet={sheet} session={sheet.live ? name : ""} keep={shown} chosen={chosen} choose={setChosen} diameter={Number(options?.log_diam_max) || 150} adjust={Number(options?.log_adjust_thr) || 0} selected={words} judge={verdicts}
+          trial={mayTry ? (i) => { setChosen(i); setDialog("try"); } : undefined} tune={mayTry ? () => setDialog("tune") : undefined} />
+        <div className="stack">
+          <section className="live-panel" aria-label="grid">{placed ? <GridMap grid={grid.data!} sheet={sheet} keep={shown} goodShare={goodShare} chosen={chosen} selected={place?.text ?? ""} select={(text, rows) => setPlace(rows ? { text, rows } : null)} />
+            : <><h3>Grid squares and holes</h3><p className="hint">{grid.error || (!sheet.live ? "Shown for live sessions." : grid.loading ? "…" : "Nothing at the movies says where on the grid they were taken. EPU's folders and names do, SerialEM's .mdoc files (stage position, image shift), and its multi-shot names.")}</p></>}</section>
+          <Asides sheet={sheet} chosen={chosen} choose={setChosen} judge={verdicts} inSelection={selected} selected={words} />
         </div>
-      </section>
-      <section className="linked">
-        <div><h3>In time {brush && <button className="plain" onClick={() => setBrush(null)}>all times ✕</button>} <select value={b} onChange={(event) => setPair([a, event.target.value])} aria-label="figure in time">{keys.map((key) => <option key={key} value={key}>{FIGURES[key].title}</option>)}</select></h3>
-          <PointPlot x={times} y={scaled[b]} keep={keep} xTitle="time" yTitle={titled(b)} xText={clock} chosen={chosen} onPick={setChosen} brush={brush} onBrush={setBrush} height={210} /></div>
-        <div><h3>Against <select value={a} onChange={(event) => setPair([event.target.value, b])} aria-label="figure across">{keys.map((key) => <option key={key} value={key}>{FIGURES[key].title}</option>)}</select></h3>
-          <PointPlot x={scaled[a]} y={scaled[b]} keep={keep} xTitle={titled(a)} yTitle={titled(b)} chosen={chosen} onPick={setChosen} height={210} /></div>
-        <Newest table={table} chosen={chosen} choose={setChosen} />
-      </section>
+      </div>
+      {Object.keys(sheet.columns).length === 0 ? <p className="hint">Figures come with motion correction and CTF estimation.</p> : (
+        <>
+          <Thresholds sheet={sheet} limits={limits} setLimits={setLimits} dropped={dropped} part={selected} chosen={chosen} apply={mayChange ? () => void apply() : undefined} clearStanding={mayChange && sheet.live ? clearStanding : undefined} />
+          <LinkedPlots sheet={sheet} keep={keep} chosen={chosen} choose={setChosen} brush={brush} onBrush={setBrush} />
+        </>
+      )}
+      {undos.length > 0 && <p className="undo-bar"><button onClick={undo}>Undo {undos[undos.length - 1].text} <kbd>U</kbd></button></p>}
+      {dialog === "try" && chosen !== undefined && <TrialDialog session={name} sheet={sheet} start={chosen} close={() => setDialog("")} />}
+      {dialog === "tune" && <TuneDialog session={name} sheet={sheet} close={() => setDialog("")} />}
     </>
-  );
-}
-
-function Newest({ table, chosen, choose }: { table: Micrographs; chosen?: number; choose: (i: number) => void }) {
-  const { pid } = useProject();
-  const made = table.names.map((_, i) => i).filter((i) => table.names[i].endsWith(".mrc"));
-  const shown = chosen === undefined ? made.slice(-6).reverse() : made.includes(chosen) ? [chosen] : [];
-  return (
-    <div className="newest"><h3>{chosen === undefined ? "Newest micrographs" : "Chosen"} {chosen !== undefined && <button className="plain" onClick={() => choose(undefined as unknown as number)}>newest</button>}</h3>
-      <div className="thumbs">{shown.map((i) => (
-        <a key={i} href={link(pid, "micrographs", { list: table.path, name: table.names[i] })} title={table.names[i]}>
-          <img loading="lazy" alt={baseName(table.names[i])} src={address(`p/${pid}/micrographs/thumbnail`, { path: table.names[i], side: chosen === undefined ? 120 : 220, v: table.columns.time_s?.[i] ?? 0 })} />
-          <small>{baseName(table.names[i])}{table.columns.fit_resolution_angst && ` · ${number(table.columns.fit_resolution_angst[i])} Å`}</small></a>
-      ))}</div>
-    </div>
-  );
-}
-
-/** "Since you last looked": events after the last visit are marked; failures stand out. */
-function Night({ events }: { events: EventLine[] }) {
-  const { pid } = useProject();
-  const [seen] = useState(() => localStorage.getItem(`verglas.seen.${pid}`) ?? "");
-  useEffect(() => { const last = events[events.length - 1]?.time; if (last) localStorage.setItem(`verglas.seen.${pid}`, last); }, [events, pid]);
-  const fresh = events.filter((each) => each.time > seen);
-  const shown = [...events].reverse().slice(0, 80);
-  return (
-    <section className="night"><h2>What happened <small>{seen && fresh.length ? `${fresh.length} since you last looked` : ""}</small></h2>
-      {events.length === 0 ? <p className="hint">Nothing has been recorded yet.</p> : (
-        <ol>{shown.map((each, i) => <li key={i} className={`${each.time > seen && seen ? "fresh" : ""} ${/fail|died|aside|killed/.test(each.kind + each.text) ? "bad" : ""}`}><time>{each.time.replace("T", " ").slice(5, 19)}</time><b>{each.person ?? each.kind}</b><span>{each.job && <a href={link(pid, "project", { job: each.job })}>{each.job.replace(/\/$/, "")}</a>} {each.text}</span></li>)}</ol>)}
-    </section>
   );
 }

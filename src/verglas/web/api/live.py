@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from verglas.web import live
-from verglas.web.api.common import Asked, Asker, file_of, record
+from verglas.project.project import Project
+from verglas.scheduler.live.change import preview_settings
+from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.live.plan import profile_names
+from verglas.scheduler.live.settings import StageSettings
+from verglas.scheduler.live.trial import files_of
+from verglas.scheduler.settings import load_settings, save_settings
+from verglas.web import live, live_pictures
+from verglas.web.api.common import Asked, Asker, file_of, picture, record
+from verglas.web.health import health
+from verglas.web.live_movies import LiveMovies
+from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
 
 router = APIRouter(prefix="/api/p/{pid}/live", tags=["live"])
 _WISHES = {"run": "resume", "pause": "pause", "finish": "finish", "stop": "stop"}
@@ -17,6 +28,7 @@ _GIVEN = {
     "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "name", "first",
     "workers", "profile",
 }  # fmt: skip
+TRIAL_S = 900.0  # large movies on a busy machine
 Text = dict[str, str]
 
 
@@ -48,8 +60,16 @@ class Change(BaseModel):
 
 
 class Trial(BaseModel):
-    micrograph: int
+    """Micrographs (numbers) to be processed with other options; nothing of the session changes."""
+
+    micrographs: list[int] = Field(min_length=1, max_length=6)
     values: Text = Field(default_factory=dict, max_length=100)
+
+
+class Goal(BaseModel):
+    """Good particles the session is meant to end with; 0 takes the goal away."""
+
+    particles: int = Field(ge=0, le=1_000_000_000)
 
 
 class Limits(BaseModel):
@@ -64,10 +84,19 @@ def sessions(project: Asked) -> list[str]:
     return live.session_names(project)
 
 
+@router.get("/profiles")
+def profiles(project: Asked) -> list[str]:
+    """Saved sets of options that a new session can begin with."""
+    return profile_names()
+
+
 @router.post("/look")
 def look(body: NewSession, project: Asked) -> dict[str, Any]:
-    """What is recognised of a folder of movies, as text; nothing is started."""
-    return {"lines": live.command(project, [*_start_words(project, body), "--look"])}
+    """What is recognised of a folder of movies, what is missing, and how the first three movies fit.
+
+    Nothing is started.
+    """
+    return live.answer(project, [*_start_words(project, body), "--look", "--json"])
 
 
 @router.post("")
@@ -84,10 +113,86 @@ def one_session(name: str, project: Asked) -> dict[str, Any]:
     return live.session_status(project, name)
 
 
+@router.get("/{name}/health")
+def line_on_top(name: str, request: Request, project: Asked) -> dict[str, Any]:
+    """Good particles, their rate, hours to the goal and of the disc; what is not known is absent."""
+    status = live.session_status(project, name)["status"] or {}
+    return health(project, name, status, request.app.state.disc)
+
+
+@router.put("/{name}/goal")
+def set_goal(name: str, body: Goal, project: Asked, person: Asker) -> dict[str, Any]:
+    """How many good particles the session is meant to end with."""
+    live.session_status(project, name)
+    settings = load_settings(project.root)
+    save_settings(project.root, replace(settings, goal_particles=body.particles))
+    record(project, person, f"goal: {body.particles:,} good particles")
+    return {"goal": body.particles or None}
+
+
 @router.get("/{name}/movies")
-def movies(name: str, project: Asked) -> dict[str, Any]:
-    """Every movie with its figures and, if it was set aside, why."""
-    return live.micrographs_of(project, name)
+def movies(name: str, request: Request, project: Asked) -> Response:
+    """Every movie with its figures and, if it was set aside, why. Answers 304 while nothing changed."""
+    live.session_status(project, name)
+    known: LiveMovies = request.app.state.live_movies
+    stamp = known.stamp(project, name)
+    return live.unless_known(request, stamp, lambda: known.table(project, name))
+
+
+@router.get("/{name}/grid")
+def grid(name: str, request: Request, project: Asked) -> dict[str, Any]:
+    """Grid squares and holes, and the hole (or -1) of every movie in the order of their numbers."""
+    live.session_status(project, name)
+    known: LiveMovies = request.app.state.live_movies
+    return known.grid(project, name)
+
+
+@router.get("/{name}/file")
+def what_became_of(
+    name: str, request: Request, project: Asked, text: Annotated[str, Query(min_length=2, max_length=300)],
+) -> dict[str, Any]:  # fmt: skip
+    """What became of a file: taken, set aside, not taken and why, never seen."""
+    status = live.session_status(project, name)["status"] or {}
+    known: LiveMovies = request.app.state.live_movies
+    return {"lines": known.what_became_of(project, name, text, status)}
+
+
+@router.get("/{name}/settings")
+def settings(name: str, project: Asked) -> dict[str, Any]:
+    """Options in force by stage, and what was changed since the start."""
+    live.session_status(project, name)
+    known = StageSettings.read(LiveFolder(project.root, name).path / "settings.json")
+    return {
+        stage: {
+            "options": known.options(stage, known.latest(stage)),
+            "changes": [
+                {"scope": version.scope, "values": version.changed} for version in versions[1:]
+            ],
+        }
+        for stage, versions in known.versions.items()
+        if versions
+    }
+
+
+@router.get("/{name}/shown")
+def shown(
+    name: str, request: Request, project: Asked,
+    numbers: Annotated[list[int], Query(max_length=24)],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Size and picks of some movies: what a small picture of each is drawn from."""
+    live.session_status(project, name)
+    known: LiveMovies = request.app.state.live_movies
+    movies = [known.movie(project, name, number) for number in numbers]
+    return [live_pictures.shown(project, LiveFolder(project.root, name), movie) for movie in movies]
+
+
+@router.get("/{name}/spectrum/{number}")
+def spectrum(name: str, number: int, request: Request, project: Asked) -> Response:
+    """Power spectrum with the fitted CTF of a movie, before any list names it."""
+    live.session_status(project, name)
+    movie = request.app.state.live_movies.movie(project, name, number)
+    files = files_of(movie.name, LiveFolder(project.root, name).order().jobs)
+    return picture(spectrum_png(file_of(project, files["spectrum"])), "image/png", lasting=False)
 
 
 @router.post("/{name}/wish")
@@ -127,13 +232,42 @@ def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
     return {"lines": lines}
 
 
-@router.post("/try")
-def trial(body: Trial, project: Asked) -> dict[str, Any]:
-    """One micrograph with other options, beside what it has now; nothing changes."""
-    return {"lines": live.command(project, ["try", str(body.micrograph), *_set_words(body.values)])}
+@router.post("/{name}/cost")
+def cost(name: str, body: Change, project: Asked) -> dict[str, Any]:
+    """What `set` would take: movies treated again, from which stage, how long; nothing changes."""
+    live.session_status(project, name)
+    found = preview_settings(LiveFolder(project.root, name), live.by_stage(body.values), body.scope)
+    return asdict(found) | {"session_s": round(found.session_s, 1)}
 
 
-def _start_words(project: Any, body: NewSession) -> list[str]:
+@router.post("/{name}/try")
+def trial(name: str, body: Trial, project: Asked) -> list[dict[str, Any]]:
+    """Micrographs with other options, each beside what it has now; nothing changes."""
+    live.session_status(project, name)
+    numbers = [str(number) for number in body.micrographs]
+    words = ["try", *numbers, *_set_words(body.values), "--json", "--session", name]
+    found = live.answer(project, words, timeout_s=TRIAL_S)
+    return [live_pictures.trial_shown(project, each) for each in found]
+
+
+@router.get("/{name}/try/{number}/{picture_of}")
+def trial_picture(
+    name: str, number: int, picture_of: Literal["micrograph", "spectrum"], request: Request,
+    project: Asked, side: int = 640,
+) -> Response:  # fmt: skip
+    """The micrograph or the power spectrum of a movie's last trial."""
+    live.session_status(project, name)
+    file = live_pictures.trial_file(LiveFolder(project.root, name), number, picture_of)
+    if file is None:
+        raise HTTPException(404, f"there is no trial of movie {number} with a {picture_of}")
+    if picture_of == "spectrum":
+        return picture(spectrum_png(file), "image/png", lasting=False)
+    pyramid = request.app.state.pyramids.pyramid(file)
+    side = max(32, min(side, 1024))
+    return picture(jpeg_bytes(resized(pyramid.small(side), side)), "image/jpeg", lasting=False)
+
+
+def _start_words(project: Project, body: NewSession) -> list[str]:
     """Only folders of the project or of its registered data directories are watched."""
     file_of(project, body.folder)
     words = ["start", live.plain(body.folder)]

@@ -1,0 +1,136 @@
+"""The end of the line on top of a session: good particles, their rate, hours to the goal, disc hours.
+
+Good particles are those in the classes that somebody chose; before a choice there are none, and the line
+speaks of accepted particles. What is not known is absent, never zero.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from verglas.formats.star import StarError
+from verglas.jobs.select_classes import BACKUP
+from verglas.project.job_star import read_settings
+from verglas.project.project import Project
+from verglas.project.results.classes import Gallery, gallery, stored_selection
+from verglas.scheduler.disc import DiscUse, disc_use
+from verglas.scheduler.live.classes import ClassState
+from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.settings import load_settings
+
+DISC_EVERY_S = 600.0  # a walk through all job directories
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Classes somebody chose, and what lies in them."""
+
+    model: str
+    classes: int
+    particles: int
+    classified: int
+    best_angst: float | None
+
+
+def health(project: Project, name: str, status: dict[str, Any], disc: DiscWatch) -> dict[str, Any]:
+    """Of one live session, from its status as it wrote it."""
+    folder = LiveFolder(project.root, name)
+    settings = load_settings(project.root)
+    found: dict[str, Any] = {"goal": settings.goal_particles or None}
+    chosen = chosen_classes(project, folder)
+    share = 1.0
+    if chosen is not None:
+        share = chosen.particles / max(1, chosen.classified)
+        found |= {
+            "chosen_classes": chosen.classes, "good_particles": chosen.particles,
+            "good_share": round(share, 4), "best_chosen_angst": chosen.best_angst,
+            "model": chosen.model,
+        }  # fmt: skip
+    found |= _rates(status, share, settings.goal_particles)
+    use = disc.of(project)
+    running = status.get("phase") in ("running", "finishing")
+    if use is not None and running and use.movies:
+        hours = use.hours_left(float(status.get("in_per_hour", 0)), settings.disc_floor_gb)
+        if hours < 1e4:
+            found["disc_hours"] = round(hours, 1)
+        found["gb_per_movie"] = round(sum(use.gb_per_movie().values()), 3)
+    return found
+
+
+def chosen_classes(project: Project, folder: LiveFolder) -> Chosen | None:
+    """The choice of the session, or that of the newest Select job made from its classes."""
+    state = ClassState.read(folder)
+    try:
+        if state.chosen and state.averages:
+            model = state.averages.replace("_classes.mrcs", "_model.star")
+            return _of(gallery(project, model), set(state.chosen))
+        job = state.job or folder.order().jobs.get("Class2D", "")
+        return _of_select(project, job) if job else None
+    except (OSError, StarError, LookupError, ValueError):
+        return None  # an update is at work on the files: the next look finds them
+
+
+def _of_select(project: Project, job: str) -> Chosen | None:
+    for name in reversed(list(project.graph().processes)):
+        if not name.startswith("Select/") or not (project.root / name / BACKUP).exists():
+            continue
+        model = read_settings(project.root / name).options.get("fn_model", "")
+        kept = stored_selection(project, name)
+        if kept is not None and model.startswith(job):
+            numbers = {index + 1 for index, each in enumerate(kept) if each}
+            return _of(gallery(project, model), numbers)
+    return None
+
+
+def _of(shown: Gallery, numbers: set[int]) -> Chosen | None:
+    rows = [row for row in shown.classes if row.number in numbers]
+    classified = sum(row.particles or 0 for row in shown.classes)
+    if not rows or not classified:
+        return None
+    known = [row.resolution_angst for row in rows if row.resolution_angst]
+    return Chosen(
+        shown.model, len(rows), sum(row.particles or 0 for row in rows), classified,
+        round(min(known), 1) if known else None,
+    )  # fmt: skip
+
+
+def _rates(status: dict[str, Any], share: float, goal: int) -> dict[str, Any]:
+    """Good particles now and per hour (at the share of the classified ones), hours to the goal."""
+    particles, finished = int(status.get("particles", 0)), int(status.get("finished", 0))
+    if not finished or status.get("phase") != "running":
+        return {}
+    per_hour = float(status.get("done_per_hour", 0)) * particles / finished * share
+    found: dict[str, Any] = {"good_per_hour": round(per_hour)} if per_hour > 0 else {}
+    if goal:
+        missing = max(0.0, goal - particles * share)
+        found["goal_missing"] = round(missing)
+        if per_hour > 0:
+            found["goal_hours"] = round(missing / per_hour, 2)
+    return found
+
+
+class DiscWatch:
+    """How much the jobs of each project hold, walked through now and then beside the requests."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, DiscUse | None]] = {}
+
+    def of(self, project: Project) -> DiscUse | None:
+        """What the last walk found; None until the first one ends."""
+        key = str(project.root)
+        with self._lock:
+            looked_s, use = self._known.get(key, (-DISC_EVERY_S, None))
+            if time.monotonic() - looked_s < DISC_EVERY_S:
+                return use
+            self._known[key] = (time.monotonic(), use)
+        threading.Thread(target=self._walk, args=(project, key), daemon=True).start()
+        return use
+
+    def _walk(self, project: Project, key: str) -> None:
+        use = disc_use(project)
+        with self._lock:
+            self._known[key] = (time.monotonic(), use)

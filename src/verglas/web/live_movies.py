@@ -1,0 +1,187 @@
+"""Every movie of a live session as the pages plot it: figures, verdict and its words, place on the grid.
+
+Journals grow by lines: what was read stays in memory, and a page that asks again costs only what is new.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from verglas.jobs.grid_places import GridPlaces
+from verglas.jobs.live_figures import KINDS
+from verglas.jobs.live_thresholds import FAILURE, Threshold, judge, parse_thresholds, read_manual
+from verglas.jobs.set_aside import file_stamp
+from verglas.project.job_star import read_settings
+from verglas.project.project import Project
+from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.order import STAGES, LiveFolder
+
+CACHE_SESSIONS = 4
+SHOWN_FATES = 5
+Verdicts = dict[str, tuple[str, str]]
+
+
+@dataclass
+class _Known:
+    """One session's journal as far as it was read, and the places of its movies."""
+
+    ledger: Ledger
+    inode: int
+    size: int = 0
+    places: GridPlaces = field(default_factory=GridPlaces)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What decides whether a micrograph is accepted."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    text: str = ""
+    manual: Verdicts = field(default_factory=dict)
+
+
+class LiveMovies:
+    """The sessions looked at last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, _Known] = OrderedDict()
+
+    def stamp(self, project: Project, name: str) -> str:
+        """Changes whenever an answer would."""
+        folder = LiveFolder(project.root, name)
+        select = project.root / _select_job(folder) / "job.star"
+        files = (folder.journal, select, folder.manual_file)
+        return "|".join(file_stamp(path) for path in files)
+
+    def table(self, project: Project, name: str) -> dict[str, Any]:
+        """Names, figures (None: not known), verdicts with their words, column by column."""
+        folder = LiveFolder(project.root, name)
+        known, judging = self._known(folder), judging_of(project, folder)
+        with known.lock:
+            movies = list(known.ledger.movies)
+            verdicts = [verdict_of(movie, judging) for movie in movies]
+            keys = {key for movie in movies for key in movie.figures}
+            return {
+                "numbers": [movie.number for movie in movies],
+                "names": [movie.micrograph or movie.name for movie in movies],
+                "stages": [_last_stage(movie) for movie in movies],
+                "kinds_aside": [kind for kind, _ in verdicts],
+                "aside": [why for _, why in verdicts],
+                "by_hand": [judging.manual.get(movie.micrograph, ("",))[0] for movie in movies],
+                "taken_s": [movie.taken_s for movie in movies],
+                "ready_s": [movie.ready_s for movie in movies],
+                "thresholds": judging.text,
+                "kinds": [
+                    {"key": kind.key, "title": kind.title, "unit": kind.unit}
+                    for kind in KINDS
+                    if kind.key in keys
+                ],
+                "columns": {key: [movie.figures.get(key) for movie in movies] for key in keys},
+            }
+
+    def grid(self, project: Project, name: str) -> dict[str, Any]:
+        """Squares and holes, and the hole of every movie; `pending` movies were not looked at yet."""
+        known = self._known(LiveFolder(project.root, name))
+        with known.lock:
+            done = len(known.places.hole_of)
+            movies = known.ledger.movies
+            known.places.extend(project.root / movie.path for movie in movies[done:])
+            pending = len(movies) - len(known.places.hole_of)
+            return known.places.as_dict() | {"pending": pending}
+
+    def what_became_of(
+        self, project: Project, name: str, text: str, status: dict[str, Any]
+    ) -> list[str]:
+        """Files of that name (or a part of it), and what became of each, in words."""
+        folder = LiveFolder(project.root, name)
+        known, judging = self._known(folder), judging_of(project, folder)
+        with known.lock:
+            fitting = [movie for movie in known.ledger.movies if text in movie.name]
+            told = [_fate(movie, judging) for movie in fitting[:SHOWN_FATES]]
+        if len(fitting) > SHOWN_FATES:
+            told.append(f"... and {len(fitting) - SHOWN_FATES} more movies of such names")
+        told += [
+            f"{file}: seen, not taken: {why}"
+            for file, why in status.get("not_taken") or []
+            if text in file
+        ]
+        return told or [_why_unseen(folder.order().wildcard, text)]
+
+    def movie(self, project: Project, name: str, number: int) -> Movie:
+        """One movie by its number. Raises KeyError."""
+        movies = self._known(LiveFolder(project.root, name)).ledger.movies
+        if not 1 <= number <= len(movies):
+            raise KeyError(f"{name} has no movie {number}")
+        return movies[number - 1]
+
+    def _known(self, folder: LiveFolder) -> _Known:
+        try:
+            stat = folder.journal.stat()
+            inode, size = stat.st_ino, stat.st_size
+        except OSError:
+            inode = size = 0
+        key = str(folder.journal)
+        with self._lock:
+            known = self._kept.get(key)
+            if known is None or known.inode != inode or size < known.size:
+                known = self._kept[key] = _Known(Ledger(folder.journal), inode)
+            self._kept.move_to_end(key)
+            while len(self._kept) > CACHE_SESSIONS:
+                self._kept.popitem(last=False)
+        with known.lock:
+            if size != known.size:
+                known.ledger.read()
+                known.size = size
+        return known
+
+
+def judging_of(project: Project, folder: LiveFolder) -> Judging:
+    """Limits and verdicts in force; none where the session has no Select job (yet)."""
+    try:
+        options = read_settings(project.root / _select_job(folder)).options
+        text = options.get("thresholds", "")
+        return Judging(parse_thresholds(text), text, read_manual(folder.manual_file))
+    except (OSError, ValueError):
+        return Judging(manual=read_manual(folder.manual_file))
+
+
+def verdict_of(movie: Movie, judging: Judging) -> tuple[str, str]:
+    """("", "") for an accepted movie or one on its way, else (kind, why)."""
+    if movie.is_aside:
+        return FAILURE, movie.aside
+    if not movie.made[INDEX["AutoPick"]]:
+        return "", ""
+    return judge(movie.micrograph, movie.figures, judging.thresholds, judging.manual)
+
+
+def _fate(movie: Movie, judging: Judging) -> str:
+    kind, why = verdict_of(movie, judging)
+    done = _last_stage(movie)
+    state = f"{kind}: {why}" if kind else f"through {done}" if done else "waiting for its turn"
+    return f"{movie.name}: taken as movie {movie.number}, {state}"
+
+
+def _why_unseen(wildcard: str, text: str) -> str:
+    pattern = Path(wildcard)
+    if Path(text).suffix and not fnmatch.fnmatch(Path(text).name, pattern.name):
+        return f"{Path(text).name} does not match {pattern.name}, which this session takes"
+    return f"no file of that name was seen in {pattern.parent}: is it there yet?"
+
+
+def _select_job(folder: LiveFolder) -> str:
+    try:
+        return folder.order().jobs.get("Select", "")
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+
+
+def _last_stage(movie: Movie) -> str:
+    done = [stage for stage, made in zip(STAGES, movie.made) if made > 0]
+    return done[-1] if done else ""

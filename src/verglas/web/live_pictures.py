@@ -1,0 +1,85 @@
+"""What pictures of a live session's movies are drawn from: sizes, picks, trials beside the present."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from verglas.formats.mrc import read_mrc_header
+from verglas.formats.mrc_header import UnreadableImage
+from verglas.formats.star import StarError
+from verglas.jobs.autopick_results import FOM, first_table
+from verglas.jobs.live_figures import KINDS
+from verglas.project.project import Project
+from verglas.project.results.one_micrograph import candidates_of
+from verglas.scheduler.live.ledger import Movie
+from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.live.trial import files_of, read_trial
+
+MOST_PICKS = 5000
+
+
+def shown(project: Project, folder: LiveFolder, movie: Movie) -> dict[str, Any]:
+    """One movie: its micrograph, the size of it, and its picks (none before picking)."""
+    files = files_of(movie.name, folder.order().jobs)
+    return {"number": movie.number, "name": movie.micrograph, **_drawn(project, files)}
+
+
+def trial_shown(project: Project, trial: dict[str, Any]) -> dict[str, Any]:
+    """A trial as `verglas live try --json` tells it, with what its two pictures are drawn from."""
+    rows = [
+        {"key": kind.key, "title": kind.title, "unit": kind.unit,
+         "now": trial["now"].get(kind.key), "trial": trial["trial"][kind.key]}
+        for kind in KINDS
+        if kind.key in trial["trial"]
+    ]  # fmt: skip
+    trial_files, now_files = trial["trial_files"], trial["now_files"]
+    new = {key: bool(trial_files) and trial_files[key] != now_files[key] for key in now_files}
+    return {
+        "number": trial["number"], "name": trial["name"], "aside": trial["aside"], "figures": rows,
+        "new": new,  # which pictures the trial has of its own
+        "now_files": now_files,
+        "now": _drawn(project, now_files),
+        "trial": _drawn(project, trial_files) if trial_files else None,
+    }  # fmt: skip
+
+
+def trial_file(folder: LiveFolder, number: int, kind: str) -> Path | None:
+    """A picture that the last trial of a movie made itself; None without one."""
+    trial = read_trial(folder, number)
+    if trial is None or kind not in trial.trial_files:
+        return None
+    path = folder.root / trial.trial_files[kind]
+    inside = folder.path / "try" / str(number)
+    return path if path.is_relative_to(inside) and path.is_file() else None
+
+
+def _drawn(project: Project, files: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"width": 0, "height": 0, "pixel_size_angst": 0.0}
+    with suppress(OSError, UnreadableImage):  # not there yet: nothing is drawn
+        header = read_mrc_header(project.root / files["micrograph"])
+        height, width = header.shape_yx
+        found = {"width": width, "height": height, "pixel_size_angst": header.pixel_size_angst}
+    return {**found, "picks": _picks(project.root / files["picks"])}
+
+
+def _picks(path: Path) -> dict[str, Any]:
+    """Candidates with the threshold they were judged by, or the picks alone."""
+    found = candidates_of(path)
+    if found is None:
+        try:
+            table = first_table(path) if path.is_file() else None
+        except (OSError, StarError):
+            table = None
+        if table is None:
+            return {"x": [], "y": [], "fom": None, "threshold": None}
+        found = {
+            "x": table.floats("rlnCoordinateX").tolist(),
+            "y": table.floats("rlnCoordinateY").tolist(),
+            "fom": table.floats(FOM).tolist() if FOM in table else None,
+            "threshold": None,
+        }
+    return {
+        key: each[:MOST_PICKS] if isinstance(each, list) else each for key, each in found.items()
+    }
