@@ -42,6 +42,18 @@ class Problem:
     fraction: float = 0.999
     perturbation: float = 0.0
     pad: int = 2
+    filament: Filament | None = None
+
+
+@dataclass
+class Filament:
+    """What is known of helical segments (§2.5, §2.11)."""
+
+    psi: np.ndarray  # (n,)
+    sigma_psi: float
+    bimodal: bool
+    rise: float
+    diameter: float
 
 
 @dataclass
@@ -120,6 +132,36 @@ def masked(image, radius, edge):
     m = 0.5 + 0.5 * np.cos(np.pi * (radius + edge - r) / edge)
     m = np.where(r < radius, 0, np.where(r > radius + edge, 1, m))
     return (1 - m) * image + m * (m * image).sum() / m.sum()
+
+
+def masked_tube(image, radius, edge, tube_radius, psi):
+    """The same with a tube through the middle: its axis (x, y) = (cos ψ, -sin ψ) is x of the class."""
+    n = image.shape[0]
+    y, x = np.mgrid[:n, :n] - n // 2
+    c, s = np.cos(np.deg2rad(psi)), np.sin(np.deg2rad(psi))
+    weights = []
+    for distance, limit in ((np.hypot(y, x), radius), (np.abs(x * s + y * c), tube_radius)):
+        m = 0.5 + 0.5 * np.cos(np.pi * (limit + edge - distance) / edge)
+        weights.append(np.where(distance < limit, 0, np.where(distance > limit + edge, 1, m)))
+    m = np.maximum(*weights)
+    return (1 - m) * image + m * (m * image).sum() / m.sum()
+
+
+def psi_prior(p: Problem, i: int, psis: np.ndarray) -> np.ndarray:
+    """Prior of each coarse angle of a segment, times their number."""
+    if p.filament is None:
+        return np.ones(len(psis))
+    total = np.zeros(len(psis))
+    for turn in (0, 180) if p.filament.bimodal else (0,):
+        away = np.abs((psis - p.filament.psi[i] - turn + 180) % 360 - 180)
+        near = away < 3 * p.filament.sigma_psi
+        if not near.any():
+            near = away == away.min()
+        w = np.where(
+            near, np.exp(-0.5 * ((away**2) - (away[near] ** 2).min()) / p.filament.sigma_psi**2), 0
+        )
+        total += w
+    return total / total.sum() * len(psis)
 
 
 def padded_reference(image, pad, r_max):
@@ -224,7 +266,14 @@ def iterate(p: Problem) -> Result:
         old = nearest(p.origin[i] / p.pixel).astype(int)
         image = shift_without_wrap(p.images[i] * p.norm_average / p.norm[i], *old)
         raw = transform(image)[inside]
-        whole = transform(masked(image, p.diameter / (2 * p.pixel), p.mask_edge))
+        shown = masked(image, p.diameter / (2 * p.pixel), p.mask_edge)
+        axis = np.zeros(2)
+        if p.filament is not None:
+            psi = p.filament.psi[i]
+            axis = np.array([-np.sin(np.deg2rad(psi)), np.cos(np.deg2rad(psi))])  # y, x
+            tube = p.filament.diameter / (2 * p.pixel)
+            shown = masked_tube(image, p.diameter / (2 * p.pixel), p.mask_edge, tube, psi)
+        whole = transform(shown)
         x = whole[inside]
         beyond = keep & (shell > r_max) & (shell <= box // 2)
         high = (np.abs(whole[beyond]) ** 2).sum()
@@ -240,18 +289,24 @@ def iterate(p: Problem) -> Result:
             d = np.abs(sc * slices - shifted(x, t)) ** 2 / (2 * v)
             return d[use & scored].sum() + high / 2
 
+        turn_prior = psi_prior(p, i, psis)
         log_prior = {}
         for k in range(k_classes):
             for t, (ty, tx) in enumerate(shifts):
                 away = old * p.pixel + (ty, tx) - p.class_offset[k]
-                log_prior[k, t] = np.log(p.class_weight[k] / p.n_psi) - (away**2).sum() / (
+                across2 = (away**2).sum() - (away @ axis) ** 2
+                log_prior[k, t] = np.log(p.class_weight[k] / p.n_psi) - across2 / (
                     2 * p.sigma_offset**2
                 )
+                if p.filament is not None and p.filament.rise > 0:
+                    reach = p.filament.rise / 2 + p.offset_step / 2 * np.abs(axis).sum()
+                    if abs((old * p.pixel + (ty, tx)) @ axis) > reach:
+                        log_prior[k, t] = -np.inf
         poses = [
             (k, a, t) for k in range(k_classes) for a in range(p.n_psi) for t in range(len(shifts))
         ]
         log_w = np.array([
-            log_prior[k, t]
+            log_prior[k, t] + np.log(np.maximum(turn_prior[a], 1e-300))
             - misfit(coarse_slices[k, a], np.add(shifts[t], move_t), coarse)
             for k, a, t in poses
         ])  # fmt: skip
@@ -269,7 +324,8 @@ def iterate(p: Problem) -> Result:
                         )
                         fine.append((k, a, j, t, move))
         log_w = np.array([
-            log_prior[k, t] - misfit(fine_slices[k, a, j], move, np.ones(len(s), bool))
+            log_prior[k, t] + np.log(turn_prior[a])
+            - misfit(fine_slices[k, a, j], move, np.ones(len(s), bool))
             for k, a, j, t, move in fine
         ])  # fmt: skip
         best = int(log_w.argmax())
@@ -295,7 +351,8 @@ def iterate(p: Problem) -> Result:
             sum_class[k] += g
             position = old * p.pixel + move
             sum_offset[k] += g * position
-            sum_move += g * ((position - p.class_offset[k]) ** 2).sum()
+            away = position - p.class_offset[k]
+            sum_move += g * ((away**2).sum() - (away @ axis) ** 2)
             sum_w[p.noise_group[i]] += g
             slots = collected.setdefault((k, a, j), [np.zeros(len(s), complex), np.zeros(len(s))])
             slots[0] += g * sc / v * shifted(raw, move)
@@ -351,7 +408,8 @@ def maximise(
     total = sum_class.sum()
     out.class_weight = sum_class / total
     out.class_offset = sum_offset / sum_class[:, None]
-    out.sigma_offset = np.sqrt(max(sum_move / (2 * total), 2.0))
+    axes = 2 if p.filament is None else 1
+    out.sigma_offset = np.sqrt(max(sum_move / (axes * total), 2.0))
     out.norm_average = out.norm.sum() / total
     keep, ky, kx = counted(box)
     shell = nearest(np.hypot(ky, kx)).astype(int)

@@ -167,7 +167,8 @@ def test_unusable_particles_are_set_aside_with_the_reason():
     "words, told",
     [
         (["--K", "60"], "60 classes were asked for, but there are only 40 particles"),
-        (["--K", "2", "--helix"], "--helix: not supported"),
+        (["--K", "2", "--sigma_tilt", "3"], "--sigma_tilt: not supported"),
+        (["--K", "2", "--helix"], "no rlnAnglePsiPrior"),
         (["--K", "2", "--adaptive_fraction", "2"], "adaptive fraction"),
         (["--K", "2", "--offset_step", "0"], "offset step"),
     ],

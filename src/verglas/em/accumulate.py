@@ -9,6 +9,7 @@ from torch import Tensor
 
 from verglas.compute.gemm import product
 from verglas.em.fine import FineBatch, TileResult
+from verglas.em.helix import across_squared
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.plan import Plan
 from verglas.em.shells import sums_by_shell
@@ -85,7 +86,8 @@ def _prior_sums(
     moves = grid.fine_shifts_angst.to(device)[tile.fine_shifts]
     absolute = batch.old_shift.to(device)[tile.particles][:, None] + moves  # (m, T', 2)
     offsets = torch.einsum("mtk,mtd->kd", per_class, absolute)
-    away = (absolute[:, :, None] - batch.centres.to(device)).square().sum(-1)
+    axes = batch.axes.to(device)[tile.particles][:, None, None]
+    away = across_squared(absolute[:, :, None] - batch.centres.to(device), axes)
     variance = (per_class * away).sum()[None]
     return PriorSums(per_class.sum((0, 1)).cpu(), directions.cpu(), offsets.cpu(), variance.cpu())
 

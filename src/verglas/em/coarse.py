@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import product
+from verglas.em.helix import across_squared, outside_limits
 from verglas.em.particles import Assignments, Ints
 from verglas.em.plan import Plan
 from verglas.em.significance import mass_thresholds
@@ -25,6 +26,7 @@ class CoarsePass:
     n_significant: Tensor  # (b,)
     best: Tensor  # (b,) flat index (T, K*O) of the best pose
     shift_prior: Tensor  # (b, K, T) log prior of each translation
+    turn_prior: Tensor | None = None  # (b, O) log prior of each orientation; helices
 
     def hits(self, rows: Tensor) -> Tensor:
         """Significant poses of some particles, (m, T, K*O) bool."""
@@ -37,8 +39,11 @@ def old_offsets_px(assignments: Assignments, rows: Ints, pixel_size_angst: float
     return (np.sign(pixels) * np.floor(np.abs(pixels) + 0.5)).astype(np.int64)
 
 
-def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
-    """ln π(t) of coarse translations, (b, K, T), up to a constant (§2.6)."""
+def shift_log_prior(plan: Plan, old_px: Ints, axes: Tensor | None = None) -> Tensor:
+    """ln π(t) of coarse translations, (b, K, T), up to a constant (§2.6).
+
+    `axes` (b, 2): the filament axes of helical segments, along which there is no prior but a limit.
+    """
     iteration = plan.iteration
     model, pixel_size = iteration.model, plan.optics.pixel_size_angst
     if iteration.settings.parity.offset_prior_in_pixels:
@@ -52,24 +57,37 @@ def shift_log_prior(plan: Plan, old_px: Ints) -> Tensor:
     centres = torch.as_tensor(known, dtype=double, device=device)
     away = absolute[:, None] - centres[:, None]  # (b, K, T, 2)
     variance = max(model.sigma_offset_angst**2, 1e-12)
-    return (away.square().sum(-1) * (-factor / (2 * variance))).to(iteration.dtype)
+    helix = iteration.settings.helix
+    if helix is None or axes is None:
+        return (away.square().sum(-1) * (-factor / (2 * variance))).to(iteration.dtype)
+    axes = axes.to(device)
+    prior = across_squared(away, axes[:, None, None]) * (-factor / (2 * variance))
+    if helix.rise_angst > 0:
+        step = iteration.state.sampling.offset_step_angst
+        outside = outside_limits(helix, absolute, axes, step)
+        prior = prior.masked_fill(outside[:, None], -torch.inf)
+    return prior.to(iteration.dtype)
 
 
-def coarse_pass(plan: Plan, images: Weighted, shift_prior: Tensor) -> CoarsePass:
+def coarse_pass(
+    plan: Plan, images: Weighted, shift_prior: Tensor, turn_prior: Tensor | None = None
+) -> CoarsePass:
     """Score all coarse poses of a batch and mark those that hold the wanted fraction of the weight."""
-    scores = coarse_scores(plan, images, shift_prior)  # (b, T, K*O)
+    scores = coarse_scores(plan, images, shift_prior, turn_prior)  # (b, T, K*O)
     flat = scores.flatten(1)
     top, best = flat.max(1)
     settings = plan.iteration.settings
     if plan.iteration.cross_correlation:
         count = (flat >= top[:, None]).sum(1)
-        return CoarsePass(scores, top, count, best, shift_prior)
+        return CoarsePass(scores, top, count, best, shift_prior, turn_prior)
     flat.sub_(top[:, None]).exp_()
     threshold, count = mass_thresholds(flat, settings.adaptive_fraction, settings.max_significants)
-    return CoarsePass(scores, threshold, count, best, shift_prior)
+    return CoarsePass(scores, threshold, count, best, shift_prior, turn_prior)
 
 
-def coarse_scores(plan: Plan, images: Weighted, shift_prior: Tensor) -> Tensor:
+def coarse_scores(
+    plan: Plan, images: Weighted, shift_prior: Tensor, turn_prior: Tensor | None = None
+) -> Tensor:
     """Log posterior up to a constant, (b, T, K*O); in CC mode the correlation."""
     n, slices = plan.n_coarse, plan.coarse
     b, t = len(images.score), len(plan.coarse_phases)
@@ -77,9 +95,23 @@ def coarse_scores(plan: Plan, images: Weighted, shift_prior: Tensor) -> Tensor:
     cross = product(rows, slices.rows).reshape(b, t, -1)
     norm = product(images.score_power[:, 1:n], slices.power[:, 1:])  # (b, K*O)
     if plan.iteration.cross_correlation:
-        return cross / norm.clamp_min(1e-30).sqrt()[:, None]
+        cross /= norm.clamp_min(1e-30).sqrt()[:, None]
+        return _forbidden(cross, shift_prior, turn_prior)
     cross -= (0.5 * norm - plan.orientation_prior)[:, None]
     k = shift_prior.shape[1]
     by_class = cross.view(b, t, k, -1)
     by_class += shift_prior.transpose(1, 2)[..., None]
+    if turn_prior is not None:
+        by_class += turn_prior[:, None, None]
     return cross
+
+
+def _forbidden(scores: Tensor, shift_prior: Tensor, turn_prior: Tensor | None) -> Tensor:
+    """Correlations know no priors, but poses that a prior excludes stay excluded."""
+    if turn_prior is None:
+        return scores
+    b, t, k = len(scores), scores.shape[1], shift_prior.shape[1]
+    never = (
+        torch.isinf(shift_prior).transpose(1, 2)[..., None] | torch.isinf(turn_prior)[:, None, None]
+    )
+    return scores.view(b, t, k, -1).masked_fill_(never, -torch.inf).view(scores.shape)

@@ -14,6 +14,7 @@ from verglas.em.accumulate import accumulate
 from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.fine import FineBatch, make_tile, score_tile
 from verglas.em.fixed_poses import FixedPoses, fixed_pass
+from verglas.em.helix import axes_yx, turn_log_prior
 from verglas.em.images import noise_images
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
@@ -178,7 +179,8 @@ class Expectation:
         )
         if self.iteration.settings.skip_rotate:
             rest = plan.grid.fine_shifts_angst.expand(len(rows), -1, -1)
-            prior = shift_log_prior(plan, old_px).repeat_interleave(plan.grid.shift_children, 2)
+            prior = self._shift_prior(plan, rows, old_px)
+            prior = prior.repeat_interleave(plan.grid.shift_children, 2)
         angles = np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
         poses = FixedPoses(torch.from_numpy(angles), rest, prior.to(self.iteration.device))
         priors = PriorSums.zeros(self.iteration.model.n_classes, plan.grid.n_directions)
@@ -195,7 +197,17 @@ class Expectation:
         self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints
     ) -> tuple[Weighted, CoarsePass]:
         weighted = self._weighted(plan, rows, images, old_px)
-        return weighted, coarse_pass(plan, weighted, shift_log_prior(plan, old_px))
+        turn_prior = turn_log_prior(
+            self.iteration.settings, self.iteration.state.sampling, self.particles, rows
+        )
+        if turn_prior is not None:
+            turn_prior = turn_prior.to(self.iteration.device, self.iteration.dtype)
+        shift_prior = self._shift_prior(plan, rows, old_px)
+        return weighted, coarse_pass(plan, weighted, shift_prior, turn_prior)
+
+    def _shift_prior(self, plan: Plan, rows: Ints, old_px: Ints) -> Tensor:
+        axes = axes_yx(self.iteration.settings, self.particles, rows)
+        return shift_log_prior(plan, old_px, axes)
 
     def _weighted(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> Weighted:
         settings, model = self.iteration.settings, self.iteration.model
@@ -241,6 +253,7 @@ class Expectation:
         return FineBatch(
             torch.from_numpy(old_px * plan.optics.pixel_size_angst), centres,
             torch.as_tensor(halves, device=self.iteration.device), self._well_determined(plan),
+            axes_yx(settings, self.particles, rows),
         )  # fmt: skip
 
     def _second_pass(

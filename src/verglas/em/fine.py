@@ -29,6 +29,7 @@ class FineBatch:
     centres: Tensor  # (K, 2) centres of the offset prior, Å, float64 on the CPU
     halves: Tensor  # (b,) int64: accumulator of each particle
     marks: Tensor  # (K, P') bool: leading pixels whose shells take part in the scale correction
+    axes: Tensor  # (b, 2) filament axes, along which offsets have no prior; zeros without helices
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def make_tile(plan: Plan, coarse: CoarsePass, particles: Tensor) -> Tile:
     klass = orientations // n_orientations
     shift_prior = coarse.shift_prior[particles][:, klass][:, :, shifts].transpose(1, 2)
     prior = shift_prior + plan.orientation_prior[orientations]
+    if coarse.turn_prior is not None:
+        prior = prior + coarse.turn_prior[particles][:, orientations % n_orientations][:, None]
     prior = torch.where(hits, prior, -torch.inf)
     return Tile(
         particles, orientations, shifts, _children(orientations, plan.grid.children),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.fine import FineBatch
+from verglas.em.helix import across_squared
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.plan import Plan
 from verglas.em.shells import sums_by_shell
@@ -150,5 +151,5 @@ def _count(
     priors.direction_weight += (share / total * weights.sum((0, 1))[:, None]).flatten()
     absolute = batch.old_shift[:, None] + poses.shifts_angst
     priors.class_offset += torch.einsum("btk,btd->kd", weights, absolute)
-    away = (absolute[:, :, None] - batch.centres).square().sum(-1)
+    away = across_squared(absolute[:, :, None] - batch.centres, batch.axes[:, None, None])
     priors.sigma2_offset += (weights * away).sum()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.em.helix import axes_yx, tube_background
 from verglas.em.particles import Floats, Ints, OpticsGroup, Particles
 from verglas.em.rounding import nearest_shells
 from verglas.em.settings import EmSettings
@@ -75,7 +76,11 @@ class ImagePreparer:
         )
         moved = moved * factor[:, None, None]
         unmasked = forward(moved).flatten(1)
-        spectrum = forward(apply_mask(moved, self._mask, noise)).flatten(1)
+        mask = self._mask
+        if self.settings.helix is not None:
+            axes = axes_yx(self.settings, particles, rows).to(self.device)
+            mask = tube_background(self.settings, self.optics, axes, mask)
+        spectrum = forward(apply_mask(moved, mask, noise, dims=2)).flatten(1)
         power = spectrum[:, self._outside].abs().square()
         by_shell = sums_by_shell(power, self._outside_shells, self.n_model_shells)
         return Prepared(
@@ -131,12 +136,17 @@ def soft_mask(box: int, radius_px: float, edge_px: float, dims: int = 2) -> Tens
     return torch.where(inside, 0.0, torch.where(outside, 1.0, edge))
 
 
-def apply_mask(images: Tensor, background: Tensor, noise: Tensor | None = None) -> Tensor:
-    """Replace the background of images (..., N, N) by its weighted mean, or by `noise`."""
+def apply_mask(
+    images: Tensor, background: Tensor, noise: Tensor | None = None, *, dims: int | None = None
+) -> Tensor:
+    """Replace the background of images (..., N, N) by its weighted mean, or by `noise`.
+
+    `background` is one for all, or one for each image, whose dimensions are then `dims`.
+    """
     if noise is None:
-        dims = tuple(range(-background.ndim, 0))
-        total = background.sum()
-        noise = (images * background).sum(dims, keepdim=True) / total.clamp_min(1e-30)
+        axes = tuple(range(-(dims or background.ndim), 0))
+        total = background.sum(axes, keepdim=True)
+        noise = (images * background).sum(axes, keepdim=True) / total.clamp_min(1e-30)
     return images * (1 - background) + background * noise
 
 

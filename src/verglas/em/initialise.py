@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from verglas.em.helix import axes_yx, tube_background
 from verglas.em.hermitian import hermitian
 from verglas.em.images import ImagePreparer, apply_mask, mask_radius_px, soft_mask
 from verglas.em.low_pass import low_pass
@@ -113,7 +114,8 @@ def _add_noise(
         return
     radius = mask_radius_px(settings, optics)
     mask = soft_mask(optics.box_size, radius, settings.mask_edge_px)
-    masked = apply_mask(images, mask)
+    mask = tube_background(settings, optics, axes_yx(settings, particles, rows), mask)
+    masked = apply_mask(images, mask, dims=2)
     shown = masked if settings.zero_mask else images
     side = model_side(optics.box_size * optics.pixel_size_angst, particles, box)
     shown = _to_box(shown, side, box)
@@ -161,7 +163,7 @@ def _add_random(
     prepared = preparer.prepare(
         masked, particles, rows, np.ones(len(rows)), np.zeros((len(rows), 2), np.int64)
     )
-    angles = np.stack([_random_angles(settings, int(row)) for row in rows])
+    angles = np.stack([_random_angles(settings, particles, int(row)) for row in rows])
     matrices = euler_matrices(torch.from_numpy(angles)) * ratio
     c = prepared.ctf.sqrt() if optics.ctf_premultiplied else prepared.ctf
     data = prepared.unmasked if optics.ctf_premultiplied else prepared.unmasked * c
@@ -176,9 +178,13 @@ def _add_random(
         )  # fmt: skip
 
 
-def _random_angles(settings: EmSettings, particle: int) -> Floats:
+def _random_angles(settings: EmSettings, particles: Particles, particle: int) -> Floats:
+    """Angles of a particle in the first references; the filament's, up to its polarity, for helices."""
     rng = np.random.default_rng((settings.random_seed, particle))
     turn = rng.random(3)
+    if settings.helix is not None and particles.psi_prior_deg is not None:
+        flip = 180.0 if settings.helix.bimodal_psi and turn[2] < 0.5 else 0.0
+        return np.array([0.0, 0.0, particles.psi_prior_deg[particle] + flip])
     if settings.dims == 2:
         return np.array([0.0, 0.0, 360 * turn[2]])
     return np.array([360 * turn[0], 180 * turn[1], 360 * turn[2]])

@@ -34,7 +34,8 @@ def update_parameters(
     if settings.dims == 2:  # one direction: the class itself, and to the last bit what files hold
         directions = class_weights[:, None].copy()
     norm_average = float(averaged(np.array(model.norm_average), sums.norm.numpy() / total))
-    variance = float(sums.sigma2_offset) / (2 * total)
+    axes = 2 if settings.helix is None else 1  # offsets along a filament have no prior
+    variance = float(sums.sigma2_offset) / (axes * total)
     variance = momentum * model.sigma_offset_angst**2 + (1 - momentum) * variance
     keep_offset = settings.fix_sigma_offset
     return replace(

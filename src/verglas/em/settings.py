@@ -33,8 +33,9 @@ class HelixSettings:
     """2D classification of helical segments: priors from the filament and a restricted search along it."""
 
     rise_angst: float = 0.0  # offsets along the axis limited to ± rise/2; 0: not restricted
-    outer_diameter_angst: float = -1.0
-    bimodal_psi: bool = True
+    outer_diameter_angst: float = -1.0  # of the tube that masks images; <= 0: none
+    bimodal_psi: bool = True  # polarity unknown: psi + 180° is searched, too
+    n_asymmetric_units: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class EmSettings:
             raise ValueError(f"references have 2 or 3 dimensions, got {self.dims}")
         if not 0 < self.adaptive_fraction < 1:
             raise ValueError(f"adaptive fraction must lie in (0, 1), got {self.adaptive_fraction}")
+        if self.dims == 3 and (self.helix is not None or self.sigma_psi_deg > 0):
+            raise ValueError("helices and local searches of 3D references are not supported")
         if self.offset_step_px <= 0 or self.offset_range_px < 0:
             raise ValueError(
                 f"offset step must be positive and range not negative, got {self.offset_step_px} and"

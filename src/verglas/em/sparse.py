@@ -32,16 +32,22 @@ def sparse_second_pass(
     result = Outcome.empty(len(rows), plan.iteration.model.n_shells)
     grid, settings = plan.grid, plan.iteration.settings
     model = plan.iteration.model
+    turn_prior = plan.orientation_prior.new_zeros((0, 0))
+    if coarse.turn_prior is not None:
+        turn_prior = coarse.turn_prior[rows]
     fixed = [
         coarse.weights[rows], coarse.threshold[rows], _planar(mine.score), _planar(mine.back),
         mine.score_power, mine.back_power, mine.noise_power, mine.image_power,
         slices.rows, slices.origin, slices.power, slice_of, plan.fine_phases,
-        plan.orientation_prior, coarse.shift_prior[rows],
+        plan.orientation_prior, coarse.shift_prior[rows], turn_prior,
     ]  # fmt: skip
     arrays = [tensor.contiguous().numpy() for tensor in fixed]
     counts = (grid.n_orientations, grid.direction.numpy(), grid.n_directions)
     places = (shells.numpy(), batch.marks.numpy())
-    shifts = (batch.old_shift[rows].numpy(), grid.fine_shifts_angst.numpy(), batch.centres.numpy())
+    shifts = (
+        batch.old_shift[rows].numpy(), grid.fine_shifts_angst.numpy(), batch.centres.numpy(),
+        batch.axes[rows].numpy(),
+    )  # fmt: skip
     halves = batch.halves[rows].numpy()
     outputs = [
         result.column, result.shift, result.p_max, result.log_sum, result.accepted, result.spectra,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from verglas.em.coarse import CoarsePass
 from verglas.em.fine import FineBatch
+from verglas.em.helix import across_squared
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.plan import Plan
 from verglas.em.shells import sums_by_shell
@@ -79,6 +80,8 @@ def _hits(plan: Plan, coarse: CoarsePass, rows: Tensor) -> Hits:
     children = torch.arange(plan.grid.children, device=device)
     moves = torch.arange(plan.grid.shift_children, device=device)
     prior = coarse.shift_prior[rows[particle], klass, shift] + plan.orientation_prior[column]
+    if coarse.turn_prior is not None:
+        prior = prior + coarse.turn_prior[rows[particle], column % n]
     return Hits(
         particle, torch.arange(len(particle), device=device) - first[particle], klass, column % n,
         column[:, None] * len(children) + children, shift[:, None] * len(moves) + moves,
@@ -205,6 +208,9 @@ def _prior_sums(plan: Plan, hits: Hits, batch: FineBatch, rows: Tensor, gamma: T
     weighted = (per_shift[..., None] * absolute).sum(1)
     offsets = torch.zeros((k, 2), dtype=torch.float64, device=device)
     offsets.index_add_(0, hits.klass, weighted)
-    away = (absolute - batch.centres.to(device)[hits.klass][:, None]).square().sum(-1)
+    away = across_squared(
+        absolute - batch.centres.to(device)[hits.klass][:, None],
+        batch.axes.to(device)[rows[hits.particle]][:, None],
+    )
     variance = (per_shift * away).sum()[None]
     return PriorSums(classes.cpu(), directions.cpu(), offsets.cpu(), variance.cpu())

@@ -90,10 +90,10 @@ def second_pass(
     rows, origin, power,  # slices (n, 2(P-1)), (n, 2), (n, P)
     slice_of,  # (KO * c,) row of each fine slice number
     phases,  # (T * s, 2, P-1)
-    orientation_prior, shift_prior,  # (KO,), (b, K, T)
+    orientation_prior, shift_prior, turn_prior,  # (KO,), (b, K, T), (b, O) or (0, 0)
     n_orientations, directions, n_directions,
     shells, marks,  # (P,), (K, n_marked) bool: pixels of the scale correction
-    old_shift, fine_shifts, centres,  # (b, 2), (T * s, 2), (K, 2) Å
+    old_shift, fine_shifts, centres, axes,  # (b, 2), (T * s, 2), (K, 2) Å, (b, 2) or zeros
     fraction, halves,  # halves (b,): accumulator of each particle
     data, weight,  # (A, n, 2P), (A, n, P): added to
     best_column, best_shift, p_max, log_sum, accepted, spectra, scale_sums,  # per particle, written
@@ -130,6 +130,8 @@ def second_pass(
             for child in range(c):
                 at = slice_of[o * c + child]
                 norm = 0.5 * _dot(y_power[i, 1:], power[at, 1:]) - orientation_prior[o]
+                if turn_prior.shape[0] > 0:
+                    norm -= turn_prior[i, o % n_orientations]
                 for g in range(h, end):
                     prior = shift_prior[i, klass, hit_t[g]] - norm
                     for child_shift in range(s):
@@ -193,7 +195,8 @@ def second_pass(
                         class_offset[klass, 1] += gamma * dx
                         dy -= centres[klass, 0]
                         dx -= centres[klass, 1]
-                        offset_sum[0] += gamma * (dy * dy + dx * dx)
+                        along = dy * axes[i, 0] + dx * axes[i, 1]
+                        offset_sum[0] += gamma * (dy * dy + dx * dx - along * along)
                 if gamma_sum == 0.0:
                     continue
                 here += gamma_sum

@@ -29,6 +29,7 @@ from verglas.jobs.refine_watch import RunWatcher
 
 if TYPE_CHECKING:
     from verglas.em.refinement import Refinement
+    from verglas.em.settings import EmSettings
     from verglas.jobs.refine_images import StackSource
 
 
@@ -87,6 +88,7 @@ class RefineJob(Job):
             settings = replace(settings, refs_are_ctf_corrected=False)
         self.listed = read_particles(arguments["--i"], with_ctf=settings.ctf)
         self._check_numbers(self.listed, settings.n_classes)
+        self._check_priors(settings)
         source = self._source(self.listed)
         assignments = self.listed.assignments
         if not (settings.skip_align or settings.skip_rotate):
@@ -242,6 +244,14 @@ class RefineJob(Job):
         n = len(listed.particles)
         if n_classes > n:
             raise JobFailed(f"{n_classes} classes were asked for, but there are only {n} particles")
+
+    def _check_priors(self, settings: EmSettings) -> None:
+        wanted = settings.helix is not None or settings.sigma_psi_deg > 0
+        if wanted and self.listed.particles.psi_prior_deg is None:
+            raise JobFailed(
+                f"{self.arguments['--i']} has no rlnAnglePsiPrior, which says how each filament lies: "
+                "extract helical segments, or classify without the helical options"
+            )
 
 
 def _silent(text: str) -> None:

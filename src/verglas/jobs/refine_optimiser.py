@@ -87,7 +87,7 @@ def _counters(settings: EmSettings, state: State) -> dict[str, Any]:
 def _helix_and_flags(settings: EmSettings, state: State) -> dict[str, Any]:
     return {
         "rlnLocalSymmetryFile": "None",
-        "rlnDoHelicalRefine": settings.helix is not None,
+        "rlnDoHelicalRefine": settings.helix is not None and settings.helix.rise_angst > 0,
         "rlnIgnoreHelicalSymmetry": False,
         "rlnFourierMask": "None",
         "rlnHelicalTwistInitial": 0.0,
@@ -139,6 +139,8 @@ def _later_and_ours(names: RunNames, settings: EmSettings, state: State) -> dict
         "verglasInitialLowPass": settings.ini_high_angst,
         "verglasFirstIterationCorrelates": settings.firstiter_cc,
         "verglasAlwaysCorrelates": settings.always_cc,
+        "verglasHelicalSegments": settings.helix is not None,
+        "verglasBimodalPsi": settings.helix is not None and settings.helix.bimodal_psi,
         "verglasSmallestChangesClasses": float(state.best_change_classes),
         "verglasMomentsFile": moments,
     }

@@ -128,7 +128,7 @@ def model_tables(
 ) -> list[StarTable]:
     """All tables of `_model.star`."""
     model = state.model
-    tables = [_model_general(settings, state, listed), _model_classes(names, state)]
+    tables = [_model_general(settings, state, listed), _model_classes(names, settings, state)]
     tables += [_class_spectra(model, k) for k in range(model.n_classes)]
     tables += _groups(settings, model, listed)
     if model.dims == 3:
@@ -151,7 +151,7 @@ def _model_general(settings: EmSettings, state: State, listed: ParticleList) -> 
         "rlnCurrentResolution": resolution,
         "rlnCurrentImageSize": model.current_size,
         "rlnPaddingFactor": settings.padding,
-        "rlnIsHelix": 0,
+        **_helix_general(settings),
         "rlnFourierSpaceInterpolator": 1,
         "rlnMinRadiusNnInterpolation": 10,
         "rlnPixelSize": model.pixel_size_angst,
@@ -161,17 +161,35 @@ def _model_general(settings: EmSettings, state: State, listed: ParticleList) -> 
         "rlnTau2FudgeFactor": settings.tau2_fudge,
         "rlnNormCorrectionAverage": model.norm_average,
         "rlnSigmaOffsetsAngst": model.sigma_offset_angst,
-        "rlnOrientationalPriorMode": 0,
+        "rlnOrientationalPriorMode": int(settings.sigma_psi_deg > 0),
         "rlnSigmaPriorRotAngle": 0.0,
         "rlnSigmaPriorTiltAngle": 0.0,
-        "rlnSigmaPriorPsiAngle": 0.0,
+        "rlnSigmaPriorPsiAngle": max(0.0, settings.sigma_psi_deg),
         "rlnLogLikelihood": model.log_likelihood,
         "rlnAveragePmax": model.average_p_max,
     }
     return StarTable.from_columns("model_general", values, is_list=True)
 
 
-def _model_classes(names: RunNames, state: State) -> StarTable:
+def _helix_general(settings: EmSettings) -> dict[str, Any]:
+    """The flag of helices and what RELION writes where it is set: 2D averages have no twist."""
+    helix = settings.helix
+    if helix is None or helix.rise_angst <= 0:
+        return {"rlnIsHelix": 0}
+    rise = helix.rise_angst
+    return {
+        "rlnIsHelix": 1,
+        "rlnNrHelicalAsymUnits": helix.n_asymmetric_units,
+        "rlnHelicalTwistMin": 0.0,
+        "rlnHelicalTwistMax": 0.0,
+        "rlnHelicalTwistInitialStep": 0.0,
+        "rlnHelicalRiseMin": rise,
+        "rlnHelicalRiseMax": rise,
+        "rlnHelicalRiseInitialStep": 0.0,
+    }
+
+
+def _model_classes(names: RunNames, settings: EmSettings, state: State) -> StarTable:
     from verglas.em.resolution import class_resolutions
 
     model = state.model
@@ -187,6 +205,9 @@ def _model_classes(names: RunNames, state: State) -> StarTable:
     if model.dims == 2:
         columns["rlnClassPriorOffsetX"] = model.class_offsets_angst[:, 1]
         columns["rlnClassPriorOffsetY"] = model.class_offsets_angst[:, 0]
+    if settings.helix is not None and settings.helix.rise_angst > 0:
+        columns["rlnHelicalRise"] = np.full(model.n_classes, settings.helix.rise_angst)
+        columns["rlnHelicalTwist"] = np.zeros(model.n_classes)
     return StarTable.from_columns("model_classes", columns)
 
 

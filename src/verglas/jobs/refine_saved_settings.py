@@ -8,7 +8,7 @@ from verglas.formats.star import StarFile, StarTable
 
 if TYPE_CHECKING:
     from verglas.em.sampling import Steps
-    from verglas.em.settings import EmSettings, GradientSettings, ParitySwitches
+    from verglas.em.settings import EmSettings, GradientSettings, HelixSettings, ParitySwitches
 
 
 def flag_or(table: StarTable, label: str, default: bool = False) -> bool:
@@ -88,6 +88,10 @@ def saved_settings(
         always_cc=flag_or(optimiser, "verglasAlwaysCorrelates"),
         max_significants=int(number_or(optimiser, "rlnMaximumSignificantPoses", -1)),
         gradient=_gradient(optimiser),
+        helix=_helix(optimiser, general),
+        sigma_psi_deg=general.number("rlnSigmaPriorPsiAngle")
+        if general.integer("rlnOrientationalPriorMode")
+        else -1.0,
         random_seed=optimiser.integer("rlnRandomSeed"),
         parity=parity,
     )
@@ -110,4 +114,20 @@ def _gradient(optimiser: StarTable) -> GradientSettings | None:
         write_every=optimiser.integer("rlnSgdWriteEverySubset"),
         em_iterations=int(number_or(optimiser, "rlnGradEmIters", 0)),
         class_inactivity_threshold=number_or(optimiser, "rlnSgdClassInactivityThreshold", 0.0),
+    )
+
+
+def _helix(optimiser: StarTable, general: StarTable) -> HelixSettings | None:
+    """Settings of helical segments: RELION has them where --helix or a tube was given."""
+    from verglas.em.settings import HelixSettings
+
+    restricted = flag_or(optimiser, "rlnDoHelicalRefine")
+    diameter = number_or(optimiser, "rlnHelicalMaskTubeOuterDiameter", -1.0)
+    if not restricted and diameter <= 0 and not flag_or(optimiser, "verglasHelicalSegments"):
+        return None
+    return HelixSettings(
+        rise_angst=number_or(optimiser, "rlnHelicalRiseInitial", 0.0) if restricted else 0.0,
+        outer_diameter_angst=diameter,
+        bimodal_psi=flag_or(optimiser, "verglasBimodalPsi", True),
+        n_asymmetric_units=int(number_or(general, "rlnNrHelicalAsymUnits", 1)),
     )

@@ -11,7 +11,7 @@ from verglas.jobs.program import Arguments
 
 if TYPE_CHECKING:
     from verglas.em.model import State
-    from verglas.em.settings import EmSettings, GradientSettings, ParitySwitches
+    from verglas.em.settings import EmSettings, GradientSettings, HelixSettings, ParitySwitches
 
 # flag -> field of EmSettings; what a continued run may change, too
 _FIELDS = {
@@ -75,8 +75,7 @@ def parity_of(arguments: Arguments) -> ParitySwitches:
 
 
 _NOT_YET = (
-    "--sigma_ang", "--sigma_rot", "--sigma_tilt", "--helix",
-    "--helical_outer_diameter", "--bimodal_psi", "--sigma_psi", "--scratch_dir",
+    "--sigma_ang", "--sigma_rot", "--sigma_tilt", "--scratch_dir",
 )  # fmt: skip
 
 
@@ -101,7 +100,9 @@ def changed_settings(settings: EmSettings, arguments: Arguments) -> EmSettings:
     """Settings of a continued run: those of its files, and what is on the command line now."""
     given = {field: arguments[flag] for flag, field in _FIELDS.items() if flag in arguments.given}
     given.pop("random_seed", None)
-    return _checked(replace, settings, **_refined(given, arguments, settings.gradient))
+    return _checked(
+        replace, settings, **_refined(given, arguments, settings.gradient, settings.helix)
+    )
 
 
 _STEPS = (
@@ -120,7 +121,10 @@ def with_sampling(state: State, settings: EmSettings, arguments: Arguments) -> S
 
 
 def _refined(
-    values: dict[str, Any], arguments: Arguments, gradient: GradientSettings | None = None
+    values: dict[str, Any],
+    arguments: Arguments,
+    gradient: GradientSettings | None = None,
+    helix: HelixSettings | None = None,
 ) -> dict[str, Any]:
     values = dict(values)
     if arguments["--no_norm"]:
@@ -138,6 +142,8 @@ def _refined(
     if "symmetry" in values:
         values["symmetry"] = str(values["symmetry"]).upper()
     values["parity"] = parity_of(arguments)
+    if any(flag in arguments.given for flag in _HELIX):
+        values["helix"] = _helix(arguments, helix)
     if arguments["--grad"] or gradient is not None:
         values["gradient"] = _gradient(arguments, gradient)
     precision = arguments["--precision"]
@@ -145,6 +151,26 @@ def _refined(
         raise JobFailed(f"--precision {precision!r} is none of 'tensor', 'single', 'double'")
     values["precision"] = precision
     return values
+
+
+_HELIX = ("--helix", "--helical_outer_diameter", "--bimodal_psi")
+
+
+def _helix(arguments: Arguments, known: HelixSettings | None) -> HelixSettings:
+    """Settings of helical segments; a run that goes on keeps what is not given."""
+    from verglas.em.settings import HelixSettings
+
+    if known is None:
+        known = HelixSettings(bimodal_psi=False)
+    values: dict[str, Any] = {}
+    if arguments["--helix"]:
+        values["rise_angst"] = max(0.0, arguments["--helical_rise_initial"])
+        values["n_asymmetric_units"] = arguments["--helical_nr_asu"]
+    if "--helical_outer_diameter" in arguments.given:
+        values["outer_diameter_angst"] = arguments["--helical_outer_diameter"]
+    if arguments["--bimodal_psi"]:
+        values["bimodal_psi"] = True
+    return replace(known, **values)
 
 
 _GRADIENT_FIELDS = {
