@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,9 +13,12 @@ import time
 import pytest
 
 from verglas.formats.star import read_star
+from verglas.project.completion import check_completion
+from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.scheduler import autorun as autorun_module
 from verglas.scheduler import clock as clock_module
+from verglas.scheduler import launch as launch_module
 from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
 from verglas.scheduler.launch import launch, wait_for
 
@@ -183,3 +187,44 @@ def _fill_and_free(project: Project) -> None:
     assert again.returncode == 0, again.stderr
     assert read_star(project.root / job / "movies.star")["movies"].strings("rlnMicrographMovieName")
     assert [path.name for path in project.root.glob(".verglas-*")] == []
+
+
+def test_a_job_that_does_not_come_up_is_seen_by_who_started_it(project, schedule, monkeypatch):
+    """Killed, or out of memory, before it could write who it is: not waited for for ever."""
+    words = [sys.executable, "-c", "raise SystemExit('cannot allocate memory')"]
+    monkeypatch.setattr(launch_module, "local_words", lambda *job: words)
+    launched = launch(project, schedule("Import"))
+    assert wait_for(project, launched, 20) is Status.FAILED
+    assert "cannot allocate memory" in project.directory(launched.name).outcome().reason
+
+
+def test_a_job_lives_on_before_it_has_come_up_when_who_started_it_has_ended(
+    project, schedule, monkeypatch
+):
+    job = schedule("Import")
+    starter = (
+        "import sys; from verglas.project.project import Project; from verglas.scheduler import launch;"
+        "launch.local_words = lambda *job: [sys.executable, '-c', 'import time; time.sleep(5)'];"
+        f"launch.launch(Project.open(), '{job}')"
+    )
+    assert subprocess.run([sys.executable, "-c", starter]).returncode == 0
+    assert project.directory(job).is_running()
+    assert check_completion(project) == []
+    os.kill(project.directory(job).record().owner.pid, signal.SIGKILL)
+    for _ in range(100):
+        if check_completion(project):
+            break
+        time.sleep(0.05)
+    assert project.graph().processes[job].status is Status.FAILED
+
+
+def test_a_start_that_was_replaced_does_nothing(project, schedule, movie):
+    movie("a")
+    job = schedule("Import")
+    assert wait_for(project, launch(project, job), 20) is Status.SUCCEEDED
+    assert wait_for(project, launch(project, job), 20) is Status.SUCCEEDED
+    environment = {**os.environ, "VERGLAS_ATTEMPT": "1"}
+    late = verglas("run", job, "--foreground", env=environment)
+    assert late.returncode == 1
+    assert "is being run by" in late.stderr
+    assert project.directory(job).record().attempt == 2

@@ -11,6 +11,9 @@ from pathlib import Path
 from verglas.jobs.base import Job
 from verglas.jobs.options import JobOptions
 
+KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"  # earlier results of a job from scratch that are to be kept
+ATTEMPT = "VERGLAS_ATTEMPT"  # which start of the job a process stems from
+
 
 def program_words(
     job: type[Job], options: JobOptions, directory: str, is_continue: bool

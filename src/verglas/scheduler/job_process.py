@@ -47,13 +47,11 @@ from verglas.project.rounds import (
     finish_repeat,
     present_round,
 )
-from verglas.scheduler.command import command_text, program_words
+from verglas.scheduler.command import ATTEMPT, KEEP_ROUNDS, command_text, program_words
 from verglas.scheduler.disc import DiscGate
 from verglas.scheduler.input_lists import read_inputs, record_inputs, wait_for_enough
 from verglas.scheduler.rank_process import Ranks, follow_rank
 from verglas.scheduler.settings import load_settings
-
-KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"
 
 
 class AlreadyRunning(RuntimeError):
@@ -71,7 +69,7 @@ def run_job(project: Project, name: str) -> int:
         return follow_rank(ranks, name)
     directory = project.directory(name)
     known = directory.record()
-    if known and not known.queue_id and _other_is_alive(known):
+    if known and not known.queue_id and _other_has_it(known):
         ranks.dismiss(ended_well=False)
         raise AlreadyRunning(f"{name} is being run by {known.owner.shown}")
     if known is None:  # started by hand; `launch` has done this otherwise
@@ -98,8 +96,14 @@ def redirect_output(directory: Path) -> None:
         os.close(handle)
 
 
-def _other_is_alive(record: RunRecord) -> bool:
-    """Whether a job's own process holds the record; one of whoever started us does not count."""
+def _other_has_it(record: RunRecord) -> bool:
+    """Whether another process of the job is at work, or the job was started anew after us.
+
+    The latter happens when whoever started us died before it could say so, and was itself replaced.
+    """
+    attempt = int(os.environ.pop(ATTEMPT, record.attempt))
+    if attempt != record.attempt:
+        return True
     return record.begun and record.owner.pid != os.getpid() and record.owner.is_alive() is True
 
 

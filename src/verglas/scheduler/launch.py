@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verglas.jobs.control_files import RUN_ERR, RUN_OUT
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
-from verglas.project.job_directory import JobOutcome, RunRecord
+from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord
 from verglas.project.leftovers import OLD_S, sweep
 from verglas.project.note import append_execution
 from verglas.project.owner import Owner
@@ -20,6 +20,8 @@ from verglas.project.project import Project
 from verglas.project.registration import LoadedJob, backup_pipeline, load_job
 from verglas.project.rounds import adopt_result
 from verglas.scheduler.command import (
+    ATTEMPT,
+    KEEP_ROUNDS,
     command_text,
     local_words,
     process_environment,
@@ -49,20 +51,20 @@ def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
     died = known is not None and (ended is None or ended.kind == "killed")
     sweep(directory.path, below=died, old_s=0.0 if died else OLD_S)
     directory.clear_exit()
-    directory.write_record(
-        RunRecord(Owner.this_process(), attempt=known.attempt + 1 if known else 1)
-    )
+    record = RunRecord(Owner.this_process(), attempt=known.attempt + 1 if known else 1)
+    directory.write_record(record)
     project.set_status(name, Status.RUNNING)
     backup_pipeline(project, name)
-    environment = process_environment()
+    environment = {**process_environment(), ATTEMPT: str(record.attempt)}
     if keep_rounds:
-        environment["VERGLAS_KEEP_ROUNDS"] = str(keep_rounds)
+        environment[KEEP_ROUNDS] = str(keep_rounds)
     process = None
     try:
         if getattr(loaded.options, "do_queue", False):
             submit(project, loaded)
         else:
             process = _start(project.root, loaded, environment)
+            _hand_over(directory, record, process.pid)
     except OSError as error:
         directory.write_outcome(JobOutcome("failed", f"could not be started: {error}"))
         directory.write_exit(Status.FAILED)
@@ -106,6 +108,17 @@ def terminate(project: Project, name: str) -> None:
     record = project.directory(name).record()
     if record and record.owner.is_alive():
         os.killpg(os.getpgid(record.owner.pid), signal.SIGTERM)
+
+
+def _hand_over(directory: JobDirectory, record: RunRecord, pid: int) -> None:
+    """From now on the record stands and falls with the new process, not with who started it.
+
+    The job's process writes itself in as soon as it is up; until then it may be killed, or may not come
+    up at all, and whoever started it may end.
+    """
+    now = directory.record()
+    if now is not None and not now.begun:
+        directory.write_record(replace(record, owner=Owner.of_pid(pid)))
 
 
 def _start(root: Path, loaded: LoadedJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
