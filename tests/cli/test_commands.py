@@ -182,6 +182,16 @@ def test_the_question_is_put_again_until_it_is_a_number_and_ctrl_d_starts_nothin
     assert (code, "nothing was started" in err) == (1, True)
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(project, run):
+    """`verglas job types | head -1`"""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = [sys.executable, "-m", "verglas.cli.main", "job", "types"]
+    done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE, cwd=project.root)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_words():
     words = split_words(["a", "--x", "1", "--y", "--z=3"], {"--x": True, "--y": False, "--z": True})
     assert (words.positional, words.flags) == (["a"], {"--x": "1", "--y": True, "--z": "3"})

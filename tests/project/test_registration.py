@@ -134,6 +134,22 @@ def test_delete_takes_dependants_along_and_undelete_brings_them_back(project, ch
     assert (project.root / chain[1] / "result.txt").read_text() == "precious"
 
 
+def test_undelete_brings_alias_and_later_edges_back(project, chain):
+    """What a job was called, and where it was linked, since it was registered."""
+    set_alias(project, chain[2], "first try")
+    delete(project, chain[2])
+    assert not (project.root / "Class2D/first_try").is_symlink()
+    undelete(project, chain[2])
+    assert project.graph().processes[chain[2]].alias == "Class2D/first_try/"
+    assert (project.root / "Class2D/first_try").resolve().name == "job003"
+    delete(project, chain[2])
+    other = schedule(project, "Class2D", fn_img="MotionCorr/job002/corrected_micrographs.star")
+    set_alias(project, other, "first try")
+    undelete(project, chain[2])  # the name is taken: it comes back without
+    assert project.graph().processes[chain[2]].alias == "None"
+    assert (project.root / "Class2D/first_try").resolve().name == other.rstrip("/").rsplit("/")[-1]
+
+
 def test_a_running_job_is_not_deleted(project, chain):
     project.set_status(chain[2], Status.RUNNING)
     with pytest.raises(NotDeletable, match="abort it first"):

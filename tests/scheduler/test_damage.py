@@ -228,3 +228,18 @@ def test_a_start_that_was_replaced_does_nothing(project, schedule, movie):
     assert late.returncode == 1
     assert "is being run by" in late.stderr
     assert project.directory(job).record().attempt == 2
+
+
+def test_a_job_without_its_queue_script_fails_and_says_so(project, schedule):
+    job = schedule("Import", do_queue="Yes", qsubscript="nowhere.sh")
+    done = verglas("job", "run", job)
+    assert done.returncode == 1
+    assert "nowhere.sh' does not exist" in done.stderr
+    assert project.graph().processes[job].status is Status.FAILED
+
+
+def test_what_does_not_run_cannot_be_aborted(project, schedule):
+    job = schedule("Import")
+    done = verglas("job", "abort", job)
+    assert (done.returncode, "is not running" in done.stderr) == (1, True)
+    assert not (project.root / job / "RELION_JOB_ABORT_NOW").exists()

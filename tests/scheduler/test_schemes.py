@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import pytest
 
 from verglas.formats.star import StarTable, write_star
@@ -9,6 +13,7 @@ from verglas.jobs.control_files import ABORT_NOW
 from verglas.project.dialect import DIALECT_4, DIALECT_31, Status
 from verglas.project.job_star import JobSettings, write_job_star
 from verglas.project.registration import ForeignJob
+from verglas.scheduler.launch import launch
 from verglas.scheduler.schemes import runner as runner_module
 from verglas.scheduler.schemes.operators import OperatorFailed, Values, perform
 from verglas.scheduler.schemes.runner import (
@@ -27,6 +32,7 @@ from verglas.scheduler.schemes.scheme_file import (
     read_scheme,
     write_scheme,
 )
+from verglas.scheduler.schemes.scheme_lock import SchemeTaken
 
 
 def template(project, scheme, name, type_text, **options):
@@ -108,6 +114,43 @@ def test_a_scheme_stops_at_a_job_type_that_is_missing_and_names_it(project):
     write_scheme(project.root / "Schemes/proc/scheme.star", scheme)
     with pytest.raises(ForeignJob, match=r"relion\.denoisetomo"):
         SchemeRunner(project, "proc").run()
+
+
+def test_a_scheme_whose_runner_was_killed_goes_on(project, prep, movie):
+    """Its lock is taken over, and the job that outlived it is waited for, not started again."""
+    movie("a", "3")
+    set_variable(project, "prep", "wait_sec", "1000")
+    words = [sys.executable, "-m", "verglas.cli.main", "scheme", "run", "prep"]
+    runner = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    lock = project.root / ".relion_lock_scheme_prep"
+    for _ in range(600):  # it now waits for the next cycle
+        if float(read_scheme(prep).floats["rounds"].value) == 1 and lock.exists():
+            break
+        time.sleep(0.05)
+    with pytest.raises(SchemeTaken, match=f"process {runner.pid}"):
+        SchemeRunner(project, "prep").run()
+    runner.kill()
+    runner.communicate()
+    assert lock.exists()
+    set_variable(project, "prep", "wait_sec", "0")
+    launched = launch(project, "MotionCorr/job002/")  # as if it had been killed while this job was at work
+    scheme = read_scheme(prep)
+    scheme.current = "motioncorr"
+    write_scheme(prep, scheme)
+    said: list[str] = []
+    SchemeRunner(project, "prep", said.append).run()
+    assert launched.process is not None
+    assert launched.process.wait(60) == 0
+    assert "job MotionCorr/job002/ is running already" in said
+    assert project.directory("MotionCorr/job002/").record().attempt == 2
+    assert not lock.exists()
+
+
+def test_a_lock_of_relions_is_left_alone(project, prep):
+    (project.root / ".relion_lock_scheme_prep").mkdir()
+    with pytest.raises(SchemeTaken, match="RELION runs it"):
+        SchemeRunner(project, "prep").run()
+    assert (project.root / ".relion_lock_scheme_prep").exists()
 
 
 def test_aborting_stops_a_wait(project, prep, movie):

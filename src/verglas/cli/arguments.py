@@ -75,6 +75,8 @@ def split_words(words: Sequence[str], known: Mapping[str, bool]) -> Words:
 
 def complain(command: str, error: BaseException) -> int:
     """Print an error as the command's last line; returns exit code 1."""
+    if isinstance(error, BrokenPipeError):
+        raise error  # nobody reads any more: not an error of the command
     text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
     print(f"verglas {command}: {text}", file=sys.stderr)
     return 1

@@ -75,11 +75,18 @@ def _torch() -> Iterator[Finding]:
     todo = ""
     if built is None and shutil.which("nvidia-smi"):
         todo = "there is an NVIDIA GPU: pip install torch (a build with CUDA)"
+    elif built is not None and not _has_nvidia():
+        kind += "; there is no NVIDIA GPU here, it computes on the CPU"
     elif built is not None and not torch.cuda.is_available():
         todo = (
             "CUDA does not start: update the NVIDIA driver (see nvidia-smi) or install a CPU build"
         )
     yield Finding("torch", f"{torch.__version__} {kind}", todo)
+
+
+def _has_nvidia() -> bool:
+    """Whether a GPU or its driver is on this machine, whatever state it is in."""
+    return shutil.which("nvidia-smi") is not None or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def _gpus() -> Iterator[Finding]:

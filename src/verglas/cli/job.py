@@ -177,7 +177,8 @@ def _abort(words: list[str]) -> int:
 
     project = Project.open()
     name = project.job_name(_one(words, "a job"))
-    abort(project, name)
+    if not abort(project, name):
+        raise CommandError(f"{name} is not running")
     print(f"{name} was asked to stop")
     return 0
 

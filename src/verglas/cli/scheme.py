@@ -62,6 +62,7 @@ def _do(project: Project, command: str, words: list[str]) -> int:
 
 def _run(project: Project, name: str, detach: bool) -> int:
     from verglas.scheduler.schemes.runner import SchemeRunner, SchemeStopped, scheme_folder
+    from verglas.scheduler.schemes.scheme_lock import SchemeTaken
 
     os.chdir(project.root)
     if detach:
@@ -74,7 +75,7 @@ def _run(project: Project, name: str, detach: bool) -> int:
         return 0
     try:
         SchemeRunner(project, name, say=lambda text: print(text, flush=True)).run()
-    except SchemeStopped as reason:
+    except (SchemeStopped, SchemeTaken) as reason:
         return complain("scheme", reason)
     return 0
 

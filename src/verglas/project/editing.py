@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from verglas.jobs.nodes import MAP, MODEL, PARTICLES, Node
+from verglas.project.aliases import relink
 from verglas.project.completion import add_declared_outputs, missing_outputs
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
@@ -32,7 +31,7 @@ def set_alias(project: Project, name: str, alias: str) -> None:
             process.alias = NO_ALIAS
         else:
             process.alias = _free_alias(graph, name, checked_alias(alias))
-        _relink(project.root, name, old, process.alias)
+        relink(project.root, name, old, process.alias)
 
 
 def mark(project: Project, name: str, status: Status) -> None:
@@ -80,18 +79,6 @@ def _free_alias(graph: Graph, name: str, alias: str) -> str:
     if any(other.alias == full for other in graph.processes.values() if other.name != name):
         raise AliasError(f"alias {alias!r} is taken by another {graph.processes[name].folder} job")
     return full
-
-
-def _relink(root: Path, name: str, old: str, new: str) -> None:
-    if old not in (NO_ALIAS, new):
-        link = root / old.rstrip("/")
-        if link.is_symlink():
-            link.unlink()
-    if new != NO_ALIAS:
-        link = root / new.rstrip("/")
-        if not os.path.lexists(link):
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(f"../{name}")
 
 
 def _newest_iteration(project: Project, name: str, folder: str) -> list[Node]:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from verglas.formats.atomic import atomic_write
 from verglas.jobs.control_files import JOB_PIPELINE, NO_HARSH_CLEAN
+from verglas.project.aliases import relink
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
 from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
 from verglas.project.project import Project
 
 TRASH = "Trash"
+DELETED_PIPELINE = "deleted_pipeline.star"
 _GENTLE = {
     "MotionCorr": ("*/*.com", "*/*.err", "*/*.out", "*/*.log"),
     "CtfFind": ("*/*",),
@@ -55,10 +57,12 @@ def delete(project: Project, name: str, *, recursive: bool = True) -> list[str]:
         if running:
             raise NotDeletable(f"{', '.join(running)} is running: abort it first")
         removed = _removed_part(graph, names)
+        for each in names:  # as they are now, not as they were registered: undelete reads it
+            _write_graph(project.root / each / JOB_PIPELINE, graph.part(each))
         for each in names:
-            _unlink_alias(project.root, graph.processes[each].alias)
+            relink(project.root, each, graph.processes[each].alias, NO_ALIAS)
             graph.remove_process(each)
-    _write_graph(project.root / names[0] / "deleted_pipeline.star", removed)
+    _write_graph(project.root / names[0] / DELETED_PIPELINE, removed)
     for each in names:
         _move_to_trash(project.root, each)
     return names
@@ -83,7 +87,9 @@ def undelete(project: Project, name: str) -> None:
             raise NotDeletable(f"{name} is already in the pipeline")
         (project.root / name).parent.mkdir(parents=True, exist_ok=True)
         os.rename(source, project.root / name)
+        (project.root / name / DELETED_PIPELINE).unlink(missing_ok=True)
         _merge(graph, part, name)
+        relink(project.root, name, NO_ALIAS, graph.processes[name].alias)
         status = project.directory(name).exit_status()
         if status is not None or graph.processes[name].status is Status.RUNNING:
             graph.set_status(name, status or Status.FAILED)
@@ -179,12 +185,6 @@ def _move_to_trash(root: Path, name: str) -> None:
     if target.exists():
         shutil.rmtree(target)
     os.rename(source, target)
-
-
-def _unlink_alias(root: Path, alias: str) -> None:
-    link = root / alias.rstrip("/")
-    if alias != NO_ALIAS and link.is_symlink():
-        link.unlink()
 
 
 def _write_graph(path: Path, graph: Graph) -> None:

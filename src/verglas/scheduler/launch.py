@@ -17,7 +17,7 @@ from verglas.project.leftovers import OLD_S, sweep
 from verglas.project.note import append_execution
 from verglas.project.owner import Owner
 from verglas.project.project import Project
-from verglas.project.registration import LoadedJob, backup_pipeline, load_job
+from verglas.project.registration import LoadedJob, RefusedJob, backup_pipeline, load_job
 from verglas.project.rounds import adopt_result
 from verglas.scheduler.command import (
     ATTEMPT,
@@ -65,7 +65,7 @@ def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
         else:
             process = _start(project.root, loaded, environment)
             _hand_over(directory, record, process.pid)
-    except OSError as error:
+    except (OSError, RefusedJob) as error:
         directory.write_outcome(JobOutcome("failed", f"could not be started: {error}"))
         directory.write_exit(Status.FAILED)
         project.set_status(name, Status.FAILED)
@@ -88,12 +88,14 @@ def wait_for(project: Project, launched: Launched, timeout_s: float | None = Non
     return None
 
 
-def abort(project: Project, name: str) -> None:
-    """Ask a running job to stop; it looks between items and iterations.
+def abort(project: Project, name: str) -> bool:
+    """Ask a running job to stop; it looks between items and iterations. False if it does not run.
 
     One that waits in a queue, where it looks at nothing, is taken out of the queue.
     """
     directory = project.directory(name)
+    if project.graph().processes[name].status is not Status.RUNNING:
+        return False
     directory.request_abort()
     record = directory.record()
     in_queue = record is not None and record.queue_id and not record.begun
@@ -101,6 +103,7 @@ def abort(project: Project, name: str) -> None:
         directory.write_outcome(JobOutcome("aborted", "taken out of the queue"))
         directory.write_exit(Status.ABORTED)
         check_completion(project)
+    return True
 
 
 def terminate(project: Project, name: str) -> None:

@@ -20,6 +20,7 @@ from verglas.project.registration import LoadedJob, RefusedJob
 from verglas.scheduler.command import run_words
 
 COMMAND = "XXXcommandXXX"
+SUBMIT_TIMEOUT_S = 120
 _JOB_ID = re.compile(r"\b(\d+(?:[.\[][\w.\-\]]*)?)")
 
 
@@ -78,7 +79,14 @@ def submit(project: Project, loaded: LoadedJob) -> str:
     """Hand the job to the queue and remember the queue's number of it. Raises QueueRefused."""
     script = write_submit_script(project, loaded)
     command = [*shlex.split(getattr(loaded.options, "qsub", "qsub")), str(script)]
-    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run(
+            command, cwd=project.root, capture_output=True, text=True, timeout=SUBMIT_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise QueueRefused(
+            0, f"{command[0]} did not answer for {SUBMIT_TIMEOUT_S} s; see whether it took the job"
+        ) from None
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()
         raise QueueRefused(done.returncode, f"{command[0]} refused the job: {words}")

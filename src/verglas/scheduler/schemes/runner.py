@@ -27,6 +27,7 @@ from verglas.scheduler.schemes.scheme_file import (
     read_scheme,
     write_scheme,
 )
+from verglas.scheduler.schemes.scheme_lock import scheme_lock
 
 MISSING_INPUT_TRIES, MISSING_INPUT_S = 4, 10.0
 POLL_S = 0.2
@@ -52,24 +53,22 @@ class SchemeRunner:
         self._end_s: float | None = None
 
     def run(self) -> None:
-        """Go from the current node to an end. Raises SchemeStopped, OperatorFailed, ForeignJob."""
-        lock = self.project.root / f".relion_lock_scheme_{self.scheme.short_name}"
-        try:
-            lock.mkdir()
-        except FileExistsError:
-            raise SchemeStopped(
-                f"it is running already (or was killed: remove {lock.name})"
-            ) from None
-        try:
-            (self.folder / ABORT_NOW).unlink(missing_ok=True)
-            self._walk()
-        except Exception as error:
-            self._mail(f"{self.scheme.name} stopped: {error}")
-            record_event(self.project.root, "scheme-stopped", str(error), scheme=self.scheme.name)
-            raise
-        finally:
-            write_scheme(self.path, self.scheme)
-            shutil.rmtree(lock, ignore_errors=True)
+        """Go from the current node to an end.
+
+        Raises SchemeStopped, SchemeTaken, OperatorFailed, ForeignJob.
+        """
+        with scheme_lock(self.project.root, self.scheme.short_name):
+            try:
+                (self.folder / ABORT_NOW).unlink(missing_ok=True)
+                self._walk()
+            except Exception as error:
+                self._mail(f"{self.scheme.name} stopped: {error}")
+                record_event(
+                    self.project.root, "scheme-stopped", str(error), scheme=self.scheme.name
+                )
+                raise
+            finally:
+                write_scheme(self.path, self.scheme)
         self._mail(f"{self.scheme.name} has finished")
         record_event(self.project.root, "scheme-ended", "", scheme=self.scheme.name)
 
@@ -124,12 +123,15 @@ class SchemeRunner:
         self._wait_mark = time.monotonic()
 
     def _job(self, original: str, job: SchemeJob) -> None:
-        name, is_continue = self._registered(original, job)
-        self.say(f"job {original}: {name}{' (continue)' if is_continue else ''}")
-        self._wait_for_inputs(name)
-        launched = launch(self.project, name)
-        job.has_started = True
-        write_scheme(self.path, self.scheme)
+        name = job.name
+        launched = self._still_running(job)
+        if launched is None:
+            name, is_continue = self._registered(original, job)
+            self.say(f"job {original}: {name}{' (continue)' if is_continue else ''}")
+            self._wait_for_inputs(name)
+            launched = launch(self.project, name)
+            job.has_started = True
+            write_scheme(self.path, self.scheme)
         status = self._wait_for(launched)
         if status is Status.SUCCEEDED:
             return
@@ -138,6 +140,14 @@ class SchemeRunner:
             self.say(f"  waiting: {outcome.reason if outcome else ''}")
             return
         raise SchemeStopped(f"{name} {status.label.lower()}: {outcome.reason if outcome else ''}")
+
+    def _still_running(self, job: SchemeJob) -> Launched | None:
+        """The job as a runner started it that was killed since; jobs outlive their runners."""
+        process = self.project.graph().processes.get(job.name)
+        if process is None or process.status is not Status.RUNNING:
+            return None
+        self.say(f"job {job.name} is running already")
+        return Launched(job.name, None)
 
     def _registered(self, original: str, job: SchemeJob) -> tuple[str, bool]:
         """The pipeline's job for this one: a new one, or the present one to be continued."""
