@@ -133,7 +133,9 @@ def test_a_scheme_whose_runner_was_killed_goes_on(project, prep, movie):
     runner.communicate()
     assert lock.exists()
     set_variable(project, "prep", "wait_sec", "0")
-    launched = launch(project, "MotionCorr/job002/")  # as if it had been killed while this job was at work
+    launched = launch(
+        project, "MotionCorr/job002/"
+    )  # as if it had been killed while this job was at work
     scheme = read_scheme(prep)
     scheme.current = "motioncorr"
     write_scheme(prep, scheme)
