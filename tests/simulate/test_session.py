@@ -261,6 +261,17 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
     assert main(["simulate", "--help"]) == 0
 
 
+def test_settings_that_failed_do_not_block_the_directory(tmp_path, capsys):
+    """A mistyped model leaves nothing that the corrected command stumbles over."""
+    small = ["--size", "128", "--frames", "2", "--particles", "1", "--seed", "3"]
+    words = ["simulate", "movie", str(tmp_path), *small]
+    assert main([*words, "--model", str(tmp_path / "no.pdb")]) == 1
+    assert "no.pdb" in capsys.readouterr().err
+    assert main([*words, "--pixel-size-angst", "4"]) == 0
+    assert main([*words, "--pixel-size-angst", "5"]) == 1
+    assert "other settings" in capsys.readouterr().err
+
+
 def test_the_session_flag_stands_for_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = [

@@ -54,10 +54,11 @@ def write_session(
 def prepare(session: Path, settings: SessionSettings, movies: Path) -> list[MovieTask]:
     """Directories, gain and settings of a session, and what is to be made.
 
-    Raises FileExistsError if the directory holds a session of other settings.
+    Raises FileExistsError if the directory holds movies of other settings.
     """
     record = session / "session.json"
-    if record.exists() and record.read_text() != settings.as_json():
+    is_other = record.exists() and record.read_text() != settings.as_json()
+    if is_other and any((session / "truth").glob("*.star")):
         raise FileExistsError(f"{session} holds a session of other settings; take a new directory")
     for directory in (session / "truth", movies):
         directory.mkdir(parents=True, exist_ok=True)
