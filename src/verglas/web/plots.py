@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
@@ -12,8 +13,13 @@ BLUE = "#0072b2"
 MAX_POINTS = 1500
 
 
-def time_svg(times_s: np.ndarray, values: np.ndarray, label: str) -> str:
-    """Values against the time of day; every n-th if there are many."""
+def time_svg(
+    times_s: np.ndarray,
+    values: np.ndarray,
+    label: str,
+    pauses: Sequence[tuple[float, float]] = (),
+) -> str:
+    """Values against the time of day; every n-th if there are many; pauses are grey."""
     known = np.isfinite(times_s) & np.isfinite(values)
     times, shown = times_s[known], values[known]
     if not len(shown):
@@ -22,11 +28,13 @@ def time_svg(times_s: np.ndarray, values: np.ndarray, label: str) -> str:
     x = _scaled(times[::step], PAD, WIDTH - 4)
     y = _scaled(shown[::step], HEIGHT - 16, 16)
     dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="1.2"/>' for a, b in zip(x, y))
-    begin, end = (datetime.fromtimestamp(t).strftime("%H:%M") for t in (times.min(), times.max()))
-    return _frame(f'<g fill="{BLUE}">{dots}</g>', label, shown, begin, end)
+    limits = float(times.min()), float(times.max())
+    grey = "".join(_pause_svg(pause, limits) for pause in pauses)
+    begin, end = (datetime.fromtimestamp(t).strftime("%H:%M") for t in limits)
+    return _frame(f'{grey}<g fill="{BLUE}">{dots}</g>', label, shown, begin, end)
 
 
-def histogram_svg(values: np.ndarray, label: str, n_bins: int = 40) -> str:
+def histogram_svg(values: np.ndarray, n_bins: int = 40) -> str:
     """How often each value occurs; the outermost 0.5 % are left out of the range."""
     known = values[np.isfinite(values)]
     if not len(known):
@@ -43,6 +51,17 @@ def histogram_svg(values: np.ndarray, label: str, n_bins: int = 40) -> str:
     return _frame(f'<g fill="{BLUE}">{bars}</g>', "", None, f"{edges[0]:.3g}", f"{edges[-1]:.3g}")
 
 
+def _pause_svg(pause: tuple[float, float], limits: tuple[float, float]) -> str:
+    """A grey stretch from one edge of the plot to the other."""
+    low, high = limits
+    span = max(high - low, 1e-12)
+    left, right = (PAD + (t - low) / span * (WIDTH - 4 - PAD) for t in pause)
+    height = HEIGHT - 30
+    return (
+        f'<rect x="{left:.1f}" y="14" width="{right - left:.1f}" height="{height}" fill="#dfe5eb"/>'
+    )
+
+
 def _frame(inside: str, label: str, values: np.ndarray | None, begin: str, end: str) -> str:
     axis = f'<path d="M{PAD} 14V{HEIGHT - 16}H{WIDTH - 4}" fill="none" stroke="#8796a5"/>'
     texts = f'<text x="{PAD}" y="10" font-weight="600">{escape(label)}</text>'
@@ -54,8 +73,8 @@ def _frame(inside: str, label: str, values: np.ndarray | None, begin: str, end: 
             f'<text x="{PAD - 2}" y="{HEIGHT - 16}" text-anchor="end">{values.min():.3g}</text>'
         )
     return (
-        f'<svg width="{WIDTH}" height="{HEIGHT}" font-family="system-ui" font-size="8" '
-        f'fill="#4b5a69">{axis}{inside}{texts}</svg>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'font-family="system-ui" font-size="8" fill="#4b5a69">{axis}{inside}{texts}</svg>'
     )
 
 

@@ -31,11 +31,27 @@ def acquisition(project: Project) -> dict[str, Any]:
                 found[title] = f"{optics.number(label):g} {unit}".strip()
     dose = _dose(project)
     if dose:
-        found["Dose per frame"] = f"{dose} e/Å²"
+        found["Dose"] = dose
     return found
 
 
 def _dose(project: Project) -> str:
+    """In all, if a motion-corrected micrograph says how many frames there were; else per frame."""
+    for path in micrograph_lists(project)[:1]:
+        try:
+            table = read_star(project.root / path)["micrographs"]
+            first = table.string("rlnMicrographName", 0) if len(table) else ""
+            general = read_star(project.root / first.replace(".mrc", ".star"))["general"]
+            rate = general.number("rlnMicrographDoseRate")
+            frames = general.integer("rlnImageSizeZ")
+        except (OSError, StarError):
+            continue
+        return f"{rate * frames:g} e/Å² in {frames} frames" if rate > 0 else ""
+    per_frame = _dose_option(project)
+    return f"{per_frame} e/Å² per frame" if per_frame else ""
+
+
+def _dose_option(project: Project) -> str:
     for name in project.graph().processes:
         if name.startswith("MotionCorr/"):
             try:

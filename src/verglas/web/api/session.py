@@ -12,6 +12,8 @@ from verglas.web import session
 from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, file_of, record
 from verglas.web.report import report_html
+from verglas.web.report_facts import report_facts
+from verglas.web.report_pdf import report_pdf
 from verglas.web.thresholds import Limit, select_jobs
 
 router = APIRouter(prefix="/api/p/{pid}", tags=["session"])
@@ -60,14 +62,23 @@ def apply_thresholds(
 
 @router.get("/report", response_class=Response)
 def report(project: Asked, sample: str = "", microscope: str = "") -> Response:
-    """One page to keep or to print (PDF by the browser): no scripts, all pictures inside."""
-    html = report_html(project, sample[:200], microscope[:200])
+    """One page to keep or to print: no scripts, all pictures inside."""
+    html = report_html(report_facts(project, sample[:200], microscope[:200]))
     headers = {
         "content-security-policy": "sandbox allow-modals; default-src 'none'; "
         "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
         "x-frame-options": "SAMEORIGIN",
     }
     return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/report.pdf", response_class=Response)
+def report_as_pdf(project: Asked, sample: str = "", microscope: str = "") -> Response:
+    """The same page as a PDF, one sheet of A4."""
+    data = report_pdf(report_facts(project, sample[:200], microscope[:200]))
+    name = f"{project.root.name}-report.pdf".encode("ascii", "replace").decode().replace('"', "_")
+    headers = {"content-disposition": f'inline; filename="{name}"'}
+    return Response(data, media_type="application/pdf", headers=headers)
 
 
 @router.get("/file")

@@ -1,0 +1,193 @@
+"""What the session report tells, collected once for the page and for the PDF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verglas import __version__
+from verglas.formats.stack import read_images
+from verglas.formats.star import StarError
+from verglas.project.project import Project
+from verglas.project.results.accepted import (
+    Acceptance,
+    ParticleCounts,
+    acceptance,
+    particle_counts,
+)
+from verglas.project.results.acquisition import acquisition
+from verglas.project.results.classes import averages, gallery, model_lists
+from verglas.project.results.methods import Known, methods_paragraph
+from verglas.project.results.micrographs import (
+    MicrographTable,
+    micrograph_lists,
+    micrograph_table,
+)
+from verglas.project.results.settings_used import JobSettings, settings_used
+from verglas.project.summary import job_summaries
+from verglas.web.confinement import confined
+
+Floats = NDArray[np.float64]
+MOST_CLASSES = 40
+EXTREMES = 5
+_PAUSE_S, _PAUSE_MEDIANS = 600.0, 8.0
+_COLUMNS = (
+    ("defocus_u_angst", "Defocus", "µm", 1e-4),
+    ("astigmatism_angst", "Astigmatism", "Å", 1.0),
+    ("fit_resolution_angst", "CTF fit", "Å", 1.0),
+    ("motion_angst", "Total motion", "Å", 1.0),
+    ("ice", "Ice ring", "", 1.0),
+    ("picks", "Picks", "", 1.0),
+)
+_PACKAGES = ("numpy", "scipy", "torch", "numba")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One figure of the micrographs along the session."""
+
+    label: str
+    values: Floats
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The newest class averages, largest first."""
+
+    model: str
+    iteration: int
+    count: int
+    best_angst: float | None
+    images: NDArray[np.floating]  # (at most MOST_CLASSES, y, x)
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """`times_s` are calendar times; `pauses` (begin, end) in between; the rest is as it is shown."""
+
+    title: str
+    root: str
+    made: str
+    particulars: list[tuple[str, str]]  # sample, microscope, dose, ...
+    totals: list[tuple[str, str]]
+    accepted: Acceptance | None
+    times_s: Floats
+    series: list[Series]
+    pauses: list[tuple[float, float]]
+    best: list[str]
+    worst: list[str]
+    classes: Classes | None
+    jobs: list[JobSettings]
+    problems: list[tuple[str, str]]  # failed job, why
+    versions: str
+    methods: str
+
+
+def report_facts(project: Project, sample: str = "", microscope: str = "") -> ReportFacts:
+    """Reads the lists and models of the project; what cannot be read is left out."""
+    lists = micrograph_lists(project)
+    table = micrograph_table(project, lists[0]) if lists else None
+    taken = acquisition(project)
+    accepted, particles = acceptance(project), particle_counts(project)
+    classes, jobs = _classes(project), settings_used(project)
+    best = classes.best_angst if classes else None
+    known = Known(sample, microscope, taken, accepted, particles, table, jobs, best)
+    times = table.columns["time_s"] if table else np.zeros(0)
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    given = [("Sample", sample), ("Microscope", microscope), *taken.items()]
+    low, high = _extremes(table)
+    failed = [(job.name, job.reason) for job in job_summaries(project) if job.status == "Failed"]
+    return ReportFacts(
+        project.root.name, str(project.root), now, [(key, str(text)) for key, text in given if text],
+        _totals(accepted, particles, table, times), accepted, times, _series(table), pauses_of(times),
+        low, high, classes, jobs, failed, _versions(), methods_paragraph(known),
+    )  # fmt: skip
+
+
+def pauses_of(times_s: Floats) -> list[tuple[float, float]]:
+    """Stretches without a new micrograph: over ten minutes and eight times the usual distance."""
+    times = np.sort(times_s[np.isfinite(times_s)])
+    if len(times) < 3:
+        return []
+    gaps = np.diff(times)
+    least = max(_PAUSE_S, _PAUSE_MEDIANS * float(np.median(gaps)))
+    return [(float(times[n]), float(times[n + 1])) for n in np.flatnonzero(gaps > least)]
+
+
+def clock(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s).strftime("%H:%M")
+
+
+def _totals(
+    accepted: Acceptance | None,
+    particles: ParticleCounts,
+    table: MicrographTable | None,
+    times: Floats,
+) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if accepted is not None:
+        share = f" ({100 * accepted.accepted / accepted.found:.0f} %)" if accepted.found else ""
+        found += [("movies", f"{accepted.found:,}"), ("accepted", f"{accepted.accepted:,}{share}")]
+    if table is not None and "picks" in table.columns:
+        found.append(("picks", f"{int(np.nansum(table.columns['picks'])):,}"))
+    if particles.extracted is not None:
+        found.append(("particles", f"{particles.extracted:,}"))
+    if particles.selected is not None:
+        found.append(("in chosen classes", f"{particles.selected:,}"))
+    known = times[np.isfinite(times)]
+    if len(known) > 1:
+        hours = float(np.ptp(known)) / 3600
+        found.append(("duration", f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"))
+    return found
+
+
+def _series(table: MicrographTable | None) -> list[Series]:
+    found = []
+    for key, title, unit, scale in _COLUMNS:
+        values = table.columns.get(key) if table is not None else None
+        if values is None or not np.isfinite(values).any() or not np.nanmax(np.abs(values)) > 0:
+            continue
+        found.append(Series(f"{title} ({unit})" if unit else title, values * scale))
+    return found
+
+
+def _extremes(table: MicrographTable | None) -> tuple[list[str], list[str]]:
+    """Best and worst by CTF fit, as "name: value"; no micrograph is both."""
+    values = table.columns.get("fit_resolution_angst") if table is not None else None
+    if table is None or values is None:
+        return [], []
+    order = [int(row) for row in np.argsort(values, kind="stable") if np.isfinite(values[row])]
+    shown = [f"{table.names[row].rsplit('/', 1)[-1]}: {values[row]:.2f} Å" for row in order]
+    return shown[:EXTREMES], shown[max(EXTREMES, len(shown) - EXTREMES) :][::-1]
+
+
+def _classes(project: Project) -> Classes | None:
+    for model in model_lists(project)[:1]:
+        try:
+            shown = gallery(project, model)
+            rows = sorted(shown.classes, key=lambda row: -row.share)[:MOST_CLASSES]
+            named = zip(rows, averages(project, rows))
+            real = [(str(confined(project, row.image.partition("@")[2])), index)
+                    for row, (_, index) in named]  # fmt: skip
+            if not real:
+                return None
+            images = read_images(real)
+        except (OSError, StarError):
+            continue
+        best = min((row.resolution_angst for row in rows if row.resolution_angst), default=None)
+        return Classes(model, shown.iteration, len(shown.classes), best, images)
+    return None
+
+
+def _versions() -> str:
+    found = [f"verglas {__version__}"]
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)

@@ -1,0 +1,139 @@
+"""The session report: what it tells, that it is one sheet, that it holds nothing foreign."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from verglas.formats.star import StarTable, write_star
+from verglas.jobs.set_aside import SetAsideList
+from verglas.project.results.accepted import acceptance, reason_kind
+from verglas.web.report import report_html
+from verglas.web.report_facts import Series, pauses_of, report_facts
+from verglas.web.report_pdf import report_pdf
+
+MOVIES = 10_000
+
+
+def pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+@pytest.fixture
+def session(project):
+    """Six movies were imported; motion failed on one, CTF on another, two more were too poor."""
+    names = [f"Movies/{letter}.tif" for letter in "abcdef"]
+    write_star(
+        project.root / "Import/job001/movies.star",
+        [StarTable.from_columns("movies", {"rlnMicrographMovieName": names})],
+    )
+    for job, entries in {
+        "MotionCorr/job002": {"Movies/f.tif": "Movies/f.tif is cut off: 12 of 40 frames"},
+        "CtfFind/job003": {
+            "MotionCorr/job002/Movies/c.mrc": "CTF fit 7.2 Å, accepted is at most 6 Å",
+            "MotionCorr/job002/Movies/d.mrc": "CTF fit 9.13 Å, accepted is at most 6 Å",
+            "MotionCorr/job002/Movies/f.mrc": "there is no such file",
+        },
+    }.items():
+        aside = SetAsideList(project.root / job, {})
+        for name, why in entries.items():
+            aside.add(name, None, why)
+        aside.write()
+    return project
+
+
+@pytest.fixture
+def full(session):
+    """Facts of a long session: as much of everything as there can be."""
+    facts = report_facts(session, "sample " * 12, "microscope " * 8)
+    rng = np.random.default_rng(5)
+    times = np.sort(rng.uniform(1.7e9, 1.7e9 + 40_000, MOVIES))
+    times[MOVIES // 2 :] += 7200
+    series = [Series(f"Figure {n} (Å)", rng.gamma(5, 2, MOVIES)) for n in range(6)]
+    reasons = tuple((f"reason {n} " + "words " * 30, 100 - n) for n in range(20))
+    return dataclasses.replace(
+        facts, times_s=times, series=series, pauses=pauses_of(times), jobs=facts.jobs * 4,
+        accepted=dataclasses.replace(facts.accepted, found=MOVIES, reasons=reasons),
+        best=[f"movie_{n}_" + "x" * 40 for n in range(5)], worst=["y" * 50] * 5,
+        classes=dataclasses.replace(facts.classes, images=rng.normal(0, 1, (40, 128, 128))),
+        problems=[("Class2D/job009/", "out of memory " * 20)] * 6, methods="A sentence of it. " * 70,
+    )  # fmt: skip
+
+
+def test_movies_are_accepted_or_counted_by_reason(session):
+    found = acceptance(session)
+    assert (found.found, found.accepted) == (6, 2)
+    assert dict(found.reasons) == {
+        "CTF fit, accepted is at most 6 Å": 2,
+        "… is cut off: 12 of 40 frames": 1,
+    }
+    assert found.unexplained == 1
+    assert found.list == "CtfFind/job003/micrographs_ctf.star"
+
+
+def test_a_project_without_lists_has_nothing_to_accept(tmp_path):
+    from verglas.project.project import Project
+
+    assert acceptance(Project.create(tmp_path / "new")) is None
+
+
+def test_reasons_lose_only_what_is_one_micrographs():
+    assert reason_kind("Raw/x.tif: 3 frames, expected 40") == "… 3 frames, expected 40"
+    assert reason_kind("ice 0.31, accepted is at most 0.2") == "ice, accepted is at most 0.2"
+
+
+def test_pauses_are_long_beside_the_usual_distance():
+    times = np.array([0.0, 30, 60, 90, 120, 5000, 5030, np.nan])
+    assert pauses_of(times) == [(120.0, 5000.0)]
+    assert pauses_of(np.array([0.0, 30])) == []
+
+
+def test_the_report_tells_what_a_session_needs(served, session):
+    text = served.get("report", sample="<b>ribosome</b>", microscope="Krios").text
+    for told in ("&lt;b&gt;ribosome", "Krios", "e/Å² per frame", "accepted", "CTF fit, accepted is",
+                 "Best by CTF fit", "class averages", "fn_in_raw Movies/*.tif", "torch 2",
+                 "They were classified in two dimensions", "verglas"):  # fmt: skip
+        assert told in text, told
+    assert "<script" not in text and "http:" not in text and "https:" not in text
+
+
+def test_the_pdf_is_one_sheet_of_a4_however_long_the_session(full, served):
+    data = report_pdf(full)
+    assert data.startswith(b"%PDF") and pages(data) == 1
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", data)
+    assert [round(float(edge)) for edge in box.groups()] == [595, 842]
+    assert len(data) < 3_000_000
+    answer = served.get("report.pdf")
+    assert answer.headers["content-type"] == "application/pdf" and pages(answer.content) == 1
+
+
+def test_nothing_of_a_long_report_falls_off_the_sheet(full):
+    from matplotlib.figure import Figure
+
+    from verglas.web import report_pdf as module
+
+    sheet = module._Sheet(Figure(figsize=(8.27, 11.69)))
+    module._write(sheet, full)
+    assert sheet.y > 0.01
+
+
+@pytest.mark.browser
+def test_the_page_prints_on_one_sheet(full, tmp_path):
+    (tmp_path / "report.html").write_text(report_html(full))
+    out = tmp_path / "printed.pdf"
+    words = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    subprocess.run(
+        [shutil.which("chromium"), *words, f"--print-to-pdf={out}", str(tmp_path / "report.html")],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert pages(out.read_bytes()) == 1
