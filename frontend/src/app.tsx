@@ -14,7 +14,7 @@ const pages: Record<string, React.ComponentType> = {
   session: lazy(() => import("./pages/session/page").then((m) => ({ default: m.SessionPage }))),
   micrographs: lazy(() => import("./pages/micrographs/page").then((m) => ({ default: m.MicrographPage }))),
   classes: lazy(() => import("./pages/classes").then((m) => ({ default: m.ClassesPage }))),
-  maps: lazy(() => import("./pages/maps").then((m) => ({ default: m.MapsPage }))),
+  maps: lazy(() => import("./pages/maps/page").then((m) => ({ default: m.MapsPage }))),
   tables: lazy(() => import("./pages/tables").then((m) => ({ default: m.TablesPage }))),
   report: lazy(() => import("./pages/report").then((m) => ({ default: m.ReportPage }))),
 };

@@ -19,9 +19,10 @@ from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.web import pyramid as pyramid_module
 from verglas.web.logs import log_line, log_tail
-from verglas.web.pictures import map_bytes, small_map, sprite
+from verglas.web.pictures import sprite
 from verglas.web.pyramid import TILE, Pyramid, PyramidCache, low_pass
 from verglas.web.tables import BadFilter, TableCache, page, parse_filter, plot
+from verglas.web.volumes import map_bytes, slice_png, small_map
 
 
 @pytest.mark.parametrize("kept_from", [1, 2])
@@ -100,6 +101,37 @@ def test_a_map_is_made_smaller_by_its_spectrum(tmp_path):
     again = read_mrc(tmp_path / "again.mrc")
     assert again.pixel_size_angst == 3.0
     np.testing.assert_array_equal(again.data, small)
+
+
+def test_a_large_map_is_averaged_before_and_keeps_its_slow_waves(tmp_path):
+    n = 96
+    _, y, x = np.indices((n, n, n))
+    write_mrc(tmp_path / "m.mrc", np.cos(2 * np.pi * (x - y) / n).astype(np.float32), 1.0)
+    small, voxel = small_map(tmp_path / "m.mrc", 16)
+    assert small.shape == (16, 16, 16) and voxel == 6.0
+    _, y, x = np.indices((16, 16, 16))
+    expected = np.cos(2 * np.pi * (x - y) / 16)  # the middles of blocks lie alike along x and y
+    np.testing.assert_allclose(small, expected, atol=0.02)
+
+
+def test_a_map_that_is_no_cube_is_made_smaller_too(tmp_path):
+    data = np.arange(20 * 50 * 90, dtype=np.float32).reshape(20, 50, 90)
+    write_mrc(tmp_path / "t.mrc", data, 2.0)
+    small, voxel = small_map(tmp_path / "t.mrc", 32)
+    assert small.shape == (6, 16, 30) and voxel == 6.0
+    assert small[1, 2, 3] == pytest.approx(data[3:6, 6:9, 9:12].mean())
+
+
+@pytest.mark.parametrize("axis, at", [("z", (7, 3)), ("y", (7, 5)), ("x", (3, 5))])
+def test_sections_stand_as_the_isosurface_does(tmp_path, axis, at):
+    """One bright voxel at x 7, y 3, z 5: second axis up, so that a hand can be told from a section."""
+    data = np.zeros((16, 16, 16), np.float32)
+    data[5, 3, 7] = 1
+    write_mrc(tmp_path / "m.mrc", data, 1.0)
+    position = {"z": 5, "y": 3, "x": 7}[axis] / 16 + 0.01
+    shown = np.asarray(Image.open(io.BytesIO(slice_png(tmp_path / "m.mrc", axis, position, 16))))
+    across, up = at
+    assert np.argwhere(shown > 200).tolist() == [[15 - up, across]]
 
 
 def test_bars_of_every_stage_are_numbers(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Pictures as bytes to send: JPEG tiles, PNG sprites, spectra, maps made smaller."""
+"""Pictures as bytes to send: JPEG tiles, PNG sprites, spectra."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from verglas.formats.mrc import StatisticsSum, read_mrc
-from verglas.formats.mrc_header import build_header
+from verglas.formats.mrc import read_mrc
 from verglas.formats.png import png_bytes
 from verglas.web.grey import Bytes, between, binned, full_range
 
@@ -62,46 +61,3 @@ def spectrum_png(path: Path, side: int = 512) -> bytes:
     low, high = np.percentile(image[np.isfinite(image)], [1, 99])
     grey = between(image, low, high)
     return png_bytes(resized(grey, side) if max(grey.shape) > side else grey)
-
-
-def small_map(path: Path, side: int) -> tuple[NDArray[np.float32], float]:
-    """A map of at most side³ voxels by cutting its spectrum, and its new voxel size in Å."""
-    from scipy.fft import irfftn, rfftn
-
-    image = read_mrc(path)
-    data = np.asarray(image.data, np.float32)
-    if data.ndim != 3 or min(data.shape) < 2:
-        raise ValueError(f"{path.name} is no map: its shape is {data.shape}")
-    n = data.shape[-1]
-    wanted = min(side - side % 2, n)
-    if wanted >= n or len(set(data.shape)) != 1:
-        return data, image.pixel_size_angst
-    spectrum = rfftn(data)
-    half = wanted // 2
-    keep = np.r_[0:half, n - half : n]
-    cut = spectrum[keep][:, keep][:, :, : half + 1] * (wanted / n) ** 3
-    small: NDArray[np.float32] = irfftn(cut, s=(wanted,) * 3).astype(np.float32)
-    return small, image.pixel_size_angst * n / wanted
-
-
-def map_bytes(data: NDArray[np.float32], voxel_angst: float) -> bytes:
-    """An MRC file in memory."""
-    statistics = StatisticsSum().add(data).result()
-    nz, ny, nx = data.shape
-    header = build_header(
-        (nz, ny, nx), np.dtype(np.float32), voxel_angst, is_volume=True, statistics=statistics
-    )
-    return header + np.ascontiguousarray(data, "<f4").tobytes()
-
-
-def slice_png(path: Path, axis: str, position: float, side: int = 384) -> bytes:
-    """The section of a map at a fraction 0..1 of an axis (x, y or z), grey scale of the whole map."""
-    data = np.asarray(read_mrc(path).data, np.float32)
-    if data.ndim != 3:
-        raise ValueError(f"{path.name} is no map: its shape is {data.shape}")
-    number = "zyx".index(axis)
-    index = min(data.shape[number] - 1, max(0, int(position * data.shape[number])))
-    section = np.take(data, index, axis=number)
-    low, high = np.percentile(data, [0.5, 99.8])
-    grey = between(section, low, high)
-    return png_bytes(resized(grey, side))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,20 @@ def angles(project: Project, path: str, n_bins: int = 36) -> dict[str, Any]:
     return {"counts": counts.tolist(), "particles": len(rot)}
 
 
+def model_of_map(project: Project, path: str) -> str | None:
+    """The file whose curves belong to a map: the model of its iteration, or postprocess.star."""
+    folder, _, name = path.rpartition("/")
+    found = _CLASS_MAP.fullmatch(name)
+    if found:
+        wanted = f"{folder}/{found['root']}_model.star"
+    elif name.startswith("postprocess"):
+        wanted = f"{folder}/postprocess.star"
+    else:
+        return None
+    return wanted if project.exists(wanted) else None
+
+
+_CLASS_MAP = re.compile(r"(?P<root>run(_ct\d+)?(_it\d{3,})?(_half[12])?)_class\d{3}(_unfil)?\.mrc")
 _CURVES = {
     "rlnGoldStandardFsc": "gold-standard FSC",
     "rlnFourierShellCorrelation": "FSC",

@@ -8,9 +8,11 @@ from fastapi import APIRouter, HTTPException, Response
 
 from verglas.formats.mrc import read_mrc_header
 from verglas.jobs.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
+from verglas.project.names import owner_of
 from verglas.project.results import curves
+from verglas.project.results.classes import models_of
 from verglas.web.api.common import Asked, file_of, picture
-from verglas.web.pictures import map_bytes, slice_png, small_map
+from verglas.web.volumes import map_bytes, slice_png, small_map
 
 router = APIRouter(prefix="/api/p/{pid}/maps", tags=["maps"])
 _MAPS = (MAP, MASK, HALF_MAP, FINAL_MAP, LOCAL_RESOLUTION_MAP)
@@ -33,7 +35,17 @@ def maps(project: Asked) -> dict[str, Any]:
         header = read_mrc_header(path)
         if header.n_images > 1 and header.n_images == header.shape_yx[0]:
             found.append(path.name)
-    return {"maps": list(dict.fromkeys(found))}
+    known = list(dict.fromkeys(found))
+    models = {name: curves.model_of_map(project, name) for name in known}
+    return {"maps": known, "models": {name: model for name, model in models.items() if model}}
+
+
+@router.get("/iterations")
+def iterations(model: str, project: Asked) -> dict[str, Any]:
+    """The models of all iterations of the job that a model file belongs to, first to last."""
+    file_of(project, model)
+    owner = owner_of(model)
+    return {"models": models_of(project, owner) if owner else [model]}
 
 
 @router.get("/volume")

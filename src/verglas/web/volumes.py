@@ -1,0 +1,111 @@
+"""Maps for the pages: small copies, sections. Large files are mapped, never read whole.
+
+Axis order is z, y, x. A section is drawn as the isosurface stands beside it: its second axis goes up.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verglas.formats.mrc import StatisticsSum, read_mrc, read_mrc_header
+from verglas.formats.mrc_header import FOUR_BIT, build_header
+from verglas.formats.png import png_bytes
+from verglas.web.grey import between
+from verglas.web.pictures import resized
+
+Volume = NDArray[Any]  # (z, y, x)
+_SAMPLE_VOXELS = 2_000_000  # of the grey scale
+
+
+def small_map(path: Path, side: int) -> tuple[NDArray[np.float32], float]:
+    """A map of at most `side` voxels along its longest axis, and its new voxel size in Å.
+
+    A cube is cut down in Fourier space, after averaging blocks where it is more than twice too large;
+    anything else is averaged in blocks.
+    """
+    data, voxel_angst = _mapped(path)
+    longest = max(data.shape)
+    if longest <= side:
+        return np.asarray(data, np.float32), voxel_angst
+    is_cube = len(set(data.shape)) == 1
+    factor = max(1, longest // (2 * side)) if is_cube else -(-longest // side)
+    blocks = _averaged(data, factor)
+    if not is_cube or len(blocks) <= side:
+        return blocks, voxel_angst * factor
+    wanted = side - side % 2
+    return _cut(blocks, wanted), voxel_angst * factor * len(blocks) / wanted
+
+
+def map_bytes(data: NDArray[np.float32], voxel_angst: float) -> bytes:
+    """An MRC file in memory."""
+    statistics = StatisticsSum().add(data).result()
+    nz, ny, nx = data.shape
+    header = build_header(
+        (nz, ny, nx), np.dtype(np.float32), voxel_angst, is_volume=True, statistics=statistics
+    )
+    return header + np.ascontiguousarray(data, "<f4").tobytes()
+
+
+def slice_png(path: Path, axis: str, position: float, side: int = 384) -> bytes:
+    """The section of a map at a fraction 0..1 of an axis (x, y or z), grey scale of the whole map."""
+    data, _ = _mapped(path)
+    stat = os.stat(path)
+    low, high = _grey_limits(path, stat.st_mtime_ns, stat.st_size)
+    number = "zyx".index(axis)
+    index = min(data.shape[number] - 1, max(0, int(position * data.shape[number])))
+    section = np.asarray(np.take(data, index, axis=number), np.float32)
+    return png_bytes(resized(between(section[::-1], low, high), side))
+
+
+def _mapped(path: Path) -> tuple[Volume, float]:
+    """The voxels as they lie in the file. Raises ValueError for what is no map."""
+    header = read_mrc_header(path)
+    shape = (header.n_images, *header.shape_yx)
+    if min(shape) < 2:
+        raise ValueError(f"{path.name} is no map: its shape is {shape}")
+    if header.mode == FOUR_BIT:
+        return read_mrc(path).data, header.pixel_size_angst
+    return np.memmap(path, header.dtype, "r", header.data_offset, shape), header.pixel_size_angst
+
+
+@lru_cache(maxsize=32)
+def _grey_limits(path: Path, changed_ns: int, size: int) -> tuple[float, float]:
+    """Black and white of a map: all but the darkest 0.5 % and the brightest 0.2 % of its voxels."""
+    data, _ = _mapped(path)
+    step = max(1, round((data.size / _SAMPLE_VOXELS) ** (1 / 3)))
+    values = np.asarray(data[::step, ::step, ::step], np.float32)
+    low, high = np.percentile(values[np.isfinite(values)], [0.5, 99.8])
+    return float(low), float(high)
+
+
+def _averaged(data: Volume, factor: int) -> NDArray[np.float32]:
+    """Mean of factor³ voxels, slab by slab; a remainder at the far edges is left out."""
+    if factor == 1:
+        return np.asarray(data, np.float32)
+    shape = tuple(max(1, length // factor) for length in data.shape)
+    found = np.empty(shape, np.float32)
+    for z in range(shape[0]):
+        slab = np.asarray(data[z * factor : (z + 1) * factor], np.float32).mean(0)
+        for axis in (0, 1):
+            n = shape[axis + 1]
+            kept = np.take(slab, range(min(n * factor, slab.shape[axis])), axis)
+            slab = np.add.reduceat(kept, range(0, kept.shape[axis], factor), axis) / factor
+        found[z] = slab
+    return found
+
+
+def _cut(data: NDArray[np.float32], wanted: int) -> NDArray[np.float32]:
+    """A cube with the spectrum of a larger one, up to its own Nyquist frequency; `wanted` is even."""
+    from scipy.fft import irfftn, rfftn
+
+    n, half = len(data), wanted // 2
+    keep = np.r_[0:half, n - half : n]
+    cut = rfftn(data)[keep][:, keep][:, :, : half + 1] * (wanted / n) ** 3
+    small: NDArray[np.float32] = irfftn(cut, s=(wanted,) * 3).astype(np.float32)
+    return small
