@@ -134,7 +134,7 @@ def test_the_report_is_one_page_without_scripts_or_foreign_addresses(served):
     answer = served.get("report", sample="<script>alert(1)</script>", microscope="Krios")
     assert answer.status_code == 200
     assert "<script" not in answer.text and "http" not in answer.text.replace("http-equiv", "")
-    assert "2 micrographs of &lt;script&gt;" in answer.text and "Krios" in answer.text
+    assert "2 movies of &lt;script&gt;" in answer.text and "Krios" in answer.text
 
 
 def test_the_overview_leaves_out_what_it_does_not_know(served):

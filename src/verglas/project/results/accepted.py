@@ -62,8 +62,9 @@ def acceptance(project: Project) -> Acceptance | None:
         seen |= fresh.keys()
         reasons.update(reason_kind(why) for why in fresh.values())
         _count_values(project, graph, name, counts, reasons, len(aside))
-    found = sum(counts[name] or 0 for name in starts)
     accepted = counts[chain[-1]] or 0
+    known = accepted + reasons.total()  # the first lists may have been cleaned away
+    found = max(known, sum(counts[name] or 0 for name in starts))
     return Acceptance(found, accepted, last, tuple(reasons.most_common()))
 
 
