@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from verglas.em.particles import ArraySource, Assignments, OpticsGroup, Particles
 
 

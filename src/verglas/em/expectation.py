@@ -312,8 +312,10 @@ class Expectation:
         high, low = flat.amax(1), flat.amin(1)
         finite = torch.isfinite(high - low).cpu().numpy()
         varied = (high > low).cpu().numpy()
+        known: dict[int, str] = getattr(self.source, "problems", {})
         for row in rows[~finite]:
-            self.found.set_aside[int(row)] = "pixel values that are not finite (NaN or infinite)"
+            unknown = "pixel values that are not finite (NaN or infinite)"
+            self.found.set_aside[int(row)] = known.get(int(row), unknown)
         for row in rows[finite & ~varied]:
             self.found.set_aside[int(row)] = "all pixels have the same value"
         good: npt.NDArray[np.bool_] = finite & varied

@@ -100,7 +100,10 @@ class ImageSource(Protocol):
     """Gives particle images. `indices` are of one optics group, so that boxes agree."""
 
     def read(self, indices: Ints) -> npt.NDArray[np.float32] | Tensor:
-        """Images (b, N, N). An image that cannot be read comes back as NaN."""
+        """Images (b, N, N). An image that cannot be read comes back as NaN.
+
+        A source that knows why has it in `problems` (particle -> reason).
+        """
         ...
 
 

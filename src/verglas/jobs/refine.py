@@ -30,7 +30,7 @@ from verglas.jobs.refine_watch import RunWatcher
 if TYPE_CHECKING:
     from verglas.em.refinement import Refinement
     from verglas.em.settings import EmSettings
-    from verglas.jobs.refine_images import StackSource
+    from verglas.jobs.refine_source import Images
 
 
 class RefineJob(Job):
@@ -56,17 +56,24 @@ class RefineJob(Job):
         if not root:
             raise JobFailed("give a root name for the output with --o, e.g. Class2D/job006/run")
         root = root.rstrip("/") + "/run" if root.endswith("/") else root
-        self.names = RunNames(root, self.arguments["--solvent_mask"] or "None")
+        pooled = max(1, self.arguments["--pool"]) * max(1, self.arguments["--j"])
+        self.names = RunNames(root, self.arguments["--solvent_mask"] or "None", pooled)
         Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
         refuse_missing(self.arguments)
         self._use_threads()
         self.ranks = self._join_ranks()
-        self._stacks: StackSource | None = None
+        if "--pool" in self.arguments.given and self.ranks.rank == 0:
+            self.context.say(
+                " --pool: batches are sized by the memory there is, not by this number"
+            )
+        self._images: Images | None = None
+        in_order = False
         try:
             self._iterate(self._continued() if self.arguments["--continue"] else self._new())
+            in_order = True
         finally:
-            if self._stacks is not None:
-                self._stacks.close()
+            if self._images is not None:
+                self._images.close(in_order=in_order)
 
     def _use_threads(self) -> None:
         import torch
@@ -153,28 +160,24 @@ class RefineJob(Job):
         return words
 
     def _note_problems(self, refinement: Refinement) -> None:
-        """Reasons from the readers replace the engine's, and new ones are told once."""
+        """Say once which particles were set aside, and why."""
+        if self.ranks.rank > 0:
+            return
         aside = refinement.state.assignments.set_aside
         for particle in sorted(set(aside) - self._told):
-            aside[particle] = self._problems.get(particle, aside[particle])
             name = self.listed.particles.names[particle]
             self.context.warn(f" WARNING: particle {name} was set aside: {aside[particle]}")
         self._told |= set(aside)
 
     def _source(self, listed: ParticleList) -> Any:
-        from verglas.jobs.refine_images import MemorySource, StackSource
+        from verglas.jobs.refine_source import Images
 
-        particles = listed.particles
-        boxes = np.array([group.box_size for group in particles.optics])
         self._told: set[int] = set()
-        try:
-            source = StackSource(particles.names, boxes[particles.optics_group])
-        except ValueError as error:
-            raise JobFailed(str(error)) from error
-        self._stacks, self._problems = source, source.problems
-        if not self.arguments["--preread_images"]:
-            return source
-        return MemorySource(source, particles.optics_group, boxes.tolist())
+        comm = getattr(self.ranks, "comm", None)
+        self._images = Images.opened(
+            self.arguments, listed.particles, comm, self.context, self._watcher()
+        )
+        return self._images.source
 
     def _solvent_mask(self, references: Any) -> Any:
         """The user's mask, or None. Raises JobFailed where its box is not that of the references."""

@@ -89,6 +89,16 @@ class StackSource:
         for particle in particles:
             self.problems[int(particle)] = reason
 
+    def box_of(self, particle: int) -> int:
+        """Box of a particle's image (px)."""
+        return int(self._box[particle])
+
+    def stored_type(self, indices: Ints) -> np.dtype[np.floating]:
+        """float16 where the stacks of all these particles hold that, else float32."""
+        stacks = np.unique(self._stack_of[indices])
+        halves = [self._stack(int(stack)).header.dtype == np.float16 for stack in stacks]
+        return np.dtype(np.float16 if all(halves) else np.float32)
+
     def close(self) -> None:
         """Close all stacks."""
         for stack in self._open.values():

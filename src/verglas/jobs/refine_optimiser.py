@@ -62,6 +62,7 @@ def optimiser_values(names: RunNames, settings: EmSettings, state: State) -> dic
     }
     values |= _counters(settings, state)
     values |= _helix_and_flags(settings, state)
+    values["rlnMaxNumberOfPooledParticles"] = names.pooled
     values |= _later_and_ours(names, settings, state)
     return {key: int(value) if isinstance(value, bool) else value for key, value in values.items()}
 
@@ -113,7 +114,6 @@ def _helix_and_flags(settings: EmSettings, state: State) -> dict[str, Any]:
         "rlnRefsAreCtfCorrected": state.refs_are_ctf_corrected,
         "rlnFixSigmaNoiseEstimates": settings.fix_sigma_noise,
         "rlnFixSigmaOffsetEstimates": settings.fix_sigma_offset,
-        "rlnMaxNumberOfPooledParticles": 30,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from verglas.jobs.nodes import PARTICLES
@@ -44,7 +45,8 @@ class ComputeOptions(RefineInputOptions):
         help="Read every image once, at the start. Needs 4 bytes per pixel.", **_COMPUTE,
     )  # fmt: skip
     scratch_dir: str = option(
-        "", label="Copy particles to scratch directory:", flag="--scratch_dir",
+        os.environ.get("RELION_SCRATCH_DIR", ""), label="Copy particles to scratch directory:",
+        flag="--scratch_dir",
         flag_if=lambda options: bool(options.scratch_dir) and not options.do_preread_images,
         help="A fast local disc. What does not fit is read from its own place.", **_COMPUTE,
     )  # fmt: skip

@@ -30,6 +30,7 @@ class RunNames:
 
     root: str
     solvent_mask: str = "None"
+    pooled: int = 1  # --pool times threads: what RELION would hold at a time
 
     def iteration(self, number: int) -> str:
         return f"{self.root}_it{number:03d}"

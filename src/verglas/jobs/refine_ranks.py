@@ -40,7 +40,8 @@ class MpiRanks:
         self, comm: Any, root: str, *, via_disc: bool, say: Callable[[str], None],
         warn: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._comm, self._root, self._via_disc = comm, root, via_disc
+        self.comm = self._comm = comm
+        self._root, self._via_disc = root, via_disc
         self._say, self._warn = say, warn
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
 

@@ -75,7 +75,7 @@ def parity_of(arguments: Arguments) -> ParitySwitches:
 
 
 _NOT_YET = (
-    "--sigma_ang", "--sigma_rot", "--sigma_tilt", "--scratch_dir",
+    "--sigma_ang", "--sigma_rot", "--sigma_tilt",
 )  # fmt: skip
 
 
