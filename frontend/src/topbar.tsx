@@ -1,10 +1,12 @@
 // Menus at the top left as RELION has them, pages in the middle, the project at the right.
 import { useState } from "react";
-import { post } from "./api";
+import { address, post } from "./api";
 import { useProject } from "./context";
-import { attempt, go, link, tell, useKeys, usePersisted } from "./hooks";
+import { attempt, go, link, tell, useKeys, usePersisted, useRoute } from "./hooks";
+import { AllNotes, ProjectNote } from "./notes";
 import { AutorunDialog, StopDialog } from "./pages/project/autorun";
 import { Ask, Dialog, Menu } from "./parts";
+import { Share } from "./share";
 import type { ProjectRow } from "./types";
 
 const PAGES = [
@@ -16,6 +18,8 @@ export function TopBar({ page, projects }: { page: string; projects: ProjectRow[
   const { pid, jobs, mayChange, who, watch } = useProject();
   const [dialog, setDialog] = useState("");
   const [order, setOrder] = usePersisted<"time" | "name">("order", "time");
+  const { query } = useRoute();
+  const jobIsOpen = page === "project" && Boolean(query.get("job"));
   const trash = jobs.data?.trash ?? [];
   const setJobOrder = (to: "time" | "name") => { setOrder(to); window.dispatchEvent(new CustomEvent("verglas-order", { detail: to })); };
   const clean = async (harsh: boolean) => {
@@ -31,12 +35,13 @@ export function TopBar({ page, projects }: { page: string; projects: ProjectRow[
   const acts = {
     reread, undelete: () => setDialog("undelete"), empty: () => setDialog("empty"), gentle: () => setDialog("gentle"),
     harsh: () => setDialog("harsh"), keys: () => setDialog("keys"), run: () => setDialog("autorun"), stop: () => setDialog("stop"),
-    start: () => go(link(pid, "project")), quit: () => go("#/"),
+    note: () => setDialog("note"), notes: () => setDialog("notes"), start: () => go(link(pid, "project")), quit: () => go("#/"),
   };
   useKeys({
     "alt+r": reread, "alt+u": mayChange ? acts.undelete : undefined, "alt+t": mayChange ? acts.empty : undefined,
     "alt+g": mayChange ? acts.gentle : undefined, "alt+h": mayChange ? acts.harsh : undefined,
     "alt+a": () => setJobOrder("name"), "alt+c": () => setJobOrder("time"), "alt+z": acts.start, "alt+q": acts.quit, "?": acts.keys,
+    "alt+p": acts.notes, "alt+e": jobIsOpen ? undefined : acts.note, // with a job open, its own note
     "alt+n": () => tell("Browse always shows what the graph says: there is nothing to remake"),
   });
   return (
@@ -44,10 +49,13 @@ export function TopBar({ page, projects }: { page: string; projects: ProjectRow[
       <nav className="menus" aria-label="menus">
         <Menu title="File" entries={[
           { text: "Re-read pipeline", key: "Alt-R", act: reread },
+          { text: "Edit project note", key: "Alt-E", act: acts.note },
+          { text: "Show all notes", key: "Alt-P", act: acts.notes },
           { text: "Show start screen", key: "Alt-Z", act: acts.start },
           { text: "Empty trash", key: "Alt-T", act: acts.empty, off: !mayChange || !trash.length },
           { text: "Share link", act: () => setDialog("share"), off: !mayChange || !who.needs_token },
           { text: "Keys", key: "?", act: acts.keys },
+          { text: "The API, for scripts", act: () => window.open(address("docs"), "_blank", "noopener") },
           { text: "All projects", key: "Alt-Q", act: acts.quit },
         ]} />
         <Menu title="Jobs" entries={[
@@ -78,6 +86,8 @@ export function TopBar({ page, projects }: { page: string; projects: ProjectRow[
       {dialog === "stop" && <StopDialog close={() => setDialog("")} />}
       {dialog === "keys" && <Keys close={() => setDialog("")} />}
       {dialog === "undelete" && <Undelete names={trash} close={() => setDialog("")} />}
+      {dialog === "note" && <ProjectNote close={() => setDialog("")} />}
+      {dialog === "notes" && <AllNotes close={() => setDialog("")} />}
       {dialog === "share" && <Share close={() => setDialog("")} />}
       {dialog === "empty" && <Ask title="Empty trash" yes="Remove for good" close={() => setDialog("")}
         text={`Everything in Trash (${trash.length} jobs) is removed for good. There is no way back.`}
@@ -108,29 +118,8 @@ function Undelete({ names, close }: { names: string[]; close: () => void }) {
   );
 }
 
-function Share({ close }: { close: () => void }) {
-  const { pid } = useProject();
-  const [days, setDays] = useState(7);
-  const [name, setName] = useState("guest");
-  const [made, setMade] = useState("");
-  return (
-    <Dialog title="Share a read-only link" close={close}>
-      <div className="dialog-body">
-        <p>Whoever has the link may look at this project until it expires, and change nothing.</p>
-        <label className="row">For <input value={name} onChange={(event) => setName(event.target.value)} /></label>
-        <label className="row">Days <input type="number" min={1} max={90} value={days} onChange={(event) => setDays(Number(event.target.value))} /></label>
-        {made && <p><input readOnly value={made} className="wide-field" onFocus={(event) => event.target.select()} autoFocus /></p>}
-      </div>
-      <footer><button onClick={close}>Close</button><button className="main" onClick={async () => {
-        const found = await attempt(post<{ address: string }>(`p/${pid}/share`, { name, days }));
-        if (found) setMade(location.origin + found.address);
-      }}>Make link</button></footer>
-    </Dialog>
-  );
-}
-
 const KEYS: [string, string][] = [
-  ["Alt-R", "re-read the pipeline"], ["Alt-E", "edit the job's note"], ["Alt-D", "display the job's output"],
+  ["Alt-R", "re-read the pipeline"], ["Alt-E / Alt-P", "edit the note of the job (of the project) / show all notes"], ["Alt-↑ / Alt-↓", "move a scheduled job up / down"], ["Alt-D", "display the job's output"],
   ["Alt-Z", "start screen"], ["Alt-T", "empty trash"], ["Alt-S / Alt-L", "store / load settings of the form"],
   ["Alt-A / Alt-C", "order by name / by time"], ["Alt-U", "undelete"], ["Alt-O", "overwrite instead of continue"],
   ["Alt-G / Alt-H", "clean gently / harshly"], ["Alt-N", "remake .Nodes"], ["Alt-Q", "all projects"],

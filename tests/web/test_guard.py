@@ -108,6 +108,23 @@ def test_a_share_link_shows_one_project_and_ends(locked):
     assert served.client.get("/api/projects", headers=bearer(other)).json() == []
 
 
+def test_share_links_are_listed_and_taken_back_by_operators(locked):
+    served, book = locked
+    operator = bearer(book.add("ada", "operator"))
+    url = served.url("share")
+    made = served.client.post(url, json={"name": "guest", "days": 2}, headers=operator).json()
+    guest = bearer(made["token"])
+    listed = served.client.get(url, headers=operator).json()
+    assert [each["name"] for each in listed] == ["guest"] and 1.9 < listed[0]["days_left"] <= 2
+    assert "token" not in str(listed)
+    assert served.client.get(url, headers=guest).status_code == 403
+    assert served.client.delete(f"{url}/guest", headers=guest).status_code == 403
+    assert served.client.delete(f"{url}/ada", headers=operator).status_code == 404
+    assert served.client.delete(f"{url}/guest", headers=operator).status_code == 200
+    assert served.client.get(served.url("jobs"), headers=guest).status_code == 401
+    assert served.client.get(served.url("jobs"), headers=operator).status_code == 200
+
+
 @pytest.mark.parametrize(
     "headers",
     [

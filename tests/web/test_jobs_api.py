@@ -168,6 +168,20 @@ def test_alias_note_mark_delete_undelete(served):
     assert served.get("jobs/Extract/job005").status_code == 200
 
 
+def test_a_job_is_marked_only_as_finished_or_failed(served):
+    answer = served.post("jobs/Class2D/job006/action", {"action": "mark", "text": "splendid"})
+    assert answer.status_code == 422 and "finished or failed" in answer.json()["error"]
+
+
+def test_notes_of_the_project_and_of_all_jobs(served, project):
+    assert served.get("note").json() == {"text": ""}
+    assert served.client.put(served.url("note"), json={"text": "grid 7"}).status_code == 200
+    assert (project.root / "project_note.txt").read_text() == "grid 7"
+    assert served.get("note").json() == {"text": "grid 7"}
+    served.post("jobs/Class2D/job006/action", {"action": "note", "text": "good ice"})
+    assert served.get("notes").json()[-1]["text"] == "good ice"
+
+
 def test_an_unknown_job_is_not_found(served):
     assert served.get("jobs/Class2D/job099").status_code == 404
     assert served.get("types/Nonsense/form").status_code == 404
@@ -235,3 +249,10 @@ def test_the_api_is_documented(served):
     for path, methods in paths.items():
         for method, facts in methods.items():
             assert facts.get("description") or facts.get("summary"), (method, path)
+
+
+def test_the_api_can_be_read_as_a_page(served):
+    page = served.client.get("/api/docs").text
+    for path in served.client.get("/api/openapi.json").json()["paths"]:
+        assert f"<code>{path}</code>" in page
+    assert "run | schedule | continue | overwrite | edit" in page and "<script" not in page

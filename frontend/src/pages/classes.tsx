@@ -7,6 +7,8 @@ import { Dialog, Empty, Loading, Problem } from "../parts";
 import type { ClassRow, Gallery } from "../types";
 import { baseName, count, number } from "../words";
 
+const MEMBERS = 96; // shown of a class
+
 type Sort = "share" | "resolution" | "number";
 
 export function ClassesPage() {
@@ -137,8 +139,8 @@ function Members({ pid, gallery, row, close }: { pid: string; gallery: Gallery; 
   return (
     <Dialog title={`Class ${row.number}: members`} close={close} wide>
       <div className="dialog-body">
-        {gallery.data && row.particles ? <img className="members" alt={`particles of class ${row.number}`} src={address(`p/${pid}/classes/members`, { data: gallery.data, number: row.number, count: 120 })} /> : <p>This class has no particles.</p>}
-        <p className="hint">{row.particles === null ? "" : `up to 120 of ${count(row.particles)} particles, from first to last; `}{baseName(gallery.model)}</p>
+        {gallery.data && row.particles ? <img className="members" alt={`particles of class ${row.number}`} src={address(`p/${pid}/classes/members`, { data: gallery.data, number: row.number, count: MEMBERS })} /> : <p>This class has no particles.</p>}
+        <p className="hint">{row.particles === null ? "" : row.particles > MEMBERS ? `${MEMBERS} of ${count(row.particles)} particles, from first to last; ` : `${count(row.particles)} particles; `}{baseName(gallery.model)}</p>
       </div>
     </Dialog>
   );

@@ -9,6 +9,8 @@ from pathlib import Path
 from verglas.formats.atomic import write_text
 from verglas.jobs.control_files import NOTE
 
+PROJECT_NOTE = "project_note.txt"
+
 
 def execution_block(commands: Sequence[str], when: float) -> str:
     """The block RELION appends; the time is local, in ctime's layout."""
@@ -28,14 +30,14 @@ def append_execution(directory: Path, commands: Sequence[str]) -> None:
         out.write(execution_block(commands, time.time()))
 
 
-def read_note(directory: Path) -> str:
-    """The whole note; empty if there is none."""
+def read_note(directory: Path, name: str = NOTE) -> str:
+    """The whole note of a job (of the project: its root, PROJECT_NOTE); empty if there is none."""
     try:
-        return (directory / NOTE).read_text(encoding="utf-8", errors="replace")
+        return (directory / name).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
 
 
-def write_note(directory: Path, text: str) -> None:
+def write_note(directory: Path, text: str, name: str = NOTE) -> None:
     """Replace the whole note (an editor's save)."""
-    write_text(directory / NOTE, text)
+    write_text(directory / name, text)

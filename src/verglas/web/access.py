@@ -72,9 +72,13 @@ class AccessBook:
         self._save([*valid, Person(name, role, _digest(token), expires, project)])
         return token
 
-    def remove(self, name: str) -> int:
-        """Take back every token of a name; how many there were."""
-        kept = [person for person in self.people if person.name != name]
+    def remove(self, name: str, *, project: str | None = None) -> int:
+        """Take back every token of a name (of one project's links only); how many there were."""
+        kept = [
+            person
+            for person in self.people
+            if person.name != name or (project is not None and person.project != project)
+        ]
         count = len(self.people) - len(kept)
         if count:
             self._save(kept)

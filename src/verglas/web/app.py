@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio.to_thread
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse, Response
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from verglas import __version__
@@ -17,14 +17,17 @@ from verglas.web import errors, watching
 from verglas.web.api import (
     autorun,
     classes,
+    job_forms,
     jobs,
     live,
     maps,
     micrographs,
+    notes,
     projects,
     session,
     tables,
 )
+from verglas.web.api_page import api_html
 from verglas.web.guard import Guard
 from verglas.web.health import DiscWatch
 from verglas.web.live_movies import LiveMovies
@@ -34,6 +37,12 @@ from verglas.web.settings import WebSettings
 from verglas.web.starter import POLL_S, Starter
 from verglas.web.tables import TableCache
 
+_ABOUT = (
+    "Everything the pages can do. Answers are JSON unless a route says otherwise; errors are "
+    "{'error': text}. A token goes into the header `Authorization: Bearer TOKEN`; bodies are "
+    "application/json. The websocket /api/p/{pid}/watch tells {'kind': 'changed'} when something in "
+    "the project changed; send it {'job': 'Class2D/job006/', 'which': 'out'} to follow a log."
+)
 STATIC = Path(__file__).parent / "static"
 THREADS = 8  # at work at once: bounds the memory of large requests
 
@@ -43,7 +52,7 @@ def create_app(settings: WebSettings) -> FastAPI:
     app = FastAPI(
         title="verglas",
         version=__version__,
-        description="Everything the pages can do. Answers are JSON; errors are {'error': text}.",
+        description=_ABOUT,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -56,11 +65,24 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.state.live_movies = LiveMovies()
     app.state.disc = DiscWatch()
     app.state.starter = Starter()
-    for part in (projects, jobs, autorun, tables, micrographs, classes, maps, session, live):
+    for part in (
+        projects,
+        jobs,
+        job_forms,
+        notes,
+        autorun,
+        tables,
+        micrographs,
+        classes,
+        maps,
+        session,
+        live,
+    ):
         app.include_router(part.router)
     app.include_router(watching.router)
     errors.install(app)
     app.add_api_route("/", _index, include_in_schema=False)
+    app.add_api_route("/api/docs", _api_page, include_in_schema=False)
     if (STATIC / "assets").is_dir():
         app.mount("/assets", _Lasting(directory=STATIC / "assets"), name="assets")
     app.add_middleware(Guard, settings=settings)
@@ -89,6 +111,10 @@ async def _index() -> Response:
             503, "the pages are not built: run `npm ci && npm run build` in frontend/"
         )
     return FileResponse(page, headers={"cache-control": "no-cache"})
+
+
+async def _api_page(request: Request) -> Response:
+    return HTMLResponse(api_html(request.app.openapi()))
 
 
 class _Lasting(StaticFiles):

@@ -35,8 +35,10 @@ def resized(image: Bytes, side: int) -> Bytes:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
-def sprite(images: NDArray[np.floating], side: int = 128) -> tuple[bytes, int]:
-    """Images of (count, n, n) in rows of 20, each on its own grey scale; PNG and the tile's side.
+def sprite(
+    images: NDArray[np.floating], side: int = 128, columns: int = SPRITE_COLUMNS
+) -> tuple[bytes, int]:
+    """Images of (count, n, n) in rows of `columns`, each on its own grey scale; PNG and the tile's side.
 
     One file for a whole gallery: a browser that draws 200 pictures from one is much quicker than one
     that asks for 200.
@@ -44,10 +46,10 @@ def sprite(images: NDArray[np.floating], side: int = 128) -> tuple[bytes, int]:
     count, n = images.shape[0], images.shape[-1]
     factor = max(1, n // side)
     tile = n // factor
-    rows = max(1, math.ceil(count / SPRITE_COLUMNS))
-    sheet = np.zeros((rows * tile, min(count, SPRITE_COLUMNS) * tile or tile), np.uint8)
+    rows = max(1, math.ceil(count / columns))
+    sheet = np.zeros((rows * tile, min(count, columns) * tile or tile), np.uint8)
     for index, image in enumerate(images):
-        row, column = divmod(index, SPRITE_COLUMNS)
+        row, column = divmod(index, columns)
         if np.ptp(image) > 0:
             part = full_range(binned(image, factor))
             sheet[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile] = part

@@ -103,6 +103,7 @@ def _extremes(facts: ReportFacts) -> str:
     columns = "".join(
         f"<div><b>{title} by CTF fit</b><ol>{''.join(f'<li>{escape(text)}' for text in chosen)}</ol></div>"
         for title, chosen in (("Best", facts.best), ("Worst", facts.worst))
+        if chosen
     )
     return f"<h2>Best and worst micrographs</h2><div class=two>{columns}</div>"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import threading
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def _write(sheet: _Sheet, facts: ReportFacts) -> None:
     _plots(sheet, facts)
     if facts.best:
         sheet.heading("Best and worst micrographs by CTF fit")
-        for best, worst in zip(facts.best, facts.worst):
+        for best, worst in zip_longest(facts.best, facts.worst, fillvalue=""):
             sheet.figure.text(0.5, sheet.y, worst, fontsize=_SMALL, va="top")
             sheet.lines(best, 1)
     if facts.classes is not None:

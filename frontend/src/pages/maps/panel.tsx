@@ -24,7 +24,7 @@ export function MapPanel({ path, maps, choose, close }: { path: string; maps: st
     return () => { wanted = false; };
   }, [path, pid]);
   const shown = level ?? (facts ? facts.mean + 3 * facts.deviation : 0);
-  const series = maps.filter((each) => /_it\d{3}_/.test(each) && withoutIteration(each) === withoutIteration(path));
+  const series = maps.filter((each) => /_it\d{3}_/.test(each) && withoutIteration(each) === withoutIteration(path)).sort();
   return (
     <section className="map-panel">
       <header><select value={path} onChange={(event) => choose(event.target.value)} aria-label="map">{maps.map((each) => <option key={each}>{each}</option>)}{!maps.includes(path) && <option>{path}</option>}</select>{close && <button className="plain" onClick={close} aria-label="close">✕</button>}</header>

@@ -11,6 +11,7 @@ export function Orientations({ pid, path }: { pid: string; path: string }) {
   if (found.error) return <p className="hint">{found.error}</p>;
   if (!found.data) return <Loading />;
   if (!found.data.particles) return <p className="hint">No particle is listed in {path}.</p>;
+  if (found.data.counts.flat().filter((n) => n > 0).length < 2) return <p className="hint">All particles look along one direction: a classification in 2D turns them only in the plane.</p>;
   const most = Math.max(1, ...found.data.counts.flat());
   return (
     <figure className="angles">

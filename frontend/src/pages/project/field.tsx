@@ -15,7 +15,7 @@ export const Field = memo(function Field({ field, value, off, greyed, problem, w
   const slider = (field.kind === "number" || field.kind === "whole") && field.minimum !== null && field.maximum !== null && field.maximum > field.minimum;
   return (
     <div className={`field${field.kind === "node" || field.kind === "file" || field.kind === "text" ? " long" : ""}${greyed ? " greyed" : ""}${problem ? " wrong" : ""}`}>
-      <label htmlFor={field.kind === "yesno" ? undefined : id} id={`label-${field.key}`}>{field.label.replace(/:$/, "")}{field.unit && !field.label.includes(`(${field.unit})`) && !/\(A\)|\(Å\)|\(kV\)|\(mm\)/.test(field.label) && <small> {field.unit}</small>}</label>
+      <label htmlFor={field.kind === "yesno" ? undefined : id} id={`label-${field.key}`}>{field.label.replace(/:$/, "")}{field.unit && !field.label.includes("(") && <small> {field.unit}</small>}</label>
       <div className="control">
         {field.kind === "yesno" ? (
           <span className="yesno" role="radiogroup" id={id} aria-labelledby={`label-${field.key}`}>
@@ -33,7 +33,7 @@ export const Field = memo(function Field({ field, value, off, greyed, problem, w
         {(field.kind === "node" || field.kind === "file") && <button type="button" disabled={off} onClick={() => setBrowsing(true)}>Browse</button>}
         {field.help && <button type="button" className="plain help" aria-label={`help on ${field.label}`} aria-expanded={help} onClick={() => setHelp(!help)}>?</button>}
       </div>
-      {help && <p className="help-text">{field.help} <code>{field.key}</code></p>}
+      {help && <p className="help-text">{field.help}{slider && ` Usually from ${field.minimum} to ${field.maximum}.`} <code>{field.key}</code></p>}
       {(problem || warning) && <p className={problem ? "problem" : "hint"}>{problem ?? warning}</p>}
       {browsing && <Browse field={field} choose={(text) => { set(text); setBrowsing(false); }} close={() => setBrowsing(false)} />}
     </div>

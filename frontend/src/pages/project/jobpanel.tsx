@@ -9,7 +9,7 @@ import { baseName, shownName, viewerOf } from "../../words";
 import { JobForm } from "./form";
 
 export function JobPanel({ name }: { name: string }) {
-  const { pid, watch, mayChange } = useProject();
+  const { pid, watch, mayChange, jobs } = useProject();
   const [folder, number] = name.split("/");
   const path = `p/${pid}/jobs/${folder}/${number}`;
   const { data: job, error, reload } = useData<Job>(path, {}, watch.version);
@@ -17,7 +17,15 @@ export function JobPanel({ name }: { name: string }) {
   const act = (body: Record<string, unknown>, done: string) => attempt(post(`${path}/action`, body), done).then(reload);
   const finished = job?.status === "Succeeded";
   const display = () => { const out = job?.outputs.find((each) => each.exists); if (out) go(viewerOf(pid, out)); };
-  useKeys({ "alt+e": () => setDialog("note"), "alt+d": display });
+  const scheduled = jobs.data?.jobs.filter((each) => each.list === "Scheduled").map((each) => each.name) ?? [];
+  const move = (step: number) => {
+    const at = scheduled.indexOf(name), names = scheduled.filter((each) => each !== name);
+    if (!mayChange || at < 0 || at + step < 0 || at + step >= scheduled.length) return undefined;
+    names.splice(at + step, 0, name);
+    return () => void attempt(post(`p/${pid}/reorder`, { names })).then(jobs.reload);
+  };
+  const up = move(-1), down = move(1);
+  useKeys({ "alt+ArrowUp": up, "alt+ArrowDown": down, "alt+e": () => setDialog("note"), "alt+d": display });
   if (error && !job) return <Problem text={error} retry={reload} />;
   if (!job) return <Loading />;
   return (
@@ -29,7 +37,10 @@ export function JobPanel({ name }: { name: string }) {
         <Menu title="Job actions ▾" entries={[
           { text: "Edit note", key: "Alt-E", act: () => setDialog("note") },
           { text: "Alias", act: () => setDialog("alias"), off: !mayChange },
+          { text: "Move up", key: "Alt-↑", act: up },
+          { text: "Move down", key: "Alt-↓", act: down },
           { text: "Abort running", act: () => void act({ action: "abort" }, "asked to stop"), off: !mayChange || job.list !== "Running", bad: true },
+          { text: "End at once (kill)", act: () => void act({ action: "kill" }, "ended"), off: !mayChange || job.list !== "Running", bad: true },
           { text: "Mark as finished", act: () => void act({ action: "mark", text: "finished" }, "marked as finished"), off: !mayChange },
           { text: "Mark as failed", act: () => void act({ action: "mark", text: "failed" }, "marked as failed"), off: !mayChange },
           { text: "Gentle clean", act: () => setDialog("gentle"), off: !mayChange || !finished },

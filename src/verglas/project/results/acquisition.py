@@ -29,6 +29,8 @@ def acquisition(project: Project) -> dict[str, Any]:
         for label, title, unit in _OPTICS:
             if optics is not None and label in optics and len(optics):
                 found[title] = f"{optics.number(label):g} {unit}".strip()
+    if found.get("Pixel size of the sums") == found.get("Pixel size"):
+        found.pop("Pixel size of the sums", None)  # not binned
     dose = _dose(project)
     if dose:
         found["Dose"] = dose

@@ -23,6 +23,7 @@ from verglas.web.pictures import SPRITE_COLUMNS, sprite
 
 router = APIRouter(prefix="/api/p/{pid}/classes", tags=["classes"])
 MAX_MEMBERS = 200
+MEMBER_COLUMNS = 12
 
 
 class Choice(BaseModel):
@@ -73,7 +74,7 @@ def members(data: str, project: Asked, number: int, count: int = 60) -> Response
     real = [(str(file_of(project, path)), index) for path, index in images]
     if not real:
         raise HTTPException(404, f"class {number} has no particles")
-    png, tile = sprite(read_images(real), 96)
+    png, tile = sprite(read_images(real), 96, MEMBER_COLUMNS)
     answer = picture(png, "image/png", lasting=False)
     answer.headers["x-total"], answer.headers["x-tile"] = str(total), str(tile)
     answer.headers["x-count"] = str(len(real))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -57,6 +58,7 @@ def log_in(login: Login, request: Request, response: Response) -> dict[str, Any]
 
 @router.delete("/session")
 def log_out(request: Request, response: Response) -> dict[str, Any]:
+    """Forget the cookie; the token itself stays good."""
     response.delete_cookie(COOKIE, path=request.app.state.settings.root_path or "/")
     return {}
 
@@ -87,3 +89,26 @@ def share(pid: str, body: Share, request: Request, project: Asked, person: Asker
     token = settings.access.add(body.name, "viewer", days=body.days, project=pid)
     record(project, person, f"share link for {body.name}, {body.days:g} days")
     return {"token": token, "address": f"{settings.root_path}/#/p/{pid}/project?token={token}"}
+
+
+@router.get("/p/{pid}/share")
+def shares(pid: str, request: Request, project: Asked, person: Asker) -> list[dict[str, Any]]:
+    """Links to this project that are still good, for operators; tokens are not kept and not told."""
+    if not person.may_change:
+        raise HTTPException(403, "only operators see who has a link")
+    now = time.time()
+    return [
+        {"name": each.name, "days_left": round((each.expires_s - now) / 86400, 2)}
+        for each in request.app.state.settings.access.people
+        if each.project == pid and each.expires_s is not None and each.is_valid(now)
+    ]
+
+
+@router.delete("/p/{pid}/share/{name}")
+def unshare(pid: str, name: str, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+    """Take the links of a name to this project back."""
+    count = request.app.state.settings.access.remove(name, project=pid)
+    if not count:
+        raise HTTPException(404, f"nobody called {name!r} has a link to this project")
+    record(project, person, f"share link of {name} taken back")
+    return {"count": count}

@@ -1,0 +1,128 @@
+"""Forms: which jobs can be made, their fields, Browse, what is wrong; run, schedule, continue, overwrite."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, Field
+
+from verglas.jobs.registry import job_class
+from verglas.project.browse import browse, node_type_named
+from verglas.project.dialect import Status
+from verglas.project.editing import edit
+from verglas.project.project import Project
+from verglas.project.registration import class_for, load_job, register
+from verglas.web import forms
+from verglas.web.api.common import Asked, Asker, record
+
+router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
+Values = dict[str, str]
+
+
+class FormValues(BaseModel):
+    """A filled-in form. `job`: an existing job whose form it is; else `type` names a new one."""
+
+    type: str = Field("", max_length=60)
+    job: str = Field("", max_length=200)
+    values: Values = Field(default_factory=dict, max_length=400)
+    is_continue: bool = False
+
+
+class NewJob(FormValues):
+    action: Literal["run", "schedule", "continue", "overwrite", "edit"]
+
+
+@router.get("/types")
+def types(project: Asked) -> list[dict[str, Any]]:
+    """Job types that can be made, in RELION's order."""
+    return forms.known_types()
+
+
+@router.get("/types/{folder}/form")
+def new_form(folder: str, project: Asked) -> dict[str, Any]:
+    """The form of a new job, with the values used last in this project."""
+    job = job_class(folder)
+    return {
+        "type": folder, "title": job.type.title, "tabs": forms.form_of(job),
+        "values": forms.default_values(project, job), "incremental": job.type.incremental,
+        "interactive": job.type.interactive,
+    }  # fmt: skip
+
+
+@router.get("/nodes")
+def nodes(project: Asked, type: str = "") -> list[dict[str, Any]]:
+    """Browse: what can be an input, existing and expected (all types without one)."""
+    offers = browse(project, node_type_named(type) if type else None)
+    return [
+        {"name": each.name, "type": each.type_name, "exists": each.exists,
+         "producer": each.producer, "shown_producer": each.shown_producer}
+        for each in offers
+    ]  # fmt: skip
+
+
+@router.post("/check")
+def check(form: FormValues, project: Asked) -> dict[str, Any]:
+    """What is wrong with a form, which fields have an effect, the command, the expected outputs.
+
+    Nothing is registered.
+    """
+    job = class_for(form.type) if form.type else load_job(project, form.job).job
+    checked = forms.check(job, form.values)
+    found: dict[str, Any] = {
+        "problems": checked.problems, "complaints": checked.complaints,
+        "warnings": checked.warnings, "missing": [], "active": {}, "command": "", "outputs": [],
+    }  # fmt: skip
+    if checked.options is not None:
+        name = form.job or f"{job.type.folder}/jobNNN/"
+        found["active"] = forms.active_fields(job, checked.options)
+        found["missing"] = forms.missing_inputs(project, checked.options)
+        found["command"] = forms.command_of(job, checked.options, name, form.is_continue)
+        outputs = job.expected_outputs(checked.options, name)
+        found["outputs"] = [{"name": node.name, "type": node.type.name} for node in outputs]
+    return found
+
+
+@router.post("/jobs")
+def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+    """Run, schedule, continue, overwrite, or store edited settings; returns the job's name."""
+    name = project.job_name(form.job) if form.job else ""
+    if name:
+        _store(project, name, form)
+    else:
+        if form.action not in ("run", "schedule"):
+            raise HTTPException(422, f"a job that does not exist cannot be asked to {form.action}")
+        job = class_for(form.type)
+        options, _ = job.Options.parse(form.values)
+        if form.action == "run":
+            _demand_inputs(project, options)
+        name = register(project, job, options)
+    if form.action not in ("schedule", "edit"):
+        request.app.state.starter.start(project, name)
+    record(project, person, f"{form.action} {name}")
+    return {"name": name}
+
+
+def _store(project: Project, name: str, form: NewJob) -> None:
+    """New settings of an existing job, and how it is to run next."""
+    if form.values:
+        edit(project, name, form.values)
+    if form.action in ("continue", "overwrite"):
+        loaded = load_job(project, name)
+        scheduled = project.graph().processes[name].status is Status.SCHEDULED
+        goes_on = loaded.is_continue if scheduled else form.action == "continue"
+        _demand_inputs(project, loaded.options)
+        register(project, loaded.job, loaded.options, name=name, is_continue=goes_on)
+    elif form.action == "schedule":
+        loaded = load_job(project, name)
+        register(project, loaded.job, loaded.options, name=name, is_continue=loaded.is_continue)
+    elif form.action == "run":
+        _demand_inputs(project, load_job(project, name).options)
+
+
+def _demand_inputs(project: Project, options: Any) -> None:
+    missing = forms.missing_inputs(project, options)
+    if missing:
+        raise HTTPException(
+            422, f"not there yet: {', '.join(missing)}; Schedule runs the job when it is"
+        )

@@ -1,0 +1,42 @@
+"""Notes: the project's own, and those of all jobs in a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from verglas.project.note import PROJECT_NOTE, read_note, write_note
+from verglas.web.api.common import Asked, Asker, record
+
+router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
+
+
+class Note(BaseModel):
+    text: str = Field(max_length=200_000)
+
+
+@router.get("/note")
+def project_note(project: Asked) -> dict[str, str]:
+    """The note of the project as a whole (RELION's `project_note.txt`)."""
+    return {"text": read_note(project.root, PROJECT_NOTE)}
+
+
+@router.put("/note")
+def save_project_note(body: Note, project: Asked, person: Asker) -> dict[str, Any]:
+    """Replace the project's note."""
+    write_note(project.root, body.text, PROJECT_NOTE)
+    record(project, person, "project note")
+    return {}
+
+
+@router.get("/notes")
+def all_notes(project: Asked) -> list[dict[str, str]]:
+    """Notes of all jobs that have one, in pipeline order."""
+    found = []
+    for name, process in project.graph().processes.items():
+        text = read_note(project.root / name)
+        if text.strip():
+            found.append({"job": name, "shown": process.shown_name, "text": text})
+    return found
