@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 FLAGS = (
@@ -37,7 +38,8 @@ def watched(command: list[str], folder: Path, root: Path, iterations: int) -> di
     with tempfile.TemporaryFile("w+") as log:
         begin = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        marks: list[tuple[float, float]] = []  # CPU seconds, wall time at the end of iteration 0, 1, ...
+        # CPU seconds and wall time at the end of iteration 0, 1, ...
+        marks: list[tuple[float, float]] = []
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
@@ -52,7 +54,7 @@ def watched(command: list[str], folder: Path, root: Path, iterations: int) -> di
     marks = [*marks[:iterations], total]
     if len(marks) < 2:
         sys.exit(f"{command[0]} wrote no {root}_it000_model.star")
-    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(marks, marks[1:])]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
     return {
         "cpu_s": round(total[0] - marks[0][0], 2), "wall_s": round(total[1] - marks[0][1], 2),
         "start_cpu_s": round(marks[0][0], 2), "start_wall_s": round(marks[0][1], 2),
@@ -117,7 +119,9 @@ def means(runs: list[dict], name: str) -> dict:
 def summary(results: dict) -> dict:
     """Means of both programs and the ratios of what an iteration takes."""
     runs = results["runs"] + [{"relion": run} for run in results.get("peer", [])]
-    found = {name: means(runs, name) for name in ("verglas", "relion") if any(name in r for r in runs)}
+    found = {
+        name: means(runs, name) for name in ("verglas", "relion") if any(name in r for r in runs)
+    }
     if len(found) == 2:
         for key in ("cpu_s", "wall_s"):
             found[f"ratio_{key}"] = round(found["relion"][key] / found["verglas"][key], 1)

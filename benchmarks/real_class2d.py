@@ -27,7 +27,7 @@ import torch
 from verglas.em.images import soft_mask
 from verglas.formats.mrc import read_mrc
 from verglas.formats.png import write_png
-from verglas.formats.star import StarTable, read_star, write_star
+from verglas.formats.star import read_star, write_star
 from verglas.fourier import (
     Projector,
     centre_signs,
@@ -255,7 +255,9 @@ def main() -> None:
     views = Views.of(projections(options.data))
     job = options.data / "empiar10204_betagal/project/Class2D/job010/run_it025"
     theirs = judge_run(job, views)
-    print(f"Class2D/job010: {len(theirs.counts)} classes, correlation {theirs.mean:.3f}", flush=True)
+    print(
+        f"Class2D/job010: {len(theirs.counts)} classes, correlation {theirs.mean:.3f}", flush=True
+    )
     if options.sheets:
         write_sheet(options.sheets / "betagal-job010.png", theirs)
     extra = f"{GRADIENT if options.grad else ''} {options.extra}"

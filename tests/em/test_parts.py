@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from verglas.em.centring import centre_of_mass_px, centre_references, translate_linear
+from verglas.em.centring import centre_references, centres_of_mass_px, translate_linear
 from verglas.em.combine import share
 from verglas.em.gradient import gradient_step
 from verglas.em.rounding import nearest, nearest_shells
@@ -70,9 +70,21 @@ def test_centring_moves_a_blob_to_the_middle_and_leaves_a_centred_one():
     blob = torch.exp(-((y - 4) ** 2 + (x + 3) ** 2) / 20)
     near = torch.exp(-((y - 0.4) ** 2 + x**2) / 20)
     moved = centre_references(torch.stack([blob, near]), 10, 40)
-    assert float(centre_of_mass_px(moved[0]).norm()) < 0.1
+    assert float(centres_of_mass_px(moved[:1]).norm()) < 0.1
     assert torch.equal(moved[1], near)
-    assert torch.allclose(translate_linear(blob, torch.tensor([-4.0, 3.0])), moved[0])
+    assert torch.allclose(translate_linear(blob[None], torch.tensor([[-4.0, 3.0]])), moved[:1])
+
+
+def test_images_are_translated_each_by_its_own_shift_and_zeros_come_in():
+    images = torch.rand(3, 12, 12, dtype=torch.float64)
+    shifts = torch.tensor([[2.0, -3.0], [0.0, 0.0], [-1.5, 14.0]])
+    moved = translate_linear(images, shifts)
+    assert torch.equal(moved[0, 2:, :9], images[0, :10, 3:])
+    assert not moved[0, :2].any() and not moved[0, :, 9:].any()
+    assert torch.equal(moved[1], images[1])
+    assert not moved[2].any()
+    half = translate_linear(images[:1], torch.tensor([[-1.5, 0.0]]))
+    assert torch.allclose(half[0, 0], (images[0, 1] + images[0, 2]) / 2)
 
 
 def test_mini_batches_grow_and_end_with_everything():

@@ -11,63 +11,66 @@ SOLVENT_EDGE_PX = 5.0
 LEAST_MOVE_PX = 2.0
 
 
-def centre_of_mass_px(image: Tensor) -> Tensor:
-    """Centre of mass (d,) of the positive densities relative to pixel N/2; zeros if there are none.
+def centres_of_mass_px(images: Tensor) -> Tensor:
+    """Centres of mass (k, d) of the positive densities relative to pixel N/2; zeros if there are none.
 
     With signed densities, as RELION has it, the sum of a noisy average may come close to zero and its
     "centre" lie anywhere.
     """
-    image = image.clamp_min(0)
-    total = image.sum()
-    if float(total) <= 0:
-        return image.new_zeros(image.ndim)
-    axis = torch.arange(image.shape[-1], dtype=image.dtype, device=image.device)
-    axis = axis - image.shape[-1] // 2
+    dims = images.ndim - 1
+    images = images.clamp_min(0)
+    total = images.flatten(1).sum(1)
+    axis = torch.arange(images.shape[-1], dtype=images.dtype, device=images.device)
+    axis = axis - images.shape[-1] // 2
     parts = []
-    for dim in range(image.ndim):
-        others = tuple(d for d in range(image.ndim) if d != dim)
-        parts.append((image.sum(others) * axis).sum() / total)
-    return torch.stack(parts)
+    for dim in range(1, dims + 1):
+        others = [d for d in range(1, dims + 1) if d != dim]
+        parts.append((images.sum(others) * axis).sum(1) / total)
+    return torch.where(total[:, None] > 0, torch.stack(parts, 1), 0)
 
 
-def clip_length(vector: Tensor, longest: float) -> Tensor:
-    """The vector, shortened to `longest` if it is longer."""
-    length = float(vector.norm())
-    return vector if length <= longest else vector * (longest / length)
+def moves_to_centre_px(images: Tensor, longest_px: float, diameter_px: float) -> Tensor:
+    """Centres of mass (k, d), on the CPU, that are to be moved to the box centre; zeros where all is well.
+
+    They are shortened to `longest_px`. Those that are nearly centred stay: an interpolated move in every
+    iteration blurs, and pulls particles back and forth between positions that the noise of the average
+    decides (docs/parity.md).
+    """
+    away = centres_of_mass_px(images).cpu()
+    length = away.norm(dim=1, keepdim=True)
+    away = torch.where(length > longest_px, away * (longest_px / length), away)
+    far = away.norm(dim=1, keepdim=True) >= max(0.01 * diameter_px, LEAST_MOVE_PX)
+    return torch.where(far, away, 0)
 
 
-def translate_linear(image: Tensor, shift: Tensor) -> Tensor:
-    """Move content by `shift` (d,) px with linear interpolation; zeros come in from outside."""
-    for dim in range(image.ndim):
-        whole = int(torch.floor(shift[dim]))
-        part = float(shift[dim]) - whole
-        image = (1 - part) * _moved(image, dim, whole) + part * _moved(image, dim, whole + 1)
-    return image
+def translate_linear(images: Tensor, shifts_px: Tensor) -> Tensor:
+    """Move the content of images (k, N..) by shifts (k, d) with linear interpolation; zeros come in."""
+    for dim in range(1, images.ndim):
+        shift = shifts_px[:, dim - 1].to(images)
+        whole = shift.floor()
+        part = (shift - whole).reshape(-1, *[1] * (images.ndim - 1))
+        steps = whole.long()
+        images = (1 - part) * _moved(images, dim, steps) + part * _moved(images, dim, steps + 1)
+    return images
 
 
-def _moved(image: Tensor, dim: int, steps: int) -> Tensor:
-    n = image.shape[dim]
-    result = torch.zeros_like(image)
-    if abs(steps) < n:
-        target, origin = max(0, steps), max(0, -steps)
-        length = n - abs(steps)
-        result.narrow(dim, target, length).copy_(image.narrow(dim, origin, length))
-    return result
+def _moved(images: Tensor, dim: int, steps: Tensor) -> Tensor:
+    """Images (k, N..) moved along an axis by whole pixels (k,)."""
+    n = images.shape[dim]
+    source = torch.arange(n, device=images.device) - steps[:, None]
+    shape = [len(images), *[1] * (images.ndim - 1)]
+    shape[dim] = n
+    inside = ((source >= 0) & (source < n)).reshape(shape)
+    return images.gather(dim, source.clamp(0, n - 1).reshape(shape).expand_as(images)) * inside
 
 
 def centre_references(references: Tensor, longest_px: float, diameter_px: float) -> Tensor:
-    """References with their centre of mass moved to the box centre, by whole pixels.
-
-    Those that are nearly centred stay: an interpolated move in every iteration blurs, and pulls particles
-    back and forth between positions that the noise of the average decides (docs/parity.md).
-    """
-    least = max(0.01 * diameter_px, LEAST_MOVE_PX)
-    moved = []
-    for image in references:
-        away = clip_length(centre_of_mass_px(image), longest_px)
-        far = float(away.norm()) >= least
-        moved.append(translate_linear(image, -away.round()) if far else image)
-    return torch.stack(moved)
+    """References with their centre of mass moved to the box centre, by whole pixels."""
+    moves = moves_to_centre_px(references, longest_px, diameter_px)
+    chosen = moves.any(1).nonzero().flatten()
+    result = references.clone()
+    result[chosen] = translate_linear(references[chosen], -moves[chosen].round())
+    return result
 
 
 def flatten_solvent(references: Tensor, radius_px: float, mask: Tensor | None = None) -> Tensor:

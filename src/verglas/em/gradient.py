@@ -8,13 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.centring import (
-    LEAST_MOVE_PX,
-    centre_of_mass_px,
-    clip_length,
-    flatten_solvent,
-    translate_linear,
-)
+from verglas.em.centring import flatten_solvent, moves_to_centre_px, translate_linear
 from verglas.em.maximisation import SPECTRA, class_chunks, note_spectra, occupied, summed
 from verglas.em.model import Model, Moments
 from verglas.em.parameters import update_parameters
@@ -208,18 +202,18 @@ def _window(whole: Tensor, lattice: Lattice) -> tuple[slice, ...]:
 def _centred(model: Model, moments: Moments, settings: EmSettings) -> Model:
     """Classes whose centre of mass is far off are moved, and their momentum with them (§3.9)."""
     diameter_px = particle_diameter_angst(settings, model) / model.pixel_size_angst
-    least = max(0.01 * diameter_px, LEAST_MOVE_PX)
+    moves = moves_to_centre_px(model.references, settings.offset_range_px, diameter_px)
+    if not bool(moves.any()):
+        return model
+    chosen = moves.any(1).nonzero().flatten()
     references = model.references.clone()
+    references[chosen] = translate_linear(references[chosen], -moves[chosen])
     first = moments.first
-    indices = _lattice_indices(first.shape[2:])
-    for k, image in enumerate(model.references):
-        away = clip_length(centre_of_mass_px(image), settings.offset_range_px)
-        if float(away.norm()) < least:
-            continue
-        references[k] = translate_linear(image, -away)
-        padded_box = round(model.box_size * settings.padding)
-        phase = shift_phases(-away[None].double().cpu(), indices, padded_box, torch.complex128)[0]
-        first[:, k] *= phase.to(first)
+    indices = _lattice_indices(first.shape[2:]).to(first.device)
+    padded_box = round(model.box_size * settings.padding)
+    for classes in class_chunks(full_lattice(model, settings.padding), chosen.tolist()):
+        away = moves[classes].double().to(first.device)
+        first[:, classes] *= shift_phases(-away, indices, padded_box, first.dtype)
     return replace(model, references=references)
 
 

@@ -8,28 +8,27 @@ from verglas.fourier.lattice import Lattice
 from verglas.fourier.symmetrise import add_rotated
 
 
-def hermitian(values: Tensor) -> Tensor:
+def hermitian(values: Tensor, dims: int) -> Tensor:
     """Give both members of each ± pair on the x = 0 plane the sum of member and conjugated mate.
 
-    Works for data (complex) and weights (real); the origin, its own mate, is left alone.
+    Works for data (complex) and weights (real) of any number of lattices (..., *L) with `dims` axes each;
+    the origin, its own mate, is left alone.
     """
     plane = values[..., 0]
-    mate = plane.flip(list(range(plane.ndim)))
+    mate = plane.flip(list(range(-(dims - 1), 0)))
     total = plane + (mate.conj() if values.is_complex() else mate)
-    centre = tuple(n // 2 for n in plane.shape)
+    middle = plane.shape[-1] // 2
+    centre = (..., middle) if dims == 2 else (..., middle, middle)
     total[centre] = plane[centre]
     result = values.clone()
     result[..., 0] = total
     return result
 
 
-def symmetrised(
-    data: Tensor, weight: Tensor, lattice: Lattice, operators: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Data and weight with what their symmetry mates hold added; `operators` (g, 3, 3), identity first."""
+def symmetrise(data: Tensor, weight: Tensor, lattice: Lattice, operators: Tensor) -> None:
+    """Add to data and weight (*L) what their symmetry mates hold; `operators` (g, 3, 3), identity first."""
     if lattice.dims == 2 or len(operators) < 2:
-        return data, weight
+        return
     before = data.clone(), weight.clone()
     for operator in operators[1:]:
         add_rotated(data, weight, *before, lattice, operator)
-    return data, weight

@@ -230,8 +230,8 @@ def initial_references(
     box = sums.image.shape[-1]
     lattice = initial_lattice(settings, box)
     where = ShellMap.of(lattice, box // 2 + 1)
-    data = torch.stack([hermitian(values) for values in sums.data]).flatten(1)
-    weight = torch.stack([hermitian(values) for values in sums.weight]).flatten(1)
+    data = hermitian(sums.data, lattice.dims).flatten(1)
+    weight = hermitian(sums.weight, lattice.dims).flatten(1)
     values = divide(data, weight, where, None, 1.0)
     maps = to_real_space(values.reshape(-1, *lattice.shape), lattice, box)
     references = low_pass(maps, pixel_size_angst, ini_high_angst)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.centring import centre_references, flatten_solvent
-from verglas.em.hermitian import hermitian, symmetrised
+from verglas.em.hermitian import hermitian, symmetrise
 from verglas.em.low_pass import low_pass, low_pass_window
 from verglas.em.model import Model
 from verglas.em.parameters import update_parameters
@@ -52,13 +52,11 @@ def summed(
 ) -> tuple[Tensor, Tensor]:
     """Data and weight (k, M) of some accumulators, Hermitian and symmetric, on the iteration's device."""
     lattice, device = iteration.projector.lattice, iteration.device
-    data, weight = [], []
-    for a in accumulators:
-        d, w = hermitian(sums.data[a].to(device)), hermitian(sums.weight[a].to(device))
-        d, w = symmetrised(d, w, lattice, operators)
-        data.append(d.flatten())
-        weight.append(w.flatten())
-    return torch.stack(data), torch.stack(weight)
+    data = hermitian(sums.data[accumulators].to(device), lattice.dims)
+    weight = hermitian(sums.weight[accumulators].to(device), lattice.dims)
+    for d, w in zip(data, weight):
+        symmetrise(d, w, lattice, operators)
+    return data.flatten(1), weight.flatten(1)
 
 
 def occupied(sums: WeightedSums) -> list[int]:

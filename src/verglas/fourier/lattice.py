@@ -78,16 +78,15 @@ class Lattice:
         return self.dims * self.half**2
 
     def sums_by_squared_radius(self, values: Tensor) -> Tensor:
-        """Sums of real values (*shape) over points of equal |v|², float64; (largest_squared_radius + 1,).
+        """Sums of real values (..., *shape) over points of equal |v|², float64; (..., largest + 1).
 
         There are far fewer such radii than points: shells are best summed from these.
         """
-        length = self.largest_squared_radius + 1
-        total = torch.zeros(length, dtype=torch.float64, device=values.device)
+        many = values.reshape(-1, *self.shape)
+        total = values.new_zeros((len(many), self.largest_squared_radius + 1), dtype=torch.float64)
         for rows, squared in self.slabs(values.device):
-            weights = values[rows].flatten().double()
-            total += torch.bincount(squared.flatten(), weights=weights, minlength=length)
-        return total
+            total.index_add_(1, squared.flatten(), many[:, rows].flatten(1).double())
+        return total.reshape(*values.shape[: -self.dims], -1)
 
     def points_by_squared_radius(self, device: Device = None) -> Tensor:
         """Number of points of each |v|², float64; (largest_squared_radius + 1,)."""

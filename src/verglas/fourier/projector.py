@@ -95,7 +95,10 @@ def _power(values: Tensor, lattice: Lattice, n_shells: int) -> Tensor:
     inside = squared <= (lattice.padding * lattice.r_max) ** 2 * (1 + 1e-9)
     shells = torch.where(inside, lattice.shell_of(squared), -1)
     counts = shell_sums(lattice.points_by_squared_radius(values.device), shells, n_shells)
-    sums = torch.stack([lattice.sums_by_squared_radius(_squared_modulus(v)) for v in values])
+    if lattice.dims == 2:  # images are small: all at once
+        sums = lattice.sums_by_squared_radius(_squared_modulus(values))
+    else:
+        sums = torch.stack([lattice.sums_by_squared_radius(_squared_modulus(v)) for v in values])
     return 0.5 * shell_sums(sums, shells, n_shells) / counts.clamp_min(1)
 
 
