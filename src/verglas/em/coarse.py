@@ -92,6 +92,9 @@ def coarse_scores(
     n, slices = plan.n_coarse, plan.coarse
     b, t = len(images.score), len(plan.coarse_phases)
     rows = shifted(images.score[:, 1:n], plan.coarse_phases)
+    general = plan.iteration.cross_correlation or turn_prior is not None
+    if plan.has_half_turns and not general:
+        return _by_half_turns(plan, rows, images.score_power[:, 1:n], shift_prior)
     cross = product(rows, slices.rows).reshape(b, t, -1)
     norm = product(images.score_power[:, 1:n], slices.power[:, 1:])  # (b, K*O)
     if plan.iteration.cross_correlation:
@@ -115,3 +118,23 @@ def _forbidden(scores: Tensor, shift_prior: Tensor, turn_prior: Tensor | None) -
         torch.isinf(shift_prior).transpose(1, 2)[..., None] | torch.isinf(turn_prior)[:, None, None]
     )
     return scores.view(b, t, k, -1).masked_fill_(never, -torch.inf).view(scores.shape)
+
+
+def _by_half_turns(plan: Plan, rows: Tensor, power: Tensor, shift_prior: Tensor) -> Tensor:
+    """The scores of a 2D grid from half of the products: the slice at psi + 180° is the conjugate.
+
+    With a and b the products of real and of imaginary parts, a pose scores a + b and its half turn a - b
+    (refinement.md §11.2). `rows` (b * T, 2(P-1)), `power` (b, P-1).
+    """
+    slices, n = plan.coarse, power.shape[1]
+    b, k = len(power), shift_prior.shape[1]
+    half = slices.rows.shape[0] // (2 * k)
+    first = slices.rows.view(k, 2 * half, 2, n)[:, :half]
+    real, imag = (first[:, :, part].reshape(-1, n) for part in (0, 1))
+    norm = product(power, slices.power[:, 1:].reshape(k, 2, half, n)[:, 0].reshape(-1, n))
+    even = product(rows[:, :n], real).view(b, -1, k, half)
+    odd = product(rows[:, n:], imag).view(b, -1, k, half)
+    prior = plan.orientation_prior.view(k, 2, half)[:, 0]  # the same for all angles in the plane
+    even -= (0.5 * norm.view(b, 1, k, half) - prior) - shift_prior.transpose(1, 2)[..., None]
+    scores = torch.stack([even + odd, even - odd], 3)  # (b, T, K, 2, O/2)
+    return scores.view(b, even.shape[1], -1)

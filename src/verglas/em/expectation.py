@@ -27,7 +27,7 @@ from verglas.em.sums import WeightedSums
 from verglas.em.tiles import tiles
 from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
-BATCH_BYTES = 256 << 20
+BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
 TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
 GPU_BATCH_BYTES, GPU_TILE_BYTES, GPU_TILE_PARTICLES = 2 << 30, 1 << 30, 192  # of each thread
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept

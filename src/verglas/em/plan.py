@@ -64,6 +64,11 @@ class Plan:
     def grid(self) -> PoseGrid:
         return self.iteration.grid
 
+    @property
+    def has_half_turns(self) -> bool:
+        """Whether the second half of the coarse angles of a class are those of the first plus 180°."""
+        return self.iteration.model.dims == 2 and self.grid.n_orientations % 2 == 0
+
     def phases_of(self, fine_shifts: Tensor) -> Tensor:
         """Phases of some fine translations; all of them costs nothing."""
         if fine_shifts.numel() == self.fine_phases.shape[0]:

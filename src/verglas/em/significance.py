@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 from numba import njit
+from numba.extending import overload
 from torch import Tensor
 
 _BISECTIONS = 14
@@ -53,8 +54,20 @@ def thresholds_by_bisection(
     return threshold, (weights >= threshold[:, None]).sum(1)
 
 
-# mypy: disable-error-code="no-untyped-def"
-_OCTAVES, _STEPS = 64, 16  # bins: halvings below the largest weight, and steps within each
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+_OCTAVES, _STEP_BITS = 64, 4  # bins: halvings below the largest weight, and the steps within each
+_BINS = _OCTAVES << _STEP_BITS
+
+
+def _bits(weights):
+    """The weights as integers of their size: floats that are not negative keep their order."""
+    return weights.view(np.int32 if weights.itemsize == 4 else np.int64)
+
+
+@overload(_bits)
+def _compiled_bits(weights):
+    kind = np.int32 if weights.dtype.bitwidth == 32 else np.int64
+    return lambda weights: weights.view(kind)
 
 
 @njit(cache=True, nogil=True)
@@ -71,35 +84,44 @@ def row_threshold(weights, fraction):
 
 @njit(cache=True, nogil=True)
 def row_threshold_and_count(weights, fraction, limit):
-    """Threshold and count of one row in linear time: a histogram over octaves, then one bin is sorted."""
-    total = 0.0
-    top = weights.dtype.type(0)
-    for value in weights:
-        total += value
-        top = max(top, value)
-    if not total > 0:
+    """Threshold and count of one row in linear time: a histogram over octaves, then one bin is sorted.
+
+    The bin of a weight is taken from the leading bits of the number, counted down from the largest.
+    """
+    bits = _bits(weights)
+    shift = (23 if weights.itemsize == 4 else 52) - _STEP_BITS
+    highest = bits[0]
+    for value in bits:
+        highest = max(highest, value)
+    if not highest > 0:
         return weights.dtype.type(np.inf), 0
-    sums = np.zeros(_OCTAVES * _STEPS + 1)
-    numbers = np.zeros(_OCTAVES * _STEPS + 1, np.int64)
-    for value in weights:
-        if value > 0:
-            b = _bin(value, top)
-            sums[b] += value
+    highest >>= shift
+    sums = np.zeros(_BINS + 1)
+    numbers = np.zeros(_BINS + 1, np.int64)
+    rest, n_rest = 0.0, 0
+    for k in range(weights.size):
+        b = highest - (bits[k] >> shift)
+        if b < _BINS:
+            sums[b] += weights[k]
             numbers[b] += 1
+        else:
+            rest += weights[k]
+            n_rest += weights[k] > 0
+    sums[_BINS], numbers[_BINS] = rest, n_rest
+    total = sums.sum()
     goal = fraction * total
     running = 0.0
     count = 0
     b = 0
-    last = _OCTAVES * _STEPS
-    while b < last and running + sums[b] <= goal and count + numbers[b] < limit:
+    while b < _BINS and running + sums[b] <= goal and count + numbers[b] < limit:
         running += sums[b]
         count += numbers[b]
         b += 1
     inside = np.empty(numbers[b], weights.dtype)
     filled = 0
-    for value in weights:
-        if value > 0 and _bin(value, top) == b:
-            inside[filled] = value
+    for k in range(weights.size):
+        if weights[k] > 0 and min(highest - (bits[k] >> shift), _BINS) == b:
+            inside[filled] = weights[k]
             filled += 1
     inside.sort()
     threshold = weights.dtype.type(np.inf)
@@ -110,15 +132,3 @@ def row_threshold_and_count(weights, fraction, limit):
         if running > goal or count >= limit:
             break
     return threshold, count
-
-
-@njit(cache=True, nogil=True)
-def _bin(value, top):
-    """0 for the largest weights; monotonous in `value`. mantissa in [0.5, 1)."""
-    ratio = value / top
-    if ratio < 1e-18:
-        return _OCTAVES * _STEPS
-    mantissa, exponent = math.frexp(ratio)
-    step = int((1 - mantissa) * 2 * _STEPS)
-    b = (1 - exponent) * _STEPS + min(step, _STEPS - 1)
-    return min(max(b, 0), _OCTAVES * _STEPS)

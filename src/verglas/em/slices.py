@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from verglas.em.shells import PixelList
+from verglas.em.shift_kernel import shift_rows
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.projector import Projector
 from verglas.fourier.slicing import add_slices
+from verglas.fourier.threads import run_ranges
 from verglas.geometry.euler import euler_matrices
 
 
@@ -83,15 +86,27 @@ class SliceMaker:
 
 def shifted(images: Tensor, phases: Tensor) -> Tensor:
     """Images (b, P-1) complex at translations with phases (T, 2, P-1): (b * T, 2(P-1)), real parts first."""
-    real, imag = images.real[:, None], images.imag[:, None]
-    cos, sin = phases[:, 0], phases[:, 1]
     b, t, n = images.shape[0], phases.shape[0], images.shape[1]
     rows = torch.empty((b, t, 2, n), dtype=phases.dtype, device=phases.device)
+    if phases.device.type == "cpu":
+        _shift_on_cpu(images, phases, rows)
+        return rows.view(b * t, 2 * n)
+    real, imag = images.real[:, None], images.imag[:, None]
+    cos, sin = phases[:, 0], phases[:, 1]
     torch.mul(real, cos, out=rows[:, :, 0])
     rows[:, :, 0].addcmul_(imag, sin, value=-1)
     torch.mul(real, sin, out=rows[:, :, 1])
     rows[:, :, 1].addcmul_(imag, cos)
     return rows.view(b * t, 2 * n)
+
+
+def _shift_on_cpu(images: Tensor, phases: Tensor, rows: Tensor) -> None:
+    real, imag = images.real.contiguous().numpy(), images.imag.contiguous().numpy()
+    factors, out = phases.contiguous().numpy(), rows.numpy()
+    kernel: Any = shift_rows
+    run_ranges(
+        lambda first, last: kernel(real, imag, factors, out, first, last), len(images), least=8
+    )
 
 
 def shifted_each(images: Tensor, phases: Tensor) -> Tensor:

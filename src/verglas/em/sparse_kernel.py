@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
+from verglas.em.shift_kernel import shift_row
 from verglas.em.significance import row_threshold
 
 # mypy: disable-error-code="no-untyped-def"
@@ -42,14 +43,6 @@ def _dot(a, b):
     for k in range(a.size):
         total += a[k] * b[k]
     return total
-
-
-@njit(cache=True, nogil=True, fastmath=True, inline="never")
-def _shift(y_re, y_im, cos, sin, out_re, out_im):
-    """out = y * (cos + i sin)."""
-    for k in range(y_re.size):
-        out_re[k] = y_re[k] * cos[k] - y_im[k] * sin[k]
-        out_im[k] = y_re[k] * sin[k] + y_im[k] * cos[k]
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="never")
@@ -141,7 +134,9 @@ def second_pass(
                 if not is_moved[t]:
                     is_moved[t] = True
                     for j in range(t * s, (t + 1) * s):
-                        _shift(y_re, y_im, phases[j, 0], phases[j, 1], moved[j, :q], moved[j, q:])
+                        shift_row(
+                            y_re, y_im, phases[j, 0], phases[j, 1], moved[j, :q], moved[j, q:]
+                        )
                 _score(moved, t * s, s, rows, slice_of, o * c, c, block, scores[g])
             h = end
         flat = scores.ravel()
