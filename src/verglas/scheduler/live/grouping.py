@@ -9,7 +9,6 @@ from pathlib import Path
 from verglas.formats.atomic import write_text
 from verglas.jobs.live_lists import optics_row
 from verglas.jobs.optics_groups import beam_shift_of
-from verglas.optics.groups import ShiftClusters
 from verglas.scheduler.live.order import read_json
 
 
@@ -41,6 +40,8 @@ class BeamShiftGroups:
         shift = beam_shift_of(movie)
         if shift is None:
             return 1, False
+        from verglas.optics.groups import ShiftClusters  # loads torch, which the pages must not
+
         clusters = ShiftClusters(self.tolerance, list(self.centres), list(self.sizes))
         before = len(clusters.centres)
         group = clusters.assign(shift)
