@@ -182,6 +182,28 @@ def test_the_question_is_put_again_until_it_is_a_number_and_ctrl_d_starts_nothin
     assert (code, "nothing was started" in err) == (1, True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a file system read-only takes root")
+def test_a_read_only_project_can_be_looked_at_and_says_so(run, project, movies, tmp_path):
+    run("job", "run", "Import")
+    mounted = subprocess.run(["mount", "-o", "bind", str(tmp_path), str(tmp_path)]).returncode == 0
+    if not mounted or subprocess.run(["mount", "-o", "remount,ro,bind", str(tmp_path)]).returncode:
+        pytest.skip("nothing can be mounted here")
+    os.chdir("/")
+    os.chdir(tmp_path)  # by the new mount
+    try:
+        assert "Succeeded" in run("status")[1]
+        assert "Import/job001/movies.star" in run("nodes")[1]
+        for words in (
+            ["job", "run", "1"], ["job", "schedule", "Import"], ["job", "delete", "1"],
+            ["autorun", "1"], ["import", "--o", "new/"], ["run", "Import/job001"],
+        ):  # fmt: skip
+            code, _, err = run(*words)
+            assert (code, "Read-only file system" in err, "Traceback" in err) == (1, True, False)
+    finally:
+        os.chdir("/")
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(project, run):
     """`verglas job types | head -1`"""
     ours, theirs = os.pipe()

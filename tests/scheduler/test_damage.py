@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,15 @@ from verglas.formats.star import read_star
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
 from verglas.project.project import Project
+from verglas.project.registration import class_for, register
 from verglas.scheduler import autorun as autorun_module
 from verglas.scheduler import clock as clock_module
 from verglas.scheduler import launch as launch_module
 from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
 from verglas.scheduler.launch import launch, wait_for
+from verglas.scheduler.schedule import Order, ScheduleFolder
+from verglas.scheduler.settings import WatchSettings, save_settings
+from verglas.scheduler.supervisor import begin_schedule
 
 
 def verglas(*words: str, **named) -> subprocess.CompletedProcess[str]:
@@ -53,6 +58,26 @@ def test_two_schedulers_on_one_project(project, schedule, movie):
     assert graph.counter == len(graph.processes) + 1
     states = [graph.processes[job].status.label for chain in chains for job in chain]
     assert states == ["Succeeded"] * 4
+    assert not (project.root / ".relion_lock").exists()
+
+
+@pytest.mark.relion
+def test_relion_adds_jobs_while_a_schedule_runs(project, chain, movie):
+    """relion_pipeliner and our scheduler at once: no job is lost, no half file read, no lock left."""
+    movie("a", "3")
+    words = ["autorun", *chain, "--repeat", "3", "--min-wait", "0", "--foreground"]
+    ours = subprocess.Popen(
+        [sys.executable, "-m", "verglas.cli.main", *words], stdout=subprocess.DEVNULL
+    )
+    added = 0
+    while ours.poll() is None:
+        words = ["relion_pipeliner", "--addJob", "Import", "--addJobOptions", "fn_in_raw == M*;"]
+        subprocess.run(words, check=True, capture_output=True)
+        added += 1
+    assert ours.wait() == 0
+    graph = project.graph()
+    assert (len(graph.processes), graph.counter) == (3 + added, 4 + added)
+    assert [graph.processes[job].status for job in chain] == [Status.SUCCEEDED] * 3
     assert not (project.root / ".relion_lock").exists()
 
 
@@ -148,36 +173,74 @@ def test_rounds_do_not_follow_the_calendar(project, chain, movie, autorun, monke
     assert time.monotonic() - begin < 30
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs takes root")
-def test_a_full_disc_is_said_and_got_over(project, tmp_path):
+@pytest.fixture
+def small_disc(tmp_path):
+    """A folder on a file system of 2 MB."""
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)])
-    if mounted.returncode != 0:
-        pytest.skip("a tmpfs cannot be mounted here")
-    try:
-        _fill_and_free(Project.create(small))
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
+    words = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)]
+    if os.geteuid() != 0 or subprocess.run(words).returncode != 0:
+        pytest.skip("a small tmpfs cannot be mounted here (it takes root)")
+    yield small
+    subprocess.run(["umount", "-l", str(small)], check=True)
 
 
-def _fill_and_free(project: Project) -> None:
-    from verglas.project.registration import class_for, register
-    from verglas.scheduler.settings import WatchSettings, save_settings
+def test_a_full_disc_is_said_and_got_over(project, small_disc):
+    _fill_and_free(Project.create(small_disc))
 
-    save_settings(project.root, WatchSettings(disc_floor_gb=0.0))  # no gate: into the wall
-    (project.root / "Movies").mkdir()
-    (project.root / "Movies/a.txt").write_text("3")
-    kind = class_for("Import")
-    job = register(project, kind, kind.Options())
-    pipeline = (project.root / "default_pipeline.star").read_bytes()
+
+@pytest.mark.slow
+def test_a_schedule_goes_on_by_itself_when_a_full_disc_has_space_again(
+    project, small_disc, monkeypatch
+):
+    """The scheduler itself can write nothing and ends; its supervisor brings it back."""
+    monkeypatch.chdir(small_disc)
+    (small_disc / "Movies").mkdir()
+    (small_disc / "orders").mkdir()
+    (small_disc / "orders/class2d.slow").write_text("1")
+    project = Project.create(small_disc)
+    save_settings(small_disc, WatchSettings(disc_floor_gb=0.0))  # no gate: into the wall
+    (small_disc / "Movies/a.txt").write_text("3")
+    jobs = [register_job(project, "Import")]
+    jobs.append(register_job(project, "MotionCorr", input_star_mics=f"{jobs[0]}movies.star"))
+    folder = ScheduleFolder(small_disc, "night")
+    folder.create(Order("night", tuple(jobs), 6, 0.0, on_failure="retry-next-round"))
+    begin_schedule(folder)
+    ballast = _fill(project)
+    time.sleep(3)
+    (small_disc / "ballast").unlink()
+    for _ in range(600):
+        if folder.progress().is_over:
+            break
+        time.sleep(0.2)
+    assert (folder.progress().phase, folder.progress().round) == ("done", 6)
+    assert (small_disc / jobs[1] / "Movies/a.out").read_text() == "3\n"
+    leftovers = [*small_disc.rglob(".verglas-*.tmp"), *small_disc.glob(".relion_lock")]
+    assert (leftovers, ballast.exists()) == ([], False)
+
+
+def register_job(project, folder, **values):
+    kind = class_for(folder)
+    return register(project, kind, kind.Options.parse(values)[0])
+
+
+def _fill(project: Project) -> Path:
     ballast = project.root / "ballast"
     with open(ballast, "wb", buffering=0) as out:
         try:
             while True:
                 out.write(b"x" * 4096)
         except OSError:
-            pass
+            return ballast
+
+
+def _fill_and_free(project: Project) -> None:
+    save_settings(project.root, WatchSettings(disc_floor_gb=0.0))  # no gate: into the wall
+    (project.root / "Movies").mkdir()
+    (project.root / "Movies/a.txt").write_text("3")
+    job = register_job(project, "Import")
+    pipeline = (project.root / "default_pipeline.star").read_bytes()
+    ballast = _fill(project)
     refused = verglas("job", "run", job, cwd=project.root)
     assert refused.returncode == 1
     assert "No space left" in refused.stdout + refused.stderr

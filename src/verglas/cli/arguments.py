@@ -77,6 +77,14 @@ def complain(command: str, error: BaseException) -> int:
     """Print an error as the command's last line; returns exit code 1."""
     if isinstance(error, BrokenPipeError):
         raise error  # nobody reads any more: not an error of the command
-    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
-    print(f"verglas {command}: {text}", file=sys.stderr)
+    print(f"verglas {command}: {in_words(error)}", file=sys.stderr)
     return 1
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, without what only programmers read."""
+    if isinstance(error, KeyError) and error.args:
+        return str(error.args[0])
+    if isinstance(error, OSError) and error.errno and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from verglas.cli.arguments import complain
+from verglas.cli.arguments import complain, in_words
 from verglas.compute.progress import MouseProgress
 from verglas.jobs.base import Job, JobAborted, JobFailed, NothingToDo, RunContext
 from verglas.jobs.control_files import (
@@ -58,9 +58,9 @@ def _take_control(words: list[str]) -> tuple[list[str], Path | None]:
 
 def _attempt(kind: type[Job], arguments: Arguments, control: Path | None) -> int:
     directory = _output_directory(arguments)
-    directory.mkdir(parents=True, exist_ok=True)
     context = RunContext(directory, control=control, progress=MouseProgress(), warn=_warn)
     try:
+        directory.mkdir(parents=True, exist_ok=True)
         kind(arguments, context).run()
     except NothingToDo as reason:
         print(f" Nothing to do yet: {reason}")
@@ -69,7 +69,7 @@ def _attempt(kind: type[Job], arguments: Arguments, control: Path | None) -> int
         _warn(f" {reason}\n exiting with an abort ...")
         return ABORTED
     except (JobFailed, ValueError, OSError) as error:
-        _warn(f" ERROR: {error}\n exiting with an error ...")
+        _warn(f" ERROR: {in_words(error)}\n exiting with an error ...")
         return FAILED
     except Exception:
         traceback.print_exc()
