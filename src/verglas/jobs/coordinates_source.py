@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class CoordinateSource:
         if self.directory == BESIDE_MICROGRAPHS:
             return Path(micrograph.rsplit(".", 1)[0] + self.suffix)
         post = after_job(micrograph).rsplit(".", 1)[0]
-        return Path(self.directory) / f"{post}{self.suffix}"
+        return Path(os.path.join(self.directory, f"{post}{self.suffix}"))
 
 
 def flags_of(coordinates: str) -> list[str]:

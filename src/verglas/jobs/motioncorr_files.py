@@ -13,7 +13,7 @@ class MovieFiles:
     root: Path
 
     def _named(self, ending: str) -> Path:
-        return self.root.with_name(self.root.name + ending)
+        return Path(f"{self.root}{ending}")
 
     @property
     def image(self) -> Path:

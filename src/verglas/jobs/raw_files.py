@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from verglas.formats.movies import MovieInfo, UnreadableMovie, check_movie
 from verglas.jobs.set_aside import SetAside
 
 UNFINISHED_PATTERNS = (".*", "*.part", "*.tmp", "*.filepart", "*.partial", "*.crdownload", "*~")
+_UNFINISHED = re.compile("|".join(fnmatch.translate(each) for each in UNFINISHED_PATTERNS))
 SETTLE_SECONDS = 1.0  # a file whose container announces no length must keep its size this long
 
 
@@ -38,23 +40,29 @@ class RawFile:
 
 def find_raw_files(wildcard: str, directory: Path) -> list[RawFile]:
     """All files matching a wildcard, sorted by name. `directory` is the Import job's own."""
-    found = []
-    for match in sorted(glob.glob(wildcard, recursive=True)):
-        path = Path(match)
-        if not is_unfinished_name(path.name) and not path.is_dir():
-            found.append(raw_file(path, wildcard, directory))
-    return found
+    matches = (
+        match
+        for match in sorted(glob.glob(wildcard, recursive=True))
+        if not is_unfinished_name(match.rpartition("/")[2]) and not os.path.isdir(match)
+    )
+    if _leads_outside(wildcard):
+        return [raw_file(Path(match), wildcard, directory) for match in matches]
+    return [RawFile(os.path.normpath(match), Path(match)) for match in matches]
 
 
 def is_unfinished_name(base_name: str) -> bool:
     """Whether copy programs use such a name for a file they still write."""
-    return any(fnmatch.fnmatch(base_name, pattern) for pattern in UNFINISHED_PATTERNS)
+    return _UNFINISHED.match(base_name) is not None
+
+
+def _leads_outside(wildcard: str) -> bool:
+    return os.path.isabs(wildcard) or ".." in Path(wildcard).parts
 
 
 def raw_file(path: Path, wildcard: str, directory: Path) -> RawFile:
     """What a file that matches the wildcard is called in the project."""
     name = str(path)
-    if os.path.isabs(wildcard) or ".." in Path(wildcard).parts:
+    if _leads_outside(wildcard):
         name = _inside_name(path, fixed_folder(wildcard), directory)
     return RawFile(os.path.normpath(name), path)
 

@@ -91,12 +91,12 @@ def output_root(
     """
     post = after_job(name)
     folder, _, base = post.rpartition("/")
-    if os.path.isabs(post) or ".." in Path(post).parts:
+    if os.path.isabs(post) or ".." in post.split("/"):
         raise ValueError(f"{name} lies outside the project; import it first")
     stem = base.rsplit(".", 1)[0]
     if without_dots:
         stem = stem.replace(".", "_")
-    return Path(directory) / folder / stem
+    return Path(os.path.join(directory, folder, stem))  # one path made: this runs for every movie
 
 
 def after_job(name: str) -> str:

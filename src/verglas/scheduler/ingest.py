@@ -18,8 +18,8 @@ from pathlib import Path
 import xxhash
 
 from verglas.formats.atomic import sync_directory
+from verglas.jobs.raw_files import is_unfinished_name
 
-UNFINISHED = (".*", "*.part", "*.tmp", "*.filepart", "*.partial", "*.crdownload", "*~")
 BLOCK = 4 * 2**20
 SETTLED_POLLS = 2  # size and time unchanged over so many looks: whoever writes has finished
 
@@ -157,7 +157,7 @@ class Ingest:
             return
         with os.scandir(folder) as entries:
             for entry in entries:
-                if any(fnmatch.fnmatch(entry.name, pattern) for pattern in UNFINISHED):
+                if is_unfinished_name(entry.name):
                     continue
                 relative = prefix + entry.name
                 try:

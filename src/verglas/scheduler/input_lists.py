@@ -20,6 +20,7 @@ from verglas.jobs.options import JobOptions
 
 FILE_NAME = ".verglas_inputs.json"
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
+_OPTICS = re.compile(rb"\ndata_optics\s")
 _LAST_LABEL = re.compile(rb"^_[^\n]*\n(?!_)", re.MULTILINE)
 
 
@@ -63,9 +64,12 @@ def wait_for_enough(job: type[Job], options: JobOptions, inputs: Sequence[InputL
 
 
 def count_rows(data: bytes) -> int:
-    """Rows of the last table of a STAR file, which is the one with the items (the optics come first)."""
+    """Rows of the last table of a STAR file, which is the one with the items (the optics come first).
+
+    A table without rows is not written at all: a file that holds optics only has no items.
+    """
     start = data.rfind(b"\nloop_")
-    if start < 0:
+    if start < 0 or _OPTICS.search(data, max(0, data.rfind(b"\ndata_", 0, start)), start):
         return 0
     labels = _LAST_LABEL.search(data, start)
     if labels is None:
