@@ -21,6 +21,7 @@ from refine_runs import (
 )
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
+from verglas.web.progress import refinement_progress
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +168,21 @@ def test_vdam_and_fixed_poses_run_and_write_their_files():
     )
     for label in ("rlnAnglePsi", "rlnOriginXAngst"):
         np.testing.assert_allclose(before.floats(label), after.floats(label), atol=1e-6)
+
+
+def test_the_progress_stream_tells_stages_and_iterations():
+    write_particles(noisy())
+    assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "3", *FLAGS) == 0
+    with open("job/run_progress.jsonl", "a") as stream:
+        stream.write('{"s": 9, "event": "sta')  # a crash cut this off
+    found = refinement_progress(Path("job"))
+    assert [each["iteration"] for each in found["iterations"]] == [1, 2, 3]
+    last = found["iterations"][-1]
+    assert last["iterations"] == 3 and sum(last["class_weights"]) == pytest.approx(1, abs=1e-5)
+    assert last["resolution_angst"] > 8 and 0 < last["average_p_max"] <= 1
+    assert found["stage"]["title"] == "Maximization ..." and found["stage"]["done"] == 2
+    model = read_star("job/run_it003_model.star")["model_general"]
+    assert last["image_size_px"] == model.integer("rlnCurrentImageSize")
+    assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "1", *FLAGS) == 0
+    assert len(refinement_progress(Path("job"))["iterations"]) == 1  # a new run begins anew
+    assert refinement_progress(Path(".")) == {"iterations": [], "stage": None}

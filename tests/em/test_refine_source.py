@@ -6,13 +6,20 @@ import os
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+import torch
 
 from refine_runs import FLAGS, N, noisy, refine, refine_over_ranks, same_files, write_particles
 from verglas.compute.progress import SilentProgress
+from verglas.em.initialise import first_model
+from verglas.em.memory import largest_size_that_fits, memory_need
+from verglas.em.sampling import Sampling
+from verglas.em.settings import EmSettings, GradientSettings
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import read_star
 from verglas.jobs import refine_scratch
@@ -155,3 +162,28 @@ def test_rank_0_reads_for_all_with_the_same_result():
     assert "Rank 0 reads the images of all 2 ranks" in said
     same_files("each/run_it002", "zero/run_it002")
     assert left() == []
+
+
+def test_more_images_than_memory_are_read_again_and_again(monkeypatch, capsys):
+    write_particles(noisy())
+    memory = type("Memory", (), {"available": 100_000})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert refine(*WORDS, "--o", "job/run", "--preread_images") == 0
+    said = capsys.readouterr()
+    assert "they are read in every iteration instead" in said.err
+    assert "WARNING: memory suffices up to no resolution" in said.err
+    assert "Memory for the last iteration (images of up to 32 pixels)" in said.out
+
+
+def test_memory_grows_with_image_size_classes_and_momentum():
+    settings = EmSettings(n_classes=4)
+    sampling = Sampling.of(settings, 3.0)
+    model = first_model(settings, torch.zeros(4, 64, 64), np.ones((1, 33)), 3.0, 1, 1)
+    small, large = (memory_need(settings, sampling, model, size) for size in (32, 64))
+    assert small.sums < large.sums and small.slices < large.slices and large.momentum == 0
+    vdam = replace(settings, gradient=GradientSettings())
+    assert memory_need(vdam, sampling, model, 64).momentum > 0
+    free = (small.total + large.total) // 2
+    fits = largest_size_that_fits(settings, sampling, model, free)
+    assert 32 <= fits < 64
+    assert memory_need(settings, sampling, model, fits + 2).total > free

@@ -15,8 +15,10 @@ from verglas.jobs.base import Job, JobFailed, NothingToDo
 from verglas.jobs.options import JobOptions
 from verglas.jobs.refine_checkpoint import read_checkpoint
 from verglas.jobs.refine_input import ParticleList, read_particles
+from verglas.jobs.refine_memory import free_memory, memory_lines
 from verglas.jobs.refine_options import ct_root
 from verglas.jobs.refine_output import RunNames, write_iteration, write_set_aside
+from verglas.jobs.refine_progress import ProgressStream, progress_file
 from verglas.jobs.refine_ranks import MpiRanks, started_by_mpi
 from verglas.jobs.refine_settings import (
     changed_settings,
@@ -66,6 +68,9 @@ class RefineJob(Job):
             self.context.say(
                 " --pool: batches are sized by the memory there is, not by this number"
             )
+        if self.ranks.rank == 0:
+            goes_on = bool(self.arguments["--continue"])
+            self._stream = ProgressStream(progress_file(self.names.root), goes_on=goes_on)
         self._images: Images | None = None
         in_order = False
         try:
@@ -136,12 +141,24 @@ class RefineJob(Job):
                 "ask for more iterations"
             )
         refinement.solvent_mask = self._solvent_mask(refinement.state.model.references)
+        self._say_memory(refinement)
         while refinement.state.iteration < last:
             self.context.check_abort()
             refinement.iterate()
             self._note_problems(refinement)
+            if self.ranks.rank == 0:
+                self._stream.iteration(refinement.settings, refinement.state)
             if refinement.writes_this_iteration():
                 self._write(refinement)
+
+    def _say_memory(self, refinement: Refinement) -> None:
+        if self.ranks.rank > 0:
+            return
+        free = free_memory(refinement.devices[0])
+        line, warning = memory_lines(refinement, free, self.ranks.size)
+        self.context.say(line)
+        if warning:
+            self.context.warn(warning)
 
     def _write(self, refinement: Refinement) -> None:
         if self.ranks.rank > 0:
@@ -241,7 +258,9 @@ class RefineJob(Job):
     def _watcher(self) -> Any:
         from verglas.em.watcher import SilentWatcher
 
-        return RunWatcher(self.context) if self.ranks.rank == 0 else SilentWatcher()
+        if self.ranks.rank > 0:
+            return SilentWatcher()
+        return RunWatcher(self.context, self._stream)
 
     def _check_numbers(self, listed: ParticleList, n_classes: int) -> None:
         n = len(listed.particles)

@@ -18,6 +18,8 @@ from verglas.jobs.refine_scratch import Bar, Scratch
 if TYPE_CHECKING:
     from verglas.em.particles import Particles
 
+MOST_OF_MEMORY = 0.8  # that images may fill
+
 
 @dataclass
 class Images:
@@ -60,8 +62,7 @@ class Images:
         if arguments["--preread_images"]:
             if arguments["--scratch_dir"]:
                 context.say(" Images are held in memory: the scratch directory is not used")
-            boxes = [group.box_size for group in particles.optics]
-            images.source = MemorySource(stacks, particles.optics_group, boxes)
+            images._read_all(particles, 1 if comm is None else comm.Get_size(), context.warn)
         elif arguments["--scratch_dir"]:
             try:
                 images._use_scratch(arguments, particles, comm, context.say, bar)
@@ -69,6 +70,22 @@ class Images:
                 images.close(in_order=False)
                 raise
         return images
+
+    def _read_all(self, particles: Particles, n_ranks: int, warn: Callable[[str], None]) -> None:
+        """Hold all images in memory, if that has room for them."""
+        import psutil
+
+        assert self._stacks is not None
+        boxes = [group.box_size for group in particles.optics]
+        need = 4 * int((np.array(boxes, np.int64)[particles.optics_group] ** 2).sum()) * n_ranks
+        free = psutil.virtual_memory().available
+        if need > MOST_OF_MEMORY * free:
+            warn(
+                f" WARNING: all images need {need / 1e9:.1f} GB and {free / 1e9:.1f} GB of memory are free: "
+                "they are read in every iteration instead"
+            )
+            return
+        self.source = MemorySource(self._stacks, particles.optics_group, boxes)
 
     def _use_scratch(
         self, arguments: Arguments, particles: Particles, comm: Any, say: Callable[[str], None], bar: Bar

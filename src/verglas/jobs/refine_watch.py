@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from verglas.jobs.base import RunContext
+from verglas.jobs.refine_progress import ProgressStream
 
 
 class RunWatcher:
-    """Passes the engine's progress on to the job's bar and log; looks for the abort request."""
+    """Passes the engine's progress on to bar, log and stream; looks for the abort request."""
 
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
+    def __init__(self, context: RunContext, stream: ProgressStream) -> None:
+        self._context, self._stream = context, stream
 
     def start(self, title: str, total: int) -> None:
         """Begin a bar."""
         self._context.check_abort()
         self._context.progress.start(title, total)
+        self._stream.stage(title, total)
 
     def update(self, done: int) -> None:
         """Move the bar."""
         self._context.progress.update(done)
+        self._stream.done(done)
         self._context.check_abort()
 
     def say(self, line: str) -> None:

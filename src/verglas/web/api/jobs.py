@@ -27,6 +27,7 @@ from verglas.scheduler.launch import abort, terminate
 from verglas.web import forms
 from verglas.web.api.common import Asked, Asker, file_of, job_of, record
 from verglas.web.logs import last_bar, log_tail
+from verglas.web.progress import refinement_progress
 
 router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
 _STATES = {"finished": Status.SUCCEEDED, "failed": Status.FAILED}
@@ -98,6 +99,12 @@ def log(
     """The end of run.out or run.err; progress bars as numbers."""
     name = job_of(project, folder, job)
     return log_tail(project.root / name / (RUN_OUT if which == "out" else RUN_ERR))
+
+
+@router.get("/jobs/{folder}/{job}/progress")
+def progress(folder: str, job: str, project: Asked) -> dict[str, Any]:
+    """Figures of the iterations of a refinement, and the stage it is in."""
+    return refinement_progress(project.root / job_of(project, folder, job))
 
 
 @router.get("/jobs/{folder}/{job}/consequences")
