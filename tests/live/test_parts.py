@@ -140,7 +140,7 @@ class TestWatcher:
         watcher = self.watcher(Path("in"))
         for _ in range(3):
             watcher.look()
-        monkeypatch.setattr(os, "scandir", lambda path: pytest.fail("listed again"))
+        monkeypatch.setattr(os, "listdir", lambda path: pytest.fail("listed again"))
         watcher.look()
 
 

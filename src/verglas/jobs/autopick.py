@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -169,6 +169,13 @@ class AutoPicking(MicrographJob):
             upper = self.arguments["--LoG_upper_threshold"]
         write_picks(self._picks_path(item), picks.picked(adjust, upper))
 
+    def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
+        row = summary_row(item.name, self._picks_path(item))
+        return {
+            "summary.star": [table_of("", [row])],
+            f"{self.arguments['--pickname']}.star": [self._file_list([item])],
+        }
+
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
         from verglas.jobs.summary_pictures import picks_picture
@@ -180,11 +187,7 @@ class AutoPicking(MicrographJob):
             kept.get(item.name) or summary_row(item.name, self._picks_path(item)) for item in done
         ]
         write_star(directory / "summary.star", [table_of("", rows)])
-        files = {
-            "rlnMicrographName": [item.name for item in done],
-            "rlnMicrographCoordinates": [str(self._picks_path(item)) for item in done],
-        }
-        write_star(directory / f"{name}.star", [StarTable.from_columns("coordinate_files", files)])
+        write_star(directory / f"{name}.star", [self._file_list(done)])
         # not a STAR file: one line naming the micrographs (pipeline.md §5.5)
         write_text(directory / f"coords_suffix_{name}.star", f"{self.arguments['--i']}\n")
         total = sum(int(row["rlnGroupNrParticles"]) for row in rows)
@@ -203,6 +206,14 @@ class AutoPicking(MicrographJob):
             pictures=lambda row: picks_picture(row, paths[row["rlnMicrographName"]]),
             worst="rlnGroupNrParticles", worst_is_low=True,
         )  # fmt: skip
+
+    def _file_list(self, done: Sequence[Item]) -> StarTable:
+        """Which file holds the coordinates of which micrograph."""
+        files = {
+            "rlnMicrographName": [item.name for item in done],
+            "rlnMicrographCoordinates": [str(self._picks_path(item)) for item in done],
+        }
+        return StarTable.from_columns("coordinate_files", files)
 
     def _pick(self, item: Item, device: str) -> Any:
         """All candidates of a micrograph by the chosen method, outside dirty areas."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,6 +123,9 @@ class CtfEstimation(MicrographJob):
 
     def listed(self, item: Item) -> Sequence[StarTable]:
         return [self._star["optics"], table_of("micrographs", [self._read_row(item)])]
+
+    def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
+        return {"micrographs_ctf.star": self.listed(item)}
 
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log

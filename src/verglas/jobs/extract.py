@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -165,11 +165,19 @@ class ParticleExtraction(MicrographJob):
             columns |= ctf_columns(item.row, len(names))
         return columns
 
+    common_columns = True
+
+    def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
+        images = self._images(item)
+        if images is None:
+            return {}
+        return {self._list_path.name: [self._particle_optics(), images.named("particles")]}
+
     def gather(self, done: Sequence[Item]) -> None:
         tables, few = [], 0
         rows: list[dict[str, Any]] = []
         for item in done:
-            images = read_star(self._path(item, "_extract.star")).get("images")
+            images = self._images(item)
             count = 0 if images is None else len(images)
             rows.append({"rlnMicrographName": item.name, "rlnGroupNrParticles": count})
             if images is not None:
@@ -190,6 +198,10 @@ class ParticleExtraction(MicrographJob):
         if self.arguments["--reextract_data_star"] or self.arguments["--helical_tubes"]:
             suffix = self.context.directory / "coords_suffix_extract.star"
             write_text(suffix, f"{self.arguments['--i']}\n")
+
+    def _images(self, item: Item) -> StarTable | None:
+        """The particles of a finished micrograph."""
+        return read_star(self._path(item, "_extract.star")).get("images")
 
     def _summarise(self, done: Sequence[Item], rows: list[dict[str, Any]]) -> None:
         from verglas.jobs.micrograph_log import write_summary

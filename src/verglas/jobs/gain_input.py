@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from verglas.formats.movies import Movie
 
 
+_written: dict[tuple[str, str, int, int, str], str] = {}  # what was done -> stamp of the output
+
+
 def load_gain(path: str, movie: Movie, rotation: int, flip: int) -> Gain:
     """The gain in the orientation and on the grid of a movie; raises UnfitGain, UnreadableImage."""
     gain = _oriented(path, file_stamp(Path(path)), movie.kind, rotation, flip)
@@ -42,7 +45,14 @@ def _defects(path: str, stamp: str, shape_yx: tuple[int, int]) -> np.ndarray:
 
 
 def write_turned(path: str, rotation: int, flip: int, output: str) -> None:
-    """Check that a gain can be read; write it to `output` if it has to be turned or flipped."""
+    """Check that a gain can be read; write it to `output` if it has to be turned or flipped.
+
+    Done once per process while gain and output stay as they are: a live session asks for every movie.
+    """
+    known = (path, file_stamp(Path(path)), rotation, flip, output)
+    if _written.get(known) == file_stamp(Path(output)):
+        return
     gain = read_gain(path)
     if rotation or flip:
         write_mrc(output, orient(gain.factors, rotation, flip), 1.0)
+    _written[known] = file_stamp(Path(output))

@@ -61,8 +61,15 @@ def write_settings_record(
     versions: Sequence[int],
 ) -> None:
     """Which version of the options made which micrograph."""
+    write_star(path, settings_record(changes, names, versions))
+
+
+def settings_record(
+    changes: Iterable[tuple[int, str, str]], names: Sequence[str], versions: Sequence[int]
+) -> list[StarTable]:
+    """The tables of `verglas_settings.star`."""
     rows = list(changes)
-    write_star(path, [
+    return [
         StarTable.from_columns("settings_versions", {
             "verglasSettingsVersion": [number for number, _, _ in rows],
             "rlnJobOptionVariable": [key for _, key, _ in rows],
@@ -71,7 +78,7 @@ def write_settings_record(
         StarTable.from_columns("settings_of_micrographs", {
             "rlnMicrographMovieName": list(names), "verglasSettingsVersion": list(versions),
         }),
-    ])  # fmt: skip
+    ]  # fmt: skip
 
 
 def write_references(path: Path, stack: str, count: int) -> None:

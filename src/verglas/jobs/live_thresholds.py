@@ -24,6 +24,7 @@ KIND = "verglasReasonKind"
 THRESHOLD, MANUAL, FAILURE = "threshold", "manual", "failure"
 VERDICT, WHY = "verglasVerdict", "verglasReason"
 ACCEPT, REJECT = "accept", "reject"
+ABSENT = -1.0
 _BY_NAME = {name: kind for kind in KINDS for name in (kind.key, kind.label) if name}
 _FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=)\s*([-+.\deE]+)\s*")
 
@@ -131,7 +132,7 @@ def select_by_thresholds(arguments: Arguments, context: RunContext) -> None:
         figures = figures_of_rows([row, *(some.get(name, {}) for some in others)])
         kind, reason = judge(name, figures, thresholds, manual)
         if kind:
-            aside.append({NAME: name, REASON: reason, KIND: kind, **_texts(figures)})
+            aside.append(aside_row(name, reason, kind, figures))
         else:
             kept.append(index)
     aside += _failures(arguments)
@@ -172,17 +173,25 @@ def _failures(arguments: Arguments) -> list[Row]:
     for flag in ("--motion_list", "--i", "--pick_list"):
         if arguments[flag]:
             for name, reason in SetAsideList.read(Path(arguments[flag]).parent).reasons():
-                found.append({NAME: name, REASON: reason, KIND: FAILURE})
+                found.append(aside_row(name, reason, FAILURE))
     return found
 
 
-def _texts(figures: Mapping[str, float]) -> Row:
+def aside_row(name: str, reason: str, kind: str, figures: Mapping[str, float] = {}) -> Row:
+    """A row of the selection's `set_aside.star`: why, of which kind, and the figures judged."""
     labels = {kind.key: kind.label for kind in KINDS}
-    return {labels[key]: value for key, value in figures.items()}
+    return {NAME: name, REASON: reason, KIND: kind} | {
+        labels[key]: value for key, value in figures.items()
+    }
+
+
+def aside_table(rows: Sequence[Row]) -> StarTable:
+    """The list of set-aside micrographs; -1 stands where a row has no figure."""
+    return table_of("set_aside", rows, ABSENT)
 
 
 def _write_aside(path: Path, rows: list[Row]) -> None:
     if rows:
-        write_star(path, [table_of("set_aside", rows, "-1")])
+        write_star(path, [aside_table(rows)])
     else:
         path.unlink(missing_ok=True)

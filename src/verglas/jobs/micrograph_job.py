@@ -9,7 +9,7 @@ listed in `set_aside.star` with its reason, tried again when its file changes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,17 @@ class MicrographJob(Job):
         Empty where the next job takes the same list as this one.
         """
         return ()
+
+    def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
+        """All lists that `gather` would write if this finished item were the only one, by file name.
+
+        A list changed by the rows of a few items (live sessions) has the bytes that `gather` writes. A
+        file that would list nothing is left out.
+        """
+        return {}
+
+    common_columns = False
+    """Whether a list keeps the columns that all rows have; else `0` stands where a row has none."""
 
     over_ranks = "items"
     _finished: frozenset[str] = frozenset()  # names whose results were there when the call began

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -167,6 +167,12 @@ class MotionCorrection(MicrographJob):
     def listed(self, item: Item) -> Sequence[StarTable]:
         return [self._optics_table(), table_of("micrographs", [self._row(item)])]
 
+    def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
+        lists: dict[str, Sequence[StarTable]] = {"corrected_micrographs.star": self.listed(item)}
+        if self.arguments["--save_movies"]:
+            lists["corrected_micrograph_movies.star"] = self._stack_list([item])
+        return lists
+
     def gather(self, done: Sequence[Item]) -> None:
         from verglas.jobs.micrograph_log import write_log
         from verglas.jobs.summary_pictures import drift_pictures
@@ -177,7 +183,8 @@ class MotionCorrection(MicrographJob):
         rows = [kept.get(str(self._files(item).image)) or self._row(item) for item in done]
         write_star(output, [self._optics_table(), table_of("micrographs", rows)])
         if self.arguments["--save_movies"]:
-            self._list_stacks(done)
+            path = self.context.directory / "corrected_micrograph_movies.star"
+            write_star(path, self._stack_list(done))
         titles = {
             "Total": "Total motion (Å)",
             "Early": "Early motion (Å)",
@@ -239,7 +246,7 @@ class MotionCorrection(MicrographJob):
             row["rlnMicrographPixelSize"] = recorded * self.arguments["--bin_factor"]
         return table_of("optics", rows)
 
-    def _list_stacks(self, done: Sequence[Item]) -> None:
+    def _stack_list(self, done: Sequence[Item]) -> list[StarTable]:
         rows = [
             {
                 "rlnMicrographMovieName": str(self._files(item).stack),
@@ -248,8 +255,7 @@ class MotionCorrection(MicrographJob):
             }
             for item in done
         ]
-        path = self.context.directory / "corrected_micrograph_movies.star"
-        write_star(path, [self._optics_table(), table_of("movies", rows)])
+        return [self._optics_table(), table_of("movies", rows)]
 
     def _files(self, item: Item) -> MovieFiles:
         return MovieFiles(self._root_of(item.name))

@@ -68,12 +68,17 @@ class SetAsideList:
             return
         if SetAsideList.read(self.directory).entries == self.entries:
             return
+        write_star(path, [self.table])
+
+    @property
+    def table(self) -> StarTable:
+        """The list as it is written."""
         columns = {
             NAME: list(self.entries),
             REASON: [reason for reason, _ in self.entries.values()],
             STAMP: [stamp for _, stamp in self.entries.values()],
         }
-        write_star(path, [StarTable.from_columns("set_aside", columns)])
+        return StarTable.from_columns("set_aside", columns)
 
 
 def file_stamp(path: Path) -> str:

@@ -21,6 +21,7 @@ from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.jobs.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
+from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, RefusedJob
 from verglas.scheduler.launch import Launched, abort, launch, wait_for
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 START_RESOLUTION_ANGST = 20.0  # previous averages are low-passed to this
 UPDATE_ITERATIONS = 100
 WAIT_S = 1.0
+_CHANGED = ("do_grad", "nr_iter_grad", "other_args")  # by updates
 
 
 @dataclass
@@ -45,6 +47,7 @@ class ClassState:
     averages: str = ""  # newest class averages, relative to the project
     chosen: list[int] = field(default_factory=list)  # class numbers from 1, in the newest averages
     lost: int = 0  # chosen classes that the last update had no counterpart of
+    own_options: dict[str, str] = field(default_factory=dict)  # of a run from nothing
 
     @classmethod
     def read(cls, folder: LiveFolder) -> ClassState:
@@ -93,7 +96,7 @@ class StreamingClasses:
         if self._launched is not None:
             self._look()
         elif self._is_due(lag_s, listed):
-            self._begin(listed, _update_options(self._reference()))
+            self._begin(listed, self._update_options(self._reference()))
 
     def run_last(self) -> None:
         """Classify all particles from nothing and wait for it, telling the status meanwhile."""
@@ -105,7 +108,7 @@ class StreamingClasses:
             self._launched = None
         if not self.session.counts.particles:
             return
-        self._begin(self.session.counts.particles, {"other_args": ""})
+        self._begin(self.session.counts.particles, self._own_options())
         while self._launched is not None:
             self.session.tell()
             if wait_for(self.project, self._launched, WAIT_S) is not None:
@@ -181,18 +184,27 @@ class StreamingClasses:
         shutil.copyfile(self.project.root / self.state.averages, kept)
         return str(kept.relative_to(self.project.root))
 
+    def _own_options(self) -> dict[str, str]:
+        """What the session's user set of the options that updates change."""
+        if not self.state.own_options:
+            known = read_settings(self.project.root / self.name).options
+            self.state.own_options = {key: known[key] for key in _CHANGED if key in known}
+        return self.state.own_options
+
+    def _update_options(self, reference: str) -> dict[str, str]:
+        """From the averages of the update before; the first one begins from nothing."""
+        own = self._own_options()
+        changed = {"do_grad": "Yes", "nr_iter_grad": str(UPDATE_ITERATIONS)}
+        if not reference:
+            return own | changed
+        start = f"--ref {reference} --ini_high {START_RESOLUTION_ANGST:g}"
+        return own | changed | {"other_args": f"{own.get('other_args', '')} {start}".strip()}
+
     def _save(self, state: str) -> None:
         """Write a new state; the choice is a person's, and may have changed since it was read."""
         known = ClassState.read(self.folder)
         self.state.state, self.state.chosen, self.state.lost = state, known.chosen, known.lost
         self.state.write(self.folder)
-
-
-def _update_options(reference: str) -> dict[str, str]:
-    options = {"do_grad": "Yes", "nr_iter_grad": str(UPDATE_ITERATIONS), "other_args": ""}
-    if reference:
-        options["other_args"] = f"--ref {reference} --ini_high {START_RESOLUTION_ANGST:g}"
-    return options
 
 
 def newest_averages(project: Project, job: str) -> str:

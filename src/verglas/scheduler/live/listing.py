@@ -1,4 +1,4 @@
-"""When the output lists of a session are rebuilt, by the process that does it (publish.py)."""
+"""When the output lists of a session are brought up to date, by the process that does it (publish.py)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from verglas.scheduler.live.session import LiveSession
 
 SHARE = 10.0  # the lists take at most one part in so many of a processor
+BYTES_PER_S = 20e6  # and write no more than this in the long run: a list is replaced as a whole
 CHECKED_MOVIES = 3
 ATTEMPTS = 3  # to rebuild the lists, before a new change is waited for
 
@@ -26,9 +27,12 @@ class Listing:
         self.lanes = Lanes(publish, ("cpu",))
         self.dirty = True  # something has changed since the lists were rebuilt
         self.begun_s = 0.0  # when they were rebuilt last
-        self.cost_s = 0.0  # processor time that it took
+        self.cost_s = 0.0  # processor time of the last change of the lists
+        self.rebuild_s = 0.0  # and of the last time that everything was rebuilt
+        self.bytes = 0  # of all lists
         self.particles = 0  # in the list
         self._particles_begun = 0
+        self._complete = False  # summaries are as new as the lists
         self._fresh = True  # rows written by an earlier life may be stale
         self._waiting = 0
         self._failures = 0  # in a row
@@ -51,14 +55,16 @@ class Listing:
 
     def _rebuild(self, phase: str) -> None:
         now = time.monotonic()
-        pause_s = max(self.session.order.publish_s, SHARE * self.cost_s)
+        order = self.session.order
+        pause_s = max(order.publish_s, SHARE * self.cost_s, self.bytes / BYTES_PER_S)
         urgent = phase in (PAUSED, FINISHING) and not self.session.lanes.in_hand
+        self.dirty |= urgent and not self._complete
         idle = self.lanes.idle()
         if not self.dirty or not idle or not (urgent or now - self.begun_s > pause_s):
             return
-        self.dirty, self.begun_s = False, now
+        self.dirty, self.begun_s, self._complete = False, now, False
         self._particles_begun = self.session.counts.particles
-        self.lanes.give(idle[0], self._task())
+        self.lanes.give(idle[0], self._task(complete=urgent))
 
     def _check_inputs(self) -> None:
         """Once three movies are there: do they fit what was said about them?"""
@@ -69,7 +75,7 @@ class Listing:
         paths = tuple(movie.path for movie in movies[:CHECKED_MOVIES])
         self.lanes.give(idle[0], SanityTask(str(self.session.folder.path), paths))
 
-    def _task(self) -> PublishTask:
+    def _task(self, *, complete: bool) -> PublishTask:
         """All that the process needs to know."""
         session, settings = self.session, self.session.settings
         options = {stage: settings.options(stage, settings.latest(stage)) for stage in STAGES}
@@ -83,6 +89,7 @@ class Listing:
             tuple(session.groups.optics),
             not_taken,
             fresh,
+            complete,
         )
 
     def _take(self, outcome: Any) -> None:
@@ -91,7 +98,8 @@ class Listing:
             for warning in outcome.warnings:
                 complain(warning)
         elif isinstance(outcome, Published):
-            self.cost_s, self.particles = outcome.cpu_s, self._particles_begun
+            self._note_cost(outcome)
+            self.particles, self._complete = self._particles_begun, outcome.complete
             for problem in outcome.problems:
                 complain(f"a list could not be rebuilt: {problem}")
             self._failures = self._failures + 1 if outcome.problems else 0
@@ -100,3 +108,10 @@ class Listing:
             self.dirty = self._fresh = True
             text = outcome.error if isinstance(outcome, Raised) else outcome
             complain(f"the lists were not rebuilt: {text}")
+
+    def _note_cost(self, outcome: Published) -> None:
+        if outcome.complete:
+            self.rebuild_s = outcome.cpu_s
+        else:
+            self.cost_s = outcome.cpu_s
+        self.bytes = outcome.bytes

@@ -97,7 +97,11 @@ def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]
     return {
         "AutoPick": {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
         "Extract": extract,
-        "Class2D": {"particle_diameter": f"{1.1 * most:g}", "nr_classes": "50"},
+        "Class2D": {
+            "particle_diameter": f"{1.1 * most:g}",
+            "nr_classes": "50",
+            "do_grad": "Yes",
+        },
     }
 
 

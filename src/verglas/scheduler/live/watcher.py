@@ -11,7 +11,7 @@ import fnmatch
 import glob
 import os
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class _Folder:
     changed: int = 0
     looked_s: float = -1e9
     again: bool = False
+    names: set[str] = field(default_factory=set)  # everything in it
 
 
 @dataclass
@@ -168,7 +169,7 @@ class Watcher:
             # a second change may hide behind the same time: look once more after every change
             state.again = changed != state.changed
             state.changed, state.looked_s = changed, now
-            names, folders = _entries(folder, pattern, self._is_deep, self.known)
+            names, folders = _new_entries(folder, state, pattern, self._is_deep)
             yield from names
             new = [each for each in folders if each not in self._folders]
             queue += new
@@ -188,25 +189,26 @@ class Watcher:
         return "**" in self.wildcard
 
 
-def _entries(
-    folder: str, pattern: str, deep: bool, known: Container[str]
+def _new_entries(
+    folder: str, state: _Folder, pattern: str, deep: bool
 ) -> tuple[list[str], list[str]]:
-    """Matching names of a folder that are not known, and (only if `deep`) the folders in it.
+    """New matching names of a folder, and (only if `deep`) the new folders in it.
 
-    A folder of many known files costs a look into a set for each.
+    Many known files cost a comparison of two sets, made outside Python's own loop.
     """
-    names, folders = [], []
-    before = "" if folder == "." else f"{folder.rstrip('/')}/"
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                path = before + entry.name
-                if path in known:
-                    continue
-                if fnmatch.fnmatch(entry.name, pattern) and not is_unfinished_name(entry.name):
-                    names.append(path)
-                elif deep and not entry.name.startswith(".") and entry.is_dir():
-                    folders.append(path)
+        there = set(os.listdir(folder))
     except OSError:
         return [], []
-    return names, folders
+    new, state.names = sorted(there - state.names), there
+    before = "" if folder == "." else f"{folder.rstrip('/')}/"
+    names = [
+        before + name
+        for name in new
+        if fnmatch.fnmatch(name, pattern) and not is_unfinished_name(name)
+    ]
+    if not deep:
+        return names, []
+    movies = set(names)
+    others = (before + name for name in new if not name.startswith("."))
+    return names, [path for path in others if path not in movies and os.path.isdir(path)]
