@@ -2,9 +2,11 @@
 
     python benchmarks/live_many.py FOLDER [--movies 20000] [--per-look 50]
 
-Stages are the fakes of tests/live (real lists and names, a millisecond of work). Prints, per thousand
-movies: CPU seconds of the session's own process per movie, its memory, open files, and the time and size
-of a status file. All must stay flat.
+Stages are the fakes of tests/live (real lists and names, a millisecond of work). Printed, per so many
+movies: CPU milliseconds of the session's own process per movie; those of the process that keeps the lists,
+for the two movies that come between two changes of the lists at 700 per hour, and its share of rebuilding
+everything (per movie that is new since the rebuild before); memory of both, open files, and the time and
+size of a status file. All must stay flat.
 """
 
 from __future__ import annotations
@@ -14,8 +16,12 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from verglas.scheduler.live.session import LiveSession
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests" / "live"
@@ -52,12 +58,12 @@ def run(movies: int, per_look: int, every: int, publish_s: float) -> None:
     from verglas.project.project import Project
     from verglas.scheduler.live.order import LiveOrder
     from verglas.scheduler.live.plan import chain_options, set_up
+    from verglas.scheduler.live.publish import GROWTH
     from verglas.scheduler.live.session import LiveSession
     from verglas.scheduler.live.telling import tell_status
 
     project = Project.create(".")
     Path("Movies").mkdir()
-    data = _movie_bytes()
     facts = {"pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
              "dose-per-frame": 1.0, "diameter": "20,30"}  # fmt: skip
     intake = Intake("Movies/*.mrc", {key: Fact(value, "given") for key, value in facts.items()})
@@ -67,31 +73,71 @@ def run(movies: int, per_look: int, every: int, publish_s: float) -> None:
     session = LiveSession(project, folder)
     folder.take()
     session._begin()
-    me = psutil.Process()
-    made, shown, begin, cpu = 0, 0, time.monotonic(), _cpu()
-    print(f"{'movies':>7} {'ms CPU/movie':>12} {'MB':>7} {'files':>6} {'status ms':>9} {'status kB':>9} "
-          f"{'lists s':>8} {'wall s':>7}", flush=True)  # fmt: skip
-    while session.counts.finished < movies:
-        if made < movies and made - session.counts.finished < 2 * per_look:
-            for number in range(made, min(movies, made + per_look)):
-                Path(f"Movies/m{number:05d}.mrc").write_bytes(data)
-            made = min(movies, made + per_look)
-        session._turn()
-        if session.counts.finished >= shown + every:
-            done, shown = session.counts.finished - shown, session.counts.finished
-            used, cpu = _cpu() - cpu, _cpu()
-            start = time.perf_counter()
-            tell_status(session, "running")
-            told = (time.perf_counter() - start) * 1e3
-            print(
-                f"{shown:>7} {used / done * 1e3:>12.2f} {me.memory_info().rss / 1e6:>7.1f} "
-                f"{me.num_fds():>6} {told:>9.2f} {folder.status_file.stat().st_size / 1e3:>9.1f} "
-                f"{session.listing.cost_s:>8.1f} {time.monotonic() - begin:>7.0f}",
-                flush=True,
-            )
+    me, feed = psutil.Process(), _Feed(session, per_look)
+    begin, cpu, shown = time.monotonic(), _cpu(), 0
+    print(
+        f"{'movies':>7} {'session ms':>10} {'lists ms':>8} {'rebuild ms':>10} {'MB':>6} {'lists MB':>8} "
+        f"{'files':>5} {'status ms':>9} {'status kB':>9} {'wall s':>7}",
+        flush=True,
+    )
+    while shown < movies:
+        shown += every
+        feed.until(shown)
+        used = (_cpu() - cpu) / every
+        lists_s = feed.two_more()
+        start = time.perf_counter()
+        tell_status(session, "running")
+        told = time.perf_counter() - start
+        keeper = psutil.Process(session.listing.lanes.lanes[0].worker.process.pid)
+        print(
+            f"{shown:>7} {1e3 * used:>10.2f} {1e3 * lists_s / 2:>8.1f} "
+            f"{1e3 * session.listing.rebuild_s / max(5, GROWTH * shown):>10.1f} "
+            f"{me.memory_info().rss / 1e6:>6.0f} {keeper.memory_info().rss / 1e6:>8.0f} "
+            f"{me.num_fds():>5} {1e3 * told:>9.2f} {folder.status_file.stat().st_size / 1e3:>9.1f} "
+            f"{time.monotonic() - begin:>7.0f}",
+            flush=True,
+        )
+        cpu = _cpu()
     session.lanes.close()
     session.listing.lanes.close()
     session.ledger.close()
+
+
+class _Feed:
+    """Writes movies as fast as they are treated."""
+
+    def __init__(self, session: LiveSession, per_look: int) -> None:
+        self.session, self.per_look = session, per_look
+        self.data, self.made = _movie_bytes(), 0
+
+    def until(self, movies: int) -> None:
+        """Go on until so many are through all stages."""
+        while self.session.counts.finished < movies:
+            if self.made - self.session.counts.finished < 2 * self.per_look:
+                for _ in range(min(self.per_look, movies - self.made)):
+                    Path(f"Movies/m{self.made:05d}.mrc").write_bytes(self.data)
+                    self.made += 1
+            self.session._turn()
+
+    def two_more(self) -> float:
+        """CPU seconds of the change of the lists that two more movies make."""
+        listing = self.session.listing
+        self._current()
+        self.until(self.session.counts.finished + 2)
+        for _ in range(3):  # the first one may rebuild everything
+            listing.cost_s = 0.0
+            self._current()
+            if listing.cost_s:
+                return listing.cost_s
+            self.until(self.session.counts.finished + 2)
+        return listing.cost_s
+
+    def _current(self) -> None:
+        """Until the lists hold all that is known."""
+        listing, pause_s = self.session.listing, self.session.order.publish_s
+        while not listing.is_current:
+            listing.begun_s = min(listing.begun_s, time.monotonic() - 2 * pause_s)
+            self.session._turn()
 
 
 def _movie_bytes() -> bytes:

@@ -26,6 +26,8 @@ from verglas.jobs.live_thresholds import complaints, judge, parse_thresholds
 from verglas.jobs.optics_groups import assign_groups
 from verglas.maps.average_matching import match_averages
 from verglas.optics.groups import ShiftClusters, cluster_shifts, natural_tolerance
+from verglas.scheduler.live import grouping
+from verglas.scheduler.live.grouping import BeamShiftGroups
 from verglas.scheduler.live.lanes import Lanes
 from verglas.scheduler.live.ledger import Ledger
 from verglas.scheduler.live.order import LiveOrder
@@ -186,6 +188,30 @@ class TestBeamShift:
         assert natural_tolerance(np.zeros((5, 2))) == float("inf")
         shifts = [tuple(each) for each in rng.normal(0, 1, (3, 2))]
         assert cluster_shifts(shifts, float("inf")) == [0, 0, 0]
+
+    @pytest.mark.parametrize("spread", [0.0, 0.002, 0.01])
+    def test_a_session_learns_how_far_positions_lie_apart(self, tmp_path, monkeypatch, spread):
+        rng = np.random.default_rng(4)
+        grid = [(0.3 + 0.2 * x, -0.5 + 0.2 * y) for x in range(-2, 3) for y in range(-2, 3)]
+        groups = BeamShiftGroups(by_beam_shift=True)
+        given: dict[int, set[int]] = {}
+        for movie in range(200):
+            position = movie % 25
+            shift = tuple(np.array(grid[position]) + rng.normal(size=2) * spread)
+            monkeypatch.setattr(grouping, "beam_shift_of", lambda path, shift=shift: shift)
+            given.setdefault(position, set()).add(groups.assign(Path("m.mrc"))[0])
+            groups.write(tmp_path / "groups.json")
+            groups = BeamShiftGroups.read(tmp_path / "groups.json")
+        assert [len(each) for each in given.values()] == [1] * 25
+        assert len(groups.centres) == 25
+
+    def test_one_beam_shift_with_scatter_is_one_group(self, monkeypatch):
+        rng = np.random.default_rng(5)
+        groups = BeamShiftGroups(by_beam_shift=True)
+        for _ in range(100):
+            shift = (4.0 + rng.normal() * 0.02, 3.0 + rng.normal() * 0.02)
+            monkeypatch.setattr(grouping, "beam_shift_of", lambda path, shift=shift: shift)
+            assert groups.assign(Path("m.mrc"))[0] == 1
 
     def test_a_star_file_gets_groups(self, tmp_path):
         optics = {

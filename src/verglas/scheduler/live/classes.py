@@ -10,8 +10,10 @@ again after every update by matching averages.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 START_RESOLUTION_ANGST = 20.0  # previous averages are low-passed to this
 UPDATE_ITERATIONS = 100
 WAIT_S = 1.0
+NICE = 10  # of updates: movies go first
 _CHANGED = ("do_grad", "nr_iter_grad", "other_args")  # by updates
 
 
@@ -125,6 +128,7 @@ class StreamingClasses:
         try:
             edit(self.project, self.name, options)
             self._launched = launch(self.project, self.name)
+            _after_movies(self._launched)
         except (ForeignJob, RefusedJob, OptionError, KeyError, OSError) as error:
             self.session.complain(f"{self.name} could not be started: {error}")
             self._not_before_s = time.monotonic() + 300
@@ -205,6 +209,13 @@ class StreamingClasses:
         known = ClassState.read(self.folder)
         self.state.state, self.state.chosen, self.state.lost = state, known.chosen, known.lost
         self.state.write(self.folder)
+
+
+def _after_movies(launched: Launched) -> None:
+    """An update takes what processor time the movies leave."""
+    if launched.process is not None:
+        with suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, launched.process.pid, NICE)
 
 
 def newest_averages(project: Project, job: str) -> str:

@@ -30,7 +30,7 @@ from verglas.scheduler.live.settings import StageSettings
 NICE = 5
 GROWTH = 1 / 8  # of new movies after which everything is rebuilt: its cost per movie stays the same
 LEAST_GROWTH = 5
-REBUILD_SHARE = 20.0  # rebuilding for growth takes at most one part in so many of a processor
+REBUILD_SHARE = 40.0  # rebuilding for growth takes at most one part in so many of a processor
 
 
 @dataclass(frozen=True)
