@@ -21,6 +21,7 @@ from refine_runs import (
 )
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
+from verglas.jobs.class2d import Classification2D
 from verglas.web.progress import refinement_progress
 
 
@@ -186,3 +187,16 @@ def test_the_progress_stream_tells_stages_and_iterations():
     assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "1", *FLAGS) == 0
     assert len(refinement_progress(Path("job"))["iterations"]) == 1  # a new run begins anew
     assert refinement_progress(Path(".")) == {"iterations": [], "stage": None}
+
+
+@pytest.mark.parametrize(
+    ("own", "threshold"), [("", "0.1"), ("--class_inactivity_threshold 0.05", "0.05")]
+)
+def test_vdam_from_the_form_begins_classes_that_ran_empty_anew(own, threshold):
+    options, _ = Classification2D.Options.parse({"do_grad": "Yes", "other_args": own})
+    words = Classification2D.command_line(options, "Class2D/job001/", False)
+    assert words.count("--class_inactivity_threshold") == 1
+    assert words[words.index("--class_inactivity_threshold") + 1] == threshold
+    options, _ = Classification2D.Options.parse({})
+    plain = Classification2D.command_line(options, "Class2D/job001/", False)
+    assert "--class_inactivity_threshold" not in plain

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 from verglas.jobs.base import JobType
 from verglas.jobs.nodes import MODEL, PARTICLES, Node
-from verglas.jobs.options import option
+from verglas.jobs.options import JobOptions, option
 from verglas.jobs.program import Program
 from verglas.jobs.refine import RefineJob
 from verglas.jobs.refine_flags import REFINE_FLAGS
 from verglas.jobs.refine_options import ComputeOptions, ct_root, doubled
 
+VDAM_FLAGS = {"--class_inactivity_threshold": "0.1", "--grad_write_iter": "10"}
 _CTF: dict[str, Any] = {"tab": "CTF", "on_continue": "locked"}
 _OPTIMISE: dict[str, Any] = {"tab": "Optimisation"}
 _LOCKED: dict[str, Any] = {"tab": "Optimisation", "on_continue": "locked"}
@@ -156,6 +157,20 @@ class Classification2D(RefineJob):
     fixed_flags: ClassVar[tuple[str, ...]] = (
         "--oversampling", "1", "--pad", "2", "--flatten_solvent", "--norm", "--scale",
     )  # fmt: skip
+
+    @classmethod
+    def command_line(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
+        """With VDAM also what RELION 4 and 5 pass: classes that ran empty are begun anew."""
+        words = super().command_line(options, directory, is_continue)
+        if "--grad" not in words:
+            return words
+        missing = [
+            word
+            for flag, value in VDAM_FLAGS.items()
+            if flag not in words
+            for word in (flag, value)
+        ]
+        return [*words, *missing]
 
     @classmethod
     def expected_outputs(cls, options: Class2DOptions, directory: str) -> list[Node]:
