@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 from verglas.formats.star import StarTable, write_star
 from verglas.project.dialect import Status
+from verglas.project.project import Project
+from verglas.web.app import create_app
+from verglas.web.settings import WebSettings
+
+with warnings.catch_warnings():  # httpx is about to be renamed
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
 
 
 def fields_of(form):
@@ -256,3 +264,20 @@ def test_the_api_can_be_read_as_a_page(served):
     for path in served.client.get("/api/openapi.json").json()["paths"]:
         assert f"<code>{path}</code>" in page
     assert "run | schedule | continue | overwrite | edit" in page and "<script" not in page
+
+
+def test_several_projects_are_served_apart(project, tmp_path):
+    other = Project.create(tmp_path / "elsewhere" / "project")  # the same name in another place
+    settings = WebSettings(
+        (project.root, other.root), needs_token=False, allowed_hosts=frozenset({"testserver"})
+    )
+    with TestClient(create_app(settings)) as client:
+        listed = client.get("/api/projects").json()
+        assert [each["path"] for each in listed] == [str(project.root), str(other.root)]
+        first, second = (each["id"] for each in listed)
+        assert first != second
+        assert len(client.get(f"/api/p/{first}/jobs").json()["jobs"]) == 6
+        assert client.get(f"/api/p/{second}/jobs").json()["jobs"] == []
+        path = "CtfFind/job003/micrographs_ctf.star"
+        assert client.get(f"/api/p/{first}/tables", params={"path": path}).status_code == 200
+        assert client.get(f"/api/p/{second}/tables", params={"path": path}).status_code == 404
