@@ -16,12 +16,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from verglas.formats.atomic import write_text
 from verglas.project.project import Project
 from verglas.project.results.classes import gallery
 from verglas.scheduler.live.chain import change_options
@@ -189,7 +191,7 @@ def _status(folder: LiveFolder, lines: list[dict[str, object]], movies: int) -> 
     """As if the session were at work."""
     status = json.loads(folder.status_file.read_text())
     done = [line["figures"] for line in lines if line.get("stage") == "CtfFind"]
-    aside = sum(figures["ctf_resolution_angst"] > LIMIT_ANGST for figures in done)  # type: ignore[index]
+    aside = sum(float(row["ctf_resolution_angst"]) > LIMIT_ANGST for row in done)  # type: ignore[index]
     particles = sum(
         int(line["figures"]["particles"]) for line in lines if line.get("stage") == "Extract"
     )  # type: ignore[index]
@@ -224,11 +226,26 @@ def measure(project: Path) -> int:
         assert server.stdout is not None
         base = server.stdout.readline().split()[-1].rstrip("/")
         time.sleep(2)
+        threading.Thread(target=_work, args=(project,), daemon=True).start()
         script = str(FRONTEND / "tests/measure_live.mjs")
         return subprocess.run(["node", script, base], timeout=300, check=False).returncode
     finally:
         server.terminate()
         server.wait(20)
+
+
+def _work(project: Path) -> None:
+    """What a session does to its files: a status every two seconds, a movie every four."""
+    folder, last = LiveFolder(project, "demo"), 0
+    ledger = Ledger(folder.journal)
+    ledger.read()
+    while True:
+        time.sleep(2.0)
+        status = json.loads(folder.status_file.read_text())
+        write_text(folder.status_file, json.dumps(status | {"updated": time.time()}), durable=False)
+        last += 1
+        if last % 2:
+            ledger.take(f"Movies/late_{time.time_ns()}.tiff", "", "1:1", frames=20)
 
 
 if __name__ == "__main__":

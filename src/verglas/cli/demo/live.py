@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from verglas.cli.demo.pages import DemoPages
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.cli.live_display import picture
 from verglas.jobs.live_intake import Fact, Intake
@@ -26,10 +27,13 @@ SESSION = "demo"
 REFRESH_S = 1.0
 
 
-def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0) -> int:
+def run_live_demo(
+    directory: Path, *, quick: bool = False, every_s: float = 20.0, pages: bool = True
+) -> int:
     """Microscope and session side by side until all movies are through; the exit code.
 
-    Ctrl-C stops looking and the microscope; the same command goes on with both.
+    The session page is open meanwhile. Ctrl-C stops looking and the microscope; the same command goes on
+    with both.
     """
     plan = DemoPlan.quick() if quick else DemoPlan()
     settings = replace(plan.session, early_ice_factor=1.5, junk_share=0.05)
@@ -47,7 +51,8 @@ def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0
         if not (folder.path / "order.json").exists():
             folder = _set_up(project, directory / "session" / "gain.mrc", plan)
         ensure_supervisor(project.root)
-        code = _follow(folder, microscope)
+        with DemoPages(project.root, wanted=pages):
+            code = _follow(folder, microscope)
     finally:
         if microscope.poll() is None:
             microscope.terminate()
