@@ -127,6 +127,7 @@ const KEYS: [string, string][] = [
   ["+ − 0", "micrographs: zoom in, out, all"], ["I, A, C", "classes: invert, all, clear"],
   ["click, Shift-click", "classes: toggle, range"], ["Enter", "classes: make the Select job"], ["T", "classes: use as templates"],
   ["left, middle or Shift-left drag", "picking: add, erase"],
+  ["← →, Enter, Esc", "session: the micrograph before and after, open it, all again"], ["R, U", "session: set aside or take back, undo"], ["T, P", "session: trial settings, tune picking"],
 ];
 
 function Keys({ close }: { close: () => void }) {

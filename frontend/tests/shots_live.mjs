@@ -10,6 +10,11 @@ await withPage(base, async (page, problems) => {
   const top = async (selector) => { await page.locator(selector).first().evaluate((el) => el.scrollIntoView({ block: "start" })); await page.waitForTimeout(400); };
   await open("session");
   await shot("session");
+  await page.locator(".health").screenshot({ path: `${out}/session-health.png` });
+  await page.getByLabel("name of a file you miss").fill("000085");
+  await page.getByRole("button", { name: "Why?" }).click();
+  await page.locator(".told").first().waitFor();
+  await page.locator(".live-panel").first().screenshot({ path: `${out}/session-files.png` });
   await top(".thresholds");
   const histogram = page.locator(".histogram").nth(2), box = await histogram.boundingBox();
   await page.mouse.move(box.x + box.width * 0.9, box.y + 30); await page.mouse.down(); await page.mouse.move(box.x + box.width * 0.5, box.y + 30, { steps: 6 }); await page.mouse.up();
@@ -27,11 +32,19 @@ await withPage(base, async (page, problems) => {
   await shot("session-chosen");
   if (process.env.DIALOGS !== "no") {
     await page.keyboard.press("p");
-    await page.waitForTimeout(3000);
+    await page.waitForTimeout(2000);
+    await page.getByLabel("Largest diameter (Å)").fill("230");
+    await page.waitForResponse((answer) => answer.url().endsWith("/try"), { timeout: 120000 });
+    await page.getByRole("radio", { name: "all" }).check();
+    await page.waitForTimeout(2500);
     await shot("session-tune");
     await page.locator("dialog button", { hasText: "Close" }).click();
     await page.keyboard.press("t");
-    await page.waitForTimeout(2500);
+    await page.waitForTimeout(2000);
+    await page.locator("#field-log_diam_max").fill("260");
+    await page.locator("dialog button", { hasText: "Try" }).last().click();
+    await page.waitForResponse((answer) => answer.url().endsWith("/try"), { timeout: 120000 });
+    await page.waitForTimeout(3000);
     await shot("session-trial");
     await page.locator("dialog button", { hasText: "Close" }).click();
     await page.locator("button", { hasText: "New session" }).click();

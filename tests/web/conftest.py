@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from verglas.cli.demo.plan import DemoPlan
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.registry import job_class
@@ -28,6 +32,8 @@ with warnings.catch_warnings():  # httpx is about to be renamed
 
 MICROGRAPHS = ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job002/Movies/b.mrc"]
 PIXEL = 2.0
+VERGLAS = (sys.executable, "-m", "verglas.cli.main")
+PORT = 8931  # of the server that browsers visit; the next free one if it is taken
 
 
 @dataclass(frozen=True)
@@ -92,12 +98,41 @@ def served(project: Project) -> Iterator[Served]:
 
 
 @pytest.fixture
+def simulated(tmp_path: Path) -> Project:
+    """A project without jobs whose three movies are simulated; gain.mrc lies beside them."""
+    given = DemoPlan.quick().session
+    made = Project.create(tmp_path / "session")
+    words = ["simulate", "session", str(tmp_path / "truth"), "--into", str(made.root / "Movies")]
+    words += ["--movies", "3", "--particles", str(given.particles), "--size", str(given.size)]
+    words += ["--frames", str(given.frames), "--views", str(given.views), "--seed", "7"]
+    subprocess.run([*VERGLAS, *words], check=True, env=_environment())
+    shutil.copy(next((tmp_path / "truth").rglob("gain.mrc")), made.root / "gain.mrc")
+    return made
+
+
+@pytest.fixture
+def server(simulated: Project) -> Iterator[str]:
+    """The address of `verglas gui` on the simulated project, as a process of its own."""
+    words = [*VERGLAS, "gui", str(simulated.root), "--port", str(PORT)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=_environment())
+    assert process.stdout is not None
+    yield process.stdout.readline().split()[-1].rstrip("/")
+    process.terminate()
+    process.wait(20)
+    process.stdout.close()
+
+
+@pytest.fixture
 def locked(project: Project) -> Iterator[tuple[Served, AccessBook]]:
     """The same, asking for tokens."""
     book = AccessBook()
     settings = WebSettings((project.root,), needs_token=True, access=book)
     with TestClient(create_app(settings)) as client:
         yield Served(project, client, project_id(project.root)), book
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def _add(project: Project, folder: str, values: dict[str, str]) -> None:

@@ -183,6 +183,8 @@ def test_picks_of_shown_movies_and_pictures_of_a_trial(served, session, project,
 
 def test_a_folder_is_looked_at_then_started(served, asked, project):
     (project.root / "Movies").mkdir()
+    assert served.post("live/look", {"folder": "Movies/*.tif"}).status_code == 200
+    assert asked.pop() == ["start", "Movies/*.tif", "--look", "--json"]
     body = {
         "folder": "Movies",
         "given": {"kv": "300", "gain": ""},
@@ -201,6 +203,10 @@ def test_a_folder_is_looked_at_then_started(served, asked, project):
         {"folder": "/etc"},
         {"folder": "Import", "given": {"foreground": ""}},
         {"folder": "Import", "settings": {"--x": "1"}},
+        {"folder": "Import", "given": {"movies": "../../*.tif"}},
+        {"folder": "Import", "given": {"movies": "/etc/*.tif"}},
+        {"folder": "Import/../../*.tif"},
+        {"folder": "/etc/*.tif"},
     ],
 )
 def test_what_is_refused_before_anything_runs(served, asked, body):
@@ -221,6 +227,21 @@ def test_verdicts_limits_changes_and_wishes(served, asked, session):
     ]
     assert served.post("live/set", {"values": {"a.b": "1"}, "scope": "; rm"}).status_code == 422
     assert served.post("live/thresholds", {"text": "--help"}).status_code == 422
+
+
+def test_what_steers_names_the_session_that_is_looked_at(served, asked, session):
+    served.post("live/verdict", {"verdict": "accept", "numbers": [1], "session": "live1"})
+    served.post("live/thresholds", {"text": "none", "session": "live1"})
+    assert [words[-2:] for words in asked] == [["--session", "live1"]] * 2
+    lost = {"verdict": "accept", "numbers": [1], "session": "other"}
+    assert served.post("live/verdict", lost).status_code == 404 and len(asked) == 2
+
+
+def test_one_trial_at_a_time(served, asked, session):
+    body = {"micrographs": [1], "values": {}}
+    with served.client.app.state.trial:
+        assert served.post("live/live1/try", body).status_code == 409
+    assert asked == []
 
 
 def test_a_refusal_of_the_command_is_told_in_its_words(served, monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from verglas.formats.mrc import write_mrc
-from verglas.formats.star import read_star
+from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.manualpick_files import read_picks
 
 LIST = "CtfFind/job003/micrographs_ctf.star"
@@ -157,3 +157,18 @@ def test_an_empty_project_has_empty_pages_not_errors(tmp_path):
         for path in ("jobs", "types", "nodes", "autorun", "micrographs", "classes", "maps", "overview",
                      "events", "live", "report"):  # fmt: skip
             assert client.get(f"/api/p/{project_id(project.root)}/{path}").status_code == 200, path
+
+
+def test_the_slider_of_picks_begins_where_the_picking_job_cut(served, project):
+    """Options may move the threshold that the picker found: the picks on disc are what counts."""
+    folder = project.root / "AutoPick/job004/Movies"
+    columns = {
+        "rlnCoordinateX": [100.0, 300.0, 500.0, 700.0],
+        "rlnCoordinateY": [110.0, 310.0, 510.0, 600.0],
+        "rlnAutopickFigureOfMerit": [9.0, 5.0, 1.0, 0.5],
+    }
+    head = StarTable.from_columns("picking", {"verglasPickingThreshold": 4.0}, is_list=True)
+    star = [head, StarTable.from_columns("candidates", columns)]
+    write_star(folder / "a_candidates.star", star)
+    found = served.get("micrographs/picks", node=COORDINATES, micrograph=NAME).json()
+    assert found["fom"] == [9.0, 5.0, 1.0, 0.5] and found["threshold"] == 1.0

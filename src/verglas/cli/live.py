@@ -37,7 +37,8 @@ verglas live accept | reject MICROGRAPH ... [--why TEXT] | forget MICROGRAPH ...
 verglas live classes [--choose 1,4,7] [--templates [--for new|all]]   chosen classes; pick with them
 verglas live again [MOVIE ...]            try failed movies again
 verglas live try MICROGRAPH ... --set JOB.option=value ...   trial of up to six; changes nothing
-verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs"""
+verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs
+these commands steer the newest session at work; --session NAME another one"""
 MOST_ON_TRIAL = 6
 FIRST_CHECKED = 3  # movies that --look --json compares with what is known
 _VALUES = (
@@ -284,6 +285,18 @@ def _folder(words: Sequence[str]) -> LiveFolder:
     return (at_work or sessions)[-1]
 
 
+def _steered(words: Sequence[str]) -> tuple[list[str], LiveFolder]:
+    """The words without `--session NAME`, and the session that is meant: that one, or the newest at work."""
+    rest, names = list(words), []
+    while "--session" in rest:
+        at = rest.index("--session")
+        if at + 1 == len(rest):
+            raise CommandError("--session needs the name of a live session")
+        names = [rest[at + 1]]
+        del rest[at : at + 2]
+    return rest, _folder(names)
+
+
 def _status(words: list[str]) -> int:
     from verglas.scheduler.live.status import read_status
 
@@ -346,6 +359,7 @@ def _wish(what: str) -> Callable[[list[str]], int]:
 def _set(words: list[str]) -> int:
     from verglas.scheduler.live.change import change_settings
 
+    words, folder = _steered(words)
     parsed = split_words(words, {"--for": True})
     values: dict[str, dict[str, str]] = {}
     for word in parsed.positional:
@@ -354,7 +368,7 @@ def _set(words: list[str]) -> int:
         raise CommandError(
             "say what to change: verglas live set AutoPick.log_diam_max=150 --for all"
         )
-    for line in change_settings(Project.open(), _folder([]), values, parsed.text("--for", "new")):
+    for line in change_settings(Project.open(), folder, values, parsed.text("--for", "new")):
         print(line)
     return 0
 
@@ -362,7 +376,7 @@ def _set(words: list[str]) -> int:
 def _thresholds(words: list[str]) -> int:
     from verglas.scheduler.live.change import change_thresholds, thresholds_now
 
-    folder = _folder([])
+    words, folder = _steered(words)
     if words:
         for line in change_thresholds(Project.open(), folder, " ".join(words)):
             print(line)
@@ -375,10 +389,10 @@ def _verdict(verdict: str) -> Callable[[list[str]], int]:
     def command(words: list[str]) -> int:
         from verglas.scheduler.live.change import give_verdict
 
+        words, folder = _steered(words)
         parsed = split_words(words, {"--why": True})
         if not parsed.positional:
             raise CommandError("name the micrographs (by number, name, or a part of it)")
-        folder = _folder([])
         for line in give_verdict(folder, parsed.positional, verdict, parsed.text("--why")):
             print(line)
         return 0
@@ -389,14 +403,14 @@ def _verdict(verdict: str) -> Callable[[list[str]], int]:
 def _try(words: list[str]) -> int:
     from verglas.scheduler.live.trial import try_movies
 
+    words, folder = _steered(words)
     words, changed = _settings(words)
-    parsed = split_words(words, {"--device": True, "--json": False, "--session": True})
+    parsed = split_words(words, {"--device": True, "--json": False})
     if not 1 <= len(parsed.positional) <= MOST_ON_TRIAL:
         raise CommandError(
             f"name one to {MOST_ON_TRIAL} micrographs (by number, name, or a part of it)"
         )
     device = parsed.text("--device", "cpu")
-    folder = _folder([parsed.text("--session")] if parsed.has("--session") else [])
     trials = try_movies(Project.open(), folder, parsed.positional, changed, device)
     if parsed.has("--json"):
         print(json.dumps([asdict(trial) for trial in trials]))
@@ -410,7 +424,7 @@ def _classes(words: list[str]) -> int:
     from verglas.scheduler.live.classes import ClassState, choose_classes
     from verglas.scheduler.live.templates import pick_with_classes
 
-    folder = _folder([])
+    words, folder = _steered(words)
     project = Project.open()
     parsed = split_words(words, {"--choose": True, "--templates": False, "--for": True})
     if parsed.has("--choose"):
@@ -430,7 +444,8 @@ def _classes(words: list[str]) -> int:
 def _again(words: list[str]) -> int:
     from verglas.scheduler.live.change import try_again
 
-    for line in try_again(_folder([]), words):
+    words, folder = _steered(words)
+    for line in try_again(folder, words):
         print(line)
     return 0
 
@@ -438,10 +453,11 @@ def _again(words: list[str]) -> int:
 def _snapshot(words: list[str]) -> int:
     from verglas.scheduler.live.snapshot import take_snapshot
 
+    words, folder = _steered(words)
     parsed = split_words(words, {})
     if len(parsed.positional) != 1:
         raise CommandError("name the snapshot: verglas live snapshot friday")
-    for line in take_snapshot(Project.open(), _folder([]), parsed.positional[0]):
+    for line in take_snapshot(Project.open(), folder, parsed.positional[0]):
         print(line)
     return 0
 

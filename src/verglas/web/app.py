@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -64,6 +65,7 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.state.pyramids = PyramidCache()
     app.state.live_movies = LiveMovies()
     app.state.disc = DiscWatch()
+    app.state.trial = threading.Lock()  # one at a time: each takes a processor
     app.state.starter = Starter()
     for part in (
         projects,

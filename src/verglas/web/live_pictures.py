@@ -11,7 +11,7 @@ from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarError
 from verglas.jobs.autopick_results import FOM, first_table
 from verglas.jobs.live_figures import KINDS
-from verglas.project.project import Project
+from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.results.one_micrograph import candidates_of
 from verglas.scheduler.live.ledger import Movie
 from verglas.scheduler.live.order import LiveFolder
@@ -35,7 +35,7 @@ def trial_shown(project: Project, trial: dict[str, Any]) -> dict[str, Any]:
         if kind.key in trial["trial"]
     ]  # fmt: skip
     trial_files, now_files = trial["trial_files"], trial["now_files"]
-    new = {key: bool(trial_files) and trial_files[key] != now_files[key] for key in now_files}
+    new = {key: trial_files.get(key, "").startswith(f"{OWN_FOLDER}/") for key in now_files}
     return {
         "number": trial["number"], "name": trial["name"], "aside": trial["aside"], "figures": rows,
         "new": new,  # which pictures the trial has of its own

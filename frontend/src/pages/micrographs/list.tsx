@@ -1,8 +1,8 @@
 // The micrographs of a list: only the rows on screen exist, so ten thousand are as quick as ten.
 import { useEffect, useMemo, useRef, useState } from "react";
+import { FIGURES } from "../../figures";
 import type { Micrographs } from "../../types";
 import { baseName, number } from "../../words";
-import { FIGURES } from "./page";
 
 const ROW = 26;
 

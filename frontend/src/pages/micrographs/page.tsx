@@ -2,11 +2,13 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { address, get, post, put } from "../../api";
 import { useProject } from "../../context";
+import { FIGURES } from "../../figures";
 import { attempt, go, link, tell, useData, useKeys, usePersisted, useRoute } from "../../hooks";
 import { Empty, Loading, Problem } from "../../parts";
-import { LinePlot, PointPlot } from "../../plots";
+import { LinePlot } from "../../plots";
 import type { MicrographInfo, Micrographs, Picks, PickSource } from "../../types";
 import { baseName, count, number } from "../../words";
+import { DriftTrack } from "./drift";
 import { MicrographList } from "./list";
 import { Viewer, type Point } from "./viewer";
 
@@ -17,8 +19,9 @@ export function MicrographPage() {
   const list = query.get("list") || known.data?.lists[0] || "";
   const table = useData<Micrographs>(list ? `p/${pid}/micrographs/list` : null, { path: list }, watch.version);
   const names = table.data?.names ?? [];
-  const index = Math.max(0, names.indexOf(query.get("name") ?? ""));
-  const name = names[index] ?? "";
+  const asked = query.get("name") ?? "", listed = !asked || names.includes(asked);
+  const index = Math.max(0, names.indexOf(asked));
+  const name = listed ? names[index] ?? "" : asked; // the newest of a live session may not be listed yet
   const source = query.get("picks") ?? known.data?.picks[0]?.node ?? "";
   const from = known.data?.picks.find((each) => each.node === source);
   const info = useData<MicrographInfo>(name ? `p/${pid}/micrographs/info` : null, { path: name, list });
@@ -115,7 +118,7 @@ export function MicrographPage() {
               ...(editing ? [{ text: "Clear picks", act: () => change([]) }] : []),
             ]} />
         )}
-        <footer className="strip"><button onClick={() => void step(-1)} disabled={index === 0}>←</button><b title={name}>{baseName(name)}</b><span className="hint">{index + 1} of {count(names.length)}</span><button onClick={() => void step(1)} disabled={index >= names.length - 1}>→</button></footer>
+        <footer className="strip"><button onClick={() => void step(-1)} disabled={index === 0}>←</button><b title={name}>{baseName(name)}</b><span className="hint">{listed ? `${index + 1} of ${count(names.length)}` : "not in this list yet"}</span><button onClick={() => void step(1)} disabled={index >= names.length - 1}>→</button></footer>
       </div>
       <aside className="figures">
         <section><h3>Picks</h3>
@@ -140,20 +143,14 @@ export function MicrographPage() {
           <label className="slider">White <input type="range" min={55} max={255} value={contrast[1]} onChange={(event) => setContrast([Math.min(contrast[0], Number(event.target.value) - 20), Number(event.target.value)])} /></label>
           <label className="slider">Low-pass {lowPass > 0 ? `${lowPass} Å` : "off"} <input type="range" min={0} max={60} step={5} value={lowPass} onChange={(event) => setLowPass(Number(event.target.value))} /></label>
         </section>
-        <Figures table={table.data} index={index} />
+        {listed && <Figures table={table.data} index={index} />}
         {info.data?.has_spectrum && <section><h3>Power spectrum and CTF fit</h3><img className="spectrum" alt="power spectrum with the fitted CTF" src={address(`p/${pid}/micrographs/spectrum`, { path: name, list, v: info.data.changed })} /></section>}
         {info.data?.ctf && <section><h3>CTF fit (1/Å)</h3><LinePlot height={150} xTitle="1/Å" x={info.data.ctf.frequency} series={[{ name: "spectrum", y: info.data.ctf.spectrum }, { name: "CTF²", y: info.data.ctf.ctf }, { name: "agreement", y: info.data.ctf.agreement }]} yRange={[-0.1, 1.05]} /></section>}
-        {info.data?.drift && <section><h3>Drift (pixels)</h3><PointPlot height={150} x={info.data.drift.x} y={info.data.drift.y} xTitle="x" yTitle="y" chosen={0} /></section>}
+        {info.data?.drift && <section><h3>Drift track ({pixel > 0 ? "Å" : "pixels"})</h3><DriftTrack drift={info.data.drift} scale={pixel || 1} /></section>}
       </aside>
     </div>
   );
 }
-
-export const FIGURES: Record<string, { title: string; unit: string; scale?: number }> = {
-  defocus_u_angst: { title: "Defocus", unit: "µm", scale: 1e-4 }, astigmatism_angst: { title: "Astigmatism", unit: "Å" }, fit_resolution_angst: { title: "CTF fit", unit: "Å" },
-  motion_angst: { title: "Total motion", unit: "Å" }, motion_early_angst: { title: "Early motion", unit: "Å" }, ice: { title: "Ice ring", unit: "" }, picks: { title: "Picks", unit: "" },
-  fit_score: { title: "CTF figure of merit", unit: "" }, motion_late_angst: { title: "Late motion", unit: "Å" }, phase_shift_deg: { title: "Phase shift", unit: "°" },
-};
 
 function Figures({ table, index }: { table: Micrographs; index: number }) {
   return (

@@ -1,9 +1,10 @@
 // Histograms with limits that tell what they would drop before they do, and plots that share one selection.
 import { useMemo, useState } from "react";
+import { FIGURES, titled } from "../../figures";
 import { usePersisted } from "../../hooks";
 import { Histogram, PointPlot } from "../../plots";
 import { count, number } from "../../words";
-import { FIGURES, clock, titled, type Limits, type Sheet } from "./data";
+import { clock, saidThresholds, type Limits, type Sheet } from "./data";
 
 export function Thresholds({ sheet, limits, setLimits, dropped, part, chosen, apply, clearStanding }: {
   sheet: Sheet; limits: Limits; setLimits: (limits: Limits) => void; dropped: Uint8Array; part: Uint8Array | null; chosen?: number; apply?: () => void; clearStanding?: () => void;
@@ -17,7 +18,7 @@ export function Thresholds({ sheet, limits, setLimits, dropped, part, chosen, ap
       <header><h2>Figures and limits</h2>
         <span className="preview" data-testid="preview" role="status">{active ? <>would drop <b>{count(n)}</b> of {count(kept)} micrographs, <b>{count(Math.round(particles))}</b> {sheet.live ? "particles" : "picks"}</> : "drag in a histogram (or ← → on it) to set a limit; nothing is dropped before you apply it"}</span>
         <span className="grow" />
-        {sheet.thresholds && <span className="hint">in force: {sheet.thresholds}{clearStanding && <button className="plain" onClick={clearStanding} title="take these limits away">✕</button>}</span>}
+        {sheet.thresholds && <span className="hint">in force: {saidThresholds(sheet.thresholds)}{clearStanding && <button className="plain" onClick={clearStanding} title="take these limits away">✕</button>}</span>}
         <button disabled={!active} onClick={() => setLimits({})}>Clear</button>
         <button className="main" disabled={!active || !apply || n === kept} onClick={apply} title={sheet.live ? "the session sets micrographs aside, with the reason; each can be taken back" : "makes Select jobs; the micrographs stay where they are"}>{sheet.live ? "Apply to the session" : "Make Select job"}</button>
       </header>

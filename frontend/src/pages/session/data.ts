@@ -1,4 +1,5 @@
 // What the session's pages know of its micrographs: one sheet, whether a live session or a list of a project tells it.
+import { FIGURES } from "../../figures";
 import type { Micrographs, Picks } from "../../types";
 
 export type Numbers = (number | null)[];
@@ -34,21 +35,6 @@ export interface TrialShown {
   number: number; name: string; aside: string; figures: { key: string; title: string; unit: string; now?: number | null; trial: number }[];
   new: Record<string, boolean>; now_files: Record<string, string>; now: Drawn; trial: Drawn | null;
 }
-
-/** Figures of the plots; `live` is the key of the session's journal where it differs, values are shown times `scale`. */
-export const FIGURES: Record<string, { title: string; unit: string; scale?: number; live?: string }> = {
-  defocus_u_angst: { title: "Defocus", unit: "µm", scale: 1e-4 },
-  astigmatism_angst: { title: "Astigmatism", unit: "Å" },
-  fit_resolution_angst: { title: "CTF fit", unit: "Å", live: "ctf_resolution_angst" },
-  motion_angst: { title: "Drift", unit: "Å", live: "motion_total_angst" },
-  ice: { title: "Ice ring", unit: "", live: "ice_ring" },
-  picks: { title: "Picks", unit: "" },
-  motion_early_angst: { title: "Early drift", unit: "Å" },
-  fit_score: { title: "CTF merit", unit: "", live: "ctf_merit" },
-  phase_shift_deg: { title: "Phase shift", unit: "°" },
-  tilt_deg: { title: "Tilt", unit: "°" },
-};
-export const titled = (key: string) => `${FIGURES[key].title}${FIGURES[key].unit ? ` (${FIGURES[key].unit})` : ""}`;
 
 /** Column by column; `columns` are in the units of FIGURES. `kind`: "", threshold, manual, failure. */
 export interface Sheet {
@@ -107,9 +93,20 @@ export function thresholdText(limits: Limits, standing: string): string {
   return [...kept, ...parts].join("; ");
 }
 const LABELS: Record<string, string> = {
-  ctf_resolution_angst: "rlnCtfMaxResolution", motion_total_angst: "rlnAccumMotionTotal", motion_early_angst: "rlnAccumMotionEarly", defocus_u_angst: "rlnDefocusU",
+  ctf_resolution_angst: "rlnCtfMaxResolution", motion_total_angst: "rlnAccumMotionTotal", motion_early_angst: "rlnAccumMotionEarly", motion_late_angst: "rlnAccumMotionLate", defocus_u_angst: "rlnDefocusU",
   astigmatism_angst: "rlnCtfAstigmatism", ctf_merit: "rlnCtfFigureOfMerit", ice_ring: "rlnCtfIceRingDensity", picks: "rlnGroupNrParticles", phase_shift_deg: "rlnPhaseShift", tilt_deg: "verglasCtfTilt",
 };
+
+/** Limits as a person reads them: "CTF fit ≤ 7 Å". */
+export function saidThresholds(text: string): string {
+  return text.split(";").map((part) => {
+    const [, name, sign, value] = part.match(/^\s*(\w+)\s*(<=|>=)\s*(\S+)\s*$/) ?? [];
+    const found = Object.entries(FIGURES).find(([key, { live }]) => name === (live ?? key) || name === LABELS[live ?? key]);
+    if (!found) return part.trim();
+    const { title, unit, scale = 1 } = found[1];
+    return `${title} ${sign === "<=" ? "≤" : "≥"} ${Number((Number(value) * scale).toPrecision(4))} ${unit}`.trim();
+  }).filter(Boolean).join("; ");
+}
 
 export const clock = (s: number) => new Date(s * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
 export const KINDS: Record<string, string> = { threshold: "by a limit", manual: "by hand", failure: "could not be processed" };

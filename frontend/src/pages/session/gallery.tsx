@@ -1,9 +1,10 @@
 // The newest micrographs (of what is selected) with their picks, and the one chosen in a plot beside its figures.
 import { useMemo } from "react";
 import { useProject } from "../../context";
+import { FIGURES } from "../../figures";
 import { link, useData } from "../../hooks";
 import { baseName, count, number } from "../../words";
-import { FIGURES, KINDS, type Sheet, type Shown } from "./data";
+import { KINDS, type Sheet, type Shown } from "./data";
 import { thresholdOf } from "./trial";
 import { MicrographThumb, thumbnail } from "./thumb";
 

@@ -64,11 +64,11 @@ export function GridMap({ grid, sheet, keep, goodShare, chosen, select, selected
 }
 
 function Squares({ grid, groups, span, said, kept, choose, chosen }: { grid: Grid; groups: Group[]; span: [number, number]; said: (v: number | null) => string; kept: (rows: number[]) => boolean; choose: (n: number) => void; chosen: number }) {
-  const at = useMemo(() => places(grid.squares), [grid.squares]);
+  const placed = useMemo(() => places(grid.squares), [grid.squares]), at = placed?.at;
   return (
-    <div className={at ? "squares placed" : "squares"} role="group" aria-label="grid squares">
+    <div className={at ? "squares placed" : "squares"} style={placed ? { height: placed.height } : undefined} role="group" aria-label="grid squares">
       {groups.map((group, n) => (
-        <button key={grid.squares[n].name} className={`square${chosen === n ? " chosen" : ""}`} style={{ background: colour(group.value, span), color: dark(group.value, span) ? "#fff" : "#1d2733", opacity: kept(group.rows) ? 1 : 0.35, ...(at ? { left: `${at[n][0]}%`, top: `${at[n][1]}%` } : {}) }}
+        <button key={grid.squares[n].name} className={`square${chosen === n ? " chosen" : ""}`} style={{ background: colour(group.value, span), color: dark(group.value, span) ? "#fff" : "#1d2733", opacity: kept(group.rows) ? 1 : 0.35, ...(at ? { left: `${at[n][0]}%`, top: at[n][1] } : {}) }}
           onClick={() => choose(n)} title={`square ${grid.squares[n].name}: ${group.rows.length} movies, ${said(group.value)}`}>{group.value === null ? "·" : number(group.value, 2)}</button>
       ))}
     </div>
@@ -79,15 +79,15 @@ function dark(value: number | null, [low, high]: [number, number]): boolean {
   return value !== null && (high > low ? (value - low) / (high - low) : 0.5) < 0.6;
 }
 
-/** Per cent of the box for stage positions, or null if some square has none (they are shown in order then). */
-function places(squares: { x: number | null; y: number | null }[]): [number, number][] | null {
+/** Per cent of the width and pixels of the height for stage positions; null if some square has none (they are shown in order then). */
+function places(squares: { x: number | null; y: number | null }[]): { at: [number, number][]; height: number } | null {
   if (squares.length < 2 || squares.some((each) => each.x === null || each.y === null)) return null;
   const xs = squares.map((each) => each.x!), ys = squares.map((each) => each.y!);
-  const span = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 1);
-  const mid = [(Math.max(...xs) + Math.min(...xs)) / 2, (Math.max(...ys) + Math.min(...ys)) / 2];
-  const found = squares.map((each): [number, number] => [50 + (84 * (each.x! - mid[0])) / span, 50 - (84 * (each.y! - mid[1])) / span]);
-  const tight = found.some((a, i) => found.some((b, j) => j > i && Math.abs(a[0] - b[0]) < 6 && Math.abs(a[1] - b[1]) < 9));
-  return tight ? null : found; // too close to be told apart: in order
+  const x0 = Math.min(...xs), y1 = Math.max(...ys), wide = Math.max(Math.max(...xs) - x0, 1), high = Math.max(y1 - Math.min(...ys), 1);
+  const height = Math.max(70, Math.min(320, 60 + (400 * high) / wide));
+  const at = squares.map((each): [number, number] => [8 + (84 * (each.x! - x0)) / wide, 30 + ((height - 60) * (y1 - each.y!)) / high]); // per cent, pixels
+  const tight = at.some((a, i) => at.some((b, j) => j > i && Math.abs(a[0] - b[0]) < 13 && Math.abs(a[1] - b[1]) < 34));
+  return tight ? null : { at, height }; // too close to be told apart: in order
 }
 
 interface HoleGroup extends Group { hole: Grid["holes"][number]; n: number }

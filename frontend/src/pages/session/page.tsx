@@ -2,12 +2,13 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { post } from "../../api";
 import { useProject } from "../../context";
+import { FIGURES } from "../../figures";
 import { attempt, go, link, tell, useData, useKeys, useRoute } from "../../hooks";
 import { Empty, Loading, Problem } from "../../parts";
 import type { EventLine, Micrographs } from "../../types";
 import { Asides } from "./asides";
 import { LinkedPlots, Thresholds } from "./curate";
-import { FIGURES, clock, droppedBy, sheetOfList, sheetOfLive, thresholdText, type Grid, type Health, type Limits, type LiveMovies, type LiveSession, type Overview, type Sheet } from "./data";
+import { clock, droppedBy, sheetOfList, sheetOfLive, thresholdText, type Grid, type Health, type Limits, type LiveMovies, type LiveSession, type Overview, type Sheet } from "./data";
 import { Gallery, viewerLink } from "./gallery";
 import { GridMap } from "./gridmap";
 import { HealthLine } from "./health";
@@ -82,11 +83,11 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
   const remember = useCallback((text: string, act: () => Promise<unknown>) => setUndos((old) => [...old.slice(-49), { text, act }]), []);
   const judge = (verdict: string, i: number) => {
     const n = sheet.numbers[i], before = sheet.byHand[i] || "forget";
-    const send = (word: string) => post(`p/${pid}/live/verdict`, { verdict: word, numbers: [n], ...(word === "reject" ? { why: "set aside on the session page" } : {}) });
+    const send = (word: string) => post(`p/${pid}/live/verdict`, { session: name, verdict: word, numbers: [n], ...(word === "reject" ? { why: "set aside on the session page" } : {}) });
     void attempt(send(verdict), verdict === "accept" ? `movie ${n} is taken back` : verdict === "reject" ? `movie ${n} is set aside; U undoes` : `movie ${n} is tried again`).then((done) => { if (done && verdict !== "again") remember(`the verdict on movie ${n}`, () => send(before)); reload(); });
   };
   const verdicts = mayChange && sheet.live ? { accept: (i: number) => judge("accept", i), reject: (i: number) => judge("reject", i), again: (i: number) => judge("again", i) } : undefined;
-  const setThresholds = (text: string) => post(`p/${pid}/live/thresholds`, { text: text || "none" });
+  const setThresholds = (text: string) => post(`p/${pid}/live/thresholds`, { session: name, text: text || "none" });
   const apply = async () => {
     if (!sheet.live) {
       const limited = Object.entries(limits).filter(([, [low, high]]) => low !== null || high !== null).map(([figure, [low, high]]) => ({ figure, low: low === null ? null : low / (FIGURES[figure].scale ?? 1), high: high === null ? null : high / (FIGURES[figure].scale ?? 1) }));

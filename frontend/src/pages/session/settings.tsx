@@ -65,7 +65,7 @@ export function ApplyBar({ session, values, ready, done, busy }: { session: stri
     const timer = setTimeout(() => { post<Cost>(`p/${pid}/live/${session}/cost`, { values, scope: wanted }).then(setCost, (error) => setProblem(error.message)); }, 200);
     return () => clearTimeout(timer);
   }, [pid, session, values, wanted, known]);
-  const apply = () => void attempt(post<{ lines: string[] }>(`p/${pid}/live/set`, { values, scope: wanted })).then((found) => { if (found) { tell(found.lines[found.lines.length - 1] ?? "applied"); done(); } });
+  const apply = () => void attempt(post<{ lines: string[] }>(`p/${pid}/live/set`, { session, values, scope: wanted })).then((found) => { if (found) { tell(found.lines[found.lines.length - 1] ?? "applied"); done(); } });
   return (
     <div className="apply-bar">
       <fieldset className="scope"><legend>Apply to</legend>

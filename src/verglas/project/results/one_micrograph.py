@@ -46,7 +46,7 @@ def pick_sources(project: Project) -> list[PickSource]:
 def picks(project: Project, node: str, micrograph: str) -> dict[str, Any]:
     """x, y, figure of merit (or None) of a micrograph's picks; candidates below the threshold too.
 
-    `threshold` is the figure of merit that the picking job demanded, where it wrote candidates.
+    `threshold` is the least figure of merit that the picking job took, where it wrote candidates.
     """
     path = picks_file(project, node, micrograph)
     empty: dict[str, Any] = {"x": [], "y": [], "fom": None, "threshold": None}
@@ -54,7 +54,8 @@ def picks(project: Project, node: str, micrograph: str) -> dict[str, Any]:
         return empty
     candidates = candidates_of(project.root / path)
     if candidates is not None:
-        return candidates
+        lowest = _lowest_fom(project.root / path)
+        return candidates if lowest is None else {**candidates, "threshold": lowest}
     table = read_coordinates(project.root / path, micrograph)
     if table is None:
         return empty
@@ -69,7 +70,10 @@ def picks(project: Project, node: str, micrograph: str) -> dict[str, Any]:
 
 
 def candidates_of(path: Path) -> dict[str, Any] | None:
-    """What Auto-picking considered, from the file beside its picks; None without one."""
+    """What Auto-picking considered, from the file beside its picks; None without one.
+
+    `threshold` is what the picker found by itself; options may have moved it for the picks.
+    """
     if not path.name.endswith("_autopick.star"):
         return None
     beside = path.with_name(path.name.removesuffix("_autopick.star") + "_candidates.star")
@@ -85,6 +89,12 @@ def candidates_of(path: Path) -> dict[str, Any] | None:
         "fom": table.floats(FOM).tolist(),
         "threshold": threshold,
     }
+
+
+def _lowest_fom(path: Path) -> float | None:
+    """Least figure of merit among the picks; None without any."""
+    table = first_table(path)
+    return float(table.floats(FOM).min()) if table is not None and len(table) else None
 
 
 def picks_file(project: Project, node: str, micrograph: str) -> str | None:

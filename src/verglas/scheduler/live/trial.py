@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.live_figures import KINDS
+from verglas.jobs.live_figures import KINDS, row_of
 from verglas.jobs.live_lists import movie_alone
 from verglas.jobs.set_aside import SetAside
 from verglas.jobs.tables import output_root
@@ -78,9 +78,12 @@ def read_trial(folder: LiveFolder, number: int) -> Trial | None:
     return Trial(**known) if known else None
 
 
-def files_of(movie_name: str, directories: Mapping[str, str | Path]) -> dict[str, str]:
+def files_of(
+    movie_name: str, directories: Mapping[str, str | Path], micrograph: str = ""
+) -> dict[str, str]:
     """Where the results of a movie lie, given the directories of the stages."""
-    micrograph = f"{output_root(movie_name, directories['MotionCorr'], without_dots=True)}.mrc"
+    root = output_root(movie_name, directories["MotionCorr"], without_dots=True)
+    micrograph = micrograph or f"{root}.mrc"
     spectrum = f"{output_root(micrograph, directories['CtfFind'])}.ctf"
     picks = f"{output_root(micrograph, directories['AutoPick'])}_autopick.star"
     return {"micrograph": micrograph, "spectrum": spectrum, "picks": picks}
@@ -100,8 +103,8 @@ def _try_one(
     }
     now_files = files_of(movie.name, jobs)
     try:
-        figures = _run(folder, movie, changed, first, directories, device)
-        files = files_of(movie.name, directories)
+        figures, micrograph = _run(folder, movie, changed, first, directories, device)
+        files = files_of(movie.name, directories, micrograph)
         made = Trial(movie.number, movie.name, movie.figures, figures, now_files, files)
     except SetAside as reason:
         made = Trial(movie.number, movie.name, movie.figures, {}, now_files, aside=str(reason))
@@ -117,7 +120,8 @@ def _trial_folder(folder: LiveFolder, number: int) -> Path:
 def _run(
     folder: LiveFolder, movie: Movie, changed: Changes, first: int,
     directories: Mapping[str, Path], device: str,
-) -> dict[str, float]:  # fmt: skip
+) -> tuple[dict[str, float], str]:  # fmt: skip
+    """Figures of the stages that were done again, and the name of the micrograph they are of."""
     settings = StageSettings.read(folder.path / "settings.json")
     jobs = folder.order().jobs
     optics = BeamShiftGroups.read(folder.path / "groups.json").optics
@@ -142,4 +146,4 @@ def _run(
         checked_options(stage, texts)
         found, listed[stage] = run_stage(task, device, directories[stage])
         figures |= found
-    return figures
+    return figures, row_of(listed["CtfFind"])["rlnMicrographName"]

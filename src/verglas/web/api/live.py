@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.jobs.raw_files import fixed_folder
 from verglas.project.project import Project
 from verglas.scheduler.live.change import preview_settings
 from verglas.scheduler.live.order import LiveFolder
@@ -44,7 +48,13 @@ class Wish(BaseModel):
     wish: Literal["run", "pause", "finish", "stop"]
 
 
-class Verdict(BaseModel):
+class Steering(BaseModel):
+    """`session`: which one is meant; empty: the newest at work."""
+
+    session: str = Field("", max_length=60)
+
+
+class Verdict(Steering):
     """`forget` takes a person's verdict back; `again` tries failed movies again."""
 
     verdict: Literal["accept", "reject", "forget", "again"]
@@ -52,7 +62,7 @@ class Verdict(BaseModel):
     why: str = Field("", max_length=200)
 
 
-class Change(BaseModel):
+class Change(Steering):
     """New options ("AutoPick.log_diam_max": "150") for `new` movies, `all`, or a range "12-40"."""
 
     values: Text = Field(min_length=1, max_length=100)
@@ -72,7 +82,7 @@ class Goal(BaseModel):
     particles: int = Field(ge=0, le=1_000_000_000)
 
 
-class Limits(BaseModel):
+class Limits(Steering):
     """In the words of `verglas live thresholds`: "rlnCtfMaxResolution <= 6"."""
 
     text: str = Field(min_length=1, max_length=1000)
@@ -210,15 +220,15 @@ def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
     words = [body.verdict, *(str(number) for number in body.numbers)]
     if body.why and body.verdict in ("accept", "reject"):
         words += [f"--why={body.why}"]
-    lines = live.command(project, words)
+    lines = live.command(project, [*words, *_session(project, body)])
     record(project, person, f"{body.verdict} {len(body.numbers)} micrographs")
     return {"lines": lines}
 
 
 @router.post("/thresholds")
 def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
-    """Change the limits of the newest session; what depends on them is done again."""
-    lines = live.command(project, ["thresholds", live.plain(body.text)])
+    """Change the limits of a session; what depends on them is done again."""
+    lines = live.command(project, ["thresholds", live.plain(body.text), *_session(project, body)])
     record(project, person, f"live thresholds: {body.text}")
     return {"lines": lines}
 
@@ -227,7 +237,7 @@ def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
 def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
     """New options of the jobs while the session runs; dependent stages are done again."""
     words = [live.plain(f"{key}={value}") for key, value in body.values.items()]
-    lines = live.command(project, ["set", *words, "--for", body.scope])
+    lines = live.command(project, ["set", *words, "--for", body.scope, *_session(project, body)])
     record(project, person, f"live settings for {body.scope}: {', '.join(body.values)}")
     return {"lines": lines}
 
@@ -241,12 +251,17 @@ def cost(name: str, body: Change, project: Asked) -> dict[str, Any]:
 
 
 @router.post("/{name}/try")
-def trial(name: str, body: Trial, project: Asked) -> list[dict[str, Any]]:
+def trial(name: str, body: Trial, request: Request, project: Asked) -> list[dict[str, Any]]:
     """Micrographs with other options, each beside what it has now; nothing changes."""
     live.session_status(project, name)
     numbers = [str(number) for number in body.micrographs]
     words = ["try", *numbers, *_set_words(body.values), "--json", "--session", name]
-    found = live.answer(project, words, timeout_s=TRIAL_S)
+    if not request.app.state.trial.acquire(blocking=False):
+        raise HTTPException(409, "another trial is at work: try again when it has ended")
+    try:
+        found = live.answer(project, words, timeout_s=TRIAL_S)
+    finally:
+        request.app.state.trial.release()
     return [live_pictures.trial_shown(project, each) for each in found]
 
 
@@ -269,7 +284,12 @@ def trial_picture(
 
 def _start_words(project: Project, body: NewSession) -> list[str]:
     """Only folders of the project or of its registered data directories are watched."""
-    file_of(project, body.folder)
+    file_of(project, str(fixed_folder(body.folder)) if glob.has_magic(body.folder) else body.folder)
+    for path in (body.folder, body.given.get("movies", "")):
+        if ".." in Path(path).parts:
+            raise live.LiveRefused(f"{path!r} leads out of the folder")
+    if os.path.isabs(body.given.get("movies", "")):
+        raise live.LiveRefused("the pattern of the movies is one inside the folder")
     words = ["start", live.plain(body.folder)]
     for key, value in body.given.items():
         if key not in _GIVEN:
@@ -279,6 +299,13 @@ def _start_words(project: Project, body: NewSession) -> list[str]:
         if value.strip():
             words.append(f"--{key}={value.strip()}")
     return [*words, *_set_words(body.settings)]
+
+
+def _session(project: Project, body: Steering) -> list[str]:
+    if not body.session:
+        return []
+    live.session_status(project, body.session)
+    return ["--session", body.session]
 
 
 def _set_words(values: Text) -> list[str]:
