@@ -1,5 +1,5 @@
 // The main path by mouse and keyboard: the manual's chain by Schedule and Browse, Autorun, watch it finish,
-// edit picks, choose classes, make a Select job.     node main_path.mjs BASE PLAN.json
+// edit picks, choose classes, make a Select job, use a class as template.     node main_path.mjs BASE PLAN.json
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { withPage } from "./browser.mjs";
@@ -44,6 +44,15 @@ await withPage(base, async (page, problems) => {
   }
   assert.equal(await page.locator(".job-box").count(), chain.length, "every job is in the graph");
 
+  // the order of scheduled jobs, by keys
+  const order = () => page.locator(".lists section", { hasText: "Scheduled jobs" }).locator("a").allInnerTexts();
+  const before = await order();
+  await page.keyboard.press("Alt+ArrowUp"); // the last one is open
+  await page.waitForFunction((last) => ![...document.querySelectorAll(".lists section a")].at(-1)?.textContent.includes(last), before.at(-1).trim().split(/\s/).pop());
+  await page.keyboard.press("Alt+ArrowDown");
+  await page.waitForFunction((last) => [...document.querySelectorAll(".lists section a")].at(-1)?.textContent.includes(last), before.at(-1).trim().split(/\s/).pop());
+  assert.deepEqual(await order(), before);
+
   // a scheduled job is opened, changed and stored in place
   await page.locator(".job-box", { hasText: "Class2D" }).click();
   await page.locator(".job-panel h2", { hasText: "Class2D" }).waitFor();
@@ -76,18 +85,18 @@ await withPage(base, async (page, problems) => {
   await page.getByRole("button", { name: "Stop editing" }).waitFor({ timeout: 60000 });
   const shown = async () => Number((await page.getByTestId("pick-count").innerText()).replace(/,/g, ""));
   await page.waitForFunction(() => Number(document.querySelector("[data-testid=pick-count]")?.textContent) > 0);
-  const before = await shown();
+  const first = await shown();
   const box = await page.locator(".viewer canvas").boundingBox();
   await page.mouse.click(box.x + box.width / 2 + 3, box.y + box.height / 2 + 5);
-  assert.equal(await shown(), before + 1, "a click adds");
+  assert.equal(await shown(), first + 1, "a click adds");
   await page.keyboard.down("Shift");
   await page.mouse.click(box.x + box.width / 2 + 3, box.y + box.height / 2 + 5);
   await page.keyboard.up("Shift");
-  assert.ok((await shown()) <= before, "Shift-left erases");
+  assert.ok((await shown()) <= first, "Shift-left erases");
   await page.keyboard.press("u");
-  assert.equal(await shown(), before + 1, "undo");
+  assert.equal(await shown(), first + 1, "undo");
   await page.keyboard.press("Control+s");
-  await page.getByText(`${before + 1} picks saved`).waitFor();
+  await page.getByText(`${first + 1} picks saved`).waitFor();
   await page.getByRole("button", { name: "Finish" }).click();
   step("picks edited");
 
@@ -100,6 +109,14 @@ await withPage(base, async (page, problems) => {
   await page.locator(".job-panel h2 .state.succeeded").waitFor({ timeout: 60000 });
   await page.locator(".node", { hasText: "particles.star" }).first().waitFor();
   step("Select job made");
+
+  // templates by one key: a Select job, then the form of Auto-picking with its averages
+  await page.getByRole("link", { name: "Classes" }).click();
+  await page.locator(".class-tile").first().click();
+  await page.keyboard.press("t");
+  await page.locator(".job-panel h2", { hasText: "Auto-picking" }).waitFor();
+  assert.match(await page.locator("#field-fn_refs_autopick").inputValue(), /^Select\/job\d+\/class_averages\.star$/);
+  step("templates");
   for (const name of ["Session", "Maps", "Tables", "Report"]) {
     await page.getByRole("link", { name, exact: true }).click();
     await page.waitForLoadState("networkidle");

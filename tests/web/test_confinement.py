@@ -36,8 +36,11 @@ ROUTES = [
     ("maps/volume", "path"),
     ("maps/slice", "path"),
     ("maps/curves", "path"),
+    ("maps/angles", "path"),
+    ("maps/iterations", "model"),
     ("classes/gallery", "model"),
     ("classes/sprite", "model"),
+    ("classes/members", "data"),
     ("files", "folder"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.set_aside import SetAsideList
 from verglas.project.results.accepted import acceptance, reason_kind
+from verglas.project.results.taken import times_taken_s
 from verglas.web.report import report_html
 from verglas.web.report_facts import Series, pauses_of, report_facts
 from verglas.web.report_pdf import report_pdf
@@ -85,6 +87,17 @@ def test_a_project_without_lists_has_nothing_to_accept(tmp_path):
 def test_reasons_lose_only_what_is_one_micrographs():
     assert reason_kind("Raw/x.tif: 3 frames, expected 40") == "… 3 frames, expected 40"
     assert reason_kind("ice 0.31, accepted is at most 0.2") == "ice, accepted is at most 0.2"
+
+
+def test_a_micrograph_was_taken_when_its_movie_was(session):
+    movies = session.root / "Movies"
+    movies.mkdir()
+    (movies / "a.tif").touch()
+    os.utime(movies / "a.tif", (1e9, 1e9))
+    names = ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job002/Movies/b.mrc", "no/such.mrc"]
+    own = (session.root / names[1]).stat().st_mtime  # its movie is gone
+    found = times_taken_s(session, names)
+    assert found[:2].tolist() == [1e9, own] and np.isnan(found[2])
 
 
 def test_pauses_are_long_beside_the_usual_distance():

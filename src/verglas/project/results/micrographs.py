@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from verglas.jobs.nodes import MICROGRAPHS
 from verglas.project.graph import Graph
 from verglas.project.names import owner_of
 from verglas.project.project import PIPELINE, Project
+from verglas.project.results.taken import times_taken_s
 
 NAME = "rlnMicrographName"
 # column of the list -> what the pages call it; lengths in Å
@@ -92,7 +92,7 @@ def _joined(project: Project, path: str, stamps: tuple[int, ...]) -> MicrographT
     counts = pick_counts(project, names)
     if counts is not None:
         columns["picks"] = counts
-    columns["time_s"] = np.array([_mtime(project.root / name) for name in names])
+    columns["time_s"] = times_taken_s(project, names)
     return MicrographTable(path, names, columns, pixel_size_of(star))
 
 
@@ -154,13 +154,6 @@ def _motion(project: Project, table: StarTable, names: list[str]) -> dict[str, n
             values = np.append(motion.floats(key), np.nan)
             found[shown] = values[places]
     return found
-
-
-def _mtime(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return float("nan")
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:
