@@ -164,6 +164,19 @@ def test_large_bodies_are_refused(served):
     assert answer.status_code == 413
 
 
+def test_a_body_that_does_not_say_its_size_is_cut_off(served):
+    def endless():
+        yield b'{"names": ["'
+        for _ in range(5):
+            yield b"x" * (1 << 20)
+        yield b'"]}'
+
+    answer = served.client.post(
+        served.url("reorder"), content=endless(), headers={"content-type": "application/json"}
+    )
+    assert answer.status_code in (400, 413), answer.text
+
+
 def test_a_name_pointed_at_this_machine_gets_no_answer(served):
     for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example"):
         answer = served.client.get(served.url("jobs"), headers={"host": host})
