@@ -58,7 +58,7 @@ def movies(project) -> Path:
 def make_session(project):
     """Register a session (thresholds and order fields as given); its folder."""
 
-    def make(thresholds: str = "", **fields) -> LiveFolder:
+    def make(thresholds: str = "", classes: bool = False, **fields) -> LiveFolder:
         intake = Intake("Movies/*.mrc")
         facts = {
             "pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
@@ -68,7 +68,7 @@ def make_session(project):
         settings = {"workers": 1, "publish_s": 0.3, "poll_s": 0.05, **fields}
         options = chain_options(intake, {})
         return set_up(
-            project, LiveOrder(**settings), intake, options, classes=False, by_beam_shift=False
+            project, LiveOrder(**settings), intake, options, classes=classes, by_beam_shift=False
         )
 
     return make

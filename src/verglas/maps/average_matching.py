@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 Array = npt.NDArray[np.float32]
 
-LARGEST_BOX = 64  # averages are compared at this size: details differ between runs anyway
+LARGEST_BOX = 32  # averages are compared at this size: details differ between runs anyway
 STEP_DEG = 6.0
 
 
@@ -21,22 +21,28 @@ def match_averages(
     old: npt.ArrayLike,  # (k, n, n)
     new: npt.ArrayLike,  # (m, n, n), same box and pixel size
     *,
+    rivals: npt.ArrayLike | None = None,  # (r, n, n)
     least_score: float = 0.5,
 ) -> list[int | None]:
     """For every old average the index of its new counterpart; None where none is similar enough.
 
-    Raises ValueError if the boxes differ. Empty averages (constant images) match nothing.
+    `rivals` are other averages of the old classification: a new average that is more similar to one of
+    them shows that one. Raises ValueError if the boxes differ. Empty averages (constant images) match
+    nothing.
     """
+    boxes = np.shape(old)[1:], np.shape(new)[1:]
+    if boxes[0] != boxes[1]:
+        raise ValueError(f"averages of boxes {boxes[0]} and {boxes[1]} cannot be compared")
     first, second = _prepared(old), _prepared(new)
-    if first.shape[1:] != second.shape[1:]:
-        raise ValueError(
-            f"averages of boxes {first.shape[1:]} and {second.shape[1:]} cannot be compared"
-        )
+    count = len(first)
+    if rivals is not None:
+        first = np.concatenate([first, _prepared(rivals)])
     scores = similarity(first, second)
     rows, columns = linear_sum_assignment(-scores)
-    found: list[int | None] = [None] * len(first)
+    found: list[int | None] = [None] * count
     for row, column in zip(rows.tolist(), columns.tolist()):
-        if scores[row, column] >= least_score:
+        shown = row < count and scores[row, column] == scores[:, column].max()
+        if shown and scores[row, column] >= least_score:
             found[row] = column
     return found
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verglas.formats.atomic import write_text
-from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.formats.mrc import Image, read_mrc, write_mrc
 from verglas.jobs.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
@@ -70,6 +70,11 @@ def state_file(folder: LiveFolder) -> Path:
 def chosen_file(folder: LiveFolder) -> Path:
     """The chosen averages themselves: what a later update is searched for."""
     return folder.path / "chosen_averages.mrcs"
+
+
+def others_file(folder: LiveFolder) -> Path:
+    """The averages beside them: what shows one of these is no chosen class."""
+    return folder.path / "other_averages.mrcs"
 
 
 class StreamingClasses:
@@ -167,18 +172,20 @@ class StreamingClasses:
 
         from verglas.maps.average_matching import match_averages
 
-        old = read_mrc(chosen_file(self.folder)).data
+        old, others = read_mrc(chosen_file(self.folder)).data, others_file(self.folder)
         image = read_mrc(self.project.root / averages)
         new = image.data
         if old.shape[1:] != new.shape[1:]:
             self.session.complain("the box changed: choose the classes anew")
             self.state.chosen = []
             return
-        found = match_averages(old, new)
+        rivals = read_mrc(others).data if others.exists() else None
+        found = match_averages(old, new, rivals=rivals)
         self.state.chosen = sorted(index + 1 for index in found if index is not None)
         self.state.lost = sum(index is None for index in found)
         followed = [old[n] if index is None else new[index] for n, index in enumerate(found)]
         write_mrc(chosen_file(self.folder), np.stack(followed), image.pixel_size_angst)
+        _write_others(self.folder, image, self.state.chosen)
 
     def _reference(self) -> str:
         """The newest averages, kept where the next run does not replace them; "" for the first."""
@@ -224,6 +231,16 @@ def newest_averages(project: Project, job: str) -> str:
     return str(found[-1].relative_to(project.root)) if found else ""
 
 
+def _write_others(folder: LiveFolder, image: Image, chosen: list[int]) -> None:
+    others = [each for number, each in enumerate(image.data, 1) if number not in chosen]
+    if others:
+        import numpy as np
+
+        write_mrc(others_file(folder), np.stack(others), image.pixel_size_angst)
+    else:
+        others_file(folder).unlink(missing_ok=True)
+
+
 def choose_classes(project: Project, folder: LiveFolder, numbers: list[int]) -> list[str]:
     """A person chooses classes (from 1) of the newest averages; they are followed from now on."""
     state = ClassState.read(folder)
@@ -236,6 +253,7 @@ def choose_classes(project: Project, folder: LiveFolder, numbers: list[int]) -> 
         raise ValueError(f"there is no class {wrong[0]}: {averages} holds {len(image.data)}")
     picked = image.data[[number - 1 for number in numbers]]
     write_mrc(chosen_file(folder), picked, image.pixel_size_angst)
+    _write_others(folder, image, numbers)
     state.chosen, state.averages, state.lost = sorted(numbers), averages, 0
     state.write(folder)
     return [f"{len(numbers)} classes of {averages} are chosen"]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.formats.star import read_star, write_star
+from verglas.formats.star import StarFile, read_star, write_star
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.editing import set_alias
@@ -15,33 +15,55 @@ from verglas.project.project import Project
 from verglas.project.registration import register
 from verglas.project.rounds import finish_first
 from verglas.scheduler.live.chain import LISTS
+from verglas.scheduler.live.chosen import chosen_particles
+from verglas.scheduler.live.classes import ClassState
 from verglas.scheduler.live.order import LiveFolder
 
 
 def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
-    """Freeze the accepted micrographs and their particles; the names of the new jobs in words.
+    """Freeze the accepted micrographs, and their particles in chosen classes (all while none is chosen).
 
-    Raises LookupError if the session has no lists yet, AliasError for a name that cannot be an alias.
+    The names of the new jobs in words. Raises LookupError if the session has no lists yet, AliasError for
+    a name that cannot be an alias.
     """
     jobs = folder.order().jobs
+    micrographs = _listed(project, jobs["Select"] + LISTS["Select"], "micrographs")
+    source, particles, which = _particles(project, folder, micrographs)
     made = []
-    for field, source, block, what in (
-        ("fn_mic", jobs["Select"] + LISTS["Select"], "micrographs", "micrographs"),
-        ("fn_data", jobs["Extract"] + LISTS["Extract"], "particles", "particles"),
+    for field, where, star, what in (
+        ("fn_mic", jobs["Select"] + LISTS["Select"], micrographs, "micrographs"),
+        ("fn_data", source, particles, "particles"),
     ):
-        path = project.root / source
-        if not path.exists():
-            raise LookupError(f"{source} does not exist yet: the session has no {what}")
-        star = read_star(path)
-        if block not in star:
-            raise LookupError(f"{source} lists no {what} yet")
-        job_name = _register(project, field, source)
-        write_star(project.root / job_name / f"{block}.star", list(star.values()))
-        _end(project, job_name, source)
+        job_name = _register(project, field, where)
+        write_star(project.root / job_name / f"{what}.star", list(star.values()))
+        _end(project, job_name, where)
         set_alias(project, job_name, f"{name}_{what}")
-        made.append((job_name, what, len(star[block])))
+        made.append((job_name, what, len(star[what])))
     _note(folder, name, made)
-    return [f"{job} ({name}_{what}): {count} {what}" for job, what, count in made]
+    lines = [f"{job} ({name}_{what}): {count} {what}" for job, what, count in made]
+    return [*lines[:-1], f"{lines[-1]} {which}".rstrip()]
+
+
+def _listed(project: Project, source: str, block: str) -> StarFile:
+    if not (project.root / source).exists():
+        raise LookupError(f"{source} does not exist yet: the session has no {block}")
+    star = read_star(project.root / source)
+    if block not in star:
+        raise LookupError(f"{source} lists no {block} yet")
+    return star
+
+
+def _particles(
+    project: Project, folder: LiveFolder, micrographs: StarFile
+) -> tuple[str, StarFile, str]:
+    """Their list, the rows to freeze, and which they are in words."""
+    names = set(micrographs["micrographs"].strings("rlnMicrographName"))
+    chosen = chosen_particles(project, folder, names)
+    if chosen is not None:
+        numbers = ", ".join(map(str, ClassState.read(folder).chosen))
+        return *chosen, f"in the chosen classes {numbers}"
+    source = folder.order().jobs["Extract"] + LISTS["Extract"]
+    return source, _listed(project, source, "particles"), ""
 
 
 def _register(project: Project, field: str, source: str) -> str:

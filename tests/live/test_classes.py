@@ -1,0 +1,133 @@
+"""2D classes of a session: a choice survives an update, becomes templates and a snapshot."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.ndimage import rotate, shift
+
+from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.formats.star import StarTable, read_star, write_star
+from verglas.scheduler.live.classes import (
+    ClassState,
+    StreamingClasses,
+    choose_classes,
+    chosen_file,
+)
+from verglas.scheduler.live.settings import StageSettings
+from verglas.scheduler.live.snapshot import take_snapshot
+from verglas.scheduler.live.templates import pick_with_classes
+
+BOX = 48
+
+
+def averages(order: list[int], turn_deg: float = 0.0) -> np.ndarray:
+    """Five different objects in some order, turned and moved as a new run would leave them."""
+    y, x = np.indices((BOX, BOX)) - BOX // 2
+    made = []
+    for kind in order:
+        rng = np.random.default_rng(kind)
+        image = sum(
+            sign * np.exp(-((x - dx) ** 2 + (y - dy) ** 2) / 12)
+            for sign, (dx, dy) in zip([1, -1, 1, -1, 1, -1], rng.uniform(-12, 12, (6, 2)))
+        )
+        turned = rotate(image, turn_deg, reshape=False, order=1)
+        made.append(shift(turned, (1.0, -2.0) if turn_deg else (0, 0), order=1))
+    return np.array(made, dtype=np.float32)
+
+
+@pytest.fixture
+def folder(project, make_session):
+    """A session whose Class2D job has a result of five classes with four particles each."""
+    folder = make_session(classes=True)
+    write_result(project, folder, [0, 1, 2, 3, 4])
+    return folder
+
+
+def write_result(project, folder, order: list[int], turn_deg: float = 0.0) -> str:
+    job = folder.order().jobs["Class2D"]
+    write_mrc(project.root / job / "run_it100_classes.mrcs", averages(order, turn_deg), 3.0)
+    particles = StarTable.from_columns("particles", {
+        "rlnImageName": [f"{n + 1:06d}@s.mrcs" for n in range(20)],
+        "rlnMicrographName": [f"m{n % 4}.mrc" for n in range(20)],
+        "rlnClassNumber": [1 + n // 4 for n in range(20)],
+        "rlnOpticsGroup": [1] * 20,
+    })  # fmt: skip
+    optics = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})
+    write_star(project.root / job / "run_it100_data.star", [optics, particles])
+    jobs = folder.order().jobs
+    accepted = StarTable.from_columns("micrographs", {"rlnMicrographName": ["m0.mrc", "m1.mrc"]})
+    write_star(project.root / jobs["Select"] / "micrographs.star", [optics, accepted])
+    all_of_them = particles.without(["rlnClassNumber"])
+    write_star(project.root / jobs["Extract"] / "particles.star", [optics, all_of_them])
+    return f"{job}run_it100_classes.mrcs"
+
+
+def streaming(project, folder) -> StreamingClasses:
+    session = SimpleNamespace(
+        project=project, folder=folder, order=folder.order(), jobs=folder.order().jobs,
+        complain=pytest.fail,
+    )  # fmt: skip
+    return StreamingClasses(session)
+
+
+def test_a_choice_survives_an_update(project, folder):
+    choose_classes(project, folder, [2, 5])
+    classes = streaming(project, folder)
+    path = write_result(project, folder, [4, 3, 0, 1, 2], turn_deg=77.0)
+    classes._follow_choice(path)
+    assert (classes.state.chosen, classes.state.lost) == ([1, 4], 0)
+    followed = read_mrc(chosen_file(folder)).data
+    now = read_mrc(project.root / path).data
+    assert all(any(np.array_equal(each, now[n]) for each in followed) for n in (0, 3))
+
+
+def test_a_class_that_is_gone_is_kept_in_mind_and_found_when_it_returns(project, folder):
+    choose_classes(project, folder, [2, 5])
+    classes = streaming(project, folder)
+    classes._follow_choice(write_result(project, folder, [0, 2, 3, 4, 3], turn_deg=40.0))
+    assert (classes.state.chosen, classes.state.lost) == ([4], 1)
+    classes.state.write(folder)
+    classes._follow_choice(write_result(project, folder, [1, 2, 3, 0, 4]))
+    assert (classes.state.chosen, classes.state.lost) == ([1, 5], 0)
+
+
+def test_chosen_classes_become_templates_in_one_step(project, folder):
+    with pytest.raises(LookupError, match="choose classes first"):
+        pick_with_classes(project, folder, "new")
+    choose_classes(project, folder, [1, 3])
+    told = pick_with_classes(project, folder, "new")
+    assert "2 templates" in told[0]
+    settings = StageSettings.read(folder.path / "settings.json")
+    changed = settings.versions["AutoPick"][-1].changed
+    assert changed["do_refs"] == "Yes" and changed["do_log"] == "No"
+    stack = project.root / changed["fn_refs_autopick"]
+    np.testing.assert_array_equal(read_mrc(stack).data, averages([0, 2]))
+
+
+def test_a_snapshot_freezes_the_chosen_particles_of_accepted_micrographs(project, folder):
+    assert "20 particles" in take_snapshot(project, folder, "all")[1]
+    choose_classes(project, folder, [2, 5])
+    told = take_snapshot(project, folder, "friday")
+    assert told[1].endswith("4 particles in the chosen classes 2, 5")
+    kept = read_star(project.root / told[1].split()[0] / "particles.star")["particles"]
+    assert set(kept.ints("rlnClassNumber").tolist()) == {2, 5}
+    assert set(kept.strings("rlnMicrographName")) == {"m0.mrc", "m1.mrc"}
+
+
+def test_no_snapshot_is_taken_of_classes_that_were_just_replaced(project, folder):
+    choose_classes(project, folder, [2])
+    write_result(project, folder, [1, 2, 3, 4, 0])
+    with pytest.raises(LookupError, match="just being replaced"):
+        take_snapshot(project, folder, "too_early")
+
+
+def test_updates_leave_the_options_of_the_last_run_alone(project, folder):
+    classes = streaming(project, folder)
+    own = dict(classes._own_options())
+    changed = classes._update_options("reference.mrcs")
+    assert "--ref reference.mrcs" in changed["other_args"]
+    assert classes._own_options() == own and ClassState().own_options == {}
+    assert own["do_grad"] == "Yes" and "--ref" not in own["other_args"]
