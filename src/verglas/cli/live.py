@@ -8,14 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verglas.cli.arguments import CommandError, Words, complain, split_words
+from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.cli.live_start import put_setting, run_here, start, take_settings, wake
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
-    from verglas.jobs.live_intake import Intake
     from verglas.scheduler.live.order import LiveFolder
 
 _HELP = """verglas live start FOLDER|'WILDCARD'   treat movies as they arrive (EPU, SerialEM, or any folder)
@@ -40,19 +39,6 @@ verglas live try MICROGRAPH ... --set JOB.option=value ...   trial of up to six;
 verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs
 these commands steer the newest session at work; --session NAME another one"""
 MOST_ON_TRIAL = 6
-FIRST_CHECKED = 3  # movies that --look --json compares with what is known
-_VALUES = (
-    "pixel-size", "kv", "cs", "amplitude-contrast", "dose-per-frame", "dose", "gain", "gain-rot",
-    "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "mtf", "shift-tolerance",
-)  # fmt: skip
-_START = {
-    **{f"--{key}": True for key in _VALUES}, "--devices": True, "--workers": True, "--threads": True,
-    "--memory": True, "--name": True, "--first": True, "--frames": True, "--profile": True,
-    "--like": True, "--optics-groups": False, "--no-2d": False, "--foreground": False,
-    "--look": False, "--json": False,
-    "--publish-every": True, "--poll": True, "--classes-from": True, "--classes-growth": True,
-    **{f"--{stage}-devices": True for stage in ("MotionCorr", "CtfFind", "AutoPick", "Extract")},
-}  # fmt: skip
 
 
 def main(words: Sequence[str]) -> int:
@@ -73,200 +59,13 @@ def main(words: Sequence[str]) -> int:
         return complain(f"live {command}", error)
 
 
-def _start(words: list[str]) -> int:
-    from verglas.jobs.live_intake import look_at_session
-    from verglas.scheduler.live.plan import chain_options, set_up
-
-    words, changed = _settings(words)
-    parsed = split_words(words, _START)
-    if parsed.has("--json") and not parsed.has("--look"):
-        raise CommandError("--json belongs to --look")
-    if len(parsed.positional) != 1:
-        raise CommandError("name the folder (or wildcard) where movies arrive")
-    project = _project()
-    given = {key: parsed.text(f"--{key}") for key in _VALUES if parsed.has(f"--{key}")}
-    order = _order(project, parsed)
-    source = _as_project_path(project, parsed.positional[0])
-    intake = look_at_session(source, given)
-    if parsed.has("--json"):
-        print(json.dumps(_look(intake)))
-        return 0
-    options = chain_options(intake, _with_profile(parsed, changed))
-    _tell(intake)
-    if parsed.has("--look"):
-        return 0
-    folder = set_up(
-        project, order, intake, options, classes=not parsed.has("--no-2d"),
-        by_beam_shift=parsed.has("--optics-groups"),
-    )  # fmt: skip
-    _save_profile(parsed, options)
-    if parsed.has("--foreground"):
-        return _run(project, folder, supervised=False)
-    _wake(project, folder)
-    print(f"live session {order.name} runs; it goes on without you")
-    print("  look: verglas live status --watch     end: verglas live finish")
-    return 0
-
-
-def _project() -> Project:
-    """The project of this directory; made here if it is none."""
-    from verglas.project.project import NotAProject
-
-    try:
-        project = Project.open()
-    except NotAProject:
-        project = Project.create(".")
-    os.chdir(project.root)
-    return project
-
-
-def _as_project_path(project: Project, source: str) -> str:
-    """Sources inside the project by their name there, others by their absolute path."""
-    path = Path(os.path.abspath(source))
-    if path.is_relative_to(project.root):
-        return str(path.relative_to(project.root))
-    return str(path)
-
-
-def _order(project: Project, parsed: Words):  # type: ignore[no-untyped-def]
-    from verglas.compute.executors import available_cores
-    from verglas.scheduler.live.order import STAGES, LiveFolder, LiveOrder
-
-    name = parsed.text("--name") or _free_name(project)
-    if (LiveFolder(project.root, name).path / "order.json").exists():
-        raise CommandError(
-            f"there is a live session {name}; go on with: verglas live resume {name}, or give --name"
-        )
-    devices = _devices(parsed.text("--devices"))
-    on_cpu = all(device == "cpu" for device in devices)
-    threads = max(1, parsed.count("--threads", 1))
-    workers = parsed.count(
-        "--workers", max(1, min(8, available_cores() // threads)) if on_cpu else 2
-    )
-    stages = {
-        stage: tuple(parsed.text(f"--{stage}-devices").split(","))
-        for stage in STAGES
-        if parsed.has(f"--{stage}-devices")
-    }
-    return LiveOrder(
-        name, devices=devices, stage_devices=stages, workers=workers, threads=threads,
-        memory_bytes=int(parsed.number("--memory", 0) * 1e9), first=parsed.text("--first", "oldest"),
-        n_frames=parsed.count("--frames", 0), publish_s=parsed.number("--publish-every", 10.0),
-        poll_s=parsed.number("--poll", 1.0), classes_from=parsed.count("--classes-from", 1000),
-        classes_growth=parsed.number("--classes-growth", 1.5),
-    )  # fmt: skip
-
-
-def _devices(text: str) -> tuple[str, ...]:
-    if text:
-        return tuple(text.split(","))
-    from verglas.compute.devices import available_devices
-
-    return tuple(available_devices())
-
-
-def _free_name(project: Project) -> str:
-    from verglas.scheduler.live.order import all_sessions
-
-    taken = {folder.name for folder in all_sessions(project.root)}
-    return next(name for n in range(1, 1000) if (name := f"live{n}") not in taken)
-
-
-def _settings(words: Sequence[str]) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Take `--set JOB.option=value` out of the words."""
-    rest: list[str] = []
-    found: dict[str, dict[str, str]] = {}
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        if word != "--set":
-            rest.append(word)
-            continue
-        _put(found, queue.pop(0) if queue else "")
-    return rest, found
-
-
-def _put(found: dict[str, dict[str, str]], text: str) -> None:
-    where, equals, value = text.partition("=")
-    folder, dot, key = where.partition(".")
-    if not (equals and dot and key):
-        raise CommandError(f"{text!r}: expected JOB.option=value, e.g. MotionCorr.patch_x=5")
-    found.setdefault(folder, {})[key] = value
-
-
-def _with_profile(parsed: Words, changed: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    from verglas.scheduler.live.plan import options_like, read_profile
-
-    base: dict[str, dict[str, str]] = {}
-    if parsed.has("--like"):
-        base = options_like(Project.open(parsed.text("--like")))
-    elif parsed.has("--profile"):
-        base = read_profile(parsed.text("--profile"))
-    for folder, values in changed.items():
-        base[folder] = {**base.get(folder, {}), **values}
-    return base
-
-
-def _save_profile(parsed: Words, options: dict[str, dict[str, str]]) -> None:
-    from verglas.scheduler.live.plan import write_profile
-
-    if parsed.has("--profile"):
-        print(f"profile saved: {write_profile(parsed.text('--profile'), options)}")
-
-
-def _tell(intake: Intake) -> None:
-    print("what is known about the session:")
-    for key, fact in intake.facts.items():
-        print(f"  {key:<20} {fact.shown}")
-    for warning in intake.warnings:
-        print(f"  WARNING: {warning}")
-
-
-def _look(intake: Intake) -> dict[str, object]:
-    """What is known, what somebody has to give, and how the first three movies fit it."""
-    from verglas.jobs.live_intake import NEEDED, some_movies
-    from verglas.jobs.live_sanity import Stated, check_inputs
-
-    first = [Path(info.path) for info in some_movies(intake.wildcard, FIRST_CHECKED)]
-    values = {key: fact.value for key, fact in intake.facts.items()}
-    return {
-        "facts": {key: asdict(fact) for key, fact in intake.facts.items()},
-        "warnings": intake.warnings,
-        "missing": [key for key in NEEDED if key not in intake.facts],
-        "findings": [asdict(each) for each in check_inputs(first, Stated.of(values))]
-        if first
-        else [],
-        "checked": [path.name for path in first],
-    }
-
-
-def _wake(project: Project, folder: LiveFolder) -> None:
-    """See that a process works on the session, and go on when it does."""
-    from verglas.scheduler.supervisor import ensure_supervisor
-
-    ensure_supervisor(project.root)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        owner = folder.owner()
-        if owner is not None and owner.is_alive():
-            return
-        time.sleep(0.1)
-    raise CommandError(f"nothing works on {folder.name} after 30 s; see .verglas/scheduler.log")
-
-
 def _work(words: list[str]) -> int:
     """What the supervisor starts."""
     from verglas.scheduler.live.order import LiveFolder
 
     project = Project.open()
     os.chdir(project.root)
-    return _run(project, LiveFolder(project.root, words[0]), supervised=True)
-
-
-def _run(project: Project, folder: LiveFolder, *, supervised: bool) -> int:
-    from verglas.scheduler.live.session import LiveSession
-
-    return LiveSession(project, folder, supervised=supervised).run()
+    return run_here(project, LiveFolder(project.root, words[0]), supervised=True)
 
 
 def _folder(words: Sequence[str]) -> LiveFolder:
@@ -347,7 +146,7 @@ def _wish(what: str) -> Callable[[list[str]], int]:
         if phase in OVER:
             folder.set_phase(RUNNING)
         if what != "stop":
-            _wake(Project.open(), folder)
+            wake(Project.open(), folder)
         print(f"{folder.name} was asked to {'go on' if what == 'run' else what}")
         while parsed.has("--wait") and folder.phase() not in (FINISHED, *OVER):
             time.sleep(0.5)
@@ -363,7 +162,7 @@ def _set(words: list[str]) -> int:
     parsed = split_words(words, {"--for": True})
     values: dict[str, dict[str, str]] = {}
     for word in parsed.positional:
-        _put(values, word)
+        put_setting(values, word)
     if not values:
         raise CommandError(
             "say what to change: verglas live set AutoPick.log_diam_max=150 --for all"
@@ -404,7 +203,7 @@ def _try(words: list[str]) -> int:
     from verglas.scheduler.live.trial import try_movies
 
     words, folder = _steered(words)
-    words, changed = _settings(words)
+    words, changed = take_settings(words)
     parsed = split_words(words, {"--device": True, "--json": False})
     if not 1 <= len(parsed.positional) <= MOST_ON_TRIAL:
         raise CommandError(
@@ -463,7 +262,7 @@ def _snapshot(words: list[str]) -> int:
 
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "start": _start, "status": _status, "pause": _wish("pause"), "resume": _wish("run"),
+    "start": start, "status": _status, "pause": _wish("pause"), "resume": _wish("run"),
     "finish": _wish("finish"), "stop": _wish("stop"), "set": _set, "thresholds": _thresholds,
     "accept": _verdict("accept"), "reject": _verdict("reject"), "forget": _verdict(""), "try": _try,
     "again": _again, "classes": _classes, "snapshot": _snapshot, "work": _work,

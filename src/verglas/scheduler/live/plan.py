@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.live_intake import Fact, Intake
 from verglas.project.project import Project
 from verglas.scheduler.live.chain import checked_options, register_chain, stage_options
 from verglas.scheduler.live.grouping import BeamShiftGroups
-from verglas.scheduler.live.order import STAGES, LiveFolder, LiveOrder, read_json
+from verglas.scheduler.live.order import LiveFolder, LiveOrder
 from verglas.scheduler.live.settings import StageSettings, Version
 
 BOX_OF_DIAMETER = 1.5
@@ -146,66 +143,3 @@ def groups(intake: Intake, *, by_beam_shift: bool) -> BeamShiftGroups:
         microscope=microscope, mtf=intake.text("mtf"), by_beam_shift=by_beam_shift,
         tolerance=tolerance,
     )  # fmt: skip
-
-
-def profile_path(name: str) -> Path:
-    """Where a profile of that name lies. Raises ValueError for what is no plain name."""
-    if not re.fullmatch(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*", name):
-        raise ValueError(f"profile {name!r}: only letters, digits, dot, hyphen, underscore")
-    return _profile_folder() / f"{name}.json"
-
-
-def profile_names() -> list[str]:
-    """Profiles that were saved, by name."""
-    return sorted(path.stem for path in _profile_folder().glob("*.json"))
-
-
-def _profile_folder() -> Path:
-    base = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
-    return base / "verglas" / "profiles"
-
-
-def read_profile(name: str) -> dict[str, dict[str, str]]:
-    """Options by job folder of a saved profile; {} if there is none of that name."""
-    return {str(k): dict(v) for k, v in read_json(profile_path(name)).items()}
-
-
-def write_profile(name: str, options: Mapping[str, Mapping[str, str]]) -> Path:
-    """Save all options but those that belong to one session: its files and inputs."""
-    own = ("fn_in_raw", "input_star_mics", "fn_input_autopick", "star_mics", "coords_suffix", "fn_img",
-           "fn_mic", "fn_motion", "fn_picks", "fn_manual", "do_thresholds")  # fmt: skip
-    kept = {
-        folder: {key: value for key, value in texts.items() if key not in own}
-        for folder, texts in options.items()
-    }
-    path = profile_path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(kept, indent=1))
-    return path
-
-
-def options_like(project: Project) -> dict[str, dict[str, str]]:
-    """The options that the newest live session of another project uses."""
-    from verglas.project.job_star import read_settings
-    from verglas.scheduler.live.order import all_sessions
-
-    sessions = all_sessions(project.root)
-    if not sessions:
-        raise ValueError(f"{project.root} has no live session to take the options from")
-    jobs = sessions[-1].order().jobs
-    found = {}
-    for folder, name in jobs.items():
-        job_options = dict(read_settings(project.root / name).options)
-        found[folder] = {
-            key: value for key, value in job_options.items() if key not in _SESSION_KEYS
-        }
-    return found
-
-
-_SESSION_KEYS = (
-    "fn_in_raw", "input_star_mics", "fn_input_autopick", "star_mics", "coords_suffix", "fn_img",
-    "fn_mic", "fn_motion", "fn_picks", "fn_manual", "do_thresholds", "fn_gain_ref", "fn_defect",
-)  # fmt: skip
-__all__ = [
-    "STAGES", "chain_options", "options_like", "profile_path", "read_profile", "set_up", "write_profile",
-]  # fmt: skip

@@ -15,7 +15,7 @@ from verglas.jobs.raw_files import fixed_folder
 from verglas.project.project import Project
 from verglas.scheduler.live.change import preview_settings
 from verglas.scheduler.live.order import LiveFolder
-from verglas.scheduler.live.plan import profile_names
+from verglas.scheduler.live.reuse import profile_names
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.trial import files_of
 from verglas.scheduler.settings import load_settings, save_settings
