@@ -16,6 +16,10 @@ def test_the_quick_demo_keeps_its_promises(
 ) -> None:
     folder = tmp_path / "demo"
     assert main(["demo", "--quick", str(folder)]) == 0, capfd.readouterr()
+    where, look, own = capfd.readouterr().out.strip().splitlines()[-3:]
+    assert str(folder / "report.html") in where
+    assert f"verglas gui {folder / 'project'} " in look
+    assert "verglas new my_project && cd my_project && verglas job schedule Import" in own
     record = json.loads((folder / "demo.json").read_text())
     assert all(figure["good"] for figure in record["figures"])
     what = {(entry["round"], entry["job"]): entry["what"] for entry in record["rounds"]}

@@ -144,6 +144,20 @@ def test_odd_boxes_and_missing_pixel_sizes_are_refused(capsys):
     assert "pixel size" in capsys.readouterr().err
 
 
+def test_a_run_without_a_single_usable_particle_fails_and_says_why(capsys):
+    """A stack that is not where the list says, or nothing but empty images: no averages of nothing."""
+    write_particles(np.zeros_like(noisy()))
+    words = ["--i", "particles.star", "--K", "2", "--iter", "2", *FLAGS]
+    assert refine(*words, "--o", "empty/run") == 1
+    assert f"none of the {N} particles can be used" in capsys.readouterr().err
+    Path("particles.mrcs").unlink()
+    assert refine(*words, "--o", "gone/run") == 1
+    said = capsys.readouterr().err
+    assert f"none of the {N} particles can be used" in said
+    assert "No such file" in said
+    assert not list(Path("gone").glob("run_it001*"))
+
+
 def test_one_particle_and_more_classes_than_objects_go_through():
     write_particles(noisy(1))
     assert refine("--i", "particles.star", "--o", "one/run", "--K", "1", "--iter", "2", *FLAGS) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -61,6 +60,7 @@ def _do(project: Project, command: str, words: list[str]) -> int:
 
 
 def _run(project: Project, name: str, detach: bool) -> int:
+    from verglas.scheduler.child import start_child
     from verglas.scheduler.schemes.runner import SchemeRunner, SchemeStopped, scheme_folder
     from verglas.scheduler.schemes.scheme_lock import SchemeTaken
 
@@ -68,9 +68,7 @@ def _run(project: Project, name: str, detach: bool) -> int:
     if detach:
         with open(scheme_folder(project, name) / "run.out", "ab") as out:
             words = [sys.executable, "-m", "verglas.cli.main", "scheme", "run", name]
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
+            process = start_child(words, project.root, out, out)
         print(f"scheme {name} runs as process {process.pid}")
         return 0
     try:

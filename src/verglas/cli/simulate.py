@@ -153,7 +153,10 @@ def _particles(arguments: argparse.Namespace) -> str:
     settings = _settings(arguments, ParticleSettings)
     device = arguments.device or available_devices()[0]
     write_particles(directory, settings, device=device, progress=MouseProgress())
-    return f"{settings.count} particles in {directory}: particles.star, truth.star"
+    return (
+        f"{settings.count} particles in {directory}: particles.star, truth.star "
+        "(image names are relative to that folder: work in it)"
+    )
 
 
 def parse_duration(text: str) -> float:

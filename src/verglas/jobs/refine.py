@@ -177,10 +177,16 @@ class RefineJob(Job):
         return words
 
     def _note_problems(self, refinement: Refinement) -> None:
-        """Say once which particles were set aside, and why."""
+        """Say once which particles were set aside, and why. Raises JobFailed if none is left."""
+        aside = refinement.state.assignments.set_aside
+        if len(aside) == len(self.listed.particles.names):
+            first = min(aside)
+            raise JobFailed(
+                f"none of the {len(aside)} particles can be used; "
+                f"the first, {self.listed.particles.names[first]}: {aside[first]}"
+            )
         if self.ranks.rank > 0:
             return
-        aside = refinement.state.assignments.set_aside
         for particle in sorted(set(aside) - self._told):
             name = self.listed.particles.names[particle]
             self.context.warn(f" WARNING: particle {name} was set aside: {aside[particle]}")

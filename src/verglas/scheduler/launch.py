@@ -19,6 +19,7 @@ from verglas.project.owner import Owner
 from verglas.project.project import Project
 from verglas.project.registration import LoadedJob, RefusedJob, backup_pipeline, load_job
 from verglas.project.rounds import adopt_result
+from verglas.scheduler.child import start_child
 from verglas.scheduler.command import (
     ATTEMPT,
     KEEP_ROUNDS,
@@ -127,12 +128,5 @@ def _hand_over(directory: JobDirectory, record: RunRecord, pid: int) -> None:
 def _start(root: Path, loaded: LoadedJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     folder = root / loaded.name
     with open(folder / RUN_OUT, "ab") as out, open(folder / RUN_ERR, "ab") as err:
-        return subprocess.Popen(
-            local_words(loaded.job, loaded.options, loaded.name),
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=environment,
-            start_new_session=True,
-        )
+        words = local_words(loaded.job, loaded.options, loaded.name)
+        return start_child(words, root, out, err, environment)

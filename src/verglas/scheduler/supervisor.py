@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from verglas.formats.atomic import write_text
 from verglas.project.owner import Owner
 from verglas.project.project import OWN_FOLDER
+from verglas.scheduler.child import start_child
 from verglas.scheduler.command import process_environment
 from verglas.scheduler.events import record_event
 from verglas.scheduler.live.order import LiveFolder, all_sessions
@@ -121,9 +121,7 @@ def ensure_supervisor(root: Path) -> None:
     if owner is not None and owner.is_alive() is not False:
         return
     words = [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"]
-    child = _detached(root, words)
-    # It outlives us, or we it: somebody must take note of its end, and nobody may wait for it.
-    threading.Thread(target=child.wait, name="reaper of the supervisor", daemon=True).start()
+    _detached(root, words)
 
 
 def begin_schedule(folder: ScheduleFolder, patience_s: float = 20.0) -> bool:
@@ -153,15 +151,8 @@ def _detached(root: Path, words: list[str]) -> subprocess.Popen[bytes]:
     folder = root / OWN_FOLDER
     folder.mkdir(exist_ok=True)
     with open(folder / "scheduler.log", "ab") as log:
-        return subprocess.Popen(
-            words,
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**process_environment(), "VERGLAS_DETACHED": str(os.getpid())},
-            start_new_session=True,
-        )
+        environment = {**process_environment(), "VERGLAS_DETACHED": str(os.getpid())}
+        return start_child(words, root, log, log, environment)
 
 
 def _path(root: Path) -> Path:

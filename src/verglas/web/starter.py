@@ -37,9 +37,4 @@ class Starter:
     def close(self) -> None:
         """The server ends: jobs go on by themselves, and nobody here waits for them any more."""
         with self._lock:
-            for _, process in self._running:
-                try:
-                    process.wait(0.2)
-                except subprocess.TimeoutExpired:
-                    process.returncode = 0  # its own session; the interpreter need not warn of it
             self._running = []

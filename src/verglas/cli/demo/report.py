@@ -21,6 +21,7 @@ from verglas.maps.pictures import (
     binned,
     contact_sheet,
     enlarged,
+    scale_bar_angst,
     to_grey,
     with_circles,
     with_scale_bar,
@@ -70,9 +71,8 @@ def micrograph_picture(project: Path, plan: DemoPlan) -> np.ndarray:
         return image
     xy = np.stack([star.first.floats(f"rlnCoordinate{axis}") for axis in "XY"], axis=1)
     radius = PARTICLE_DIAMETER_ANGST / 2 / plan.session.pixel_size_angst / factor
-    return with_circles(
-        with_scale_bar(image, plan.session.pixel_size_angst * factor), xy / factor, radius
-    )
+    circled = with_circles(image, xy / factor, radius)
+    return with_scale_bar(circled, plan.session.pixel_size_angst * factor)
 
 
 def ctf_picture(project: Path) -> np.ndarray:
@@ -98,10 +98,12 @@ def _page(
     rounds: Sequence[dict[str, Any]],
     pictures: dict[str, np.ndarray],
 ) -> str:
+    pixel = plan.session.pixel_size_angst
+    bars = [scale_bar_angst(width * pixel) for width in (plan.session.size, plan.box)]
     captions = {
-        "micrograph.png": "An aligned micrograph with its picks.",
+        "micrograph.png": f"An aligned micrograph with its picks; bar {bars[0]:g} Å.",
         "ctf.png": "Thon rings: the fitted CTF on the left, the spectrum on the right.",
-        "classes.png": "2D class averages, the most populated first.",
+        "classes.png": f"2D class averages, the most populated first; bar {bars[1]:g} Å.",
     }
     session = plan.session
     parts = [

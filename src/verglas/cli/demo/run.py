@@ -121,7 +121,7 @@ def _ending(directory: Path, project: Path, figures: list[Figure], seconds: floa
     lines = ["", "Against the truth:", *(f"  {figure.shown()}" for figure in figures), ""]
     lines += [
         f"Done in {seconds:.0f} s. Figures: {directory}/demo.json, pictures: {directory}/report.html",
-        f"Look at the project:        verglas status --project {project}   (or open it in RELION)",
+        f"Look at the project:        verglas gui {project}   (or RELION, or verglas status, in it)",
         "The same with your own data: verglas new my_project && cd my_project && verglas job "
         "schedule Import --fn_in_raw '/path/to/movies/*.tiff' ...",
     ]
