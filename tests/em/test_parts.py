@@ -68,7 +68,9 @@ def test_rounding_is_half_away_from_zero():
 def test_centring_moves_a_blob_to_the_middle_and_leaves_a_centred_one():
     y, x = torch.meshgrid(*[torch.arange(64.0) - 32] * 2, indexing="ij")
     blob = torch.exp(-((y - 4) ** 2 + (x + 3) ** 2) / 20)
-    near = torch.exp(-((y - 0.4) ** 2 + x**2) / 20)
+    near = torch.exp(
+        -((y - 2.4) ** 2 + (x - 2) ** 2) / 20
+    )  # less than a tenth of the diameter away
     moved = centre_references(torch.stack([blob, near]), 10, 40)
     assert float(centres_of_mass_px(moved[:1]).norm()) < 0.1
     assert torch.equal(moved[1], near)

@@ -8,7 +8,7 @@ from torch import Tensor
 from verglas.em.images import soft_mask
 
 SOLVENT_EDGE_PX = 5.0
-LEAST_MOVE_PX = 2.0
+FAR_OFF = 0.1  # of the particle's diameter: centres of mass beyond it are moved
 
 
 def centres_of_mass_px(images: Tensor) -> Tensor:
@@ -29,18 +29,15 @@ def centres_of_mass_px(images: Tensor) -> Tensor:
     return torch.where(total[:, None] > 0, torch.stack(parts, 1), 0)
 
 
-def moves_to_centre_px(images: Tensor, longest_px: float, diameter_px: float) -> Tensor:
+def moves_to_centre_px(images: Tensor, longest_px: float, least_px: float) -> Tensor:
     """Centres of mass (k, d), on the CPU, that are to be moved to the box centre; zeros where all is well.
 
-    They are shortened to `longest_px`. Those that are nearly centred stay: an interpolated move in every
-    iteration blurs, and pulls particles back and forth between positions that the noise of the average
-    decides (docs/parity.md).
+    They are shortened to `longest_px`; images less than `least_px` away stay.
     """
     away = centres_of_mass_px(images).cpu()
     length = away.norm(dim=1, keepdim=True)
     away = torch.where(length > longest_px, away * (longest_px / length), away)
-    far = away.norm(dim=1, keepdim=True) >= max(0.01 * diameter_px, LEAST_MOVE_PX)
-    return torch.where(far, away, 0)
+    return torch.where(length >= least_px, away, 0)
 
 
 def translate_linear(images: Tensor, shifts_px: Tensor) -> Tensor:
@@ -65,8 +62,12 @@ def _moved(images: Tensor, dim: int, steps: Tensor) -> Tensor:
 
 
 def centre_references(references: Tensor, longest_px: float, diameter_px: float) -> Tensor:
-    """References with their centre of mass moved to the box centre, by whole pixels."""
-    moves = moves_to_centre_px(references, longest_px, diameter_px)
+    """References whose centre of mass is far from the box centre, moved there by whole pixels.
+
+    The offset prior centres classes by itself; the centre of mass of a noisy average lies a few pixels
+    from there. Moves of that size are undone by the particles and blur the averages (docs/parity.md).
+    """
+    moves = moves_to_centre_px(references, longest_px, FAR_OFF * diameter_px)
     chosen = moves.any(1).nonzero().flatten()
     result = references.clone()
     result[chosen] = translate_linear(references[chosen], -moves[chosen].round())

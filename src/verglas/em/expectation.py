@@ -34,7 +34,6 @@ PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
 GPU_SPARSE_POSES = 64  # the same on a GPU
-SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
 
 
 @dataclass
@@ -47,7 +46,6 @@ class Expectation:
     sums: WeightedSums
     found: Assignments
     notes: set[str] = field(default_factory=set)  # what the user should know afterwards
-    _lattices: tuple[Tensor, Tensor] | None = None  # data and weight on a device other than the CPU
 
     @classmethod
     def begin(cls, iteration: Iteration, particles: Particles, source: ImageSource) -> Expectation:
@@ -57,7 +55,7 @@ class Expectation:
         sums = WeightedSums.zeros(
             iteration.projector.lattice, halves * model.n_classes, model.n_classes,
             model.direction_weights.shape[1], len(model.sigma2_noise), model.n_shells,
-            len(particles.group_names),
+            len(particles.group_names), iteration.device,
         )  # fmt: skip
         return cls(iteration, particles, source, sums, iteration.state.assignments.copy())
 
@@ -83,23 +81,8 @@ class Expectation:
                 on_progress(done)
             if resident:
                 self._insert(plan, collected)
-        if self._lattices is not None:
-            self.sums.data += self._lattices[0].cpu()
-            self.sums.weight += self._lattices[1].cpu()
-            self._lattices = None
-
-    def _targets(self) -> tuple[Tensor, Tensor]:
-        """The lattices slices are added to: the sums' own, or their twins on the device."""
-        device = self.iteration.device
-        if device.type == "cpu":
-            return self.sums.data, self.sums.weight
-        if self._lattices is None:
-            data, weight = self.sums.data, self.sums.weight
-            self._lattices = (
-                torch.zeros(data.shape, dtype=data.dtype, device=device),
-                torch.zeros(weight.shape, dtype=weight.dtype, device=device),
-            )
-        return self._lattices
+        if self.iteration.model.dims == 3:  # volumes give their room to the maximisation
+            self.sums.data, self.sums.weight = self.sums.data.cpu(), self.sums.weight.cpu()
 
     def _slice_sums(self, plan: Plan, n_slices: int) -> list[SliceSums]:
         """One collection per thread of the sparse pass; the first serves the tiles, too."""
@@ -125,14 +108,13 @@ class Expectation:
         numbers = torch.arange(plan.n_fine) if columns is None else columns.cpu()
         classes, turns = numbers // len(angles), angles[numbers % len(angles)]
         k = self.iteration.model.n_classes
-        lattice_data, lattice_weight = self._targets()
         for half in range(data.shape[0]):
             d, w = data[half], weight[half]
             if self.iteration.gradient:
                 d = d - w * plan.maker.at(numbers, angles, len(plan.pixels))
             part = slice(half * k, (half + 1) * k)
             insert(
-                lattice_data[part], lattice_weight[part], self.iteration.projector.lattice,
+                self.sums.data[part], self.sums.weight[part], self.iteration.projector.lattice,
                 plan.maker, turns, d, w, classes,
             )  # fmt: skip
 
@@ -252,7 +234,7 @@ class Expectation:
         halves = self.particles.numbers[rows] % 2 if self.iteration.gradient else 0 * rows
         return FineBatch(
             torch.from_numpy(old_px * plan.optics.pixel_size_angst), centres,
-            torch.as_tensor(halves, device=self.iteration.device), self._well_determined(plan),
+            torch.as_tensor(halves, device=self.iteration.device), plan.well_determined,
             axes_yx(settings, self.particles, rows),
         )  # fmt: skip
 
@@ -310,8 +292,8 @@ class Expectation:
         """Which images can be used; the others are set aside with a reason."""
         flat = images.flatten(1)
         high, low = flat.amax(1), flat.amin(1)
-        finite = torch.isfinite(high - low).cpu().numpy()
-        varied = (high > low).cpu().numpy()
+        ends = torch.stack([high, low]).cpu().numpy()
+        finite, varied = np.isfinite(ends[0] - ends[1]), ends[0] > ends[1]
         known: dict[int, str] = getattr(self.source, "problems", {})
         for row in rows[~finite]:
             unknown = "pixel values that are not finite (NaN or infinite)"
@@ -334,20 +316,6 @@ class Expectation:
             for group, number in zip(groups, self.particles.numbers[rows])
         ]  # fmt: skip
         return torch.cat(stacks).to(self.iteration.dtype)
-
-    def _well_determined(self, plan: Plan) -> Tensor:
-        """(K, P') leading pixels of shells that take part in the scale correction; P' = 0 without it."""
-        settings, model = self.iteration.settings, self.iteration.model
-        shells = plan.pixels.model_shells.clamp_max(model.n_shells - 1)
-        above = torch.as_tensor(model.data_vs_prior > SCALE_SSNR, device=self.iteration.device)
-        marks = above[:, shells]
-        if (
-            not settings.correct_scale
-            or len(self.particles.group_names) < 2
-            or not bool(marks.any())
-        ):
-            return marks[:, :0]
-        return marks[:, : int(marks.any(0).nonzero().max()) + 1].contiguous()
 
     def _add(
         self, plan: Plan, rows: Ints, old_px: Ints, images: Weighted, outcome: Outcome

@@ -25,6 +25,7 @@ from verglas.geometry.symmetry import PointGroup
 from verglas.maps.reconstruct import to_real_space
 
 TINY = 1e-12
+LEAST_MOVE_PX = 2.0
 SECOND_MOMENT_DECAY = 0.999
 
 
@@ -202,7 +203,8 @@ def _window(whole: Tensor, lattice: Lattice) -> tuple[slice, ...]:
 def _centred(model: Model, moments: Moments, settings: EmSettings) -> Model:
     """Classes whose centre of mass is far off are moved, and their momentum with them (§3.9)."""
     diameter_px = particle_diameter_angst(settings, model) / model.pixel_size_angst
-    moves = moves_to_centre_px(model.references, settings.offset_range_px, diameter_px)
+    least_px = max(0.01 * diameter_px, LEAST_MOVE_PX)
+    moves = moves_to_centre_px(model.references, settings.offset_range_px, least_px)
     if not bool(moves.any()):
         return model
     chosen = moves.any(1).nonzero().flatten()

@@ -94,6 +94,7 @@ class ImagePreparer:
             return torch.ones((len(rows), len(self.pixels)), dtype=self.dtype, device=self.device)
         optics, settings = self.optics, self.settings
         matrix = optics.magnification
+        # a handful of numbers each: combined on the CPU, whatever the device, without waiting for it
         parameters = CtfParameters.of(
             particles.defocus_u_angst[rows], particles.defocus_v_angst[rows],
             particles.defocus_angle_deg[rows], voltage_kv=optics.voltage_kv, cs_mm=optics.cs_mm,
@@ -102,7 +103,6 @@ class ImagePreparer:
             scale_factor=particles.ctf_scale[rows],
             even_zernike=[optics.even_zernike] if optics.even_zernike else None,
             magnification=None if matrix is None else [[matrix[:2], matrix[2:]]],
-            device=self.device,
         )  # fmt: skip
         values = ctf(
             parameters, self._frequencies, intact_first_peak=settings.ctf_intact_first_peak,

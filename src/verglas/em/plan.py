@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from verglas.em.slices import SliceMaker, Slices, layout
 from verglas.fourier import shift_phases
 from verglas.fourier.projector import Projector
 
+SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
 FINE_SLICES_BYTES = 600 << 20  # keep all fine slices if they need no more than this
 
 
@@ -68,6 +70,17 @@ class Plan:
     def has_half_turns(self) -> bool:
         """Whether the second half of the coarse angles of a class are those of the first plus 180°."""
         return self.iteration.model.dims == 2 and self.grid.n_orientations % 2 == 0
+
+    @cached_property
+    def well_determined(self) -> Tensor:
+        """(K, P') leading pixels of shells that take part in the scale correction; P' = 0 without it."""
+        model, device = self.iteration.model, self.iteration.device
+        shells = self.pixels.model_shells.clamp_max(model.n_shells - 1)
+        marks = torch.as_tensor(model.data_vs_prior > SCALE_SSNR, device=device)[:, shells]
+        last = 0
+        if self.iteration.settings.correct_scale and len(model.scale) > 1 and bool(marks.any()):
+            last = int(marks.any(0).nonzero().max()) + 1
+        return marks[:, :last].contiguous()
 
     def phases_of(self, fine_shifts: Tensor) -> Tensor:
         """Phases of some fine translations; all of them costs nothing."""

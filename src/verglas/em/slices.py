@@ -170,10 +170,10 @@ def insert(
     data: Tensor, weight: Tensor, classes: Tensor,
 ) -> None:  # fmt: skip
     """Add slices (n, P) at angles (n, 3) to the lattices (K, L...) of their classes (n,), in place (§3.1)."""
-    used = (weight > 0).any(1)
-    if not bool(used.any()):
+    device, chosen = data_out.device, (weight > 0).any(1).cpu()
+    if not bool(chosen.any()):
         return
-    device, chosen = data_out.device, used.cpu()
+    used = chosen.nonzero().flatten().to(weight.device)
     indices = maker.pixels.indices_yx[: data.shape[-1]].to(device)
     kept, weights = data[used], weight[used]
     if device.type == "cuda":  # the sums are exact to float32 already; the lattices stay float64

@@ -15,7 +15,10 @@ from verglas.fourier.lattice import Lattice
 
 @dataclass
 class WeightedSums:
-    """All float64 (complex128 for `data`), on the CPU. A: accumulators (K, or 2K with pseudo-halves)."""
+    """All float64 (complex128 for `data`). A: accumulators (K, or 2K with pseudo-halves).
+
+    The lattices, `data` and `weight`, lie where slices are added; everything else on the CPU.
+    """
 
     data: Tensor  # (A, L...) complex: D
     weight: Tensor  # (A, L...): W
@@ -38,13 +41,16 @@ class WeightedSums:
     def zeros(
         cls, lattice: Lattice, n_accumulators: int, n_classes: int, n_directions: int,
         n_noise_groups: int, n_shells: int, n_scale_groups: int,
+        device: torch.device | str = "cpu",
     ) -> WeightedSums:  # fmt: skip
-        def zero(*shape: int) -> Tensor:
-            return torch.zeros(shape, dtype=torch.float64)
+        def zero(
+            *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+        ) -> Tensor:
+            return torch.zeros(shape, dtype=dtype, device=device)
 
         return cls(
-            data=torch.zeros((n_accumulators, *lattice.shape), dtype=torch.complex128),
-            weight=zero(n_accumulators, *lattice.shape),
+            data=zero(n_accumulators, *lattice.shape, dtype=torch.complex128, device=device),
+            weight=zero(n_accumulators, *lattice.shape, device=device),
             class_weight=zero(n_classes),
             direction_weight=zero(n_classes, n_directions),
             class_offset=zero(n_classes, 2),
@@ -64,7 +70,8 @@ class WeightedSums:
     def add(self, other: WeightedSums) -> None:
         """Add in place; the order of calls decides the last bits, so callers add in ascending rank."""
         for entry in fields(self):
-            getattr(self, entry.name).add_(getattr(other, entry.name))
+            mine = getattr(self, entry.name)
+            mine.add_(getattr(other, entry.name).to(mine.device))
 
     def pack(self) -> npt.NDArray[np.float64]:
         """All numbers as one flat array (complex ones as pairs), in the order of the fields."""
@@ -77,7 +84,7 @@ class WeightedSums:
 
 def pack_tensors(tensors: Iterable[Tensor]) -> npt.NDArray[np.float64]:
     """Float64 and complex128 tensors as one flat array."""
-    return np.concatenate([_real(tensor).numpy().ravel() for tensor in tensors])
+    return np.concatenate([_real(tensor).cpu().numpy().ravel() for tensor in tensors])
 
 
 def unpack_tensors(tensors: Iterable[Tensor], numbers: npt.NDArray[np.float64]) -> None:
