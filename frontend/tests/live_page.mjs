@@ -32,7 +32,7 @@ await withPage(base, async (page, problems) => {
   await page.locator("[data-testid=newest] svg path").first().waitFor(LONG);
   await page.waitForFunction((n) => new RegExp(`${n} found.*${n} accepted`).test(document.querySelector(".counts-block")?.textContent ?? ""), movies, LONG);
   await page.locator(".histogram").nth(2).waitFor();
-  assert.match(await page.locator("[data-testid=since]").innerText(), new RegExp(`${movies} movies, ${movies} accepted`));
+  await page.locator("[data-testid=since]", { hasText: `${movies} movies, ${movies} accepted` }).waitFor(LONG);
 
   step("R sets aside, R takes back, U undoes");
   await page.keyboard.press("ArrowLeft");

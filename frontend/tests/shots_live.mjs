@@ -48,7 +48,12 @@ await withPage(base, async (page, problems) => {
     await shot("session-trial");
     await page.locator("dialog button", { hasText: "Close" }).click();
     await page.locator("button", { hasText: "New session" }).click();
-    await page.waitForTimeout(500);
+    await page.getByRole("button", { name: "Look", exact: true }).click();
+    await page.locator(".facts").waitFor({ timeout: 120000 });
+    await page.locator("#given-kv").fill("300");
+    await page.locator("#given-dose-per-frame").fill("1.4");
+    await page.getByRole("button", { name: "Look again" }).click();
+    await page.getByRole("button", { name: "Start", exact: true }).waitFor({ timeout: 120000 });
     await shot("session-new");
     await page.locator("dialog button", { hasText: "Cancel" }).click();
   }

@@ -172,3 +172,16 @@ def test_the_slider_of_picks_begins_where_the_picking_job_cut(served, project):
     write_star(folder / "a_candidates.star", star)
     found = served.get("micrographs/picks", node=COORDINATES, micrograph=NAME).json()
     assert found["fom"] == [9.0, 5.0, 1.0, 0.5] and found["threshold"] == 1.0
+
+
+def test_grid_squares_of_a_list_by_the_names_of_its_micrographs(served, project):
+    found = served.get("micrographs/grid", path=LIST).json()
+    assert found["hole_of"] == [-1, -1] and found["squares"] == []
+    star = read_star(project.root / LIST)
+    folder = "MotionCorr/job002/Images-Disc1/GridSquare_7/Data"
+    names = [f"{folder}/FoilHole_{hole}_Data_1_2_fractions.mrc" for hole in (11, 12)]
+    table = star["micrographs"].with_columns({"rlnMicrographName": names})
+    write_star(project.root / LIST, [star["optics"], table])
+    found = served.get("micrographs/grid", path=LIST).json()
+    assert found["hole_of"] == [0, 1] and [each["name"] for each in found["squares"]] == ["7"]
+    assert served.get("micrographs/grid", path="../x.star").status_code == 403

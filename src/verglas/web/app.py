@@ -21,6 +21,7 @@ from verglas.web.api import (
     job_forms,
     jobs,
     live,
+    live_settings,
     maps,
     micrographs,
     notes,
@@ -79,6 +80,7 @@ def create_app(settings: WebSettings) -> FastAPI:
         maps,
         session,
         live,
+        live_settings,
     ):
         app.include_router(part.router)
     app.include_router(watching.router)

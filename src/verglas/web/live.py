@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Request, Response
+from pydantic import BaseModel, Field
 
 from verglas.project.project import OWN_FOLDER, Project
 
@@ -95,3 +96,25 @@ def plain(text: str) -> str:
     if text.startswith("-") or "\0" in text or "\n" in text:
         raise LiveRefused(f"{text!r} cannot stand here")
     return text
+
+
+class Steering(BaseModel):
+    """`session`: which one is meant; empty: the newest at work."""
+
+    session: str = Field("", max_length=60)
+
+
+def session_words(project: Project, body: Steering) -> list[str]:
+    """How the command line is told which session is meant. Raises KeyError."""
+    if not body.session:
+        return []
+    session_status(project, body.session)
+    return ["--session", body.session]
+
+
+def set_words(values: dict[str, str]) -> list[str]:
+    """Options as `--set JOB.option=value`. Raises LiveRefused."""
+    words: list[str] = []
+    for key, value in values.items():
+        words += ["--set", plain(f"{key}={value}")]
+    return words

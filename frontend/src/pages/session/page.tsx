@@ -1,5 +1,5 @@
 // The session: is it healthy, what came, what is good, what was set aside; one selection through all plots.
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { post } from "../../api";
 import { useProject } from "../../context";
 import { FIGURES } from "../../figures";
@@ -66,7 +66,7 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
   const [chosen, setChosen] = useState<number | undefined>();
   const [dialog, setDialog] = useState("");
   const [undos, setUndos] = useState<Undo[]>([]);
-  const grid = useData<Grid>(name ? `p/${pid}/live/${name}/grid` : null, {}, sheet.names.length);
+  const grid = useData<Grid>(sheet.live ? `p/${pid}/live/${name}/grid` : `p/${pid}/micrographs/grid`, sheet.live ? {} : { path: sheet.list }, sheet.names.length);
   const settings = useData<StageSettings>(name ? `p/${pid}/live/${name}/settings` : null, {}, live?.status?.found ?? 0);
   useEffect(() => { if (grid.data?.pending) { const timer = setTimeout(grid.reload, 500); return () => clearTimeout(timer); } }, [grid.data, grid.reload]);
   const dropped = useMemo(() => droppedBy(sheet, limits), [sheet, limits]);
@@ -80,11 +80,22 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
   const keep = useMemo(() => Uint8Array.from(dropped, (out, i) => (out || (selected && !selected[i]) || sheet.kind[i] ? 0 : 1)), [dropped, selected, sheet]);
   const shown = useMemo(() => Uint8Array.from(sheet.names, (_, i) => (selected && !selected[i] ? 0 : 1)), [selected, sheet]);
   const words = [brush && `${clock(brush[0])} to ${clock(brush[1])}`, place?.text].filter(Boolean).join(", ");
-  const remember = useCallback((text: string, act: () => Promise<unknown>) => setUndos((old) => [...old.slice(-49), { text, act }]), []);
+  const busy = useRef<Promise<unknown>>(Promise.resolve());
+  /** Steps one after another; each can be undone from the moment it is asked for, and is forgotten if it is refused. */
+  const act = (work: () => Promise<unknown>, done: string, undo?: Undo) => {
+    if (undo) setUndos((old) => [...old.slice(-49), undo]);
+    busy.current = busy.current.then(() => attempt(work(), done)).then((good) => {
+      if (!good && undo) setUndos((old) => old.filter((each) => each !== undo));
+      reload();
+      return good;
+    });
+    return busy.current;
+  };
   const judge = (verdict: string, i: number) => {
     const n = sheet.numbers[i], before = sheet.byHand[i] || "forget";
     const send = (word: string) => post(`p/${pid}/live/verdict`, { session: name, verdict: word, numbers: [n], ...(word === "reject" ? { why: "set aside on the session page" } : {}) });
-    void attempt(send(verdict), verdict === "accept" ? `movie ${n} is taken back` : verdict === "reject" ? `movie ${n} is set aside; U undoes` : `movie ${n} is tried again`).then((done) => { if (done && verdict !== "again") remember(`the verdict on movie ${n}`, () => send(before)); reload(); });
+    const said = verdict === "accept" ? `movie ${n} is taken back` : verdict === "reject" ? `movie ${n} is set aside; U undoes` : `movie ${n} is tried again`;
+    void act(() => send(verdict), said, verdict === "again" ? undefined : { text: `the verdict on movie ${n}`, act: () => send(before) });
   };
   const verdicts = mayChange && sheet.live ? { accept: (i: number) => judge("accept", i), reject: (i: number) => judge("reject", i), again: (i: number) => judge("again", i) } : undefined;
   const setThresholds = (text: string) => post(`p/${pid}/live/thresholds`, { session: name, text: text || "none" });
@@ -95,18 +106,15 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
       if (made) go(link(pid, "project", { job: made.names[made.names.length - 1] }));
       return;
     }
-    const before = sheet.thresholds;
-    if (!(await attempt(setThresholds(thresholdText(limits, before)), "the session takes the limits; U undoes"))) return;
-    remember("the limits", () => setThresholds(before));
-    setLimits({});
-    reload();
+    const before = sheet.thresholds, wanted = thresholdText(limits, before);
+    if (await act(() => setThresholds(wanted), "the session takes the limits; U undoes", { text: "the limits", act: () => setThresholds(before) })) setLimits({});
   };
-  const clearStanding = () => { const before = sheet.thresholds; void attempt(setThresholds(""), "no limits; U undoes").then((done) => { if (done) remember("taking the limits away", () => setThresholds(before)); reload(); }); };
+  const clearStanding = () => { const before = sheet.thresholds; void act(() => setThresholds(""), "no limits; U undoes", { text: "taking the limits away", act: () => setThresholds(before) }); };
   const undo = () => {
     const last = undos[undos.length - 1];
     if (!last) { tell("nothing to undo"); return; }
     setUndos(undos.slice(0, -1));
-    void attempt(last.act(), `undone: ${last.text}`).then(reload);
+    void act(last.act, `undone: ${last.text}`);
   };
   const step = (by: number) => {
     let i = chosen === undefined ? (by > 0 ? -1 : sheet.names.length) : chosen;
@@ -129,7 +137,7 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
           trial={mayTry ? (i) => { setChosen(i); setDialog("try"); } : undefined} tune={mayTry ? () => setDialog("tune") : undefined} />
         <div className="stack">
           <section className="live-panel" aria-label="grid">{placed ? <GridMap grid={grid.data!} sheet={sheet} keep={shown} goodShare={goodShare} chosen={chosen} selected={place?.text ?? ""} select={(text, rows) => setPlace(rows ? { text, rows } : null)} />
-            : <><h3>Grid squares and holes</h3><p className="hint">{grid.error || (!sheet.live ? "Shown for live sessions." : grid.loading ? "…" : "Nothing at the movies says where on the grid they were taken. EPU's folders and names do, SerialEM's .mdoc files (stage position, image shift), and its multi-shot names.")}</p></>}</section>
+            : <><h3>Grid squares and holes</h3><p className="hint">{grid.error || (grid.loading ? "…" : "Nothing at the movies says where on the grid they were taken. EPU's folders and names do, SerialEM's .mdoc files (stage position, image shift), and its multi-shot names.")}</p></>}</section>
           <Asides sheet={sheet} chosen={chosen} choose={setChosen} judge={verdicts} inSelection={selected} selected={words} />
         </div>
       </div>

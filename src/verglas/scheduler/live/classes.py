@@ -26,6 +26,7 @@ from verglas.project.editing import edit
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, RefusedJob
+from verglas.scheduler.events import record_event
 from verglas.scheduler.launch import Launched, abort, launch, wait_for
 from verglas.scheduler.live.order import LiveFolder, read_json
 
@@ -161,6 +162,8 @@ class StreamingClasses:
         self._follow_choice(averages)
         self.state.state, self.state.averages = "up to date", averages
         self.state.write(self.folder)
+        text = f"2D classes, update {self.state.updates}: {self.state.particles} particles"
+        record_event(self.project.root, "live-classes", text, session=self.folder.name)
 
     def _follow_choice(self, averages: str) -> None:
         """Find the chosen classes among the new averages; those are looked for next time."""

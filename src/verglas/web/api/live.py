@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.jobs.raw_files import fixed_folder
 from verglas.project.project import Project
-from verglas.scheduler.live.change import preview_settings
 from verglas.scheduler.live.order import LiveFolder
 from verglas.scheduler.live.reuse import profile_names
-from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.trial import files_of
 from verglas.scheduler.settings import load_settings, save_settings
 from verglas.web import live, live_pictures
 from verglas.web.api.common import Asked, Asker, file_of, picture, record
 from verglas.web.health import health
 from verglas.web.live_movies import LiveMovies
-from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
+from verglas.web.pictures import spectrum_png
 
 router = APIRouter(prefix="/api/p/{pid}/live", tags=["live"])
 _WISHES = {"run": "resume", "pause": "pause", "finish": "finish", "stop": "stop"}
@@ -32,7 +30,6 @@ _GIVEN = {
     "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "name", "first",
     "workers", "profile",
 }  # fmt: skip
-TRIAL_S = 900.0  # large movies on a busy machine
 Text = dict[str, str]
 
 
@@ -48,32 +45,12 @@ class Wish(BaseModel):
     wish: Literal["run", "pause", "finish", "stop"]
 
 
-class Steering(BaseModel):
-    """`session`: which one is meant; empty: the newest at work."""
-
-    session: str = Field("", max_length=60)
-
-
-class Verdict(Steering):
+class Verdict(live.Steering):
     """`forget` takes a person's verdict back; `again` tries failed movies again."""
 
     verdict: Literal["accept", "reject", "forget", "again"]
     numbers: list[int] = Field(min_length=1, max_length=20_000)
     why: str = Field("", max_length=200)
-
-
-class Change(Steering):
-    """New options ("AutoPick.log_diam_max": "150") for `new` movies, `all`, or a range "12-40"."""
-
-    values: Text = Field(min_length=1, max_length=100)
-    scope: str = Field("new", pattern=r"^(new|all|\d+-\d+)$")
-
-
-class Trial(BaseModel):
-    """Micrographs (numbers) to be processed with other options; nothing of the session changes."""
-
-    micrographs: list[int] = Field(min_length=1, max_length=6)
-    values: Text = Field(default_factory=dict, max_length=100)
 
 
 class Goal(BaseModel):
@@ -82,7 +59,7 @@ class Goal(BaseModel):
     particles: int = Field(ge=0, le=1_000_000_000)
 
 
-class Limits(Steering):
+class Limits(live.Steering):
     """In the words of `verglas live thresholds`: "rlnCtfMaxResolution <= 6"."""
 
     text: str = Field(min_length=1, max_length=1000)
@@ -167,23 +144,6 @@ def what_became_of(
     return {"lines": known.what_became_of(project, name, text, status)}
 
 
-@router.get("/{name}/settings")
-def settings(name: str, project: Asked) -> dict[str, Any]:
-    """Options in force by stage, and what was changed since the start."""
-    live.session_status(project, name)
-    known = StageSettings.read(LiveFolder(project.root, name).path / "settings.json")
-    return {
-        stage: {
-            "options": known.options(stage, known.latest(stage)),
-            "changes": [
-                {"scope": version.scope, "values": version.changed} for version in versions[1:]
-            ],
-        }
-        for stage, versions in known.versions.items()
-        if versions
-    }
-
-
 @router.get("/{name}/shown")
 def shown(
     name: str, request: Request, project: Asked,
@@ -220,7 +180,7 @@ def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
     words = [body.verdict, *(str(number) for number in body.numbers)]
     if body.why and body.verdict in ("accept", "reject"):
         words += [f"--why={body.why}"]
-    lines = live.command(project, [*words, *_session(project, body)])
+    lines = live.command(project, [*words, *live.session_words(project, body)])
     record(project, person, f"{body.verdict} {len(body.numbers)} micrographs")
     return {"lines": lines}
 
@@ -228,58 +188,11 @@ def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
 @router.post("/thresholds")
 def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
     """Change the limits of a session; what depends on them is done again."""
-    lines = live.command(project, ["thresholds", live.plain(body.text), *_session(project, body)])
+    lines = live.command(
+        project, ["thresholds", live.plain(body.text), *live.session_words(project, body)]
+    )
     record(project, person, f"live thresholds: {body.text}")
     return {"lines": lines}
-
-
-@router.post("/set")
-def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
-    """New options of the jobs while the session runs; dependent stages are done again."""
-    words = [live.plain(f"{key}={value}") for key, value in body.values.items()]
-    lines = live.command(project, ["set", *words, "--for", body.scope, *_session(project, body)])
-    record(project, person, f"live settings for {body.scope}: {', '.join(body.values)}")
-    return {"lines": lines}
-
-
-@router.post("/{name}/cost")
-def cost(name: str, body: Change, project: Asked) -> dict[str, Any]:
-    """What `set` would take: movies treated again, from which stage, how long; nothing changes."""
-    live.session_status(project, name)
-    found = preview_settings(LiveFolder(project.root, name), live.by_stage(body.values), body.scope)
-    return asdict(found) | {"session_s": round(found.session_s, 1)}
-
-
-@router.post("/{name}/try")
-def trial(name: str, body: Trial, request: Request, project: Asked) -> list[dict[str, Any]]:
-    """Micrographs with other options, each beside what it has now; nothing changes."""
-    live.session_status(project, name)
-    numbers = [str(number) for number in body.micrographs]
-    words = ["try", *numbers, *_set_words(body.values), "--json", "--session", name]
-    if not request.app.state.trial.acquire(blocking=False):
-        raise HTTPException(409, "another trial is at work: try again when it has ended")
-    try:
-        found = live.answer(project, words, timeout_s=TRIAL_S)
-    finally:
-        request.app.state.trial.release()
-    return [live_pictures.trial_shown(project, each) for each in found]
-
-
-@router.get("/{name}/try/{number}/{picture_of}")
-def trial_picture(
-    name: str, number: int, picture_of: Literal["micrograph", "spectrum"], request: Request,
-    project: Asked, side: int = 640,
-) -> Response:  # fmt: skip
-    """The micrograph or the power spectrum of a movie's last trial."""
-    live.session_status(project, name)
-    file = live_pictures.trial_file(LiveFolder(project.root, name), number, picture_of)
-    if file is None:
-        raise HTTPException(404, f"there is no trial of movie {number} with a {picture_of}")
-    if picture_of == "spectrum":
-        return picture(spectrum_png(file), "image/png", lasting=False)
-    pyramid = request.app.state.pyramids.pyramid(file)
-    side = max(32, min(side, 1024))
-    return picture(jpeg_bytes(resized(pyramid.small(side), side)), "image/jpeg", lasting=False)
 
 
 def _start_words(project: Project, body: NewSession) -> list[str]:
@@ -298,18 +211,4 @@ def _start_words(project: Project, body: NewSession) -> list[str]:
             )
         if value.strip():
             words.append(f"--{key}={value.strip()}")
-    return [*words, *_set_words(body.settings)]
-
-
-def _session(project: Project, body: Steering) -> list[str]:
-    if not body.session:
-        return []
-    live.session_status(project, body.session)
-    return ["--session", body.session]
-
-
-def _set_words(values: Text) -> list[str]:
-    words: list[str] = []
-    for key, value in values.items():
-        words += ["--set", live.plain(f"{key}={value}")]
-    return words
+    return [*words, *live.set_words(body.settings)]

@@ -14,6 +14,7 @@ from verglas.project.project import Project
 from verglas.project.registration import load_job, register
 from verglas.project.results import one_micrograph
 from verglas.project.results.ctf_image import ctf_image_path
+from verglas.project.results.grid import grid_of_list
 from verglas.project.results.micrographs import micrograph_lists, micrograph_table
 from verglas.web.api.common import Asked, Asker, file_of, job_of, picture, record
 from verglas.web.grey import Bytes
@@ -59,6 +60,13 @@ def one_list(path: str, project: Asked) -> dict[str, Any]:
     """Names and figures of every micrograph of a list, column by column."""
     file_of(project, path)
     return micrograph_table(project, path).as_dict()
+
+
+@router.get("/grid")
+def grid(path: str, project: Asked) -> dict[str, Any]:
+    """Grid squares and holes, and the hole (or -1) of every micrograph in the order of the list."""
+    file_of(project, path)
+    return grid_of_list(project, path).as_dict() | {"pending": 0}
 
 
 @router.get("/info")

@@ -1,0 +1,102 @@
+"""Settings of a live session: what is in force, what a change costs, trials beside the present."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from verglas.scheduler.live.change import preview_settings
+from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.live.settings import StageSettings
+from verglas.web import live, live_pictures
+from verglas.web.api.common import Asked, Asker, picture, record
+from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
+
+router = APIRouter(prefix="/api/p/{pid}/live", tags=["live"])
+TRIAL_S = 900.0  # large movies on a busy machine
+Text = dict[str, str]
+
+
+class Change(live.Steering):
+    """New options ("AutoPick.log_diam_max": "150") for `new` movies, `all`, or a range "12-40"."""
+
+    values: Text = Field(min_length=1, max_length=100)
+    scope: str = Field("new", pattern=r"^(new|all|\d+-\d+)$")
+
+
+class Trial(BaseModel):
+    """Micrographs (numbers) to be processed with other options; nothing of the session changes."""
+
+    micrographs: list[int] = Field(min_length=1, max_length=6)
+    values: Text = Field(default_factory=dict, max_length=100)
+
+
+@router.get("/{name}/settings")
+def settings(name: str, project: Asked) -> dict[str, Any]:
+    """Options in force by stage, and what was changed since the start."""
+    live.session_status(project, name)
+    known = StageSettings.read(LiveFolder(project.root, name).path / "settings.json")
+    return {
+        stage: {
+            "options": known.options(stage, known.latest(stage)),
+            "changes": [
+                {"scope": version.scope, "values": version.changed} for version in versions[1:]
+            ],
+        }
+        for stage, versions in known.versions.items()
+        if versions
+    }
+
+
+@router.post("/set")
+def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
+    """New options of the jobs while the session runs; dependent stages are done again."""
+    words = [live.plain(f"{key}={value}") for key, value in body.values.items()]
+    lines = live.command(
+        project, ["set", *words, "--for", body.scope, *live.session_words(project, body)]
+    )
+    record(project, person, f"live settings for {body.scope}: {', '.join(body.values)}")
+    return {"lines": lines}
+
+
+@router.post("/{name}/cost")
+def cost(name: str, body: Change, project: Asked) -> dict[str, Any]:
+    """What `set` would take: movies treated again, from which stage, how long; nothing changes."""
+    live.session_status(project, name)
+    found = preview_settings(LiveFolder(project.root, name), live.by_stage(body.values), body.scope)
+    return asdict(found) | {"session_s": round(found.session_s, 1)}
+
+
+@router.post("/{name}/try")
+def trial(name: str, body: Trial, request: Request, project: Asked) -> list[dict[str, Any]]:
+    """Micrographs with other options, each beside what it has now; nothing changes."""
+    live.session_status(project, name)
+    numbers = [str(number) for number in body.micrographs]
+    words = ["try", *numbers, *live.set_words(body.values), "--json", "--session", name]
+    if not request.app.state.trial.acquire(blocking=False):
+        raise HTTPException(409, "another trial is at work: try again when it has ended")
+    try:
+        found = live.answer(project, words, timeout_s=TRIAL_S)
+    finally:
+        request.app.state.trial.release()
+    return [live_pictures.trial_shown(project, each) for each in found]
+
+
+@router.get("/{name}/try/{number}/{picture_of}")
+def trial_picture(
+    name: str, number: int, picture_of: Literal["micrograph", "spectrum"], request: Request,
+    project: Asked, side: int = 640,
+) -> Response:  # fmt: skip
+    """The micrograph or the power spectrum of a movie's last trial."""
+    live.session_status(project, name)
+    file = live_pictures.trial_file(LiveFolder(project.root, name), number, picture_of)
+    if file is None:
+        raise HTTPException(404, f"there is no trial of movie {number} with a {picture_of}")
+    if picture_of == "spectrum":
+        return picture(spectrum_png(file), "image/png", lasting=False)
+    pyramid = request.app.state.pyramids.pyramid(file)
+    side = max(32, min(side, 1024))
+    return picture(jpeg_bytes(resized(pyramid.small(side), side)), "image/jpeg", lasting=False)
