@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
+from verglas.compute.memory import keep_freed_memory
 from verglas.compute.workers import Died, LocalLanes, Raised, available_cores
 
 __all__ = ["DEATHS_UNTIL_POISON", "Poison", "available_cores", "run_tasks"]
@@ -68,6 +69,7 @@ def run_tasks(
         count = min(max(workers, 1), max(len(tasks), 1))
         yield from _supervised(LocalLanes(work, count), tasks, devices)
     else:
+        keep_freed_memory()
         for index, task in enumerate(tasks):
             yield task, work(task, devices[index % len(devices)])
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from verglas.compute.memory import keep_freed_memory
+
 _PR_SET_PDEATHSIG = 1
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -122,6 +124,7 @@ def _serve(
 ) -> None:
     """The worker's life: tasks in, outcomes out, until the parent closes or dies."""
     _die_with(parent)
+    keep_freed_memory()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if "OMP_NUM_THREADS" not in os.environ and "torch" in sys.modules:

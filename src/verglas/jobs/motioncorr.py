@@ -304,8 +304,11 @@ class MotionCorrection(MicrographJob):
             )
 
     def _memory_bytes(self) -> int:
-        """What one worker may keep between passes."""
+        """What one worker may keep between passes; what it holds from the last movie is free again."""
         import psutil
 
-        free = self.context.memory_bytes or psutil.virtual_memory().available
-        return int(MEMORY_SHARE * free / max(1, self.context.workers))
+        given, workers = self.context.memory_bytes, max(1, self.context.workers)
+        if given:
+            return int(MEMORY_SHARE * given / workers)
+        held = psutil.Process().memory_info().rss
+        return int(MEMORY_SHARE * (psutil.virtual_memory().available / workers + held))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +33,17 @@ class Band:
     def of(cls, shape_yx: tuple[int, int], limit: float) -> Band:
         """The smallest grid, good for the FFT, that holds the frequencies up to `limit`."""
         height, width = (_even_fast_size(size, limit) for size in shape_yx)
-        return cls(shape_yx, (height, width), limit)
+        return cls.shared(shape_yx, (height, width), limit)
+
+    @classmethod
+    def shared(cls, extent_yx: tuple[float, float], grid_yx: tuple[int, int], limit: float) -> Band:
+        """One object for all movies of a shape: what it works out, it works out once."""
+        return _shared_band(extent_yx, grid_yx, limit)
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, float, str], Array]:
+        """Arrays that `columns_within` and `counts` have made."""
+        return {}
 
     @cached_property
     def scale_yx(self) -> Array:  # (2,) pixels per grid pixel
@@ -75,9 +85,12 @@ class Band:
 
     def columns_within(self, limit: float, rows: Rows = "all") -> Array:  # (h,) int64
         """Columns of each row up to another, lower limit; 0 for rows that do not take part."""
-        inside = (self.rings > 0) & (self.rings <= limit / self.ring_width)
-        columns = np.where(inside.any(axis=1), inside.cumsum(axis=1).argmax(axis=1) + 1, 0)
-        return np.where(self.takes_part(rows), columns, 0)
+        key = ("columns", limit, rows)
+        if key not in self._known:
+            inside = (self.rings > 0) & (self.rings <= limit / self.ring_width)
+            last = inside.shape[1] - inside[:, ::-1].argmax(axis=1)
+            self._known[key] = np.where(inside.any(axis=1) & self.takes_part(rows), last, 0)
+        return self._known[key]
 
     def takes_part(self, rows: Rows) -> Array:  # (h,) bool
         """Which rows belong to a selection: every eighth is kept out of a fit in order to judge it."""
@@ -86,9 +99,13 @@ class Band:
         return {"all": np.ones_like(judge), "fit": ~judge, "judge": judge}[rows]
 
     def counts(self, rows: Rows) -> Array:  # (n_rings,) float64, half-plane pixels of a selection
-        counts = np.bincount(self.rings[self.takes_part(rows)].ravel(), minlength=self.n_rings)
-        counts[0] = 0
-        return counts.astype(float)
+        key = ("counts", self.limit, rows)
+        if key not in self._known:
+            rings = self.rings[self.takes_part(rows)]
+            counts = np.bincount(rings.ravel(), minlength=self.n_rings).astype(float)
+            counts[0] = 0
+            self._known[key] = counts
+        return self._known[key]
 
     @cached_property
     def ring_frequencies(self) -> Array:  # (n_rings,) cycles per pixel
@@ -113,6 +130,11 @@ class Band:
         half, width = self.grid_yx[0] // 2, self.grid_yx[1] // 2 + 1
         rows = np.concatenate([transform[..., :half, :], transform[..., -half:, :]], axis=-2)
         return rows[..., :width]
+
+
+@lru_cache(maxsize=16)
+def _shared_band(extent_yx: tuple[float, float], grid_yx: tuple[int, int], limit: float) -> Band:
+    return Band(extent_yx, grid_yx, limit)
 
 
 def _even_fast_size(size: int, limit: float) -> int:

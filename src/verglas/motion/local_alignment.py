@@ -79,7 +79,7 @@ class _LocalFit:
         size = self.grid.size_yx
         extent = (size[0] * self.band.scale_yx[0], size[1] * self.band.scale_yx[1])
         limit = self.band.limit - 1 / max(extent)  # a ring reaches half its width further
-        self.tile_band = Band(extent, size, limit)
+        self.tile_band = Band.shared(extent, size, limit)
         self.signal = self._tile_signal()
         spatial, self.temporal = orthonormal_basis(times)
         self.spatial = spatial

@@ -41,15 +41,25 @@ def _padded(frame: Array, margin: int) -> Array:
 
 @njit(fastmath=True, cache=True, error_model="numpy")
 def _sample_run(
-    padded: Array, shifts_y: Array, shifts_x: Array, whole_y: int, whole_x: int,
-    top: int, margin: int, start: int, stop: int, out: Array,
-) -> None:  # fmt: skip
-    """Pixels start to stop of a row whose places all have the same whole shift."""
-    r0, r1, r2, r3 = padded[top], padded[top + 1], padded[top + 2], padded[top + 3]
+    r0: Array,  # (n + 3,), like the next three: the rows around the places
+    r1: Array,
+    r2: Array,
+    r3: Array,
+    shifts_y: Array,  # (n,)
+    shifts_x: Array,
+    whole_y: int,
+    whole_x: int,
+    out: Array,  # (n,)
+) -> None:
+    """Neighbouring pixels of a row whose places all have the same whole shift.
+
+    Views that start where the run starts keep every index from being negative; otherwise the compiler
+    looks for indices that count from the end, pixel by pixel, which takes four times as long.
+    """
     base_y, base_x = np.float32(whole_y), np.float32(whole_x)
     one, half = np.float32(1), np.float32(0.5)
     sixth, two_thirds = np.float32(1 / 6), np.float32(2 / 3)
-    for x in range(start, stop):
+    for x in range(out.shape[0]):
         u, v = -shifts_x[x] - base_x, -shifts_y[x] - base_y
         p, q = one - u, one - v
         a0, a3 = p * p * p * sixth, u * u * u * sixth
@@ -58,12 +68,11 @@ def _sample_run(
         b0, b3 = q * q * q * sixth, v * v * v * sixth
         b1 = two_thirds - v * v * (one - half * v)
         b2 = one - b0 - b1 - b3
-        i = x + whole_x - 1 + margin
         out[x] = (
-            b0 * (a0 * r0[i] + a1 * r0[i + 1] + a2 * r0[i + 2] + a3 * r0[i + 3])
-            + b1 * (a0 * r1[i] + a1 * r1[i + 1] + a2 * r1[i + 2] + a3 * r1[i + 3])
-            + b2 * (a0 * r2[i] + a1 * r2[i + 1] + a2 * r2[i + 2] + a3 * r2[i + 3])
-            + b3 * (a0 * r3[i] + a1 * r3[i + 1] + a2 * r3[i + 2] + a3 * r3[i + 3])
+            b0 * (a0 * r0[x] + a1 * r0[x + 1] + a2 * r0[x + 2] + a3 * r0[x + 3])
+            + b1 * (a0 * r1[x] + a1 * r1[x + 1] + a2 * r1[x + 2] + a3 * r1[x + 3])
+            + b2 * (a0 * r2[x] + a1 * r2[x + 1] + a2 * r2[x + 2] + a3 * r2[x + 3])
+            + b3 * (a0 * r3[x] + a1 * r3[x + 1] + a2 * r3[x + 2] + a3 * r3[x + 3])
         )
 
 
@@ -117,8 +126,10 @@ def warp(
             while stop < width and keys[stop] == key:
                 stop += 1
             whole_y, whole_x = int(np.floor(-shifts_y[start])), int(np.floor(-shifts_x[start]))
+            top, left = row + whole_y - 1 + margin, start + whole_x - 1 + margin
+            around, run = slice(left, left + stop - start + 3), slice(start, stop)
             _sample_run(
-                padded, shifts_y, shifts_x, whole_y, whole_x,
-                row + whole_y - 1 + margin, margin, start, stop, out[row],
+                padded[top, around], padded[top + 1, around], padded[top + 2, around],
+                padded[top + 3, around], shifts_y[run], shifts_x[run], whole_y, whole_x, out[row, run],
             )  # fmt: skip
             start = stop
