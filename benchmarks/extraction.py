@@ -56,6 +56,7 @@ def rate(program: list[str], box: int, folder: Path) -> tuple[float, float, int]
         command = [*program, "--i", f"{name}.star", "--part_dir", f"{out}/", "--part_star"]
         costs.append(timed([*command, f"{out}/particles.star", *flags(box)], folder))
         counts.append(len(read_star(folder / out / "particles.star")["particles"]))
+    shutil.rmtree(folder / "all_out")  # gigabytes, of memory perhaps
     more = counts[1] - counts[0]
     cpu, wall = (max(1e-9, costs[1][k] - costs[0][k]) for k in (0, 1))
     return more / cpu, more / wall, counts[1]
@@ -73,7 +74,6 @@ def on_two_cores(program: list[str], box: int, folder: Path) -> float:
         begin, count = time.perf_counter(), 0
         running = []
         for name in lists:
-            shutil.rmtree(folder / f"{name}_2", ignore_errors=True)
             command = [*program, "--i", name, "--part_dir", f"{name}_2/", "--part_star"]
             command += [f"{name}_2/particles.star", *flags(box)]
             running.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL))
@@ -82,6 +82,7 @@ def on_two_cores(program: list[str], box: int, folder: Path) -> float:
         wall = time.perf_counter() - begin
         for name in lists:
             count += len(read_star(folder / f"{name}_2" / "particles.star")["particles"])
+            shutil.rmtree(folder / f"{name}_2")
         return wall, count
 
     start, first = together(["one.star"])

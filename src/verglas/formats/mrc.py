@@ -191,8 +191,7 @@ class StatisticsSum:
             with np.errstate(over="ignore", invalid="ignore"):
                 about = block - np.float32(self._origin)
                 self._sum += float(about.sum())
-                np.multiply(about, about, out=about)
-                self._sum_squares += float(about.sum())
+                self._sum_squares += float(np.vdot(about, about))
             self._count += block.size
         return self
 

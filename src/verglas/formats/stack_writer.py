@@ -62,11 +62,13 @@ class StackWriter:
                 f"{self.path}: images are {self._shape_yx} (y, x), got {array.shape[1:]}"
             )
         stored = as_stored(array, self._dtype)
-        self._waiting.append(stored.copy() if np.may_share_memory(stored, array) else stored)
-        self._waiting_bytes += stored.nbytes
         self.n_images += len(stored)
+        self._waiting_bytes += stored.nbytes
         if self._waiting_bytes >= _PIECE_BYTES:
+            self._waiting.append(stored)
             self._flush()
+        else:  # the caller may use the array again before it is written
+            self._waiting.append(stored.copy() if np.may_share_memory(stored, array) else stored)
 
     def __exit__(
         self,

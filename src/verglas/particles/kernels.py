@@ -1,4 +1,7 @@
-"""Inner loops of extraction: cut, fit the background, normalise; one image stays in cache throughout."""
+"""Inner loops of extraction: cut, fit the background, normalise; one image stays in cache throughout.
+
+Loops run over views from 0, so that the compiler need not look for indices that count from the end.
+"""
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False
 
 from __future__ import annotations
@@ -16,15 +19,15 @@ def cut_window(micrograph, x0, y0, out):
     begin = min(max(0, -x0), width)
     end = max(min(width, columns - x0), begin)
     for j in range(size):
-        y = min(max(y0 + j, 0), rows - 1)
-        left = micrograph[y, 0]
-        right = micrograph[y, columns - 1]
+        row = micrograph[min(max(y0 + j, 0), rows - 1)]
+        line = out[j]
+        inside, taken = line[begin:end], row[x0 + begin : x0 + end]
         for i in range(begin):
-            out[j, i] = left
-        for i in range(begin, end):
-            out[j, i] = micrograph[y, x0 + i]
+            line[i] = row[0]
+        for i in range(inside.shape[0]):
+            inside[i] = taken[i]
         for i in range(end, width):
-            out[j, i] = right if x0 + i >= columns else left
+            line[i] = row[columns - 1] if x0 + i >= columns else row[0]
 
 
 @njit(cache=True, nogil=True)
@@ -42,17 +45,17 @@ def replicate_outside(image, x0, y0, rows, columns):
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _row_sums(row, begin, end, centre, origin):
-    """Sums of value, value * x and value^2 over columns [begin, end)."""
+def _row_sums(part, origin):
+    """Sums of value, value * index and value^2 over part of a row."""
     total = 0.0
-    first_moment = 0.0
+    moment = 0.0
     squares = 0.0
-    for i in range(begin, end):
-        value = np.float64(row[i]) - origin
+    for i in range(part.shape[0]):
+        value = np.float64(part[i]) - origin
         total += value
-        first_moment += value * (i - centre)
+        moment += value * i
         squares += value * value
-    return total, first_moment, squares
+    return total, moment, squares
 
 
 @njit(cache=True, nogil=True)
@@ -67,10 +70,10 @@ def background_plane(image, first, last, count, inverse, ramp):
     ss = 0.0
     for j in range(size):
         row = image[j]
-        t0, m0, q0 = _row_sums(row, 0, first[j], centre, origin)
-        t1, m1, q1 = _row_sums(row, last[j], size, centre, origin)
+        t0, m0, q0 = _row_sums(row[: first[j]], origin)
+        t1, m1, q1 = _row_sums(row[last[j] :], origin)
         s += t0 + t1
-        sx += m0 + m1
+        sx += m0 - centre * t0 + m1 + (last[j] - centre) * t1
         sy += (t0 + t1) * (j - centre)
         ss += q0 + q1
     if ramp:

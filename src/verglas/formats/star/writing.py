@@ -109,8 +109,10 @@ def _loop_body(table: StarTable, full: bool) -> Iterator[bytes]:
 
 
 def _padded(column: Column, rows: range, full: bool) -> list[str]:
-    width = column.width
-    return [f"{padded(token, width)} " for token in column.take(rows).tokens(full)]
+    width, tokens = column.width, column.take(rows).tokens(full)
+    if "".join(tokens).isascii():
+        return [f"{token:>{width}} " for token in tokens]
+    return [f"{padded(token, width)} " for token in tokens]
 
 
 def _encoded(text: str) -> bytes:
