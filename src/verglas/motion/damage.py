@@ -11,10 +11,12 @@ _LOWEST_FREQUENCY = 1e-6  # 1/Angstrom: keeps the exposure of DC finite and harm
 LEAST_LEFT = 1e-3  # nothing is damped so far that dividing by it would not bring it back
 
 
-def critical_exposure(frequencies: Array) -> Array:
-    """Exposure in e/A^2 (at 300 kV) that weights a frequency (1/A) down to 1/e: 2(0.245 k^-1.665 + 2.81)."""
-    exposure: Array = 2 * (0.245 * np.maximum(frequencies, _LOWEST_FREQUENCY) ** -1.665 + 2.81)
-    return exposure
+def critical_exposure(frequencies: Any) -> Any:
+    """Exposure in e/A^2 (at 300 kV) that weights a frequency (1/A) down to 1/e: 2(0.245 k^-1.665 + 2.81).
+
+    An array for an array, a tensor (on its device) for a tensor.
+    """
+    return 2 * (0.245 * frequencies.clip(_LOWEST_FREQUENCY) ** -1.665 + 2.81)
 
 
 def effective_dose(dose_e_a2: Array, voltage_kv: float) -> Array:

@@ -73,7 +73,8 @@ class CorrectedFrames:
             self.hot_pixels_yx = self._hot_pixels(total, ~bad)
             bad[tuple(self.hot_pixels_yx.T)] = True
         self.bad = bad
-        self._positions, self._places = np.argwhere(bad), np.flatnonzero(bad)
+        self._places = np.flatnonzero(bad)
+        self._positions = np.stack(np.divmod(self._places, self.shape_yx[1]), axis=1)
         self._mean = self._mean_of(total, ~bad) / len(self)
         self._sigma = float(np.sqrt(abs(self._mean)))
 

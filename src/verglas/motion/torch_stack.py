@@ -29,6 +29,16 @@ def _on_device(band: Band, device: str) -> tuple[torch.Tensor, torch.Tensor, tor
     return y, x, rings
 
 
+@lru_cache(maxsize=16)
+def _places_and_rings(band: Band, rows: Rows, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flat indices of the pixels of a selection that count, and the ring of each."""
+    columns = band.columns_within(band.limit, rows)
+    inside = np.arange(band.rings.shape[1])[None, :] < columns[:, None]
+    places = np.flatnonzero(inside)
+    rings = band.rings.reshape(-1)[places].astype(np.int64)
+    return torch.as_tensor(places, device=device), torch.as_tensor(rings, device=device)
+
+
 @dataclass
 class TorchStack:
     """Half transforms of M images on the grid of `band`, divided by the root of the number of pixels."""
@@ -61,18 +71,19 @@ class TorchStack:
         return TorchStack(self.band, torch.stack([part.sum(dim=0) for part in parts]))
 
     def mean_power(self, rows: Rows = "all") -> Array:
-        band, (_, _, rings) = self.band, _on_device(self.band, self._device)
-        inside = self._inside(band.columns_within(band.limit, rows))
-        power = sum(image.abs().square() for image in self.data)
-        totals = torch.bincount(rings[inside], power[inside].double(), minlength=band.n_rings)
+        band = self.band
+        places, rings = _places_and_rings(band, rows, self._device)
+        power = sum(image.real.square() + image.imag.square() for image in self.data)
+        totals = torch.zeros(band.n_rings, dtype=torch.float64, device=self.data.device)
+        totals.index_add_(0, rings, power.reshape(-1)[places].double())
         mean: Array = totals.cpu().numpy() / np.maximum(band.counts(rows), 1)
         return mean
 
     def weight(self, weights: Array) -> None:
         _, _, rings = _on_device(self.band, self._device)
         table = torch.as_tensor(np.asarray(weights, np.float32), device=self._device)
-        for image, row in zip(self.data, table):
-            image *= row[rings]
+        for part in self._chunks():
+            self.data[part] *= table[part][:, rings]
 
     def shifted_sum(self, shifts_yx: Array, columns: Array | None = None) -> TorchStack:
         total = torch.zeros_like(self.data[0])

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from verglas.motion.damage import critical_exposure, effective_dose
 from verglas.motion.sums import DoseSchedule
 from verglas.motion.torch_stack import phases
+from verglas.motion.warp import reach
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +44,7 @@ class TorchFrameSum:
         self._count = 0
         if dose:
             radius = torch.hypot(self._y[:, None], self._x[None, :]).double() / pixel_size_angst
-            inverse = 1 / torch.as_tensor(critical_exposure(radius.cpu().numpy()), device=device)
+            inverse = 1 / critical_exposure(radius)
             inverse[0, 0] = 0
             self._inverse = inverse.float()
             self._squares = torch.zeros(shape, device=device)
@@ -100,15 +102,17 @@ def torch_warp(frame: torch.Tensor, coefficients_yx: Array) -> torch.Tensor:
     )
     whole_y, whole_x = torch.floor(-shift_y), torch.floor(-shift_x)
     weights_y, weights_x = _weights(-shift_y - whole_y), _weights(-shift_x - whole_x)
-    top, left = (rows + whole_y).long(), (columns + whole_x).long()
-    flat = frame.reshape(-1)
+    margin = reach(coefficients_yx)
+    padded = functional.pad(frame[None, None], (margin,) * 4, mode="replicate")[0, 0]
+    pitch, flat = padded.shape[1], padded.reshape(-1)
+    top, left = (rows + whole_y).long() + (margin - 1), (columns + whole_x).long() + (margin - 1)
+    first = top * pitch + left
     out = torch.zeros_like(frame)
     for j, weight_y in enumerate(weights_y):
-        start = (top + (j - 1)).clamp(0, height - 1) * width
         along = torch.zeros_like(frame)
         for i, weight_x in enumerate(weights_x):
-            along += weight_x * flat[start + (left + (i - 1)).clamp(0, width - 1)]
-        out += weight_y * along
+            along.addcmul_(weight_x, flat[j * pitch + i :][first])  # a view: no indices are made
+        out.addcmul_(weight_y, along)
     return out
 
 

@@ -27,6 +27,14 @@ def spline_loss(frequencies: Array) -> Array:
 
 
 @njit(cache=True)
+def reach(coefficients_yx: Array) -> int:
+    """Whole pixels beyond the frame that `warp` may look at."""
+    # no term is larger than its coefficient times 1, 1/2 or 1/4
+    largest = np.abs(coefficients_yx[:, 0]) + 0.5 * np.abs(coefficients_yx[:, 1:]).sum(axis=1)
+    return int(largest.max()) + 4
+
+
+@njit(cache=True)
 def _padded(frame: Array, margin: int) -> Array:
     """The frame with its border pixels repeated outwards."""
     height, width = frame.shape
@@ -108,9 +116,7 @@ def warp(
     about its middle; shifts are pixels. Rows are treated in runs that move by the same whole pixels.
     """
     height, width = frame.shape
-    # no term is larger than its coefficient times 1, 1/2 or 1/4
-    reach = np.abs(coefficients_yx[:, 0]) + 0.5 * np.abs(coefficients_yx[:, 1:]).sum(axis=1)
-    margin = int(reach.max()) + 4
+    margin = reach(coefficients_yx)
     padded = _padded(frame, margin)
     shifts_y, shifts_x = np.empty(width, np.float32), np.empty(width, np.float32)
     keys = np.empty(width, np.int32)
