@@ -89,6 +89,12 @@ def test_cryosparc_fractions(tmp_path: Path) -> None:
         ("a.txt", "1 2\n3\n", "line 2: expected x y"),
         ("a.txt", "1 nan\n", "row 1 has rlnCoordinateY nan"),
         ("a.star", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n 1\n", "a.star"),
+        ("a.star", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n NA 1\n", "'NA'"),
+        ("a.star", "data_\n\nloop_\n_CoordinateX #1\n_CoordinateY #2\n 1 2\n", "no table with"),
+        ("a.box", "1 2 inf 10\n", "line 1: the box is inf x 10 pixels"),
+        ("a.box", "1 2 nan 10\n", "line 1: the box is nan x 10 pixels"),
+        ("a.box", "1e300 2 10 10\n", r"row 1 has rlnCoordinateX 1e\+300"),
+        ("a.json", "[" * 100000, "a.json: nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, reason: str) -> None:
@@ -96,6 +102,45 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, reas
     path.write_text(text)
     with pytest.raises(UnreadableCoordinates, match=reason):
         read_coordinates(path, MICROGRAPH)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [bytes(200), bytes(range(256)) * 4, "data_\n\nloop_\n_rlnCoordinateX #1\n".encode("utf-16")],
+    ids=["zeros", "binary", "UTF-16"],
+)
+def test_a_file_that_is_no_star_is_not_a_micrograph_without_particles(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "a_autopick.star"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableCoordinates, match="holds no table"):
+        read_coordinates(path, MICROGRAPH)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.star", "data_\r\n\r\nloop_\r\n_rlnCoordinateX #1\r\n_rlnCoordinateY #2\r\n 3 4\r\n"),
+        ("a.star", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_foo #3\n 3 4 x\n"),
+        ("a.box", "1 2 4 4\r\n"),
+        ("a.csv", "x,y\r\n3,4\r\n"),
+    ],
+    ids=["CR LF", "a foreign column", "box with CR LF", "csv with CR LF"],
+)
+def test_odd_but_readable(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    assert xy(path) == [(3.0, 4.0)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n\n"]
+)
+def test_an_empty_list_means_no_particles(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a_autopick.star"
+    path.write_text(text)
+    assert read_coordinates(path, MICROGRAPH) is None
 
 
 def test_a_cs_file_that_is_none(tmp_path: Path) -> None:

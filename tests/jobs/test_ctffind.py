@@ -10,7 +10,7 @@ import pytest
 from verglas.ctf import Microscope
 from verglas.ctf.model import CtfTrial
 from verglas.ctf.quality import ctf_phase
-from verglas.formats.mrc import write_mrc
+from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.ctffind import CtfEstimation
@@ -103,6 +103,31 @@ def test_a_bad_micrograph_is_set_aside_and_tried_again_when_it_changes(project: 
     micrograph("bad", seed=3)
     run(is_continue=True)
     assert result().strings("rlnMicrographName") == [good, bad]
+
+
+def test_every_kind_of_bad_micrograph_has_its_reason(project: Path) -> None:
+    good = micrograph("good")
+    content, pixels = Path(good).read_bytes(), read_mrc(good).data
+    folder = "MotionCorr/job002/Movies"
+    Path(f"{folder}/zero.mrc").write_bytes(b"")
+    Path(f"{folder}/cut.mrc").write_bytes(content[: len(content) // 2])
+    Path(f"{folder}/junk.mrc").write_bytes(bytes(range(256)) * 16)
+    spoilt = pixels.copy()
+    spoilt[5, 7] = np.inf
+    write_mrc(f"{folder}/inf.mrc", spoilt, 1.4)
+    write_mrc(f"{folder}/flat.mrc", np.full((768, 768), 3, np.float32), 1.4)
+    write_mrc(f"{folder}/two.mrc", np.stack([pixels, pixels]), 1.4)
+    write_mrc(f"{folder}/small.mrc", pixels[:64, :64], 1.4)
+    words = {
+        "zero": "the file has 0", "cut": "truncated", "junk": "", "inf": "infinite", "flat": "all pixels have the same value",
+        "two": "holds 2 images; expected one micrograph", "small": "64",
+    }  # fmt: skip
+    write_list([f"{folder}/{name}.mrc" for name in ("good", *words)])
+    run()
+    reasons = dict(SetAsideList.read(Path(DIRECTORY)).reasons())
+    said = {name: reasons.get(f"{folder}/{name}.mrc", "") for name in words}
+    assert {name: text for name, text in said.items() if not text or words[name] not in text} == {}
+    assert result().strings("rlnMicrographName") == [good]
 
 
 def test_noise_is_kept_and_flagged(project: Path) -> None:

@@ -232,6 +232,25 @@ def test_corrupt_and_good_eer(project: Path) -> None:
     assert general.integer("rlnEERGrouping") == 3
 
 
+def test_an_eer_movie_of_no_bytes(project: Path) -> None:
+    Path("Movies/zero.eer").write_bytes(b"")
+    write_list(["Movies/zero.eer", movie("good.mrc")])
+    run()
+    assert "empty file" in reason("Movies/zero.eer")
+    assert len(corrected()) == 1
+
+
+def test_eer_on_the_finest_grid(project: Path) -> None:
+    rng = np.random.default_rng(0)
+    events = [rng.integers(0, 4 * 256, (4000, 2)) for _ in range(4)]
+    write_movie_eer("Movies/a.eer", events, (256, 256))
+    write_list(["Movies/a.eer"])
+    run(eer_grouping=2, dose_per_frame=0.1, bin_factor=4.0, extra=("--eer_upsampling", "4"))
+    general = read_star(f"{DIRECTORY}Movies/a.star")["general"]
+    assert general.integer("rlnImageSizeX") == 1024
+    assert read_mrc(f"{DIRECTORY}Movies/a.mrc").data.shape == (256, 256)
+
+
 def test_movies_of_any_length_and_shape(project: Path) -> None:
     names = [
         movie("one.mrc", n=1), movie("two.mrc", n=2), movie("seven.mrc", n=7),
@@ -310,6 +329,8 @@ def test_a_gain_no_movie_could_use_fails_the_job(project: Path) -> None:
     ("text", "words"),
     [
         ("10 20 5 3\n", None),
+        ("CameraSizeX 128\nCameraSizeY 96\nBadColumns 15 16\nBadPixels 3 4\n", None),
+        ("CameraSizeX 128\nCameraSizeY 96\nBadColumns x\n", "BadColumns"),
         ("120 90 20 20\n", "leaves the frame"),
         ("a b\n", "line 1: expected whole numbers"),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ X, Y, FOM = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
 _CRYOPPP = ("x-coordinate", "y-coordinate")
 _CSV_X = ("x-coordinate", "x_coordinate", "x", "coordinate_x", "rlncoordinatex")
 _CSV_Y = ("y-coordinate", "y_coordinate", "y", "coordinate_y", "rlncoordinatey")
+
+_FARTHEST = 1e7  # pixels: no sensor and no montage is as wide
 
 
 class UnreadableCoordinates(ValueError):
@@ -65,8 +68,9 @@ def _check_numbers(path: Path, table: StarTable) -> None:
 
     for label in (X, Y):
         values = table.floats(label)
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
+        possible = np.abs(values) < _FARTHEST
+        if not possible.all():
+            row = int(np.flatnonzero(~possible)[0])
             raise UnreadableCoordinates(f"{path}: row {row + 1} has {label} {values[row]}")
 
 
@@ -86,6 +90,8 @@ def _from_star(path: Path, micrograph: str) -> StarTable | None:
             ]
             return table.take(keep) if keep else None
         return table
+    if not len(star) and path.read_bytes().strip():
+        raise UnreadableCoordinates(f"{path} holds no table (data_...): is it a STAR file?")
     if any(len(table) for table in star.values()):
         tables = ", ".join(repr(name) for name in star)
         raise UnreadableCoordinates(f"{path}: no table with {X} and {Y} (tables: {tables})")
@@ -101,13 +107,20 @@ def _from_box(path: Path, micrograph: str) -> StarTable | None:
                 f"{path}, line {number}: expected x y width height, found {' '.join(words)!r}"
             )
         x0, y0, width, height, *rest = _numbers(path, number, words[:5])
+        if not (math.isfinite(width) and math.isfinite(height)):
+            raise UnreadableCoordinates(
+                f"{path}, line {number}: the box is {width:g} x {height:g} pixels"
+            )
         found.append((x0 + int(width) // 2, y0 + int(height) // 2, *rest))
     return _table(found)
 
 
 def _from_json(path: Path, micrograph: str) -> StarTable | None:
     """EMAN2 info file: "boxes" holds [x, y, kind, ...] with centres."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise UnreadableCoordinates(f"{path}: nested too deeply") from None
     boxes = content.get("boxes") if isinstance(content, dict) else content
     if boxes is None:
         return None
