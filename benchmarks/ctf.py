@@ -20,8 +20,8 @@ from verglas.ctf.quality import ctf_phase
 from verglas.formats.mrc import read_mrc
 
 
-def real(data: Path) -> None:
-    """|dU|, |dV| against lineage A of the published values."""
+def real(data: Path) -> tuple[float, float]:
+    """Largest |dU|, |dV| (Å) against lineage A of the published values."""
     base = data / "empiar10204_betagal"
     lines = (base / "truth" / "ctf_truth.tsv").read_text().splitlines()
     truth = {line.split("\t")[0]: line.split("\t") for line in lines if line[0] != "#"}
@@ -35,10 +35,11 @@ def real(data: Path) -> None:
         print(f"  {path.name[:-7]:<28} dU {errors[-1][0]:6.0f}  dV {errors[-1][1]:6.0f} Å")
     worst = np.abs(errors).max(axis=0)
     print(f"real spectra: largest |dU| {worst[0]:.0f}, |dV| {worst[1]:.0f} Å (bound 100)")
+    return float(worst[0]), float(worst[1])
 
 
-def simulated(count: int, size: int) -> None:
-    """White scatterers behind a CTF, 300 kV, 1 Å/px."""
+def simulated(count: int, size: int) -> tuple[float, float, float, float]:
+    """White scatterers behind a CTF, 300 kV, 1 Å/px: median |dU|, |dV|, |dA| (Å), CPU seconds."""
     microscope, pixel = Microscope(300, 2.7, 0.1), 1.0
     errors, seconds = [], []
     for seed in range(count):
@@ -61,6 +62,7 @@ def simulated(count: int, size: int) -> None:
         f"simulated, {count} x {size}²: median |dU| {median[0]:.0f}, |dV| {median[1]:.0f} (bound 30), "
         f"|dA| {median[2]:.0f} Å (bound 60); {np.median(seconds):.2f} CPU s each (bound 1.5)"
     )
+    return float(median[0]), float(median[1]), float(median[2]), float(np.median(seconds))
 
 
 def _micrograph(

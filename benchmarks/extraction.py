@@ -17,12 +17,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import read_star, write_star
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Particles per CPU second, of 256 px also per second on two cores."""
+
+    place: str
+    at_160: float
+    relion_at_160: float | None  # None: not installed
+    at_256: float
+    at_256_on_two_cores: float
+
 
 REPEATS = 8  # the list names each micrograph's copies, so that start-up weighs little
 
@@ -134,22 +147,28 @@ def main() -> None:
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm"))
     parser.add_argument("--disc", type=Path, default=Path("/tmp"))
     arguments = parser.parse_args()
-    ours = [sys.executable, "-m", "verglas.cli.main", "extract"]
-    for label, place in (("memory", arguments.memory), ("disc", arguments.disc)):
+    measure(arguments.set, arguments.memory, arguments.disc)
+
+
+def measure(source: Path, memory: Path, disc: Path) -> list[Rates]:
+    """Both kinds of folder."""
+    ours, rates = [sys.executable, "-m", "verglas.cli.main", "extract"], []
+    for label, place in (("memory", memory), ("disc", disc)):
         with tempfile.TemporaryDirectory(dir=place) as scratch:
-            folder = Path(scratch)
-            prepare(arguments.set, folder)
-            compare(ours, folder, label)
+            prepare(source, Path(scratch))
+            rates.append(compare(ours, Path(scratch), label))
+    return rates
 
 
-def compare(ours: list[str], folder: Path, label: str) -> None:
+def compare(ours: list[str], folder: Path, label: str) -> Rates:
+    """Print and return the rates in one kind of folder."""
     cpu, wall, count = rate(ours, 160, folder)
     print(
         f"160 px, {count} particles, {label}: verglas {cpu:.0f} per CPU s, {wall:.0f} per s",
         flush=True,
     )
-    relion = shutil.which("relion_preprocess") is not None
-    if relion:
+    at_160, theirs = cpu, None
+    if shutil.which("relion_preprocess"):
         print(f"  largest difference of a pixel from RELION's {agreement(folder, 160):.1e}")
         theirs, their_wall, _ = rate(["relion_preprocess"], 160, folder)
         print(
@@ -163,6 +182,7 @@ def compare(ours: list[str], folder: Path, label: str) -> None:
         f"{cpu:.0f} per CPU s",
         flush=True,
     )
+    return Rates(label, at_160, theirs, cpu, both)
 
 
 if __name__ == "__main__":

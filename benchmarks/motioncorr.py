@@ -129,7 +129,20 @@ def field_of(meta: dict[str, float], n_frames: int) -> np.ndarray:
     return -place[:, None, :] * strength[None, :, None]
 
 
-def known_drift(folders: Sequence[Path], items: int, scratch: Path) -> None:
+@dataclass(frozen=True)
+class Measured:
+    """One program on one movie with known drift."""
+
+    movie: str
+    is_local: bool
+    program: str
+    errors: Errors
+    cpu_seconds: float  # of one more movie; not a number if it was not timed
+
+
+def known_drift(folders: Sequence[Path], items: int, scratch: Path) -> list[Measured]:
+    """Every program on every folder of the first kind, printed as it comes."""
+    measured = []
     print(
         f"{'movie':<12}{'program':<9}{'whole px':>9}{'local px':>9}{'CPU s':>8}{'start':>7}{'ratio':>7}"
     )
@@ -152,6 +165,7 @@ def known_drift(folders: Sequence[Path], items: int, scratch: Path) -> None:
             used[name], start = np.nan, np.nan
             if items > 1:
                 used[name], start = seconds_per_movie(program, work, out, flags, items)
+            measured.append(Measured(folder.name, meta["local"] > 0, name, found, used[name]))
             ratio = f"{used['verglas'] / used[name]:7.2f}" if name == "RELION" else " " * 7
             local = f"{found.local:9.3f}" if meta["local"] else " " * 9
             print(
@@ -159,6 +173,7 @@ def known_drift(folders: Sequence[Path], items: int, scratch: Path) -> None:
                 flush=True,
             )
         shutil.rmtree(work)
+    return measured
 
 
 def real_tracks(stars: Sequence[Path], size: int, scratch: Path) -> None:

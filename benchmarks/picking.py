@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,33 @@ TEMPLATES = [
 ]  # fmt: skip
 OURS_AUTO = ["--auto_threshold", "--clean_areas"]
 RELION_BY_HAND = ["--threshold", "0.6", "--max_stddev_noise", "-1", "--angpix", "1.5"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Picks of several micrographs against the truth."""
+
+    found: int
+    right: int
+    true: int
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / max(1, self.found + self.true)
+
+    def __str__(self) -> str:
+        precision, recall = self.right / max(1, self.found), self.right / max(1, self.true)
+        return f"F1 {self.f1:.3f}  precision {precision:.3f}  recall {recall:.3f}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One program with one set of flags."""
+
+    program: str
+    label: str
+    score: Score
+    cpu_seconds: float  # of one more micrograph
 
 
 def cpu_seconds(command: list[str], folder: Path) -> float:
@@ -97,7 +125,7 @@ def hits(picks: np.ndarray, truth: np.ndarray, radius: float) -> int:
     return len({int(nearest[i]) for i in np.argsort(distance) if distance[i] <= radius})
 
 
-def quality(folder: Path, out: str, truths: dict[str, Path], border: float, radius: float) -> str:
+def quality(folder: Path, out: str, truths: dict[str, Path], border: float, radius: float) -> Score:
     found = right = true = 0
     for name, truth in truths.items():
         shape = read_mrc_header(folder / f"{name}.mrc").shape_yx
@@ -105,8 +133,7 @@ def quality(folder: Path, out: str, truths: dict[str, Path], border: float, radi
         wanted = inside(positions(truth), shape, border)
         right += hits(picks, wanted, radius)
         found, true = found + len(picks), true + len(wanted)
-    f1 = 2 * right / max(1, found + true)
-    return f"F1 {f1:.3f}  precision {right / max(1, found):.3f}  recall {right / max(1, true):.3f}"
+    return Score(found, right, true)
 
 
 def prepare(work: Path, rows: StarTable, optics: StarTable, count: int, files: list[Path]) -> None:
@@ -116,32 +143,37 @@ def prepare(work: Path, rows: StarTable, optics: StarTable, count: int, files: l
         write_star(work / f"{name}.star", [optics, rows.take(list(range(number)))])
 
 
-def show(label: str, score: str, time: tuple[float, float] | None) -> None:
-    cost = f"{time[0]:6.2f} CPU s each, start-up {time[1]:.1f}" if time else ""
+def show(label: str, score: Score, time: tuple[float, float]) -> None:
+    cost = f"{time[0]:6.2f} CPU s each, start-up {time[1]:.1f}"
     print(f"  {label:<44} {score}  {cost}", flush=True)
 
 
 def compare(
     work: Path, count: int, truths: dict[str, Path], rule: tuple[float, float],
     ours: dict[str, list[str]], theirs: dict[str, list[str]],
-) -> None:  # fmt: skip
+) -> list[Measured]:  # fmt: skip
     """Every flag set of ours and of RELION's on the micrographs in `work`."""
-    program = [sys.executable, "-m", "verglas.cli.main", "autopick"]
-    fastest: float | None = None
-    for number, (label, flags) in enumerate(ours.items()):
-        time = steady(program, flags, work, count, f"ours{number}")
-        show(f"verglas, {label}", quality(work, f"ours{number}", truths, *rule), time)
-        fastest = time[0]
-    if not shutil.which("relion_autopick"):
+    runs = [("verglas", [sys.executable, "-m", "verglas.cli.main", "autopick"], ours)]
+    if shutil.which("relion_autopick"):
+        runs.append(("RELION", ["relion_autopick"], theirs))
+    else:
         print("  RELION is not installed: not compared")
-        return
-    for number, (label, flags) in enumerate(theirs.items()):
-        time = steady(["relion_autopick"], flags, work, count, f"relion{number}")
-        show(f"RELION, {label}", quality(work, f"relion{number}", truths, *rule), time)
-        print(f"  CPU seconds, RELION over verglas: {time[0] / max(fastest or 0, 1e-9):.1f}")
+    measured = []
+    for name, program, sets in runs:
+        for number, (label, flags) in enumerate(sets.items()):
+            out = f"{name}{number}"
+            time = steady(program, flags, work, count, out)
+            score = quality(work, out, truths, *rule)
+            show(f"{name}, {label}", score, time)
+            measured.append(Measured(name, label, score, time[0]))
+            if name == "RELION":
+                ratio = time[0] / max(measured[0].cpu_seconds, 1e-9)
+                print(f"  CPU seconds, RELION over verglas: {ratio:.1f}")
+    return measured
 
 
-def simulated(folder: Path, count: int) -> None:
+def simulated(folder: Path, count: int) -> tuple[list[Measured], list[Measured]]:
+    """Laplacian of Gaussian, and templates."""
     star = read_star(folder / "micrographs.star")
     rows = star["micrographs"]
     count = min(count, len(rows))
@@ -152,18 +184,20 @@ def simulated(folder: Path, count: int) -> None:
         work = Path(scratch)
         prepare(work, rows, star["optics"], count, files)
         print(f"simulated micrographs ({count}), Laplacian of Gaussian, 20 px:")
-        compare(
+        blobs = compare(
             work, count, truths, (0, 20), {"automatic threshold": [*LOG_SIM, *OURS_AUTO[1:]]},
             {"default threshold": LOG_SIM, "best hand-set threshold": [*LOG_SIM, *BEST_BY_HAND]},
         )  # fmt: skip
         print(f"simulated micrographs ({count}), templates, psi step 10 degrees, 20 px:")
-        compare(
+        templates = compare(
             work, count, truths, (0, 20), {"automatic threshold": [*TEMPLATES, *OURS_AUTO]},
             {"hand-set threshold": [*TEMPLATES, *RELION_BY_HAND]},
         )  # fmt: skip
+    return blobs, templates
 
 
-def real(data: Path) -> None:
+def real(data: Path) -> list[Measured]:
+    """Apoferritin against people."""
     folder = data / "empiar10146_apoferritin"
     people = sorted((folder / "human_picks").glob("*_human.star"))
     names = [path.name.replace("_human.star", "") for path in people]
@@ -182,7 +216,7 @@ def real(data: Path) -> None:
         files = [folder / "micrographs" / f"{name}.mrc" for name in names]
         prepare(work, table("micrographs", rows), table("optics", optics), len(names), files)
         print(f"real apoferritin ({len(names)}) against people, 25 px, border of 45 px left out:")
-        compare(
+        return compare(
             work, len(names), dict(zip(names, people)), (45, 25),
             {"LoG, automatic threshold": [*LOG_REAL, *OURS_AUTO[1:]]},
             {"LoG, default, upper threshold 5": [*LOG_REAL, *BEST_BY_HAND[2:]]},

@@ -119,9 +119,14 @@ def test_every_kind_of_bad_micrograph_has_its_reason(project: Path) -> None:
     write_mrc(f"{folder}/two.mrc", np.stack([pixels, pixels]), 1.4)
     write_mrc(f"{folder}/small.mrc", pixels[:64, :64], 1.4)
     words = {
-        "zero": "the file has 0", "cut": "truncated", "junk": "", "inf": "infinite", "flat": "all pixels have the same value",
-        "two": "holds 2 images; expected one micrograph", "small": "64",
-    }  # fmt: skip
+        "zero": "the file has 0",
+        "cut": "truncated",
+        "junk": "",
+        "inf": "infinite",
+        "flat": "all pixels have the same value",
+        "two": "holds 2 images; expected one micrograph",
+        "small": "64",
+    }
     write_list([f"{folder}/{name}.mrc" for name in ("good", *words)])
     run()
     reasons = dict(SetAsideList.read(Path(DIRECTORY)).reasons())
