@@ -7,6 +7,9 @@ import { Ask, Dialog, Loading, Menu, Problem, ProgressBar, State } from "../../p
 import type { Job } from "../../types";
 import { baseName, shownName, viewerOf } from "../../words";
 import { JobForm } from "./form";
+import { Iterations } from "./iterations";
+
+const REFINES = ["Class2D", "Class3D"];
 
 export function JobPanel({ name }: { name: string }) {
   const { pid, watch, mayChange, jobs } = useProject();
@@ -50,6 +53,7 @@ export function JobPanel({ name }: { name: string }) {
       </header>
       {job.reason && <p className={job.status === "Failed" ? "reason bad" : "reason"}>{job.reason}</p>}
       {job.bar && job.list === "Running" && <div className="now"><span>{job.bar.title}</span><ProgressBar bar={job.bar} /></div>}
+      {REFINES.includes(job.folder) && <Iterations path={path} job={job.name} folder={job.folder} />}
       <div className="nodes">
         <NodeList title="Input" nodes={job.inputs} /><NodeList title="Output" nodes={job.outputs} />
       </div>
