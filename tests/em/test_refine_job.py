@@ -12,7 +12,6 @@ from refine_runs import (
     BOX,
     FLAGS,
     PIXEL,
-    N,
     noisy,
     refine,
     refine_over_ranks,
@@ -100,62 +99,6 @@ def test_ranks_agree_bit_for_bit_through_network_and_disc():
         assert f"Combining through {way}" in done
         assert not list(Path(way).glob("*.tmp"))
     same_files("network/run_it002", "disc/run_it002")
-
-
-def test_unusable_particles_are_set_aside_with_the_reason():
-    images = noisy()
-    images[3] = 5.0
-    images[7, 2, 2] = np.nan
-    images[9, 1, 1] = np.inf
-    names = [f"{i + 1:06d}@particles.mrcs" for i in range(N + 2)]  # the stack is two images short
-    write_particles(images, names)
-    assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "2", *FLAGS) == 0
-    aside = read_star("job/set_aside.star")["set_aside"]
-    reasons = dict(zip(aside.strings("rlnImageName"), aside.strings("verglasReason")))
-    assert "same value" in reasons["000004@particles.mrcs"]
-    assert "not finite" in reasons["000008@particles.mrcs"]
-    assert "not finite" in reasons["000010@particles.mrcs"]
-    assert "holds only 40" in reasons["000042@particles.mrcs"]
-    assert len(read_star("job/run_it002_data.star")["particles"]) == N - 3
-
-
-@pytest.mark.parametrize(
-    "words, told",
-    [
-        (["--K", "60"], "60 classes were asked for, but there are only 40 particles"),
-        (["--K", "2", "--sigma_tilt", "3"], "--sigma_tilt: not supported"),
-        (["--K", "2", "--helix"], "no rlnAnglePsiPrior"),
-        (["--K", "2", "--adaptive_fraction", "2"], "adaptive fraction"),
-        (["--K", "2", "--offset_step", "0"], "offset step"),
-    ],
-)
-def test_impossible_requests_are_refused(words, told, capsys):
-    write_particles(noisy())
-    assert refine("--i", "particles.star", "--o", "job/run", "--iter", "2", *FLAGS, *words) == 1
-    assert told in capsys.readouterr().err
-
-
-def test_odd_boxes_and_missing_pixel_sizes_are_refused(capsys):
-    write_particles(noisy(6, 31))
-    assert refine("--i", "particles.star", "--o", "job/run", "--K", "1", "--iter", "1", *FLAGS) == 1
-    assert "31 px" in capsys.readouterr().err
-    write_particles(noisy(6), rlnImagePixelSize=0.0)
-    assert refine("--i", "particles.star", "--o", "job/run", "--K", "1", "--iter", "1", *FLAGS) == 1
-    assert "pixel size" in capsys.readouterr().err
-
-
-def test_a_run_without_a_single_usable_particle_fails_and_says_why(capsys):
-    """A stack that is not where the list says, or nothing but empty images: no averages of nothing."""
-    write_particles(np.zeros_like(noisy()))
-    words = ["--i", "particles.star", "--K", "2", "--iter", "2", *FLAGS]
-    assert refine(*words, "--o", "empty/run") == 1
-    assert f"none of the {N} particles can be used" in capsys.readouterr().err
-    Path("particles.mrcs").unlink()
-    assert refine(*words, "--o", "gone/run") == 1
-    said = capsys.readouterr().err
-    assert f"none of the {N} particles can be used" in said
-    assert "No such file" in said
-    assert not list(Path("gone").glob("run_it001*"))
 
 
 def test_one_particle_and_more_classes_than_objects_go_through():

@@ -16,6 +16,7 @@ from verglas.em.fine import FineBatch, make_tile, score_tile
 from verglas.em.fixed_poses import FixedPoses, fixed_pass
 from verglas.em.helix import axes_yx, turn_log_prior
 from verglas.em.images import noise_images
+from verglas.em.initialise import OUTLIER
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration, Plan, make_plan
@@ -149,7 +150,23 @@ class Expectation:
         batch = self._fine_batch(plan, rows, old_px)
         outcome = self._second_pass(plan, coarse, weighted, batch, collected)
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
+        scored = self._scored(rows, images, outcome)
+        if not scored.all():
+            chosen = torch.from_numpy(scored.nonzero()[0])
+            rows, old_px = rows[scored], old_px[scored]
+            weighted, outcome = weighted.rows(chosen.to(images.device)), outcome.rows(chosen)
         self._add(plan, rows, old_px, weighted, outcome)
+
+    def _scored(self, rows: Ints, images: Tensor, outcome: Outcome) -> npt.NDArray[np.bool_]:
+        """Which particles have a pose; numbers beyond all bounds set a particle aside, not the run."""
+        power = outcome.spectra.sum(1)
+        scored: npt.NDArray[np.bool_] = ((outcome.p_max > 0) & torch.isfinite(power)).numpy()
+        for place in (~scored).nonzero()[0]:
+            largest = float(images[int(place)].abs().max())
+            self.found.set_aside[int(rows[place])] = (
+                f"no pose has a probability that is a number; its pixels reach {largest:.3g}"
+            )
+        return scored
 
     def _fixed(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> None:
         """Particles keep their orientation; with `skip_align` their offset, too."""
@@ -301,7 +318,21 @@ class Expectation:
         for row in rows[finite & ~varied]:
             self.found.set_aside[int(row)] = "all pixels have the same value"
         good: npt.NDArray[np.bool_] = finite & varied
-        return good
+        return good & self._alike(flat, rows, good)
+
+    def _alike(
+        self, flat: Tensor, rows: Ints, good: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Which images vary about as much as most of the batch: one of another scale drowns a class."""
+        spread = flat.std(1).cpu().numpy()
+        usual = float(np.median(spread[good])) if good.any() else 0.0
+        alike: npt.NDArray[np.bool_] = spread < OUTLIER * usual
+        for place in (good & ~alike).nonzero()[0]:
+            self.found.set_aside[int(rows[place])] = (
+                f"its pixels vary by {spread[place]:.3g}, those of most particles by {usual:.3g}: "
+                "it was not normalised, or an image is damaged"
+            )
+        return alike
 
     def _noise(self, plan: Plan, rows: Ints) -> Tensor | None:
         settings = self.iteration.settings

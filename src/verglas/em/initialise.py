@@ -33,6 +33,7 @@ from verglas.maps.reconstruct import to_real_space
 
 PARTICLES_FOR_NOISE = 1000  # per optics group
 BLOBS = 40
+OUTLIER = 100.0  # images that vary so many times more than most tell nothing about the noise
 
 
 @dataclass
@@ -109,6 +110,8 @@ def _add_noise(
     optics, box = particles.optics[group], sums.image.shape[-1]
     images = torch.as_tensor(source.read(rows)).cpu().double()
     good = torch.isfinite(images).all(-1).all(-1) & (images.amax((1, 2)) > images.amin((1, 2)))
+    spread = images.std((1, 2))
+    good &= spread < OUTLIER * spread[good].median() if good.any() else good
     images, rows, positions = images[good], rows[good.numpy()], positions[good.numpy()]
     if not len(rows):
         return
@@ -118,7 +121,7 @@ def _add_noise(
     masked = apply_mask(images, mask, dims=2)
     shown = masked if settings.zero_mask else images
     side = model_side(optics.box_size * optics.pixel_size_angst, particles, box)
-    shown = _to_box(shown, side, box)
+    shown = to_box(shown, side, box)
     spectrum = forward(shown).abs().square()
     shells = shell_indices(box).flatten()
     power = torch.zeros((len(rows), int(shells.max()) + 1), dtype=torch.float64)
@@ -138,14 +141,16 @@ def model_side(extent_angst: float, particles: Particles, box: int) -> int:
     return side if abs(side - box) > 1 else box
 
 
-def _to_box(images: Tensor, side: int, box: int) -> Tensor:
-    """Resample to the model's pixel size, then cut or zero-pad to its box."""
-    images = rescale(images, side)
+def to_box(images: Tensor, side: int, box: int, dims: int = 2) -> Tensor:
+    """Resample to the model's pixel size (`side` pixels), then cut or zero-pad to its box."""
+    images = rescale(images, side, dims)
     if side < box:
         before = box // 2 - side // 2
-        return torch.nn.functional.pad(images, [before, box - side - before] * 2)
+        return torch.nn.functional.pad(images, [before, box - side - before] * dims)
     start = side // 2 - box // 2
-    return images[:, start : start + box, start : start + box]
+    for axis in range(1, dims + 1):
+        images = images.narrow(axis, start, box)
+    return images
 
 
 def _add_random(

@@ -36,6 +36,10 @@ class Outcome:
             _zeros(n, 2),
         )
 
+    def rows(self, chosen: Tensor) -> Outcome:
+        """Some of the particles."""
+        return Outcome(**{entry.name: getattr(self, entry.name)[chosen] for entry in fields(self)})
+
     def put(self, rows: Tensor, other: Outcome) -> None:
         """Fill in the rows of some particles."""
         for entry in fields(self):

@@ -14,12 +14,14 @@ from verglas.formats.mrc import read_mrc
 from verglas.jobs.base import Job, JobFailed, NothingToDo
 from verglas.jobs.options import JobOptions
 from verglas.jobs.refine_checkpoint import read_checkpoint
+from verglas.jobs.refine_checks import doubts
 from verglas.jobs.refine_input import ParticleList, read_particles
 from verglas.jobs.refine_memory import free_memory, memory_lines
 from verglas.jobs.refine_options import ct_root
 from verglas.jobs.refine_output import RunNames, write_iteration, write_set_aside
 from verglas.jobs.refine_progress import ProgressStream, progress_file
 from verglas.jobs.refine_ranks import MpiRanks, started_by_mpi
+from verglas.jobs.refine_reference import read_references
 from verglas.jobs.refine_settings import (
     changed_settings,
     parity_of,
@@ -64,10 +66,8 @@ class RefineJob(Job):
         refuse_missing(self.arguments)
         self._use_threads()
         self.ranks = self._join_ranks()
-        if "--pool" in self.arguments.given and self.ranks.rank == 0:
-            self.context.say(
-                " --pool: batches are sized by the memory there is, not by this number"
-            )
+        if "--pool" in self.arguments.given:
+            self._say(" --pool: batches are sized by the memory there is, not by this number")
         if self.ranks.rank == 0:
             goes_on = bool(self.arguments["--continue"])
             self._stream = ProgressStream(progress_file(self.names.root), goes_on=goes_on)
@@ -93,22 +93,23 @@ class RefineJob(Job):
         arguments = self.arguments
         if not arguments["--i"]:
             raise JobFailed("give the particles with --i, or an _optimiser.star with --continue")
-        references = self._references()
+        self.listed = read_particles(arguments["--i"], with_ctf=arguments["--ctf"])
+        references = read_references(arguments, self.listed.particles.optics[0], self._say)
         dims = 2 if references is None or references.ndim == 3 else 3
         settings = settings_of(arguments, dims)
         if references is not None and not arguments["--ctf_corrected_ref"]:
             settings = replace(settings, refs_are_ctf_corrected=False)
-        self.listed = read_particles(arguments["--i"], with_ctf=settings.ctf)
         self._check_numbers(self.listed, settings.n_classes)
         self._check_priors(settings)
         source = self._source(self.listed)
+        self._tell_doubts(source, settings)
         assignments = self.listed.assignments
         if not (settings.skip_align or settings.skip_rotate):
             assignments = _fresh(assignments)
         stack = None if references is None else torch.from_numpy(references)
         refinement = Refinement.start(
             settings, self.listed.particles, source, references=stack, assignments=assignments,
-            pixel_size_angst=self._reference_pixel, devices=self._devices(), ranks=self.ranks,
+            devices=self._devices(), ranks=self.ranks,
             watcher=self._watcher(),
         )  # fmt: skip
         self._write(refinement)
@@ -150,6 +151,11 @@ class RefineJob(Job):
                 self._stream.iteration(refinement.settings, refinement.state)
             if refinement.writes_this_iteration():
                 self._write(refinement)
+
+    def _say(self, line: str) -> None:
+        """Into run.out, once for all ranks."""
+        if self.ranks.rank == 0:
+            self.context.say(line)
 
     def _say_memory(self, refinement: Refinement) -> None:
         if self.ranks.rank > 0:
@@ -218,20 +224,6 @@ class RefineJob(Job):
             raise JobFailed(f"the mask {name} has values outside [0, 1]")
         return torch.from_numpy(mask)
 
-    def _references(self) -> np.ndarray | None:
-        """The user's references: (K, N, N) for 2D, (1, N, N, N) for a map."""
-        self._reference_pixel: float | None = None
-        name = self.arguments["--ref"]
-        if name in ("", "None"):
-            return None
-        image = read_mrc(name)
-        given = self.arguments["--ref_angpix"]
-        self._reference_pixel = given if given > 0 else image.pixel_size_angst
-        data = np.asarray(image.data, np.float32)
-        if data.ndim == 2:
-            return data[None]
-        return data if name.endswith("s") else data[None]
-
     def _devices(self) -> list[Any]:
         """Devices of this rank: all GPUs named or seen, shared out between ranks; otherwise the CPU."""
         import torch
@@ -272,6 +264,12 @@ class RefineJob(Job):
         n = len(listed.particles)
         if n_classes > n:
             raise JobFailed(f"{n_classes} classes were asked for, but there are only {n} particles")
+
+    def _tell_doubts(self, source: Any, settings: EmSettings) -> None:
+        if self.ranks.rank > 0 or self.arguments["--dont_check_norm"]:
+            return
+        for doubt in doubts(self.listed.particles, source, settings.particle_diameter_angst):
+            self.context.warn(f" WARNING: {doubt}")
 
     def _check_priors(self, settings: EmSettings) -> None:
         wanted = settings.helix is not None or settings.sigma_psi_deg > 0

@@ -46,6 +46,8 @@ def read_particles(path: str, *, with_ctf: bool, going_on: bool = False) -> Part
     names = table.strings("rlnImageName")
     scale_group, group_names = _scale_groups(table)
     column = _Columns(table)
+    if with_ctf:
+        _check_microscope(optics_table, path)
     if with_ctf and "rlnDefocusU" not in table:
         raise JobFailed(f"{path} has no rlnDefocusU: run CTF estimation first, or leave out --ctf")
     defocus_u = column("rlnDefocusU")
@@ -110,6 +112,17 @@ def optics_groups(table: StarTable, path: str) -> tuple[tuple[OpticsGroup, ...],
         table.ints("rlnOpticsGroup") if "rlnOpticsGroup" in table else range(1, len(table) + 1)
     )
     return tuple(found), {int(number): i for i, number in enumerate(numbers)}
+
+
+def _check_microscope(optics_table: StarTable, path: str) -> None:
+    """A CTF needs to know the microscope: silence about it would be a wrong CTF."""
+    labels = ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
+    missing = [label for label in labels if label not in optics_table]
+    if missing:
+        raise JobFailed(
+            f"{path}: the optics table has no {', '.join(missing)}, which the CTF needs: add it, or "
+            "leave out --ctf"
+        )
 
 
 def _optics_index(table: StarTable, number: dict[int, int], path: str) -> npt.NDArray[np.int64]:

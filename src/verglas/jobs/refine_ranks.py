@@ -49,10 +49,11 @@ class MpiRanks:
         """Replace every rank's sums by the total. Says how long it took and how much was moved."""
         started = time.perf_counter()
         numbers = sums.pack()
-        if not (self._via_disc and self._through_disc(numbers)):
+        through_disc = self._via_disc and self._through_disc(numbers)
+        if not through_disc:
             self._through_network(numbers)
         sums.unpack(numbers)
-        way = "disc" if self._via_disc else "network"
+        way = "disc" if through_disc else "network"
         seconds = time.perf_counter() - started
         self._say(f" Combining through {way}, {numbers.nbytes} bytes per rank, {seconds:.2f} s")
 
@@ -78,7 +79,7 @@ class MpiRanks:
             self._comm.Bcast(piece, root=0)
 
     def _through_disc(self, numbers: Packed) -> bool:
-        """The same through files; False (and from now on the network) if the disc does not take them."""
+        """The same through files; False, and the numbers as they were, if the disc does not take them."""
         mine, total = self._file(self.rank), Path(f"{self._root}.tmp")
         times = [time.perf_counter()]
         problem = ""
