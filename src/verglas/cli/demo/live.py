@@ -95,7 +95,8 @@ def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
     }  # fmt: skip
     intake = Intake(f"Movies/*.{session.format}")
     intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
-    classes = {"nr_classes": str(plan.classes), "nr_iter": str(plan.iterations)}
+    batches = max(50, 4 * plan.iterations)  # of VDAM: fewer than 50 do not anneal
+    classes = {"nr_classes": str(plan.classes), "nr_iter_grad": str(batches)}
     options = chain_options(intake, {"Class2D": classes})
     cores = os.cpu_count() or 1
     order = LiveOrder(SESSION, workers=max(1, cores - 1), publish_s=5.0)
