@@ -106,6 +106,32 @@ def test_pauses_are_long_beside_the_usual_distance():
     assert pauses_of(np.array([0.0, 30])) == []
 
 
+DAMAGE = {
+    "a list that is cut off": (
+        "CtfFind/job003/micrographs_ctf.star",
+        "\ndata_micrographs\n\nloop_\n_rlnX #1\n1 2\n",
+    ),
+    "an empty list": ("CtfFind/job003/micrographs_ctf.star", ""),
+    "no reasons": ("CtfFind/job003/set_aside.star", ""),
+    "reasons of another program": ("CtfFind/job003/set_aside.star", "data_x\n\n_rlnA 1\n"),
+    "a model without classes": (
+        "Class2D/job006/run_it002_model.star",
+        "data_model_general\n\n_rlnA 1\n",
+    ),
+    "class averages cut off": ("Class2D/job006/run_it002_classes.mrcs", "nothing"),
+    "a log for a movie list": ("Import/job001/movies.star", "no STAR file at all"),
+    "settings cut off": ("Class2D/job006/job.star", "data_job\n\n_rlnJobTypeLab"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_file_costs_its_part_of_the_report_only(session, name):
+    path, text = DAMAGE[name]
+    (session.root / path).write_text(text)
+    facts = report_facts(session)
+    assert pages(report_pdf(facts)) == 1 and facts.title in report_html(facts)
+
+
 def test_the_report_tells_what_a_session_needs(served, session):
     text = served.get("report", sample="<b>ribosome</b>", microscope="Krios").text
     for told in ("&lt;b&gt;ribosome", "Krios", "e/Å² per frame", "accepted", "CTF fit, accepted is",

@@ -121,6 +121,15 @@ def test_thresholds_become_select_jobs_in_a_row(served, monkeypatch):
     assert refused.status_code == 422
 
 
+def test_a_broken_map_hides_no_other(served, project):
+    (project.root / "broken.mrc").write_text("cut off")
+    write_mrc(project.root / "m.mrc", np.ones((8, 8, 8), np.float32), 1.0)
+    assert served.get("maps").json()["maps"] == ["m.mrc"]
+    for route in ("volume", "slice"):
+        answer = served.get(f"maps/{route}", path="broken.mrc")
+        assert answer.status_code == 422 and "broken.mrc" in answer.json()["error"]
+
+
 def test_a_map_is_sent_small_and_sliced(served, project):
     write_mrc(project.root / "m.mrc", np.ones((40, 40, 40), np.float32), 1.0)
     assert "m.mrc" in served.get("maps").json()["maps"]

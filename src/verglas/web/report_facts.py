@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verglas import __version__
+from verglas.formats.mrc import UnreadableImage
 from verglas.formats.stack import read_images
 from verglas.formats.star import StarError
 from verglas.project.project import Project
@@ -89,8 +90,7 @@ class ReportFacts:
 
 def report_facts(project: Project, sample: str = "", microscope: str = "") -> ReportFacts:
     """Reads the lists and models of the project; what cannot be read is left out."""
-    lists = micrograph_lists(project)
-    table = micrograph_table(project, lists[0]) if lists else None
+    table = _table(project)
     taken = acquisition(project)
     accepted, particles = acceptance(project), particle_counts(project)
     classes, jobs = _classes(project), settings_used(project)
@@ -106,6 +106,16 @@ def report_facts(project: Project, sample: str = "", microscope: str = "") -> Re
         _totals(accepted, particles, table, times), accepted, times, _series(table), pauses_of(times),
         low, high, classes, jobs, failed, _versions(), methods_paragraph(known),
     )  # fmt: skip
+
+
+def _table(project: Project) -> MicrographTable | None:
+    """The richest list that can be read and names micrographs."""
+    for path in micrograph_lists(project):
+        try:
+            return micrograph_table(project, path)
+        except (OSError, StarError):
+            continue
+    return None
 
 
 def pauses_of(times_s: Floats) -> list[tuple[float, float]]:
@@ -176,7 +186,7 @@ def _classes(project: Project) -> Classes | None:
             if not real:
                 return None
             images = read_images(real)
-        except (OSError, StarError):
+        except (OSError, StarError, UnreadableImage):
             continue
         best = min((row.resolution_angst for row in rows if row.resolution_angst), default=None)
         return Classes(model, shown.iteration, len(shown.classes), best, images)

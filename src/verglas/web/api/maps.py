@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Response
 
-from verglas.formats.mrc import read_mrc_header
+from verglas.formats.mrc import UnreadableImage, read_mrc_header
 from verglas.jobs.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
 from verglas.project.names import owner_of
 from verglas.project.results import curves
@@ -31,10 +32,7 @@ def maps(project: Asked) -> dict[str, Any]:
         if name.startswith(("Class3D/", "Refine3D/", "InitialModel/")):
             base = project.root / name
             found += [name + path.name for path in sorted(base.glob("run*_class*.mrc"))]
-    for path in sorted(project.root.glob("*.mrc"))[:200]:
-        header = read_mrc_header(path)
-        if header.n_images > 1 and header.n_images == header.shape_yx[0]:
-            found.append(path.name)
+    found += [path.name for path in sorted(project.root.glob("*.mrc"))[:200] if _is_cube(path)]
     known = list(dict.fromkeys(found))
     models = {name: curves.model_of_map(project, name) for name in known}
     return {"maps": known, "models": {name: model for name, model in models.items() if model}}
@@ -87,3 +85,11 @@ def angles(path: str, project: Asked) -> dict[str, Any]:
     """How many particles look along each direction (equal-area cells)."""
     file_of(project, path)
     return curves.angles(project, path)
+
+
+def _is_cube(path: Path) -> bool:
+    try:
+        header = read_mrc_header(path)
+    except (OSError, UnreadableImage):
+        return False
+    return header.n_images > 1 and header.n_images == header.shape_yx[0]
