@@ -50,8 +50,7 @@ await withPage(base, async (page, problems) => {
     await page.locator("button", { hasText: "New session" }).click();
     await page.getByRole("button", { name: "Look", exact: true }).click();
     await page.locator(".facts").waitFor({ timeout: 120000 });
-    await page.locator("#given-kv").fill("300");
-    await page.locator("#given-dose-per-frame").fill("1.4");
+    for (const [key, value] of [["pixel-size", "1.7"], ["kv", "300"], ["dose-per-frame", "1.4"], ["gain", "gain.mrc"], ["diameter", "140,190"]]) await page.locator(`#given-${key}`).fill(value);
     await page.getByRole("button", { name: "Look again" }).click();
     await page.getByRole("button", { name: "Start", exact: true }).waitFor({ timeout: 120000 });
     await shot("session-new");
