@@ -70,6 +70,14 @@ def test_check_names_every_wrong_field_at_once(served):
     assert found["complaints"]
 
 
+def test_numbers_beyond_the_slider_are_pointed_out_but_not_defaults_that_mean_something(served):
+    values = {"fn_input_autopick": "CtfFind/job003/micrographs_ctf.star", "do_log": "Yes"}
+    found = served.post("check", {"type": "AutoPick", "values": {**values, "angpix": "-1"}}).json()
+    assert found["warnings"] == {}
+    found = served.post("check", {"type": "AutoPick", "values": {**values, "angpix": "70"}}).json()
+    assert set(found["warnings"]) == {"angpix"} and not found["problems"]
+
+
 def test_check_shows_command_outputs_and_greyed_fields(served):
     values = {"fn_img": "Extract/job005/particles.star", "nr_classes": "7", "nr_iter": "3"}
     found = served.post("check", {"type": "Class2D", "values": values}).json()

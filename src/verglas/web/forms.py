@@ -81,8 +81,11 @@ def check(job: type[Job], values: Values) -> Checked:
         except OptionError as error:
             problems[key] = str(error).removeprefix(f"option {key}: ")
             continue
-        unusual = _outside(infos[key], getattr(one, key))
-        if unusual:
+        value = getattr(one, key)
+        unusual = _outside(infos[key], value)
+        if (
+            unusual and value != job.Options.model_fields[key].default
+        ):  # such as -1: as the file says
             warnings[key] = unusual
     if problems:
         return Checked(None, problems, [], warnings)

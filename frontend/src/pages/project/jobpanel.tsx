@@ -70,12 +70,15 @@ export function JobPanel({ name }: { name: string }) {
     </div>
   );
 
+  /** Whether a job that is to make a file is still to run (or to end). */
+  function comes(maker: string) { return jobs.data?.jobs.some((each) => each.name === maker && each.list !== "Finished"); }
+
   function NodeList({ title, nodes }: { title: string; nodes: Job["inputs"] }) {
     return (
       <div><h3>{title}</h3>
         {nodes.map((node) => (
           <span key={node.name} className={node.exists ? "node" : "node expected"} title={`${node.name} (${node.type})`}>
-            {node.exists ? <a href={viewerOf(pid, node)}>{baseName(node.name)}</a> : <>{baseName(node.name)} <em>expected</em></>}
+            {node.exists ? <a href={viewerOf(pid, node)}>{baseName(node.name)}</a> : <>{baseName(node.name)} <em>{comes(title === "Input" ? node.producer : job!.name) ? "expected" : "missing"}</em></>}
             {title === "Input" && node.producer && <a className="from" href={link(pid, "project", { job: node.producer })}>{node.producer.replace(/\/$/, "")}</a>}
           </span>
         ))}
