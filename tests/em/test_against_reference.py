@@ -180,3 +180,21 @@ def test_lower_precision_stays_close(problem, expected, precision):
     tolerance = 1e-4 if precision == "single" else 2e-2
     np.testing.assert_allclose(ran.found.p_max, expected.p_max, atol=tolerance)
     np.testing.assert_allclose(after.sigma2_noise, expected.sigma2, rtol=tolerance)
+
+
+def test_two_passes_find_what_an_exhaustive_search_finds(problem):
+    run, _ = problem
+    wide = replace(run, settings=replace(run.settings, adaptive_fraction=1 - 1e-9))
+    (two_passes, _), (exhaustive, _) = one_iteration(run), one_iteration(wide)
+    assert (exhaustive.found.n_significant > two_passes.found.n_significant).any()
+    np.testing.assert_allclose(two_passes.found.p_max, exhaustive.found.p_max, atol=1e-3)
+
+
+def test_results_do_not_depend_on_the_size_of_batches(problem, monkeypatch):
+    run, _ = problem
+    whole, after_whole = one_iteration(run)
+    monkeypatch.setattr(expectation, "batch_size", lambda plan: 2)
+    parts, after_parts = one_iteration(run)
+    np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
+    np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)
+    np.testing.assert_allclose(after_parts.sigma2_noise, after_whole.sigma2_noise, rtol=1e-12)

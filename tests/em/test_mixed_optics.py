@@ -125,7 +125,8 @@ def test_premultiplied_data_give_the_same_average():
 @pytest.mark.parametrize(
     "changes",
     [{"zero_mask": False}, {"ctf_intact_first_peak": True}, {"always_cc": True}, {"oversampling": 0},
-     {"oversampling": 2}, {"strict_highres_angst": 20.0}, {"only_flip_phases": True}],
+     {"oversampling": 2}, {"strict_highres_angst": 20.0}, {"only_flip_phases": True},
+     {"ctf_phase_flipped": True}, {"strict_lowres_angst": 60.0}, {"firstiter_cc": True}],
     ids=lambda changes: next(iter(changes)),
 )  # fmt: skip
 def test_every_mode_runs_and_has_an_effect(changes, plain_run):

@@ -81,7 +81,9 @@ def combined(via_disc: bool) -> tuple[list[np.ndarray], list[str], list[str]]:
         comm = FakeComm(world, rank, boxes)
         MpiRanks(comm, "job/run", via_disc=via_disc, say=say, warn=warn).add(parts[rank])
 
-    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(SIZE)]
+    threads = [
+        threading.Thread(target=work, args=(rank,), name=f"rank {rank}") for rank in range(SIZE)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -139,3 +141,19 @@ def test_what_a_crash_left_does_not_disturb_the_next_run():
     found, _, warned = combined(via_disc=True)
     np.testing.assert_array_equal(found[1], ascending())
     assert not warned and list(Path("job").iterdir()) == []
+
+
+def test_a_total_that_a_rank_cannot_read_is_sent_through_the_network(monkeypatch):
+    read = refine_ranks._read
+
+    def read_or_fail(path: Path, expected: int) -> np.ndarray:
+        if path.name == "run.tmp" and threading.current_thread().name == "rank 2":
+            raise OSError(5, "Input/output error", str(path))
+        return read(path, expected)
+
+    monkeypatch.setattr(refine_ranks, "_read", read_or_fail)
+    found, said, warned = combined(via_disc=True)
+    for numbers in found:
+        np.testing.assert_array_equal(numbers, ascending())
+    assert len(warned) == 1 and "rank 2" in warned[0] and "through network" in said[-1]
+    assert list(Path("job").iterdir()) == []

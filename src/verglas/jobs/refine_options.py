@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from verglas.jobs.nodes import PARTICLES
@@ -38,7 +39,8 @@ class ComputeOptions(RefineInputOptions):
     )  # fmt: skip
     nr_pool: int = option(
         3, label="Number of pooled particles:", flag="--pool", minimum=1, maximum=16, step=1,
-        help="Kept for RELION; verglas sizes its batches by the memory there is.", **_COMPUTE,
+        help="Particles that RELION would read per thread and batch. verglas accepts it, writes it into the"
+        " optimiser file, and sizes its batches by the memory there is.", **_COMPUTE,
     )  # fmt: skip
     do_preread_images: bool = option(
         False, label="Pre-read all particles into RAM?", flag="--preread_images",
@@ -58,8 +60,10 @@ class ComputeOptions(RefineInputOptions):
         " results are sent through the network. Both give the same numbers to the last bit.", **_COMPUTE,
     )  # fmt: skip
     use_gpu: bool = option(
-        False, label="Use GPU acceleration?", help="Use the GPUs named below.", **_COMPUTE
-    )
+        Path("/dev/nvidiactl").exists(), label="Use GPU acceleration?", flag="--cpu", flag_when=False,
+        help="Yes: the GPUs named below, or the processor where there is none. No: the processor only.",
+        **_COMPUTE,
+    )  # fmt: skip
     gpu_ids: str = option(
         "", label="Which GPUs to use:", flag="--gpu", flag_if=lambda options: options.use_gpu,
         help="Device numbers: ':' separates ranks, ',' devices of one rank. Empty: all.", **_COMPUTE,

@@ -88,9 +88,9 @@ class MpiRanks:
                 _write(mine, numbers)
         except OSError as error:
             problem = f"rank {self.rank}: {error}"
-        times.append(time.perf_counter())
         if self._failed(problem):
             return self._give_up(mine, total)
+        times.append(time.perf_counter())  # all have written
         try:
             if self.rank == 0:
                 summed = numbers.copy()
@@ -99,12 +99,17 @@ class MpiRanks:
                 _write(total, summed)
         except OSError as error:
             problem = f"rank 0: {error}"
-        times.append(time.perf_counter())
         if self._failed(problem):
             return self._give_up(mine, total)
-        numbers[:] = _read(total, numbers.size)
         times.append(time.perf_counter())
-        self._comm.Barrier()
+        try:
+            summed = _read(total, numbers.size)
+        except OSError as error:
+            problem = f"rank {self.rank}: {error}"
+        if self._failed(problem):
+            return self._give_up(mine, total)
+        times.append(time.perf_counter())
+        numbers[:] = summed
         self._remove(mine, total)
         writing, adding, reading = np.diff(times)
         self._say(f" Writing {writing:.2f} s, adding {adding:.2f} s, reading {reading:.2f} s")
