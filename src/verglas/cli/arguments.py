@@ -88,3 +88,15 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def one_word(words: Sequence[str], what: str) -> str:
+    """The only word there is. Raises CommandError that names what is wanted."""
+    if len(words) != 1:
+        raise CommandError(f"name {what}")
+    return words[0]
+
+
+def without_flag(words: Sequence[str], flag: str) -> tuple[list[str], bool]:
+    """The other words, and whether the flag was among them."""
+    return [word for word in words if word != flag], flag in words

@@ -1,4 +1,4 @@
-"""`verglas job ...`: everything one can do with single jobs."""
+"""`verglas job ...`: making, running and looking at single jobs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.cli.arguments import CommandError, complain, one_word, split_words, without_flag
 from verglas.formats.star import StarError
-from verglas.project.dialect import Status
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
@@ -38,14 +37,21 @@ def main(words: Sequence[str]) -> int:
         print(_HELP)
         return 0
     command, rest = words[1], list(words[2:])
-    if command not in _COMMANDS:
-        return complain(
-            "job", CommandError(f"no command {command!r}; verglas job --help lists them")
-        )
     try:
-        return _COMMANDS[command](rest)
+        return _command(command)(rest)
     except (CommandError, KeyError, ValueError, LookupError, OSError, StarError) as error:
         return complain(f"job {command}", error)
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    """What makes, runs or shows jobs is here; what is done to them afterwards in its own module."""
+    if name in _COMMANDS:
+        return _COMMANDS[name]
+    from verglas.cli.job_actions import COMMANDS
+
+    if name not in COMMANDS:
+        raise CommandError(f"no command {name!r}; verglas job --help lists them")
+    return COMMANDS[name]
 
 
 def _types(words: list[str]) -> int:
@@ -67,7 +73,7 @@ def _options(words: list[str]) -> int:
     from verglas.jobs.options import to_text
     from verglas.jobs.registry import job_class
 
-    kind = job_class(_one(words, "a job type"))
+    kind = job_class(one_word(words, "a job type"))
     tab = ""
     for key, info in kind.Options.infos().items():
         if info.tab != tab:
@@ -82,7 +88,7 @@ def _options(words: list[str]) -> int:
 def _run(words: list[str]) -> int:
     from verglas.scheduler.launch import launch
 
-    words, detach = _without(words, "--detach")
+    words, detach = without_flag(words, "--detach")
     project = Project.open()
     name = _existing_or_new(project, words)
     launched = launch(project, name)
@@ -105,7 +111,7 @@ def _continue(words: list[str]) -> int:
     from verglas.project.registration import load_job, register
     from verglas.scheduler.launch import launch
 
-    words, detach = _without(words, "--detach")
+    words, detach = without_flag(words, "--detach")
     project = Project.open()
     name, values = _job_and_values(project, words)
     if values:
@@ -147,7 +153,7 @@ def _show(words: list[str]) -> int:
     from verglas.project.summary import summary
 
     project = Project.open()
-    name = project.job_name(_one(words, "a job"))
+    name = project.job_name(one_word(words, "a job"))
     graph = project.graph()
     print(summary(project, graph.processes[name]).line)
     for title, nodes in (("inputs", graph.inputs_of(name)), ("outputs", graph.outputs_of(name))):
@@ -164,99 +170,11 @@ def _log(words: list[str]) -> int:
     from verglas.jobs.control_files import RUN_ERR, RUN_OUT
     from verglas.project.job_directory import tail
 
-    words, errors = _without(words, "--err")
+    words, errors = without_flag(words, "--err")
     project = Project.open()
-    name = project.job_name(_one(words, "a job"))
+    name = project.job_name(one_word(words, "a job"))
     for line in tail(project.root / name / (RUN_ERR if errors else RUN_OUT), 65536):
         print(line)
-    return 0
-
-
-def _abort(words: list[str]) -> int:
-    from verglas.scheduler.launch import abort
-
-    project = Project.open()
-    name = project.job_name(_one(words, "a job"))
-    if not abort(project, name):
-        raise CommandError(f"{name} is not running")
-    print(f"{name} was asked to stop")
-    return 0
-
-
-def _delete(words: list[str]) -> int:
-    from verglas.project.trash import delete
-
-    words, only = _without(words, "--only")
-    project = Project.open()
-    for name in delete(project, project.job_name(_one(words, "a job")), recursive=not only):
-        print(f"{name} -> Trash/{name}")
-    return 0
-
-
-def _undelete(words: list[str]) -> int:
-    from verglas.project.trash import deleted_jobs, undelete
-
-    project = Project.open()
-    if not words:
-        print("\n".join(deleted_jobs(project)) or "there is nothing in Trash")
-        return 0
-    for word in words:
-        name = word.removeprefix("Trash/").rstrip("/") + "/"
-        undelete(project, name)
-        print(name)
-    return 0
-
-
-def _clean(words: list[str]) -> int:
-    from verglas.project.trash import clean
-
-    words, harsh = _without(words, "--harsh")
-    project = Project.open()
-    files = clean(project, project.job_name(_one(words, "a job")), harsh=harsh)
-    print(f"{len(files)} files moved to Trash")
-    return 0
-
-
-def _alias(words: list[str]) -> int:
-    from verglas.project.editing import set_alias
-
-    if not words:
-        raise CommandError("name a job and its alias")
-    project = Project.open()
-    set_alias(project, project.job_name(words[0]), " ".join(words[1:]))
-    return 0
-
-
-def _note(words: list[str]) -> int:
-    from verglas.project.note import read_note, write_note
-
-    if not words:
-        raise CommandError("name a job")
-    project = Project.open()
-    directory = project.root / project.job_name(words[0])
-    if len(words) == 1:
-        print(read_note(directory), end="")
-        return 0
-    write_note(directory, read_note(directory) + " ".join(words[1:]) + "\n")
-    return 0
-
-
-def _mark(words: list[str]) -> int:
-    from verglas.project.editing import mark
-
-    states = {"finished": Status.SUCCEEDED, "failed": Status.FAILED}
-    if len(words) != 2 or words[1] not in states:
-        raise CommandError("verglas job mark JOB finished|failed")
-    project = Project.open()
-    mark(project, project.job_name(words[0]), states[words[1]])
-    return 0
-
-
-def _reorder(words: list[str]) -> int:
-    from verglas.project.editing import reorder
-
-    project = Project.open()
-    reorder(project, [project.job_name(word) for word in words])
     return 0
 
 
@@ -312,19 +230,7 @@ def _follow(project: Project, launched: Launched) -> int:
     return follow(project, launched)
 
 
-def _one(words: list[str], what: str) -> str:
-    if len(words) != 1:
-        raise CommandError(f"name {what}")
-    return words[0]
-
-
-def _without(words: list[str], flag: str) -> tuple[list[str], bool]:
-    return [word for word in words if word != flag], flag in words
-
-
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "types": _types, "options": _options, "run": _run, "schedule": _schedule, "add": _schedule,
-    "continue": _continue, "edit": _edit, "list": _list, "show": _show, "log": _log, "abort": _abort,
-    "delete": _delete, "undelete": _undelete, "clean": _clean, "alias": _alias, "note": _note,
-    "mark": _mark, "reorder": _reorder,
+    "continue": _continue, "edit": _edit, "list": _list, "show": _show, "log": _log,
 }  # fmt: skip
