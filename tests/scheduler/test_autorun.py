@@ -12,6 +12,7 @@ from verglas.formats.star import read_star
 from verglas.project.dialect import Status
 from verglas.project.summary import job_summaries
 from verglas.scheduler import autorun as autorun_module
+from verglas.scheduler import job_attempts
 from verglas.scheduler.events import read_events
 from verglas.scheduler.schedule import Order, ScheduleFolder, ScheduleTaken
 
@@ -91,7 +92,7 @@ def test_a_failure_stops_the_schedule_and_says_so(project, chain, movie, autorun
 def test_class2d_dies_in_round_2_of_4_and_rounds_3_and_4_are_good(
     project, chain, movie, autorun, monkeypatch
 ):
-    monkeypatch.setattr(autorun_module, "DEATHS", 1)
+    monkeypatch.setattr(job_attempts, "DEATHS", 1)
     order = project.root / "orders/class2d"
     original = autorun_module.Autorun._go_round
     kinds = []

@@ -9,25 +9,19 @@ from __future__ import annotations
 
 import time
 
-from verglas.formats.star import StarError
-from verglas.jobs.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.graph import Graph
 from verglas.project.leftovers import sweep
 from verglas.project.project import OWN_FOLDER, Project
-from verglas.project.registration import ForeignJob, RefusedJob
 from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
 from verglas.scheduler.events import record_event
-from verglas.scheduler.launch import Launched, launch, wait_for
+from verglas.scheduler.job_attempts import POLL_S, JobAttempts
 from verglas.scheduler.schedule import CONTINUE, STOP, Order, Progress, Result, ScheduleFolder
 from verglas.scheduler.schedule_log import ScheduleLog
 from verglas.scheduler.supervisor import ensure_supervisor
 
-POLL_S = 0.2
 MISSING_INPUT_POLL_S = 1.0
 SAME_FAILURES = 3
-DEATHS = 8  # of one job in a row, before it counts as failed
-LONG_LIFE_S = 10.0  # a job that lived so long died of something new
 _GOOD = ("succeeded",)
 
 
@@ -55,6 +49,9 @@ class Autorun:
         self.order: Order = folder.order()
         self.state: Progress = folder.progress()
         self.log = ScheduleLog(folder.log_file, echo=echo)
+        self.attempts = JobAttempts(
+            project, self.order.keep_rounds, self._check_stop, self._pause, self._tell_death
+        )
 
     def run(self) -> int:
         """Work until all rounds are done, a failure, or a stop; the exit code (0, 1)."""
@@ -137,9 +134,9 @@ class Autorun:
             if waiting:
                 self._say_waiting(job, waiting)
                 return Result("waiting", waiting)
-            self._save(in_hand=job, in_hand_attempt=self._attempts(job))
+            self._save(in_hand=job, in_hand_attempt=self.attempts.count(job))
             self.log.dated(f" ---- Executing {job}")
-        result = self._execute(job)
+        result = self.attempts.run(job, self.state.in_hand_attempt)
         self._after(job, result)
         return result
 
@@ -170,51 +167,8 @@ class Autorun:
             self._pause(MISSING_INPUT_POLL_S)
             graph = self.project.graph()
 
-    def _execute(self, job: str) -> Result:
-        """Start the job, or go on with the one that was in hand, until it has ended for good."""
-        deaths = 0
-        launched = self._still_there(job)
-        while True:
-            begin = time.monotonic()
-            if launched is None:
-                try:
-                    launched = launch(self.project, job, keep_rounds=self.order.keep_rounds)
-                except (ForeignJob, RefusedJob, OptionError, StarError, OSError) as error:
-                    self.project.set_status(job, Status.FAILED)
-                    return Result("failed", str(error))
-            result = self._wait_for(launched)
-            if result.kind != "killed":
-                return result
-            deaths = 1 if time.monotonic() - begin > LONG_LIFE_S else deaths + 1
-            self._event("job-died", result.reason, job=job, times=deaths)
-            if deaths >= DEATHS:
-                return Result("failed", result.reason)
-            self._pause(min(5.0, 0.1 * 2 ** (deaths - 1)))
-            launched = None
-
-    def _still_there(self, job: str) -> Launched | None:
-        """The job as an earlier life of this scheduler started it: it runs, or has ended since."""
-        return Launched(job, None) if self._attempts(job) > self.state.in_hand_attempt else None
-
-    def _attempts(self, job: str) -> int:
-        record = self.project.directory(job).record()
-        return record.attempt if record else 0
-
-    def _wait_for(self, launched: Launched) -> Result:
-        while True:
-            status = wait_for(self.project, launched, POLL_S)
-            if status is not None:
-                break
-            self._check_stop()
-        directory = self.project.directory(launched.name)
-        outcome = directory.outcome()
-        if outcome is None and directory.exit_status() is None:
-            return Result("killed", "the scheduler ended while it started the job")
-        if outcome is None:  # a job of RELION's own, or one whose disc was full
-            if status is Status.SUCCEEDED:
-                return Result("succeeded")
-            return Result("failed", directory.last_words(1) or "it left no reason")
-        return Result(outcome.kind, outcome.reason)
+    def _tell_death(self, job: str, reason: str, times: int) -> None:
+        self._event("job-died", reason, job=job, times=times)
 
     def _after(self, job: str, result: Result) -> None:
         if result.kind == "succeeded":
