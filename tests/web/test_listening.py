@@ -1,4 +1,7 @@
-"""The private socket: only its owner gets in, and what the pages write keeps the umask and the group."""
+"""Where the pages listen: a private socket is its owner's, ports that are taken are passed over.
+
+What the pages write keeps the umask and the group.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import httpx
 import pytest
 
 from verglas.project.project import Project
-from verglas.web.listening import unix_socket
+from verglas.web.listening import tcp_socket, unix_socket
 from verglas.web.projects import project_id
 
 
@@ -81,3 +84,12 @@ def test_a_file_is_not_taken_for_a_socket(tmp_path):
     with pytest.raises(OSError, match="no socket"):
         unix_socket(tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "kept"
+
+
+def test_a_taken_port_is_passed_over_and_a_foreign_address_refused():
+    with tcp_socket("127.0.0.1", 0) as first:
+        taken = first.getsockname()[1]
+        with tcp_socket("127.0.0.1", taken) as second:
+            assert second.getsockname()[1] > taken
+    with pytest.raises(OSError):
+        tcp_socket("192.0.2.1", 8765)
