@@ -214,6 +214,21 @@ def test_a_reader_that_has_seen_enough_is_no_error(project, run):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_alarm_settings_are_checked(run, project):
+    assert run("alarm", "set", "--lag_movies", "50", "--disc_floor_gb", "2.5")[0] == 0
+    shown = run("alarm", "show")[1]
+    assert "lag_movies = 50" in shown
+    assert "disc_floor_gb = 2.5" in shown
+    for words, told in (
+        (["--lag_movies", "many"], "--lag_movies needs a number"),
+        (["--disc_floor_gb", "-3"], "--disc_floor_gb cannot be negative"),
+    ):
+        code, _, err = run("alarm", "set", *words)
+        assert (code, told in err) == (1, True)
+    code, _, err = run("alarm", "test")
+    assert (code, "no destination is set" in err) == (1, True)
+
+
 def test_words():
     words = split_words(["a", "--x", "1", "--y", "--z=3"], {"--x": True, "--y": False, "--z": True})
     assert (words.positional, words.flags) == (["a"], {"--x": "1", "--y": True, "--z": "3"})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
+from typing import Any
 
-from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.cli.arguments import CommandError, Words, complain, split_words
 from verglas.project.project import Project
 from verglas.scheduler.alarms import deliver
 from verglas.scheduler.settings import WatchSettings, load_settings, save_settings
@@ -59,5 +60,18 @@ def _changed(settings: WatchSettings, words: list[str]) -> WatchSettings:
     parsed = split_words(words, {f"--{name}": True for name in kinds})
     if parsed.positional or not parsed.flags:
         raise CommandError("give what to set: --key value")
-    given = {flag.removeprefix("--"): value for flag, value in parsed.flags.items()}
-    return replace(settings, **{key: kinds[key](value) for key, value in given.items()})
+    read: dict[type, Callable[[str], object]] = {
+        int: lambda flag: parsed.count(flag, 0),
+        float: lambda flag: _from_zero(parsed, flag),
+        str: parsed.text,
+    }
+    names = [flag.removeprefix("--") for flag in parsed.flags]
+    given: dict[str, Any] = {name: read[kinds[name]](f"--{name}") for name in names}
+    return replace(settings, **given)
+
+
+def _from_zero(parsed: Words, flag: str) -> float:
+    value = parsed.number(flag, 0.0)
+    if value < 0:
+        raise CommandError(f"{flag} cannot be negative, got {value:g}")
+    return value

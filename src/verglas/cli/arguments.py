@@ -85,8 +85,8 @@ def in_words(error: BaseException) -> str:
     """What an error says, without what only programmers read."""
     if isinstance(error, KeyError) and error.args:
         return str(error.args[0])
-    if isinstance(error, OSError) and error.errno and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
 
 
