@@ -97,6 +97,17 @@ def test_a_table_that_did_not_change_is_not_sent_again(served, session, project)
     assert changed.json()["aside"][1] == ""
 
 
+def test_a_figure_that_is_no_number_is_not_known(served, session, project):
+    figures = {"ice_ring": float("nan"), "ctf_merit": float("inf"), "picks": 0.0}
+    line = {"k": "done", "m": 3, "stage": "CtfFind", "v": 1, "figures": figures}
+    with open(project.root / ".verglas/live/live1/movies.jsonl", "a") as journal:
+        journal.write(json.dumps(line) + "\n")
+    answer = served.get("live/live1/movies")
+    assert "NaN" not in answer.text and "Infinity" not in answer.text
+    assert answer.json()["columns"]["ice_ring"][2] is None
+    assert answer.json()["columns"]["picks"][2] == 0.0
+
+
 def test_a_journal_that_begins_anew_is_read_anew(served, session, project):
     assert len(served.get("live/live1/movies").json()["numbers"]) == 3
     journal = project.root / ".verglas/live/live1/movies.jsonl"

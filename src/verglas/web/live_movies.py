@@ -6,6 +6,7 @@ Journals grow by lines: what was read stays in memory, and a page that asks agai
 from __future__ import annotations
 
 import fnmatch
+import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -83,7 +84,9 @@ class LiveMovies:
                     for kind in KINDS
                     if kind.key in keys
                 ],
-                "columns": {key: [movie.figures.get(key) for movie in movies] for key in keys},
+                "columns": {
+                    key: [_finite(movie.figures.get(key)) for movie in movies] for key in keys
+                },
             }
 
     def grid(self, project: Project, name: str) -> dict[str, Any]:
@@ -173,6 +176,11 @@ def _why_unseen(wildcard: str, text: str) -> str:
     if Path(text).suffix and not fnmatch.fnmatch(Path(text).name, pattern.name):
         return f"{Path(text).name} does not match {pattern.name}, which this session takes"
     return f"no file of that name was seen in {pattern.parent}: is it there yet?"
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no nan: a figure that is none is not known."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _select_job(folder: LiveFolder) -> str:

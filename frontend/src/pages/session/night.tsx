@@ -12,18 +12,28 @@ type Mark = { t: number; sign: string; colour: string; event: EventLine };
 const seconds = (event: EventLine) => Date.parse(event.time) / 1000;
 const isBad = (event: EventLine) => /fail|died|poison|benched|problem|killed/.test(event.kind + event.text);
 
-/** When the page was looked at last before this visit: the page notes the time while it is seen. */
+const AWAY_S = 300;
+
+/** When the page was looked at last before this look; it is noted while the page is seen, so sleep and hidden tabs count as away. */
 function useLastLook(pid: string): number {
-  const key = `verglas.looked.${pid}`;
-  const [last] = useState(() => Number(localStorage.getItem(key)) || 0);
+  const key = `verglas.looked.${pid}`, tab = `verglas.away.${pid}`;
+  const [last, setLast] = useState(() => Number(sessionStorage.getItem(tab)) || Number(localStorage.getItem(key)) || 0);
   useEffect(() => {
-    const note = () => { try { if (!document.hidden) localStorage.setItem(key, String(Date.now() / 1000)); } catch { /* private mode */ } };
-    const hide = () => { try { localStorage.setItem(key, String(Date.now() / 1000)); } catch { /* private mode */ } };
+    let noted = Date.now() / 1000;
+    const keep = (store: Storage, name: string, value: number) => { try { store.setItem(name, String(value)); } catch { /* private mode */ } };
+    const note = () => {
+      if (document.hidden) return;
+      const now = Date.now() / 1000;
+      if (now - noted > AWAY_S) { setLast(noted); keep(sessionStorage, tab, noted); }
+      noted = now;
+      keep(localStorage, key, now);
+    };
+    keep(sessionStorage, tab, last); // a reload shows the same night again
     note();
     const timer = setInterval(note, 30000);
-    window.addEventListener("pagehide", hide);
-    return () => { clearInterval(timer); window.removeEventListener("pagehide", hide); };
-  }, [key]);
+    document.addEventListener("visibilitychange", note);
+    return () => { clearInterval(timer); document.removeEventListener("visibilitychange", note); };
+  }, [key]); // eslint-disable-line
   return last;
 }
 
@@ -53,7 +63,7 @@ export function Night({ sheet, events, brush, onBrush }: { sheet: Sheet | null; 
   const times = useMemo(() => [...(sheet?.times ?? []).filter((t): t is number => t !== null && t > 1e6), ...marks.map((each) => each.t)], [sheet, marks]);
   const last = times.length ? times.reduce((a, b) => Math.max(a, b)) : 0, first = times.length ? times.reduce((a, b) => Math.min(a, b)) : 0;
   const pauses = useMemo(() => pausesOf(events, last), [events, last]);
-  const away = looked > first && last - looked > 300 ? looked : 0;
+  const away = looked > first && last - looked > AWAY_S ? looked : 0;
   const shown = [...events].reverse().filter((each) => !brush || (seconds(each) >= brush[0] && seconds(each) <= brush[1]));
   return (
     <section className="night" aria-label="since you last looked">

@@ -126,7 +126,11 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
     ArrowRight: () => step(1), ArrowLeft: () => step(-1), Escape: () => { setChosen(undefined); setBrush(null); setPlace(null); },
     r: chosen !== undefined && verdicts ? () => (sheet.kind[chosen] === "failure" ? verdicts.again(chosen) : sheet.kind[chosen] ? verdicts.accept(chosen) : verdicts.reject(chosen)) : undefined,
     u: mayChange ? undo : undefined, t: mayTry && chosen !== undefined ? () => setDialog("try") : undefined, p: mayTry ? () => setDialog("tune") : undefined,
-    Enter: chosen !== undefined && sheet.names[chosen].endsWith(".mrc") && sheet.list ? () => go(viewerLink(pid, sheet, chosen)) : undefined,
+    Enter: chosen !== undefined && sheet.names[chosen].endsWith(".mrc") && sheet.list ? () => {
+      const focus = document.activeElement;
+      if (focus instanceof HTMLElement && focus.matches("button, a, summary")) focus.click(); // Enter is that element's own
+      else go(viewerLink(pid, sheet, chosen));
+    } : undefined,
   });
   const options = settings.data?.AutoPick?.options;
   const placed = grid.data && grid.data.holes.length > 0;
@@ -138,7 +142,7 @@ function Figures({ sheet, name, live, goodShare, brush, setBrush, reload }: {
         <div className="stack">
           <section className="live-panel" aria-label="grid">{placed ? <GridMap grid={grid.data!} sheet={sheet} keep={shown} goodShare={goodShare} chosen={chosen} selected={place?.text ?? ""} select={(text, rows) => setPlace(rows ? { text, rows } : null)} />
             : <><h3>Grid squares and holes</h3><p className="hint">{grid.error || (grid.loading ? "…" : "Nothing at the movies says where on the grid they were taken. EPU's folders and names do, SerialEM's .mdoc files (stage position, image shift), and its multi-shot names.")}</p></>}</section>
-          <Asides sheet={sheet} chosen={chosen} choose={setChosen} judge={verdicts} inSelection={selected} selected={words} />
+          {sheet.live && <Asides sheet={sheet} chosen={chosen} choose={setChosen} judge={verdicts} inSelection={selected} selected={words} />}
         </div>
       </div>
       {Object.keys(sheet.columns).length === 0 ? <p className="hint">Figures come with motion correction and CTF estimation.</p> : (
