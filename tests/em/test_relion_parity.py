@@ -147,6 +147,16 @@ def test_one_iteration_of_class2d_agrees(project, start):
         assert shell_fsc(mine_image, their_image)[: size // 2 + 1].min() >= 0.999
 
 
+def same_labels(theirs: str, mine: str) -> None:
+    """Every table and column of RELION's files is in ours, in RELION's order."""
+    for kind in ("data", "model", "optimiser", "sampling"):
+        expected, found = (read_star(f"{base}_{kind}.star") for base in (theirs, mine))
+        for name in expected:
+            labels = list(expected[name].labels)
+            assert [x for x in found[name].labels if x in labels] == labels, (kind, name)
+    assert Path("mixed/run_unmasked_classes.mrcs").exists()
+
+
 def test_relion_goes_on_from_our_files_and_we_from_theirs(project):
     Path("mixed").mkdir(exist_ok=True)
     ours([*FLAGS, "--o", "mixed/run", "--iter", "2"])
@@ -165,6 +175,7 @@ def test_relion_goes_on_from_our_files_and_we_from_theirs(project):
     ours(
         ["--continue", "mixed/run_ct2_it003_optimiser.star", "--o", "mixed/run_ct3", "--iter", "4"]
     )
+    same_labels("rel/run_it002", "mixed/run_it002")
     (pmax,) = columns("mixed/run_ct3_it004_data.star", "rlnMaxValueProbDistribution")
     assert len(pmax) == N and (pmax > 0).all()
 
@@ -206,5 +217,9 @@ def test_one_iteration_of_class3d_agrees(project):
         same &= np.abs(np.remainder(a - b + 180, 360) - 180) < 0.1
     assert same.all()
     assert np.sqrt(((mine[3] - theirs[3]) ** 2).mean()) <= 1e-3  # the goal is 5e-3
+    lines = Path("rel3/ours_it002_class001_angdist.bild").read_text().splitlines()
+    their_lines = Path("rel3/theirs_it002_class001_angdist.bild").read_text().splitlines()
+    assert [line.split()[0] for line in lines[:2]] == [".color", ".cylinder"]
+    assert len(lines) == len([line for line in their_lines if line.strip()])
     a, b = (read_mrc(f"rel3/{who}_it002_class001.mrc").data for who in ("ours", "theirs"))
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.9999

@@ -154,7 +154,7 @@ def descend(
     if settings.flatten_solvent:
         radius = particle_diameter_angst(settings, model) / (2 * model.pixel_size_angst)
         flat = flatten_solvent(model.references, radius, solvent_mask)
-        model = replace(model, references=flat)
+        model = replace(model, references=flat, unmasked=model.references)
     return model, moments
 
 

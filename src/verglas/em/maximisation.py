@@ -34,9 +34,10 @@ def maximise(iteration: Iteration, sums: WeightedSums, solvent_mask: Tensor | No
     diameter_px = particle_diameter_angst(settings, model) / model.pixel_size_angst
     if settings.center_classes:
         references = centre_references(references, settings.offset_range_px, diameter_px)
+    unmasked = references if model.dims == 2 else None
     if settings.flatten_solvent:
         references = flatten_solvent(references, diameter_px / 2, solvent_mask)
-    return replace(model, references=references)
+    return replace(model, references=references, unmasked=unmasked)
 
 
 def class_chunks(lattice: Lattice, classes: list[int]) -> Iterator[list[int]]:

@@ -38,6 +38,7 @@ class Model:
     accuracy_rot_deg: Floats = field(default_factory=lambda: np.zeros(0))  # (K,)
     accuracy_shift_angst: Floats = field(default_factory=lambda: np.zeros(0))
     orientability: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (K, S)
+    unmasked: Tensor | None = None  # (K, N, N) 2D averages before the solvent was flattened
 
     @property
     def n_classes(self) -> int:

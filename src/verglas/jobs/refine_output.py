@@ -15,6 +15,7 @@ import numpy as np
 from verglas.formats.atomic import atomic_write
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
+from verglas.jobs.refine_angdist import write_angular_distributions
 from verglas.jobs.refine_input import PARTICLE_NUMBER, ParticleList
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def write_iteration(
     base = names.iteration(state.iteration)
     write_references(names, state)
     write_moments(names, state)
+    if state.model.dims == 3 and not (settings.skip_align or settings.skip_rotate):
+        write_angular_distributions(base, state)
     write_star(f"{base}_model.star", model_tables(names, settings, state, listed), precision="full")
     write_star(f"{base}_data.star", data_tables(state, listed), precision="full")
     write_star(f"{base}_sampling.star", sampling_tables(state), precision="full")
@@ -68,6 +71,9 @@ def write_references(names: RunNames, state: State) -> None:
     images = model.references.float().cpu().numpy()
     if model.dims == 2:
         write_mrc(f"{base}_classes.mrcs", images, model.pixel_size_angst)
+        if model.unmasked is not None:  # one file, of the last iteration
+            unmasked = model.unmasked.float().cpu().numpy()
+            write_mrc(f"{names.root}_unmasked_classes.mrcs", unmasked, model.pixel_size_angst)
         return
     for k, image in enumerate(images):
         write_mrc(f"{base}_class{k + 1:03d}.mrc", image, model.pixel_size_angst)

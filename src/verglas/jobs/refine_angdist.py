@@ -1,0 +1,51 @@
+"""`_angdist.bild`: how often each direction was found, as cylinders on a sphere (pipeline.md §5.7)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verglas.formats.atomic import write_text
+
+if TYPE_CHECKING:
+    from verglas.em.model import State
+
+INNER = 0.5  # of the box: where cylinders begin
+TALLEST = 0.15  # of the box: the cylinder of the most frequent direction
+WIDTH = 0.35  # of the distance between directions
+
+
+def write_angular_distributions(base: str, state: State) -> None:
+    """One file per class that has particles."""
+    from verglas.em.refinement import directions
+    from verglas.geometry.euler import view_vectors
+    from verglas.geometry.healpix import pixel_directions
+
+    model, sampling = state.model, state.sampling
+    pixels = directions(sampling)
+    vectors = view_vectors(pixel_directions(pixels, sampling.healpix_order)).numpy()
+    if len(vectors) != model.direction_weights.shape[1]:
+        return  # the priors of another grid
+    for k, weights in enumerate(model.direction_weights):
+        if weights.max() > 0:
+            text = cylinders(vectors, weights, model.extent_angst, sampling.angular_step_deg)
+            write_text(f"{base}_class{k + 1:03d}_angdist.bild", text)
+
+
+def cylinders(
+    vectors: np.ndarray, weights: np.ndarray, extent_angst: float, step_deg: float
+) -> str:
+    """Cylinders along unit vectors (D, 3) with heights and redness by weight (D,); Å from the box centre."""
+    inner = INNER * extent_angst
+    radius = WIDTH * inner * math.radians(step_deg)
+    lines = []
+    for vector, share in zip(vectors, weights / weights.max()):
+        if share <= 0:
+            continue
+        x, y, z = inner * vector
+        u, v, w = (inner + TALLEST * extent_angst * share) * vector
+        lines.append(f".color {share:.4f} 0 {1 - share:.4f}\n")
+        lines.append(f".cylinder {x:.3f} {y:.3f} {z:.3f} {u:.3f} {v:.3f} {w:.3f} {radius:.3f}\n")
+    return "".join(lines)
