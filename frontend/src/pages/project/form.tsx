@@ -62,7 +62,8 @@ export function JobForm({ type, tabs, start, job }: Props) {
             off={!mayChange || running || (isContinue && field.on_continue === "locked")} greyed={greyed(field.key, field.on_continue)} />
         ))}
       </div>
-      {checked && checked.complaints.length > 0 && touched && <ul className="complaints">{checked.complaints.map((text) => <li key={text}>{text}</li>)}</ul>}
+      {checked && checked.complaints.length > 0 && (touched ? <ul className="complaints">{checked.complaints.map((text) => <li key={text}>{text}</li>)}</ul>
+        : <p className="hint">{checked.complaints.join("; ")}</p>)}
       {missing.length > 0 && <p className="hint">{missing.length === 1 ? "An input is" : `${missing.length} inputs are`} not there yet ({missing.join(", ")}): Schedule it, and it runs when its turn comes.</p>}
       <div className="actions">
         {job && !scheduled && <label className="check"><input type="checkbox" checked={overwrite} disabled={running} onChange={(event) => setOverwrite(event.target.checked)} /> overwrite</label>}
