@@ -71,9 +71,11 @@ def test_centring_moves_a_blob_to_the_middle_and_leaves_a_centred_one():
     near = torch.exp(
         -((y - 2.4) ** 2 + (x - 2) ** 2) / 20
     )  # less than a tenth of the diameter away
-    moved = centre_references(torch.stack([blob, near]), 10, 40)
+    moved = centre_references(torch.stack([blob, near]), 10, 40, sigma_offset_px=3)
     assert float(centres_of_mass_px(moved[:1]).norm()) < 0.1
     assert torch.equal(moved[1], near)
+    unbelievable = centre_references(torch.stack([blob, near]), 10, 40, sigma_offset_px=2)
+    assert torch.equal(unbelievable[0], blob)
     assert torch.allclose(translate_linear(blob[None], torch.tensor([[-4.0, 3.0]])), moved[:1])
 
 

@@ -9,6 +9,7 @@ from verglas.em.images import soft_mask
 
 SOLVENT_EDGE_PX = 5.0
 FAR_OFF = 0.1  # of the particle's diameter: centres of mass beyond it are moved
+REACH = 2.0  # standard deviations of the offsets
 
 
 def centres_of_mass_px(images: Tensor) -> Tensor:
@@ -61,14 +62,19 @@ def _moved(images: Tensor, dim: int, steps: Tensor) -> Tensor:
     return images.gather(dim, source.clamp(0, n - 1).reshape(shape).expand_as(images)) * inside
 
 
-def centre_references(references: Tensor, longest_px: float, diameter_px: float) -> Tensor:
+def centre_references(
+    references: Tensor, longest_px: float, diameter_px: float, sigma_offset_px: float
+) -> Tensor:
     """References whose centre of mass is far from the box centre, moved there by whole pixels.
 
-    The offset prior centres classes by itself; the centre of mass of a noisy average lies a few pixels
-    from there. Moves of that size are undone by the particles and blur the averages (docs/parity.md).
+    The offset prior centres classes by itself. The centre of mass of a noisy average lies some pixels from
+    there, in the first iterations further than particles are believed to be off at all; such moves are
+    undone by the particles, and the averages blur (docs/parity.md). So a class stays unless it is far off,
+    and if it is further off than offsets reach.
     """
     moves = moves_to_centre_px(references, longest_px, FAR_OFF * diameter_px)
-    chosen = moves.any(1).nonzero().flatten()
+    believable = moves.norm(dim=1) <= REACH * sigma_offset_px
+    chosen = (moves.any(1) & believable).nonzero().flatten()
     result = references.clone()
     result[chosen] = translate_linear(references[chosen], -moves[chosen].round())
     return result

@@ -33,7 +33,9 @@ def maximise(iteration: Iteration, sums: WeightedSums, solvent_mask: Tensor | No
     references = model.references
     diameter_px = particle_diameter_angst(settings, model) / model.pixel_size_angst
     if settings.center_classes:
-        references = centre_references(references, settings.offset_range_px, diameter_px)
+        sigma_px = model.sigma_offset_angst / model.pixel_size_angst
+        longest = settings.offset_range_px
+        references = centre_references(references, longest, diameter_px, sigma_px)
     unmasked = references if model.dims == 2 else None
     if settings.flatten_solvent:
         references = flatten_solvent(references, diameter_px / 2, solvent_mask)
