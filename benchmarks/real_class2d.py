@@ -243,6 +243,19 @@ def write_sheet(path: Path, judged: Judged) -> None:
     write_png(path, enlarged(contact_sheet(np.concatenate(tiles), columns, gap=2), 1))
 
 
+def one_seed(options: argparse.Namespace, folder: Path, seed: int, views: Views) -> Judged:
+    """Classify with one seed, print what was found."""
+    if not (folder / "particles.star").exists():
+        prepare(options.data, folder)
+    out = (folder / f"seed{seed}").resolve()
+    out.mkdir(exist_ok=True)
+    used = classify(folder, out, seed, f"{GRADIENT if options.grad else ''} {options.extra}")
+    ours = judge_run(last_root(out), views)
+    note = {"seed": seed, "classes": len(ours.counts), "correlation": round(ours.mean, 4)}
+    print(json.dumps({**note, **used}), flush=True)
+    return ours
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -254,27 +267,16 @@ def main() -> None:
     options = parser.parse_args()
     views = Views.of(projections(options.data))
     job = options.data / "empiar10204_betagal/project/Class2D/job010/run_it025"
-    theirs = judge_run(job, views)
-    print(
-        f"Class2D/job010: {len(theirs.counts)} classes, correlation {theirs.mean:.3f}", flush=True
-    )
+    sheets = {"job010": judge_run(job, views)}
+    print(f"Class2D/job010: correlation {sheets['job010'].mean:.3f}", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        judged = [one_seed(options, folder, seed, views) for seed in options.seeds]
+    sheets["vdam" if options.grad else "em"] = judged[0]
     if options.sheets:
-        write_sheet(options.sheets / "betagal-job010.png", theirs)
-    extra = f"{GRADIENT if options.grad else ''} {options.extra}"
-    for seed in options.seeds:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = options.keep or Path(temporary)
-            folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / "particles.star").exists():
-                prepare(options.data, folder)
-            out = folder / f"seed{seed}"
-            out.mkdir(exist_ok=True)
-            used = classify(folder, out.resolve(), seed, extra)
-            ours = judge_run(last_root(out), views)
-        note = {"seed": seed, "classes": len(ours.counts), "correlation": round(ours.mean, 4)}
-        print(json.dumps({**note, **used}), flush=True)
-        if options.sheets and seed == options.seeds[0]:
-            write_sheet(options.sheets / "betagal-verglas.png", ours)
+        for name, averages in sheets.items():
+            write_sheet(options.sheets / f"betagal-{name}.png", averages)
 
 
 if __name__ == "__main__":
