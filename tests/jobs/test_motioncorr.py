@@ -176,6 +176,18 @@ def _not_finite(path: Path) -> None:
     write_movie_mrc(path, data, 1.0, dtype=np.float32)
 
 
+def _dead(path: Path) -> None:
+    write_movie_mrc(path, np.zeros((5, 96, 128), np.int16), 1.0)
+
+
+def _wild(path: Path) -> None:
+    write_movie_mrc(path, frames().astype(np.float32) * 1e30, 1.0, dtype=np.float32)
+
+
+def _tiny(path: Path) -> None:
+    write_movie_mrc(path, frames()[:, :1, :1], 1.0)
+
+
 DAMAGE: list[tuple[str, Callable[[Path], None], str]] = [
     ("bad.mrc", _truncated, "truncated"),
     ("bad.mrc", _empty, "empty file"),
@@ -183,6 +195,9 @@ DAMAGE: list[tuple[str, Callable[[Path], None], str]] = [
     ("bad.tif", _empty, "empty file"),
     ("bad.mrc", _not_finite, "frame 4: 1 pixels are not finite, the first at x 5, y 4"),
     ("bad.mrc", Path.unlink, "cannot be read"),
+    ("bad.mrc", _dead, "every pixel of the sum has the same value"),
+    ("bad.mrc", _wild, "no movie of counts"),
+    ("bad.mrc", _tiny, "frames of 1 x 1 pixels are too small"),
 ]
 
 

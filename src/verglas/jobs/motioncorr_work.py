@@ -49,6 +49,8 @@ def correct(
         result = correct_movie(
             movie, settings, gain=gain, defects=defects, aligned_frames=append, device=device
         )
+        if not result.image.min() < result.image.max():
+            raise ValueError("every pixel of the sum has the same value: the movie is empty")
     write_images(result, files, _dtype(flags))
     write_text(files.plot, _plot(facts, result.motion), durable=False)
     write_text(files.log, _log(facts, result.motion), durable=False)

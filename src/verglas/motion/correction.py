@@ -25,6 +25,7 @@ from verglas.motion.sums import DoseSchedule
 from verglas.motion.warp import spline_loss
 
 Array = np.ndarray[Any, Any]
+LEAST_SIDE = 8  # pixels, after binning
 MOST_COARSE = 32  # groups that the first alignment compares
 MOST_GROUPS = 80  # groups that a track is measured at
 NEGLIGIBLE = 1e-8  # frequencies that the B-factor leaves less than this do not take part
@@ -103,6 +104,9 @@ class _MovieInWork:
 
     def __post_init__(self) -> None:
         self.shape_yx = self.settings.binned_shape(self.frames.shape_yx)
+        if min(self.shape_yx) < LEAST_SIDE:
+            height, width = self.shape_yx
+            raise ValueError(f"frames of {width} x {height} pixels are too small to be aligned")
         self.binning = self.frames.shape_yx[1] / self.shape_yx[1]
         self.pixel_size_angst = self.settings.pixel_size_angst * self.settings.bin_factor
         self.wants_local = max(self.settings.patches_yx) > 1

@@ -11,6 +11,7 @@ from numba import njit
 from verglas.motion.hot_pixels import hot_pixels, stand_ins
 
 Array = np.ndarray[Any, Any]
+MOST_COUNTS = 1e12  # per pixel and frame; powers of more do not fit into float32
 REACH = 2  # neighbours this far away may stand in for a bad pixel
 
 
@@ -76,6 +77,8 @@ class CorrectedFrames:
         self._places = np.flatnonzero(bad)
         self._positions = np.stack(np.divmod(self._places, self.shape_yx[1]), axis=1)
         self._mean = self._mean_of(total, ~bad) / len(self)
+        if not abs(self._mean) < MOST_COUNTS:
+            raise ValueError(f"pixels are {self._mean:g} on average: this is no movie of counts")
         self._sigma = float(np.sqrt(abs(self._mean)))
 
     def __len__(self) -> int:
