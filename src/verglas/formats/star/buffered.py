@@ -136,11 +136,15 @@ class BufferColumn:
         return unquote(token) if is_quoted(token) else token
 
     def _tokens(self) -> tuple[list[str], bool]:
+        """All texts, and whether one is quoted; equal neighbours (names of micrographs) are one object."""
         data, begins, ends = self.spans(slice(None))
         packed = np.empty(int((ends - begins).sum()) + len(self), np.uint8)
-        quoted = scan_kernels.pack(data, begins, ends, packed)
-        text = packed.tobytes().decode("utf-8", "surrogateescape")
-        return text.split("\n")[:-1], quoted
+        runs = np.empty(len(self), np.int64)
+        used, copies, quoted = scan_kernels.pack(data, begins, ends, packed, runs)
+        tokens = packed[:used].tobytes().decode("utf-8", "surrogateescape").split("\n")[:-1]
+        if copies < len(self):
+            tokens = np.repeat(np.array(tokens, dtype=object), runs[:copies]).tolist()
+        return tokens, quoted
 
 
 def scan_large(source: Source, start: int, n_columns: int) -> tuple[Cells, list[int], int, bool]:
