@@ -198,3 +198,34 @@ def test_results_do_not_depend_on_the_size_of_batches(problem, monkeypatch):
     np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
     np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)
     np.testing.assert_allclose(after_parts.sigma2_noise, after_whole.sigma2_noise, rtol=1e-12)
+
+
+@pytest.mark.parametrize("where", ["coarse_pass", "score_tile"])
+def test_memory_that_runs_out_halves_the_work_and_changes_nothing(problem, monkeypatch, where):
+    run, _ = problem
+    monkeypatch.setattr(expectation, "SPARSE_POSES", 0)
+    whole, after_whole = one_iteration(run)
+    real = getattr(expectation, where)
+
+    def needs_room(plan, *operands):
+        images = next(each for each in operands if hasattr(each, "score_power"))
+        if len(images.score_power) > 2:
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: 9e9 bytes"
+            )
+        return real(plan, *operands)
+
+    monkeypatch.setattr(expectation, where, needs_room)
+    parts, after_parts = one_iteration(run)
+    assert any("memory ran out" in note for note in parts.notes)
+    np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
+    np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(problem, monkeypatch):
+    def broken(*operands):
+        raise RuntimeError("shapes do not agree")
+
+    monkeypatch.setattr(expectation, "coarse_pass", broken)
+    with pytest.raises(RuntimeError, match="shapes do not agree"):
+        one_iteration(problem[0])

@@ -138,12 +138,12 @@ class Expectation:
             return
         try:
             weighted, coarse = self._first_pass(plan, rows, images, old_px)
-        except torch.OutOfMemoryError:
-            if len(rows) == 1:
+        except (RuntimeError, MemoryError) as error:
+            if len(rows) == 1 or not is_out_of_memory(error):
                 raise
             torch.cuda.empty_cache()
             middle = len(rows) // 2
-            self.notes.add("device memory ran out: batches are halved")
+            self.notes.add("memory ran out: batches are halved")
             self._process_images(plan, rows[:middle], images[:middle], collected)
             self._process_images(plan, rows[middle:], images[middle:], collected)
             return
@@ -293,11 +293,11 @@ class Expectation:
             kept = plan.fine is not None
             sums = collected[0] if kept else self._slice_sums(plan, len(tile.columns))[0]
             found = accumulate(plan, result, sums, priors, batch)
-        except torch.OutOfMemoryError:
-            if len(chosen) == 1:
+        except (RuntimeError, MemoryError) as error:
+            if len(chosen) == 1 or not is_out_of_memory(error):
                 raise
             torch.cuda.empty_cache()
-            self.notes.add("device memory ran out: tiles are halved")
+            self.notes.add("memory ran out: tiles are halved")
             for half in torch.tensor_split(chosen, 2):
                 self._tile(plan, coarse, half, images, batch, collected, priors, outcome)
             return
@@ -403,6 +403,12 @@ def log_likelihoods(plan: Plan, images: Weighted, outcome: Outcome) -> Tensor:
     children = plan.grid.children * plan.grid.shift_children
     shifts = plan.grid.prior_shifts_angst.shape[0]
     return outcome.log_sum - (misfit + constants).cpu() - float(np.log(children * shifts))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on a GPU or on the host (where torch has no error class for it)."""
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def tile_limits(device: torch.device) -> tuple[int, int]:
