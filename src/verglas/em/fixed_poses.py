@@ -135,8 +135,8 @@ def _back_project(
             lattice,
             plan.maker,
             poses.angles_deg,
-            data.cpu(),
-            weight.cpu(),
+            data,
+            weight,
             classes,
         )
 
