@@ -335,6 +335,9 @@ def test_a_gain_no_movie_could_use_fails_the_job(project: Path) -> None:
     write_list([movie("a.mrc")])
     with pytest.raises(JobFailed, match="gain reference cannot be used"):
         run(fn_gain_ref="missing.mrc")
+    Path("junk.dm4").write_bytes(b"junk" * 400)
+    with pytest.raises(JobFailed, match=r"gain reference cannot be used: junk\.dm4"):
+        run(fn_gain_ref="junk.dm4")
     write_mrc("zero.mrc", np.zeros((96, 128), np.float32), 1.0)
     with pytest.raises(JobFailed, match="every pixel is zero"):
         run(fn_gain_ref="zero.mrc")
