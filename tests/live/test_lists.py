@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,11 @@ import pytest
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.formats.star.splicing import CannotSplice, SplicedList
 from verglas.project.job_star import read_settings
+from verglas.scheduler.live.grouping import BeamShiftGroups
+from verglas.scheduler.live.ledger import Movie
 from verglas.scheduler.live.order import STAGES
-from verglas.scheduler.live.publish import PublishTask, _Publisher
+from verglas.scheduler.live.publish import PublishTask, _Publisher, _situation
+from verglas.scheduler.live.published import Lists
 from verglas.scheduler.live.settings import StageSettings
 
 OPTICS = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})
@@ -112,6 +117,23 @@ def test_changed_lists_are_those_that_jobs_rebuild(
     assert lists_of(folder) == wanted
 
 
+def test_everything_is_rebuilt_for_an_eighth_of_new_movies_and_for_new_settings(tmp_path):
+    task = PublishTask(str(tmp_path), {}, {"MotionCorr": {"patch_x": "1"}}, ())
+    publisher = _Publisher(str(tmp_path))
+    assert publisher._needs_rebuild(task)  # nothing is known yet
+    publisher.lists, publisher.situation, publisher.rebuilt = Lists(), _situation(task), 80
+    publisher.ledger.movies = [Movie(n, f"m{n}", f"m{n}", "") for n in range(1, 90)]
+    assert not publisher._needs_rebuild(task)
+    publisher.ledger.movies.append(Movie(90, "m90", "m90", ""))
+    assert publisher._needs_rebuild(task)
+    publisher.not_before_s = time.monotonic() + 60  # the last rebuild was long
+    assert not publisher._needs_rebuild(task)
+    assert publisher._needs_rebuild(replace(task, complete=True))
+    assert publisher._needs_rebuild(replace(task, options={"MotionCorr": {"patch_x": "5"}}))
+    (tmp_path / "manual.star").write_text("a person's verdicts")
+    assert publisher._needs_rebuild(task)
+
+
 def lists_of(folder) -> dict[str, bytes]:
     """All lists of the chain's jobs."""
     jobs = folder.order().jobs.values()
@@ -129,7 +151,5 @@ def task_of(project, folder) -> PublishTask:
     settings = StageSettings.read(folder.path / "settings.json")
     options = {stage: settings.options(stage, 1) for stage in STAGES}
     options["Select"] = dict(read_settings(project.root / order.jobs["Select"]).options)
-    from verglas.scheduler.live.grouping import BeamShiftGroups
-
     groups = BeamShiftGroups.read(folder.path / "groups.json")
     return PublishTask(str(folder.path), order.jobs, options, tuple(groups.optics))

@@ -1,10 +1,11 @@
 """2D classes of a live session: updated while particles arrive, and run once more over all at the end.
 
 An update is the session's Class2D job by VDAM on all particles accepted so far, begun from the class
-averages of the update before. These are low-passed first, so that resolution, noise and class shares are
-annealed anew on the larger set: what was learnt from few particles is a start and not a fate. The last run
-begins from nothing and sees all particles at once, as a batch run does. Classes chosen by a person are found
-again after every update by matching averages.
+averages of the update before, so that classes keep their identity. The averages are low-passed to a blob with
+a shape first and the whole annealing is gone through again, on the larger set: what was learnt from few
+particles is a start and not a fate (benchmarks/live_classes.py). Classes that ran empty are begun anew from
+others. The last run begins from nothing and sees all particles at once, as a batch run does. Classes chosen
+by a person are found again after every update by matching averages.
 """
 
 from __future__ import annotations
@@ -33,11 +34,10 @@ from verglas.scheduler.live.order import LiveFolder, read_json
 if TYPE_CHECKING:
     from verglas.scheduler.live.session import LiveSession
 
-START_RESOLUTION_ANGST = 20.0  # previous averages are low-passed to this
-UPDATE_ITERATIONS = 100
+START_RESOLUTION_ANGST = 40.0  # previous averages are low-passed to this
 WAIT_S = 1.0
 NICE = 10  # of updates: movies go first
-_CHANGED = ("do_grad", "nr_iter_grad", "other_args")  # by updates
+_CHANGED = ("do_grad", "other_args")  # by updates
 
 
 @dataclass
@@ -208,7 +208,7 @@ class StreamingClasses:
     def _update_options(self, reference: str) -> dict[str, str]:
         """From the averages of the update before; the first one begins from nothing."""
         own = self._own_options()
-        changed = {"do_grad": "Yes", "nr_iter_grad": str(UPDATE_ITERATIONS)}
+        changed = {"do_grad": "Yes"}
         if not reference:
             return own | changed
         start = f"--ref {reference} --ini_high {START_RESOLUTION_ANGST:g}"

@@ -11,9 +11,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from verglas.compute.workers import Died, Raised
 from verglas.jobs.live_lists import movie_alone
 from verglas.jobs.live_thresholds import (
     FAILURE,
@@ -31,7 +29,7 @@ from verglas.scheduler.live.change import request_file
 from verglas.scheduler.live.classes import StreamingClasses
 from verglas.scheduler.live.counts import Counts
 from verglas.scheduler.live.grouping import BeamShiftGroups
-from verglas.scheduler.live.lanes import Lane, Lanes
+from verglas.scheduler.live.lanes import Lanes
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.listing import Listing
 from verglas.scheduler.live.order import (
@@ -46,15 +44,12 @@ from verglas.scheduler.live.order import (
     read_json,
 )
 from verglas.scheduler.live.queue import StageQueues
+from verglas.scheduler.live.results import Results
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.status import Rate, Recent
 from verglas.scheduler.live.telling import tell_status
 from verglas.scheduler.live.watcher import NewMovie, Watcher
 from verglas.scheduler.live.work import (
-    DeviceFault,
-    Outcome,
-    StageAside,
-    StageDone,
     StageTask,
     WarmUp,
     work,
@@ -65,8 +60,6 @@ TURN_S = 0.25  # longest wait for a worker before looking around
 STATUS_S = 2.0
 SUPERVISOR_S = 2.0
 LOOK_AT_ASIDE_S = 10.0
-DEATHS_UNTIL_POISON = 3
-KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
 REDO_BATCH = 500  # movies looked at in one turn after a change of settings
 
 
@@ -84,7 +77,6 @@ class LiveSession:
         self.lists: dict[
             int, dict[str, bytes]
         ] = {}  # of movies on their way, by stage that made it
-        self.deaths: dict[tuple[int, str], list[Died]] = {}
         self.lanes = Lanes(work, self.order.all_devices, self.order.workers, self.order.threads)
         self.groups = BeamShiftGroups.read(folder.path / "groups.json")
         self.watcher = Watcher(
@@ -103,6 +95,7 @@ class LiveSession:
         self._stamps: dict[str, str] = {}  # of files that change the session: settings, verdicts
         self.thresholds: tuple[Threshold, ...] = ()
         self.manual: dict[str, tuple[str, str]] = {}
+        self.results = Results(self)
         self.listing = Listing(self)
         self.streaming = StreamingClasses(self)
 
@@ -130,7 +123,7 @@ class LiveSession:
         if self.folder.phase() != PAUSED:
             hold(self.project, self.jobs)
         self._warm_up()
-        self._event("live-started", f"{len(self.ledger.movies)} movies known")
+        self.event("live-started", f"{len(self.ledger.movies)} movies known")
 
     def _warm_up(self) -> None:
         """Workers import what they need before the first movie comes."""
@@ -158,7 +151,7 @@ class LiveSession:
             self._look_for_files(phase)
             self._redo()
             self._hand_out()
-        self._take_results()
+        self.results.take(TURN_S)
         self.listing.turn(phase)
         if phase == RUNNING:
             self.streaming.turn(self.lag_s, self.listing.particles)
@@ -185,7 +178,7 @@ class LiveSession:
         if phase == PAUSED and wanted in (RUNNING, FINISHING):
             hold(self.project, self.jobs)
         self.folder.set_phase(wanted)
-        self._event(f"live-{wanted}", "")
+        self.event(f"live-{wanted}", "")
 
     def _look_for_files(self, phase: str) -> None:
         now = time.monotonic()
@@ -211,7 +204,7 @@ class LiveSession:
         self.seen[movie.number] = new.since_s
         self.rate_in.tick()
         self.listing.dirty = True
-        self._route(movie)
+        self.route(movie)
 
     def _look_at_asides(self) -> None:
         """Movies set aside are tried again when their file changed."""
@@ -221,10 +214,10 @@ class LiveSession:
             if stamp not in (movie.stamp, "missing"):
                 self._again(movie)
 
-    def _route(self, movie: Movie, *, late: bool = False) -> None:
+    def route(self, movie: Movie, *, late: bool = False) -> None:
         """Queue a movie for the first stage that is due, or see that it is finished."""
         if movie.is_aside:
-            self._leave(movie)
+            self.leave(movie)
             return
         for index, stage in enumerate(STAGES):
             if stage == "Extract" and self.verdict(movie)[0]:
@@ -233,7 +226,7 @@ class LiveSession:
             if have <= 0 or self.settings.wanted(stage, movie.number, have) != have:
                 self.queues.add(self._first_with_list(movie, index), movie.number, late=late)
                 return
-        self._leave(movie)
+        self.leave(movie)
 
     def _first_with_list(self, movie: Movie, index: int) -> str:
         """The due stage, or the one before it whose list (not kept on disc) has to be made again."""
@@ -242,7 +235,7 @@ class LiveSession:
             index = min(index, 2) - 1
         return STAGES[index]
 
-    def _leave(self, movie: Movie) -> None:
+    def leave(self, movie: Movie) -> None:
         """Nothing is left to do for a movie (for now)."""
         self.lists.pop(movie.number, None)
         self.seen.pop(movie.number, None)
@@ -287,84 +280,6 @@ class LiveSession:
             listed, have != 0 and have != wanted, len(self.lanes.lanes), self.order.memory_bytes,
         )  # fmt: skip
 
-    def _take_results(self) -> None:
-        for lane, task, outcome in self.lanes.take(TURN_S):
-            if isinstance(task, WarmUp):
-                continue
-            movie = self.ledger.movies[task.number - 1]
-            self._handle(lane, task, movie, outcome)
-            self.counts.update(movie, self.verdict(movie)[0])
-            self.listing.dirty = True
-
-    def _handle(self, lane: Lane, task: StageTask, movie: Movie, outcome: Any) -> None:
-        result: Outcome | Died | Raised = outcome
-        if isinstance(result, StageDone):
-            self._done(lane, task, movie, result)
-        elif isinstance(result, StageAside):
-            self.ledger.set_aside(movie, task.stage, result.reason)
-            self._event("movie-aside", f"{movie.name}: {result.reason}")
-        elif isinstance(result, DeviceFault):
-            self._fault(lane, task, movie, result.reason)
-            return
-        elif isinstance(result, Died):
-            self._died(lane, task, movie, result)
-            return
-        else:
-            self.ledger.set_aside(
-                movie, task.stage, f"{type(result.error).__name__}: {result.error}"
-            )
-        self._route(movie)
-
-    def _done(self, lane: Lane, task: StageTask, movie: Movie, result: StageDone) -> None:
-        known: dict[str, Any] = {"figures": result.figures, "device": lane.device}
-        if result.micrograph:
-            known["micrograph"] = result.micrograph
-        if not result.kept:
-            self.costs[task.stage].add(result.seconds)
-        if task.stage == STAGES[-1] and movie.number in self.seen:
-            known["ready"] = round(time.monotonic() - self.seen[movie.number], 3)
-            self.latency.add(known["ready"])
-            self.rate_done.tick()
-        index = INDEX[task.stage]
-        lists = self.lists.setdefault(movie.number, {})
-        if not result.kept:
-            for later in STAGES[index + 1 :]:
-                lists.pop(later, None)
-        lists[task.stage] = result.listed
-        if not (result.kept and movie.made[index] == task.version):
-            self.ledger.done(movie, task.stage, task.version, result.seconds, **known)
-
-    def _fault(self, lane: Lane, task: StageTask, movie: Movie, reason: str) -> None:
-        """The device failed: its worker begins anew; three movies on one device bench it."""
-        self.lanes.end(lane)
-        key = (task.number, task.stage)
-        self.deaths.setdefault(key, []).append(Died(1))
-        message = self.lanes.note_fault(lane.device, task.number, reason)
-        if message:
-            self.problems.append(message)
-            self._event("device-benched", message, device=lane.device)
-        if len(self.deaths[key]) >= 2 * DEATHS_UNTIL_POISON:
-            self.lanes.forgive(task.number)
-            self.ledger.set_aside(movie, task.stage, f"failed on every device: {reason}")
-            self._leave(movie)
-        else:
-            self.queues.add(task.stage, task.number, late=True)
-        if len(self.lanes.benched) == len(self.order.all_devices):
-            self.folder.wish("pause")
-            self.problems.append("every device failed: the session is paused")
-
-    def _died(self, lane: Lane, task: StageTask, movie: Movie, died: Died) -> None:
-        deaths = self.deaths.setdefault((task.number, task.stage), [])
-        deaths.append(died)
-        others = sum(not each.is_kill for each in deaths)
-        if others < DEATHS_UNTIL_POISON and len(deaths) < KILLS_UNTIL_POISON:
-            self.queues.add(task.stage, task.number, late=len(deaths) > 1)
-            return
-        reason = f"poison: the worker processing it died {len(deaths)} times ({died})"
-        self.ledger.set_aside(movie, task.stage, reason)
-        self._event("movie-poison", f"{movie.name}: {reason}")
-        self._leave(movie)
-
     def _redo(self) -> None:
         """After a change (or a start) go through all movies, some in every turn."""
         last = len(self.ledger.movies)
@@ -375,7 +290,7 @@ class LiveSession:
         for movie in self.ledger.movies[self._redo_from - 1 : upto]:
             self.counts.update(movie, self.verdict(movie)[0])
             if movie.number not in in_hand and not movie.is_aside:
-                self._route(movie, late=all(movie.made))
+                self.route(movie, late=all(movie.made))
         self._redo_from = upto + 1
         self.listing.dirty = True
 
@@ -401,10 +316,10 @@ class LiveSession:
                 self._again(self.ledger.movies[number - 1])
 
     def _again(self, movie: Movie) -> None:
-        self.deaths = {key: each for key, each in self.deaths.items() if key[0] != movie.number}
+        self.results.forget(movie)
         self.ledger.again(movie, file_stamp(Path(movie.path)))
         self.counts.update(movie)
-        self._route(movie)
+        self.route(movie)
         self.listing.dirty = True
 
     def _read_changes(self) -> None:
@@ -428,7 +343,7 @@ class LiveSession:
     def complain(self, text: str) -> None:
         if text not in self.problems:
             self.problems = [*self.problems[-9:], text]
-            self._event("live-problem", text)
+            self.event("live-problem", text)
 
     @property
     def _is_busy(self) -> bool:
@@ -466,7 +381,7 @@ class LiveSession:
         with suppress(OSError):
             write_report(self.project.root, self.folder, self.ledger)
         self.folder.set_phase(FINISHED)
-        self._event("live-finished", f"{len(self.ledger.movies)} movies")
+        self.event("live-finished", f"{len(self.ledger.movies)} movies")
         return False
 
     def _stop(self, phase: str) -> bool:
@@ -474,5 +389,6 @@ class LiveSession:
         tell_status(self, phase)
         return False
 
-    def _event(self, kind: str, text: str, **details: object) -> None:
+    def event(self, kind: str, text: str, **details: object) -> None:
+        """A line of the project's event log."""
         record_event(self.project.root, kind, text, session=self.order.name, **details)
