@@ -5,6 +5,11 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   plugins: [react()],
-  build: { outDir: "../src/verglas/web/static", emptyOutDir: true, chunkSizeWarningLimit: 700, target: "es2022" },
+  build: {
+    outDir: "../src/verglas/web/static",
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 700,
+    target: "es2022",
+  },
   server: { proxy: { "/api": { target: "http://127.0.0.1:8765", ws: true } } },
 });

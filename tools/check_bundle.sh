@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../frontend"
 [ -d node_modules ] || npm ci --no-audit --no-fund
 built="$(mktemp -d)"
 trap 'rm -rf "$built"' EXIT
-npx tsc --noEmit
+npm run --silent check
 npx vite build --outDir "$built/static" --emptyOutDir --logLevel error
 diff -r "$built/static" ../src/verglas/web/static || {
   echo "the pages are not what frontend/ builds: run npm run build in frontend/ and commit" >&2

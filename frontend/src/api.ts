@@ -1,7 +1,12 @@
 // Talking to the server: one function per verb, errors with the server's own words.
 
 export class ApiError extends Error {
-  constructor(readonly status: number, text: string) { super(text); }
+  constructor(
+    readonly status: number,
+    text: string,
+  ) {
+    super(text);
+  }
 }
 
 const base = new URL("api/", new URL(".", location.href.split("#")[0]));
@@ -9,13 +14,18 @@ const base = new URL("api/", new URL(".", location.href.split("#")[0]));
 export function address(path: string, query: Record<string, unknown> = {}): string {
   const url = new URL(path, base);
   for (const [key, value] of Object.entries(query)) {
-    if (Array.isArray(value)) value.forEach((each) => url.searchParams.append(key, String(each)));
+    if (Array.isArray(value)) value.forEach(each => url.searchParams.append(key, String(each)));
     else if (value !== undefined && value !== "") url.searchParams.set(key, String(value));
   }
   return url.toString();
 }
 
-export async function call<T>(method: string, path: string, body?: unknown, query = {}): Promise<T> {
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  query = {},
+): Promise<T> {
   let answer: Response;
   try {
     answer = await fetch(address(path, query), {
@@ -28,7 +38,11 @@ export async function call<T>(method: string, path: string, body?: unknown, quer
   }
   const text = await answer.text();
   let parsed: unknown = null;
-  try { parsed = text ? JSON.parse(text) : null; } catch { /* not JSON: an error page of a proxy */ }
+  try {
+    parsed = text ? JSON.parse(text) : null;
+  } catch {
+    /* not JSON: an error page of a proxy */
+  }
   if (!answer.ok) {
     const said = (parsed as { error?: string } | null)?.error;
     throw new ApiError(answer.status, said ?? `the server answered ${answer.status}`);

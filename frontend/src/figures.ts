@@ -1,7 +1,10 @@
 // Figures of micrographs: what they are called and how they are shown, here and in the journal of a live session.
 
 /** Values are shown times `scale`; `live` is the key of the session's journal where it differs. */
-export const FIGURES: Record<string, { title: string; unit: string; scale?: number; live?: string }> = {
+export const FIGURES: Record<
+  string,
+  { title: string; unit: string; scale?: number; live?: string }
+> = {
   defocus_u_angst: { title: "Defocus", unit: "µm", scale: 1e-4 },
   astigmatism_angst: { title: "Astigmatism", unit: "Å" },
   fit_resolution_angst: { title: "CTF fit", unit: "Å", live: "ctf_resolution_angst" },
@@ -15,4 +18,5 @@ export const FIGURES: Record<string, { title: string; unit: string; scale?: numb
   tilt_deg: { title: "Tilt", unit: "°" },
 };
 
-export const titled = (key: string) => `${FIGURES[key].title}${FIGURES[key].unit ? ` (${FIGURES[key].unit})` : ""}`;
+export const titled = (key: string) =>
+  `${FIGURES[key].title}${FIGURES[key].unit ? ` (${FIGURES[key].unit})` : ""}`;

@@ -13,23 +13,65 @@ export function Share({ close }: { close: () => void }) {
   const known = useData<{ name: string; days_left: number }[]>(`p/${pid}/share`);
   const make = async () => {
     const found = await attempt(post<{ address: string }>(`p/${pid}/share`, { name, days }));
-    if (found) { setMade(location.origin + found.address); known.reload(); }
+    if (found) {
+      setMade(location.origin + found.address);
+      known.reload();
+    }
   };
   return (
     <Dialog title="Share a read-only link" close={close}>
       <div className="dialog-body">
         <p>Whoever has the link may look at this project until it expires, and change nothing.</p>
-        <label className="row">For <input value={name} onChange={(event) => setName(event.target.value)} /></label>
-        <label className="row">Days <input type="number" min={1} max={90} value={days} onChange={(event) => setDays(Number(event.target.value))} /></label>
-        {made && <p>Copy it now; it is not shown again.<input readOnly value={made} className="wide-field" onFocus={(event) => event.target.select()} autoFocus /></p>}
+        <label className="row">
+          For <input value={name} onChange={event => setName(event.target.value)} />
+        </label>
+        <label className="row">
+          Days{" "}
+          <input
+            type="number"
+            min={1}
+            max={90}
+            value={days}
+            onChange={event => setDays(Number(event.target.value))}
+          />
+        </label>
+        {made && (
+          <p>
+            Copy it now; it is not shown again.
+            <input
+              readOnly
+              value={made}
+              className="wide-field"
+              onFocus={event => event.target.select()}
+              autoFocus
+            />
+          </p>
+        )}
         {known.error && <Problem text={known.error} retry={known.reload} />}
         {(known.data?.length ?? 0) > 0 && <h3>Links that are good now</h3>}
         {known.data?.map((each, index) => (
-          <div key={index} className="stop-row"><b>{each.name}</b> {each.days_left.toFixed(1)} days left
-            <button className="bad" onClick={() => void attempt(call("DELETE", `p/${pid}/share/${encodeURIComponent(each.name)}`), `links of ${each.name} are taken back`).then(known.reload)}>Take back</button></div>
+          <div key={index} className="stop-row">
+            <b>{each.name}</b> {each.days_left.toFixed(1)} days left
+            <button
+              className="bad"
+              onClick={() =>
+                void attempt(
+                  call("DELETE", `p/${pid}/share/${encodeURIComponent(each.name)}`),
+                  `links of ${each.name} are taken back`,
+                ).then(known.reload)
+              }
+            >
+              Take back
+            </button>
+          </div>
         ))}
       </div>
-      <footer><button onClick={close}>Close</button><button className="main" disabled={!name.trim() || days < 1} onClick={() => void make()}>Make link</button></footer>
+      <footer>
+        <button onClick={close}>Close</button>
+        <button className="main" disabled={!name.trim() || days < 1} onClick={() => void make()}>
+          Make link
+        </button>
+      </footer>
     </Dialog>
   );
 }

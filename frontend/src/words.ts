@@ -18,7 +18,9 @@ export function duration(seconds: number): string {
 
 export function number(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || !isFinite(value)) return "–";
-  return Math.abs(value) >= 10000 ? count(Math.round(value)) : String(Number(value.toPrecision(digits)));
+  return Math.abs(value) >= 10000
+    ? count(Math.round(value))
+    : String(Number(value.toPrecision(digits)));
 }
 
 /** States are told apart by sign and by colour, never by colour alone. */
@@ -32,7 +34,8 @@ export const STATES: Record<string, { sign: string; className: string }> = {
 
 /** Which page shows a file of this node type. */
 export function viewerOf(pid: string, node: { name: string; type: string }): string {
-  const q = (page: string, query: Record<string, string>) => `#/p/${pid}/${page}?${new URLSearchParams(query)}`;
+  const q = (page: string, query: Record<string, string>) =>
+    `#/p/${pid}/${page}?${new URLSearchParams(query)}`;
   if (node.type === "micrographs") return q("micrographs", { list: node.name });
   if (node.type === "coordinates") return q("micrographs", { picks: node.name });
   if (node.type === "model" || node.type === "optimiser") return q("classes", { model: node.name });

@@ -6,13 +6,13 @@ import { withPage } from "./browser.mjs";
 
 const [base, givenFile] = process.argv.slice(2);
 const { given, movies } = JSON.parse(readFileSync(givenFile, "utf8"));
-const step = (text) => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`);
+const step = text => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`);
 const LONG = { timeout: 300000 };
 
 await withPage(base, async (page, problems) => {
   page.setDefaultTimeout(60000);
   const [project] = await (await page.request.get(`${base}/api/projects`)).json();
-  const ask = async (path) => (await page.request.get(`${base}/api/p/${project.id}/${path}`)).json();
+  const ask = async path => (await page.request.get(`${base}/api/p/${project.id}/${path}`)).json();
   await page.goto(`${base}/#/p/${project.id}/session`);
   await page.getByText("No micrographs yet.").waitFor();
 
@@ -20,7 +20,10 @@ await withPage(base, async (page, problems) => {
   await page.getByRole("button", { name: "New session" }).click();
   await page.getByRole("button", { name: "Look", exact: true }).click();
   await page.getByText("nobody recorded it: give it").first().waitFor(LONG);
-  assert.ok(await page.getByRole("button", { name: "Look", exact: true }).isDisabled(), "no start while a value is missing");
+  assert.ok(
+    await page.getByRole("button", { name: "Look", exact: true }).isDisabled(),
+    "no start while a value is missing",
+  );
   for (const [key, value] of Object.entries(given)) await page.locator(`#given-${key}`).fill(value);
   await page.getByRole("button", { name: "Look again" }).click();
   const start = page.getByRole("button", { name: "Start", exact: true });
@@ -30,9 +33,18 @@ await withPage(base, async (page, problems) => {
 
   step("the first micrograph with picks");
   await page.locator("[data-testid=newest] svg path").first().waitFor(LONG);
-  await page.waitForFunction((n) => new RegExp(`${n} found.*${n} accepted`).test(document.querySelector(".counts-block")?.textContent ?? ""), movies, LONG);
+  await page.waitForFunction(
+    n =>
+      new RegExp(`${n} found.*${n} accepted`).test(
+        document.querySelector(".counts-block")?.textContent ?? "",
+      ),
+    movies,
+    LONG,
+  );
   await page.locator(".histogram").nth(2).waitFor();
-  await page.locator("[data-testid=since]", { hasText: `${movies} movies, ${movies} accepted` }).waitFor(LONG);
+  await page
+    .locator("[data-testid=since]", { hasText: `${movies} movies, ${movies} accepted` })
+    .waitFor(LONG);
 
   step("R sets aside, R takes back, U undoes");
   await page.keyboard.press("ArrowLeft");
@@ -55,7 +67,10 @@ await withPage(base, async (page, problems) => {
   assert.match(preview, /would drop [1-9]/);
   await page.getByRole("button", { name: "Apply to the session" }).click();
   await page.getByText("in force: Picks ≥").waitFor();
-  await page.getByText(/Picks [\d.]+, accepted is at least/).first().waitFor();
+  await page
+    .getByText(/Picks [\d.]+, accepted is at least/)
+    .first()
+    .waitFor();
   await page.keyboard.press("u");
   await page.getByText("in force:").waitFor({ state: "detached" });
 
@@ -64,10 +79,20 @@ await withPage(base, async (page, problems) => {
   await page.keyboard.press("p");
   await page.locator("[data-testid=tune-count]").first().filter({ hasText: /\d/ }).waitFor();
   await page.getByLabel("Largest diameter (Å)").fill("230");
-  await page.waitForResponse((answer) => answer.url().endsWith("/try") && answer.ok(), LONG);
+  await page.waitForResponse(answer => answer.url().endsWith("/try") && answer.ok(), LONG);
   await page.getByRole("radio", { name: "all" }).check();
-  await page.waitForFunction((n) => document.querySelector("[data-testid=cost]")?.textContent.startsWith(`${n} movies are treated again from AutoPick on`), movies);
-  assert.equal((await ask("live/live1/settings")).AutoPick.options.log_diam_max, before, "a trial changes nothing");
+  await page.waitForFunction(
+    n =>
+      document
+        .querySelector("[data-testid=cost]")
+        ?.textContent.startsWith(`${n} movies are treated again from AutoPick on`),
+    movies,
+  );
+  assert.equal(
+    (await ask("live/live1/settings")).AutoPick.options.log_diam_max,
+    before,
+    "a trial changes nothing",
+  );
   await page.locator("dialog").getByRole("button", { name: "Apply" }).click();
   await page.locator("dialog").waitFor({ state: "detached" });
   assert.equal((await ask("live/live1/settings")).AutoPick.options.log_diam_max, "230");
@@ -87,7 +112,10 @@ await withPage(base, async (page, problems) => {
   step("on a phone");
   await page.setViewportSize({ width: 390, height: 844 });
   await page.waitForTimeout(300);
-  assert.ok((await page.locator("main").evaluate((el) => el.scrollWidth)) <= 390, "nothing is wider than the screen");
+  assert.ok(
+    (await page.locator("main").evaluate(el => el.scrollWidth)) <= 390,
+    "nothing is wider than the screen",
+  );
   await page.getByRole("button", { name: "Stop" }).click();
   await page.locator("dialog").getByRole("button", { name: "Stop" }).click();
   await page.getByRole("button", { name: "Resume" }).waitFor(LONG);

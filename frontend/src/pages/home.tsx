@@ -10,13 +10,24 @@ export function HomePage({ who }: { who: Who }) {
       <h1>verglas</h1>
       {projects.error && <Problem text={projects.error} retry={projects.reload} />}
       {projects.loading && <Loading />}
-      {projects.data?.length === 0 && <Empty title="No project here yet.">Make one with <code>verglas new DIR</code>, then <code>verglas gui DIR</code>.</Empty>}
+      {projects.data?.length === 0 && (
+        <Empty title="No project here yet.">
+          Make one with <code>verglas new DIR</code>, then <code>verglas gui DIR</code>.
+        </Empty>
+      )}
       <div className="cards">
-        {projects.data?.map((each) => (
+        {projects.data?.map(each => (
           <a key={each.id} className="card" href={link(each.id, "project")}>
-            <b>{each.title}</b><span className="path">{each.path}</span>
-            <span className="counts">{Object.entries(each.jobs).map(([state, n]) => <span key={state}><State of={state} /> {n} {state.toLowerCase()}</span>)}
-              {Object.keys(each.jobs).length === 0 && "no jobs yet"}</span>
+            <b>{each.title}</b>
+            <span className="path">{each.path}</span>
+            <span className="counts">
+              {Object.entries(each.jobs).map(([state, n]) => (
+                <span key={state}>
+                  <State of={state} /> {n} {state.toLowerCase()}
+                </span>
+              ))}
+              {Object.keys(each.jobs).length === 0 && "no jobs yet"}
+            </span>
           </a>
         ))}
       </div>

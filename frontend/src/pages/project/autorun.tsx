@@ -9,7 +9,7 @@ import { duration, shownName, shortName } from "../../words";
 
 export function AutorunDialog({ close }: { close: () => void }) {
   const { pid, jobs } = useProject();
-  const scheduled = jobs.data?.jobs.filter((job) => job.list === "Scheduled") ?? [];
+  const scheduled = jobs.data?.jobs.filter(job => job.list === "Scheduled") ?? [];
   const known = useData<Schedule[]>(`p/${pid}/autorun`);
   const [left, setLeft] = useState<string[]>([]);
   const [name, setName] = useState("schedule1");
@@ -18,38 +18,130 @@ export function AutorunDialog({ close }: { close: () => void }) {
   const [before, setBefore] = useState(0);
   const [onFailure, setOnFailure] = useState("stop");
   useEffect(() => {
-    const taken = new Set(known.data?.filter((each) => each.wanted).map((each) => each.name));
-    for (let n = 1; taken.has(name) && n < 100; n++) if (!taken.has(`schedule${n}`)) { setName(`schedule${n}`); break; }
+    const taken = new Set(known.data?.filter(each => each.wanted).map(each => each.name));
+    for (let n = 1; taken.has(name) && n < 100; n++)
+      if (!taken.has(`schedule${n}`)) {
+        setName(`schedule${n}`);
+        break;
+      }
   }, [known.data]); // eslint-disable-line
-  const chosen = scheduled.filter((job) => !left.includes(job.name)).map((job) => job.name);
+  const chosen = scheduled.filter(job => !left.includes(job.name)).map(job => job.name);
   const start = async () => {
-    const done = await attempt(post(`p/${pid}/autorun`, { name, jobs: chosen, repeat, min_wait_min: minWait, wait_before_min: before, on_failure: onFailure }), `${name} is running`);
+    const done = await attempt(
+      post(`p/${pid}/autorun`, {
+        name,
+        jobs: chosen,
+        repeat,
+        min_wait_min: minWait,
+        wait_before_min: before,
+        on_failure: onFailure,
+      }),
+      `${name} is running`,
+    );
     if (done) close();
   };
   return (
     <Dialog title="Run scheduled jobs" close={close}>
-      {scheduled.length === 0 ? <Empty title="No job is scheduled.">Fill in a form and press Schedule; then it can be run from here.</Empty> : (
-        <form onSubmit={(event) => { event.preventDefault(); void start(); }}>
+      {scheduled.length === 0 ? (
+        <Empty title="No job is scheduled.">
+          Fill in a form and press Schedule; then it can be run from here.
+        </Empty>
+      ) : (
+        <form
+          onSubmit={event => {
+            event.preventDefault();
+            void start();
+          }}
+        >
           <div className="dialog-body">
-            <fieldset className="check-list"><legend>Which jobs</legend>
-              {scheduled.map((job) => (
-                <label key={job.name} className="check"><input type="checkbox" checked={!left.includes(job.name)}
-                  onChange={(event) => setLeft(event.target.checked ? left.filter((each) => each !== job.name) : [...left, job.name])} /> {shownName(job)}</label>
+            <fieldset className="check-list">
+              <legend>Which jobs</legend>
+              {scheduled.map(job => (
+                <label key={job.name} className="check">
+                  <input
+                    type="checkbox"
+                    checked={!left.includes(job.name)}
+                    onChange={event =>
+                      setLeft(
+                        event.target.checked
+                          ? left.filter(each => each !== job.name)
+                          : [...left, job.name],
+                      )
+                    }
+                  />{" "}
+                  {shownName(job)}
+                </label>
               ))}
             </fieldset>
-            <label className="row">Run the jobs how many times?
-              <input name="repeat" type="number" min={1} value={repeat} autoFocus onChange={(event) => setRepeat(Number(event.target.value))} /></label>
-            {repeat > 1 && <label className="row">Wait at least in between (in minutes)?
-              <input name="min_wait" type="number" min={0} step="any" value={minWait} onChange={(event) => setMinWait(Number(event.target.value))} /></label>}
-            {repeat > 1 && <p className="hint">Counted from the start of one repeat to the start of the next. Import to Extraction take only what is new; classification starts again and replaces its result when it is complete.</p>}
-            <details><summary>More</summary>
-              <label className="row">Name of this schedule <input value={name} pattern="[A-Za-z0-9_.\-]+" onChange={(event) => setName(event.target.value)} /></label>
-              <label className="row">Wait this many minutes before starting? <input type="number" min={0} step="any" value={before} onChange={(event) => setBefore(Number(event.target.value))} /></label>
-              <label className="row">If a job fails <select value={onFailure} onChange={(event) => setOnFailure(event.target.value)}>
-                <option value="stop">stop</option><option value="retry-next-round">try again in the next round</option><option value="continue">go on without it</option></select></label>
+            <label className="row">
+              Run the jobs how many times?
+              <input
+                name="repeat"
+                type="number"
+                min={1}
+                value={repeat}
+                autoFocus
+                onChange={event => setRepeat(Number(event.target.value))}
+              />
+            </label>
+            {repeat > 1 && (
+              <label className="row">
+                Wait at least in between (in minutes)?
+                <input
+                  name="min_wait"
+                  type="number"
+                  min={0}
+                  step="any"
+                  value={minWait}
+                  onChange={event => setMinWait(Number(event.target.value))}
+                />
+              </label>
+            )}
+            {repeat > 1 && (
+              <p className="hint">
+                Counted from the start of one repeat to the start of the next. Import to Extraction
+                take only what is new; classification starts again and replaces its result when it
+                is complete.
+              </p>
+            )}
+            <details>
+              <summary>More</summary>
+              <label className="row">
+                Name of this schedule{" "}
+                <input
+                  value={name}
+                  pattern="[A-Za-z0-9_.\-]+"
+                  onChange={event => setName(event.target.value)}
+                />
+              </label>
+              <label className="row">
+                Wait this many minutes before starting?{" "}
+                <input
+                  type="number"
+                  min={0}
+                  step="any"
+                  value={before}
+                  onChange={event => setBefore(Number(event.target.value))}
+                />
+              </label>
+              <label className="row">
+                If a job fails{" "}
+                <select value={onFailure} onChange={event => setOnFailure(event.target.value)}>
+                  <option value="stop">stop</option>
+                  <option value="retry-next-round">try again in the next round</option>
+                  <option value="continue">go on without it</option>
+                </select>
+              </label>
             </details>
           </div>
-          <footer><button type="button" onClick={close}>Cancel</button><button className="main" disabled={!chosen.length || repeat < 1}>Execute</button></footer>
+          <footer>
+            <button type="button" onClick={close}>
+              Cancel
+            </button>
+            <button className="main" disabled={!chosen.length || repeat < 1}>
+              Execute
+            </button>
+          </footer>
         </form>
       )}
     </Dialog>
@@ -59,16 +151,38 @@ export function AutorunDialog({ close }: { close: () => void }) {
 export function StopDialog({ close }: { close: () => void }) {
   const { pid } = useProject();
   const schedules = useData<Schedule[]>(`p/${pid}/autorun`);
-  const running = schedules.data?.filter((each) => each.wanted) ?? [];
+  const running = schedules.data?.filter(each => each.wanted) ?? [];
   return (
     <Dialog title="Stop running scheduled jobs" close={close}>
       <div className="dialog-body">
         {schedules.loading && <Loading />}
         {schedules.data && running.length === 0 && <p>No schedule is running.</p>}
-        {running.map((each) => (
-          <div key={each.name} className="stop-row"><b>{each.name}</b> round {each.round} of {each.repeat}
-            <button onClick={() => { void attempt(post(`p/${pid}/autorun/${each.name}/stop`, { abort: false }), `${each.name} stops`); close(); }}>Stop after this job</button>
-            <button className="bad" onClick={() => { void attempt(post(`p/${pid}/autorun/${each.name}/stop`, { abort: true }), `${each.name} stops now`); close(); }}>Stop now</button>
+        {running.map(each => (
+          <div key={each.name} className="stop-row">
+            <b>{each.name}</b> round {each.round} of {each.repeat}
+            <button
+              onClick={() => {
+                void attempt(
+                  post(`p/${pid}/autorun/${each.name}/stop`, { abort: false }),
+                  `${each.name} stops`,
+                );
+                close();
+              }}
+            >
+              Stop after this job
+            </button>
+            <button
+              className="bad"
+              onClick={() => {
+                void attempt(
+                  post(`p/${pid}/autorun/${each.name}/stop`, { abort: true }),
+                  `${each.name} stops now`,
+                );
+                close();
+              }}
+            >
+              Stop now
+            </button>
           </div>
         ))}
       </div>
@@ -80,18 +194,52 @@ export function ScheduleStrip() {
   const { pid, watch, mayChange } = useProject();
   const schedules = useData<Schedule[]>(`p/${pid}/autorun`, {}, watch.version);
   const [log, setLog] = useState("");
-  const shown = schedules.data?.filter((each) => each.wanted || (each.phase === "failed")) ?? [];
+  const shown = schedules.data?.filter(each => each.wanted || each.phase === "failed") ?? [];
   if (!shown.length) return null;
   return (
     <div className="schedules">
-      {shown.map((each) => (
+      {shown.map(each => (
         <div key={each.name} className={each.phase === "failed" ? "schedule bad" : "schedule"}>
           <b>{each.name}</b>
-          <span>round {each.round} of {each.repeat}</span>
-          <span>{each.phase === "failed" ? `failed: ${each.message}` : each.in_hand ? `▶ ${shortName(each.in_hand)}` : each.phase === "between" || each.phase === "before" ? <Countdown seconds={each.next_round_in_s ?? 0} /> : each.message}</span>
-          <span className="rounds" aria-hidden>{each.jobs.map((job) => <i key={job} title={`${job} ${each.results[job]?.kind ?? ""}`} className={each.in_hand === job ? "now" : each.results[job]?.kind ?? ""} />)}</span>
-          <button className="plain" onClick={() => setLog(each.name)}>log</button>
-          {mayChange && each.wanted && <button className="plain" onClick={() => void attempt(post(`p/${pid}/autorun/${each.name}/stop`, { abort: false }), `${each.name} stops`)}>stop</button>}
+          <span>
+            round {each.round} of {each.repeat}
+          </span>
+          <span>
+            {each.phase === "failed" ? (
+              `failed: ${each.message}`
+            ) : each.in_hand ? (
+              `▶ ${shortName(each.in_hand)}`
+            ) : each.phase === "between" || each.phase === "before" ? (
+              <Countdown seconds={each.next_round_in_s ?? 0} />
+            ) : (
+              each.message
+            )}
+          </span>
+          <span className="rounds" aria-hidden>
+            {each.jobs.map(job => (
+              <i
+                key={job}
+                title={`${job} ${each.results[job]?.kind ?? ""}`}
+                className={each.in_hand === job ? "now" : (each.results[job]?.kind ?? "")}
+              />
+            ))}
+          </span>
+          <button className="plain" onClick={() => setLog(each.name)}>
+            log
+          </button>
+          {mayChange && each.wanted && (
+            <button
+              className="plain"
+              onClick={() =>
+                void attempt(
+                  post(`p/${pid}/autorun/${each.name}/stop`, { abort: false }),
+                  `${each.name} stops`,
+                )
+              }
+            >
+              stop
+            </button>
+          )}
         </div>
       ))}
       {log && <LogDialog name={log} close={() => setLog("")} />}
@@ -103,7 +251,7 @@ function Countdown({ seconds }: { seconds: number }) {
   const [left, setLeft] = useState(seconds);
   useEffect(() => {
     setLeft(seconds);
-    const timer = setInterval(() => setLeft((old) => Math.max(0, old - 1)), 1000);
+    const timer = setInterval(() => setLeft(old => Math.max(0, old - 1)), 1000);
     return () => clearInterval(timer);
   }, [seconds]);
   return <>◷ next round in {duration(left)}</>;
@@ -112,6 +260,12 @@ function Countdown({ seconds }: { seconds: number }) {
 function LogDialog({ name, close }: { name: string; close: () => void }) {
   const { pid, watch } = useProject();
   const [log, setLog] = useState<Log | null>(null);
-  useEffect(() => { void attempt(get<Log>(`p/${pid}/autorun/${name}/log`)).then(setLog); }, [name, watch.version, pid]);
-  return <Dialog title={`Log of ${name}`} close={close} wide><pre className="log tall">{log?.lines.map((line) => line.text).join("\n")}</pre></Dialog>;
+  useEffect(() => {
+    void attempt(get<Log>(`p/${pid}/autorun/${name}/log`)).then(setLog);
+  }, [name, watch.version, pid]);
+  return (
+    <Dialog title={`Log of ${name}`} close={close} wide>
+      <pre className="log tall">{log?.lines.map(line => line.text).join("\n")}</pre>
+    </Dialog>
+  );
 }

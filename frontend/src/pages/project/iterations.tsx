@@ -5,12 +5,24 @@ import { link, useData } from "../../hooks";
 import { LinePlot } from "../../plots";
 import { number } from "../../words";
 
-interface Iteration { iteration: number; iterations: number; s: number; [figure: string]: number | null | number[] }
-interface Progress { iterations: Iteration[]; stage: { title: string } | null }
+interface Iteration {
+  iteration: number;
+  iterations: number;
+  s: number;
+  [figure: string]: number | null | number[];
+}
+interface Progress {
+  iterations: Iteration[];
+  stage: { title: string } | null;
+}
 
 const FIGURES: [string, string, string][] = [
-  ["resolution_angst", "resolution", "Å"], ["average_p_max", "average of the highest probability", ""], ["changed_classes", "share that changed class", ""],
-  ["changed_angles_deg", "change of angles", "°"], ["accuracy_rot_deg", "accuracy of angles", "°"], ["sigma_offset_angst", "spread of offsets", "Å"],
+  ["resolution_angst", "resolution", "Å"],
+  ["average_p_max", "average of the highest probability", ""],
+  ["changed_classes", "share that changed class", ""],
+  ["changed_angles_deg", "change of angles", "°"],
+  ["accuracy_rot_deg", "accuracy of angles", "°"],
+  ["sigma_offset_angst", "spread of offsets", "Å"],
 ];
 
 export function Iterations({ path, job, folder }: { path: string; job: string; folder: string }) {
@@ -18,20 +30,48 @@ export function Iterations({ path, job, folder }: { path: string; job: string; f
   const progress = useData<Progress>(`${path}/progress`, {}, watch.version);
   const [figure, setFigure] = useState(FIGURES[0][0]);
   const all = progress.data?.iterations ?? [];
-  const values = (key: string) => all.map((each) => { const value = each[key]; return typeof value === "number" ? value : null; });
-  const known = FIGURES.filter(([key]) => values(key).some((value) => value !== null));
+  const values = (key: string) =>
+    all.map(each => {
+      const value = each[key];
+      return typeof value === "number" ? value : null;
+    });
+  const known = FIGURES.filter(([key]) => values(key).some(value => value !== null));
   const series = useMemo(() => [{ name: figure, y: values(figure) }], [all, figure]); // eslint-disable-line
-  const x = useMemo(() => all.map((each) => each.iteration), [all]);
+  const x = useMemo(() => all.map(each => each.iteration), [all]);
   if (!all.length) return null;
   const last = all[all.length - 1];
   const page = folder === "Class2D" ? "classes" : "maps";
   const model = `${job}run_it${String(last.iteration).padStart(3, "0")}_model.star`;
   return (
     <section className="iterations" aria-label="iterations">
-      <p>iteration <b>{last.iteration}</b> of {last.iterations}{known.slice(0, 3).map(([key, title, unit]) => <span key={key}> · {title} <b>{number(values(key).at(-1) ?? NaN)}</b> {unit}</span>)} · <a href={link(pid, page, { model })}>{page === "classes" ? "its classes" : "its maps"}</a></p>
-      {all.length > 1 && <details><summary>All iterations</summary>
-        <select value={figure} onChange={(event) => setFigure(event.target.value)} aria-label="figure">{known.map(([key, title, unit]) => <option key={key} value={key}>{title}{unit && ` (${unit})`}</option>)}</select>
-        <LinePlot x={x} series={series} xTitle="iteration" height={150} /></details>}
+      <p>
+        iteration <b>{last.iteration}</b> of {last.iterations}
+        {known.slice(0, 3).map(([key, title, unit]) => (
+          <span key={key}>
+            {" "}
+            · {title} <b>{number(values(key).at(-1) ?? NaN)}</b> {unit}
+          </span>
+        ))}{" "}
+        · <a href={link(pid, page, { model })}>{page === "classes" ? "its classes" : "its maps"}</a>
+      </p>
+      {all.length > 1 && (
+        <details>
+          <summary>All iterations</summary>
+          <select
+            value={figure}
+            onChange={event => setFigure(event.target.value)}
+            aria-label="figure"
+          >
+            {known.map(([key, title, unit]) => (
+              <option key={key} value={key}>
+                {title}
+                {unit && ` (${unit})`}
+              </option>
+            ))}
+          </select>
+          <LinePlot x={x} series={series} xTitle="iteration" height={150} />
+        </details>
+      )}
     </section>
   );
 }

@@ -16,45 +16,105 @@ export function Lists({ chosen, type }: { chosen: string; type: string }) {
     const changed = (event: Event) => setOrder((event as CustomEvent).detail);
     window.addEventListener("verglas-order", changed);
     return () => window.removeEventListener("verglas-order", changed);
-  }); 
+  });
   const all = jobs.data?.jobs ?? [];
   const of = (title: string) => {
-    const found = all.filter((job) => job.list === title);
+    const found = all.filter(job => job.list === title);
     if (title !== "Finished") return found;
-    return order === "name" ? [...found].sort((a, b) => shownName(a).localeCompare(shownName(b))) : [...found].reverse();
+    return order === "name"
+      ? [...found].sort((a, b) => shownName(a).localeCompare(shownName(b)))
+      : [...found].reverse();
   };
   const drop = (target: string) => {
-    const names = of("Scheduled").map((job) => job.name).filter((name) => name !== dragged);
+    const names = of("Scheduled")
+      .map(job => job.name)
+      .filter(name => name !== dragged);
     names.splice(names.indexOf(target), 0, dragged);
     setDragged("");
     void attempt(post(`p/${pid}/reorder`, { names }));
   };
   return (
     <aside className="lists">
-      <section className="types"><h2>New job</h2>
-        <div>{types.data?.map((each) => (
-          <a key={each.folder} href={link(pid, "project", { type: each.folder })} aria-current={type === each.folder && !chosen ? "true" : undefined}>{each.title}</a>
-        ))}</div>
-      </section>
-      {["Running", "Scheduled", "Finished"].map((title) => (
-        <section key={title}><h2>{title} jobs {of(title).length > 0 && <small>{of(title).length}</small>}</h2>
-          <div>{of(title).map((job) => (
-            <JobLink key={job.name} job={job} chosen={job.name === chosen} pid={pid}
-              drag={title === "Scheduled" && mayChange ? { start: () => setDragged(job.name), drop: () => drop(job.name) } : undefined} />
+      <section className="types">
+        <h2>New job</h2>
+        <div>
+          {types.data?.map(each => (
+            <a
+              key={each.folder}
+              href={link(pid, "project", { type: each.folder })}
+              aria-current={type === each.folder && !chosen ? "true" : undefined}
+            >
+              {each.title}
+            </a>
           ))}
-          {of(title).length === 0 && <p className="hint">{title === "Scheduled" ? "press Schedule in a form" : title === "Running" ? "nothing runs now" : "none yet"}</p>}</div>
+        </div>
+      </section>
+      {["Running", "Scheduled", "Finished"].map(title => (
+        <section key={title}>
+          <h2>
+            {title} jobs {of(title).length > 0 && <small>{of(title).length}</small>}
+          </h2>
+          <div>
+            {of(title).map(job => (
+              <JobLink
+                key={job.name}
+                job={job}
+                chosen={job.name === chosen}
+                pid={pid}
+                drag={
+                  title === "Scheduled" && mayChange
+                    ? { start: () => setDragged(job.name), drop: () => drop(job.name) }
+                    : undefined
+                }
+              />
+            ))}
+            {of(title).length === 0 && (
+              <p className="hint">
+                {title === "Scheduled"
+                  ? "press Schedule in a form"
+                  : title === "Running"
+                    ? "nothing runs now"
+                    : "none yet"}
+              </p>
+            )}
+          </div>
         </section>
       ))}
     </aside>
   );
 }
 
-function JobLink({ job, chosen, pid, drag }: { job: JobRow; chosen: boolean; pid: string; drag?: { start: () => void; drop: () => void } }) {
+function JobLink({
+  job,
+  chosen,
+  pid,
+  drag,
+}: {
+  job: JobRow;
+  chosen: boolean;
+  pid: string;
+  drag?: { start: () => void; drop: () => void };
+}) {
   return (
-    <a href={link(pid, "project", { job: job.name })} aria-current={chosen ? "true" : undefined} className={job.status === "Failed" ? "failed" : job.status === "Aborted" ? "aborted" : ""}
-      title={job.reason || job.name} draggable={Boolean(drag)} onDragStart={drag?.start} onDragOver={(event) => drag && event.preventDefault()} onDrop={(event) => { event.preventDefault(); drag?.drop(); }}>
+    <a
+      href={link(pid, "project", { job: job.name })}
+      aria-current={chosen ? "true" : undefined}
+      className={job.status === "Failed" ? "failed" : job.status === "Aborted" ? "aborted" : ""}
+      title={job.reason || job.name}
+      draggable={Boolean(drag)}
+      onDragStart={drag?.start}
+      onDragOver={event => drag && event.preventDefault()}
+      onDrop={event => {
+        event.preventDefault();
+        drag?.drop();
+      }}
+    >
       <State of={job.status} /> <span>{shownName(job)}</span>
-      {job.bar && job.bar.fraction < 1 && <i className="mini-bar"><i style={{ width: `${job.bar.fraction * 100}%` }} /></i>}
+      {job.bar && job.bar.fraction < 1 && (
+        <i className="mini-bar">
+          <i style={{ width: `${job.bar.fraction * 100}%` }} />
+        </i>
+      )}
     </a>
   );
 }

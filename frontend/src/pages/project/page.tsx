@@ -10,14 +10,14 @@ import { JobPanel } from "./jobpanel";
 import { Lists } from "./lists";
 import { LogView } from "./log";
 
-const JobGraph = lazy(() => import("./graph").then((m) => ({ default: m.JobGraph })));
+const JobGraph = lazy(() => import("./graph").then(m => ({ default: m.JobGraph })));
 
 export function ProjectPage() {
   const { pid, jobs } = useProject();
   const { query } = useRoute();
   const chosen = query.get("job") ?? "";
   const type = query.get("type") ?? "";
-  const known = jobs.data?.jobs.some((job) => job.name === chosen);
+  const known = jobs.data?.jobs.some(job => job.name === chosen);
   return (
     <div className="project">
       <Lists chosen={chosen} type={type} />
@@ -26,13 +26,40 @@ export function ProjectPage() {
         <section className="graph" aria-label="job graph">
           {jobs.error && <Problem text={jobs.error} retry={jobs.reload} />}
           {jobs.loading && <Loading />}
-          {jobs.data?.jobs.length === 0 && <Empty title="No jobs yet.">Choose a job type at the left. A chain can be built before its first movie is there: Schedule each job, then Autorun.</Empty>}
-          {jobs.data && jobs.data.jobs.length > 0 && <Suspense fallback={<Loading />}><JobGraph jobs={jobs.data} chosen={chosen} choose={(name) => go(link(pid, "project", { job: name }))} /></Suspense>}
+          {jobs.data?.jobs.length === 0 && (
+            <Empty title="No jobs yet.">
+              Choose a job type at the left. A chain can be built before its first movie is there:
+              Schedule each job, then Autorun.
+            </Empty>
+          )}
+          {jobs.data && jobs.data.jobs.length > 0 && (
+            <Suspense fallback={<Loading />}>
+              <JobGraph
+                jobs={jobs.data}
+                chosen={chosen}
+                choose={name => go(link(pid, "project", { job: name }))}
+              />
+            </Suspense>
+          )}
         </section>
-        {chosen && known ? <LogView key={chosen} job={chosen} /> : <section className="log-view"><div className="log"><p className="hint">Choose a job to see what it writes.</p></div></section>}
+        {chosen && known ? (
+          <LogView key={chosen} job={chosen} />
+        ) : (
+          <section className="log-view">
+            <div className="log">
+              <p className="hint">Choose a job to see what it writes.</p>
+            </div>
+          </section>
+        )}
       </div>
       <div className="right">
-        {chosen ? <JobPanel key={chosen} name={chosen} /> : type ? <NewJob key={type} type={type} /> : <Start />}
+        {chosen ? (
+          <JobPanel key={chosen} name={chosen} />
+        ) : type ? (
+          <NewJob key={type} type={type} />
+        ) : (
+          <Start />
+        )}
       </div>
     </div>
   );
@@ -47,7 +74,12 @@ function NewJob({ type }: { type: string }) {
   const values = { ...form.data.values, ...extra };
   return (
     <div className="job-panel">
-      <header><h2>{form.data.title}</h2><span className="hint">a new job{form.data.incremental ? "; a repeat takes only what is new" : ""}</span></header>
+      <header>
+        <h2>{form.data.title}</h2>
+        <span className="hint">
+          a new job{form.data.incremental ? "; a repeat takes only what is new" : ""}
+        </span>
+      </header>
       <JobForm type={type} tabs={form.data.tabs} start={values} />
     </div>
   );
@@ -69,14 +101,30 @@ function Start() {
   const all = jobs.data?.jobs ?? [];
   return (
     <div className="job-panel start">
-      <header><h2>{title}</h2></header>
-      <p>{all.length === 0 ? "Begin with Import: it lists your movies." : "Choose a job in the graph or in the lists, or a type for a new one."}</p>
+      <header>
+        <h2>{title}</h2>
+      </header>
+      <p>
+        {all.length === 0
+          ? "Begin with Import: it lists your movies."
+          : "Choose a job in the graph or in the lists, or a type for a new one."}
+      </p>
       <ol className="hint">
-        <li>Fill in a form and press <b>Run</b>, or <b>Schedule</b> to run it later.</li>
-        <li>What a scheduled job will make can be chosen at once as the next job's input, with <b>Browse</b>.</li>
-        <li><b>Autorun</b>, top left, runs the scheduled jobs: once, or again and again while movies arrive.</li>
+        <li>
+          Fill in a form and press <b>Run</b>, or <b>Schedule</b> to run it later.
+        </li>
+        <li>
+          What a scheduled job will make can be chosen at once as the next job's input, with{" "}
+          <b>Browse</b>.
+        </li>
+        <li>
+          <b>Autorun</b>, top left, runs the scheduled jobs: once, or again and again while movies
+          arrive.
+        </li>
       </ol>
-      <p className="hint">Keys: <kbd>?</kbd></p>
+      <p className="hint">
+        Keys: <kbd>?</kbd>
+      </p>
     </div>
   );
 }
