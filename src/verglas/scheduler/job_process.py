@@ -69,7 +69,7 @@ def run_job(project: Project, name: str) -> int:
         return follow_rank(ranks, name)
     directory = project.directory(name)
     known = directory.record()
-    if known and not known.queue_id and _other_has_it(known):
+    if known and not known.queue_id and _other_has_it(known, directory.outcome() is None):
         ranks.dismiss(ended_well=False)
         raise AlreadyRunning(f"{name} is being run by {known.owner.shown}")
     if known is None:  # started by hand; `launch` has done this otherwise
@@ -96,15 +96,17 @@ def redirect_output(directory: Path) -> None:
         os.close(handle)
 
 
-def _other_has_it(record: RunRecord) -> bool:
-    """Whether another process of the job is at work, or the job was started anew after us.
+def _other_has_it(record: RunRecord, unfinished: bool) -> bool:
+    """Whether another process of the job is at work or coming up, or the job was started anew after us.
 
     The latter happens when whoever started us died before it could say so, and was itself replaced.
+    Typed by hand, we give way to a process that was started and is not up yet, too.
     """
-    attempt = int(os.environ.pop(ATTEMPT, record.attempt))
-    if attempt != record.attempt:
+    attempt = os.environ.pop(ATTEMPT, None)
+    if attempt is not None and int(attempt) != record.attempt:
         return True
-    return record.begun and record.owner.pid != os.getpid() and record.owner.is_alive() is True
+    at_work = record.begun or (attempt is None and unfinished)
+    return at_work and record.owner.pid != os.getpid() and record.owner.is_alive() is True
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:
