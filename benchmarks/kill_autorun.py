@@ -1,6 +1,7 @@
 """Kill random processes of a running Autorun with SIGKILL and compare the end with a quiet run.
 
     python benchmarks/kill_autorun.py --kills 200 --seed 1
+    python benchmarks/kill_autorun.py --real --kills 40 --pause 3 --movies 6
 
 Every process of the schedule may be hit: the scheduler, the jobs, their workers, and the supervisor
 (which the scheduler restarts, as the supervisor restarts the scheduler). Afterwards nobody does anything
@@ -8,23 +9,30 @@ by hand: the schedule must reach its end, Import to Extract must hold the same r
 quiet run, the classification must be identical.
 
 By default the movies are tiny texts and the job types the fakes of the tests, so that 200 kills take
-minutes.
+minutes. With --real the movies are simulated and every job from Import to Class2D (with a fixed seed) is the
+real one.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 TESTS = Path(__file__).parents[1] / "tests"
-RECORDS = (".verglas_", ".verglas-", "RELION_JOB", "run.", "note", "job", "default")
+RECORDS = (
+    ".verglas", "RELION_JOB", "run.", "run_progress", "note", "job", "default", "logfile", "summary"
+)  # fmt: skip
 
 
 @dataclass
@@ -46,20 +54,90 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path("/tmp/verglas-kill"))
     parser.add_argument("--movies", type=int, default=12)
     parser.add_argument("--pause", type=float, default=0.8, help="mean seconds between kills")
+    parser.add_argument("--real", action="store_true", help="real jobs on simulated movies")
     arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    if arguments.real:
+        microscope = SimulatedMovies(arguments.folder / "microscope", arguments.movies)
+    else:
+        _use_fakes()
+        microscope = Texts()
     report = run(
-        arguments.folder, arguments.kills, arguments.seed, arguments.movies, arguments.pause
-    )
+        arguments.folder, microscope, arguments.kills, arguments.seed, arguments.movies,
+        arguments.pause,
+    )  # fmt: skip
     print(json.dumps(report, indent=1))
     return 0 if report["same"] else 1
 
 
-def run(folder: Path, kills: int, seed: int, n_movies: int, pause_s: float) -> dict[str, object]:
+class Microscope(Protocol):
+    """What the schedule works on."""
+
+    def chain_in(self, folder: Path) -> list[str]:
+        """A new project with its jobs scheduled."""
+
+    def arrive(self, folder: Path, numbers: Sequence[int]) -> None:
+        """Movies of these numbers are there, each under its final name only when complete."""
+
+
+class Texts:
+    """Tiny texts as movies, the tests' fakes as job types."""
+
+    def chain_in(self, folder: Path) -> list[str]:
+        return chain_in(folder, slow="2")
+
+    def arrive(self, folder: Path, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            final = folder / "Movies" / f"movie{number:03d}.txt"
+            if not final.exists():
+                temporary = final.with_name(f".{final.name}.part")
+                temporary.write_text(f"{number} slow")
+                temporary.rename(final)
+
+
+class SimulatedMovies:
+    """A small simulated session and the real chain from Import to Class2D."""
+
+    def __init__(self, store: Path, n_movies: int) -> None:
+        from verglas.cli.demo.plan import DemoPlan
+        from verglas.jobs.simulate_session import write_session
+
+        quick = DemoPlan.quick()
+        self.plan = replace(quick, session=replace(quick.session, movies=n_movies))
+        self.store = store
+        self.movies = write_session(store, self.plan.session, workers=2)
+
+    def chain_in(self, folder: Path) -> list[str]:
+        from verglas.project.project import Project
+        from verglas.project.registration import class_for, register
+
+        project = Project.create(folder)
+        shutil.copyfile(self.store / "gain.mrc", folder / "gain.mrc")
+        names = []
+        for kind, values in self.plan.chain(cores=2):
+            if kind == "Class2D":
+                values = {**values, "other_args": "--random_seed 1"}
+            job = class_for(kind)
+            names.append(register(project, job, job.Options.checked(values)))
+        return names
+
+    def arrive(self, folder: Path, numbers: Sequence[int]) -> None:
+        from verglas.jobs.simulate_session import deliver
+
+        deliver([self.movies[number] for number in numbers], folder / "Movies")
+
+
+def run(
+    folder: Path, microscope: Microscope, kills: int, seed: int, n_movies: int, pause_s: float
+) -> dict[str, object]:
     """Both runs and their comparison."""
-    _use_fakes()
     folder.mkdir(parents=True, exist_ok=True)
-    quiet, _ = _session(folder / "quiet", n_movies, None, random.Random(seed), pause_s, 2)
-    killed, tally = _session(folder / "killed", n_movies, kills, random.Random(seed), pause_s, 2)
+    quiet, _ = _session(
+        folder / "quiet", microscope, n_movies, None, random.Random(seed), pause_s, 2
+    )
+    killed, tally = _session(
+        folder / "killed", microscope, n_movies, kills, random.Random(seed), pause_s, 2
+    )
     differences = sorted(
         name for name in quiet.keys() | killed.keys() if quiet.get(name) != killed.get(name)
     )
@@ -77,6 +155,7 @@ def run(folder: Path, kills: int, seed: int, n_movies: int, pause_s: float) -> d
 
 def _session(
     folder: Path,
+    microscope: Microscope,
     n_movies: int,
     kills: int | None,
     chance: random.Random,
@@ -88,17 +167,17 @@ def _session(
     from verglas.scheduler.schedule import Order, ScheduleFolder
     from verglas.scheduler.supervisor import begin_schedule
 
-    names = chain_in(folder, slow="2")
+    names = microscope.chain_in(folder)
     project = Project.open(folder)
     tally = Tally()
-    _arrive(folder, range(n_movies // 2))
+    microscope.arrive(folder, range(n_movies // 2))
     schedule = ScheduleFolder(project.root, "night")
     number = 0
     while True:  # as many schedules as it takes to place all kills, then one in peace
         number += 1
         last = kills is None or tally.total >= kills
         if last:
-            _arrive(folder, range(n_movies))
+            microscope.arrive(folder, range(n_movies))
         schedule.create(Order("night", tuple(names), rounds, 0.0, on_failure="retry-next-round"))
         begin_schedule(schedule)
         _watch(schedule, None if last else kills, tally, chance, pause_s)
@@ -106,7 +185,7 @@ def _session(
             raise SystemExit(f"the schedule ended as {schedule.progress()}")
         if last:
             return _results(folder, names), tally
-        _arrive(folder, range(min(n_movies, n_movies // 2 + number)))
+        microscope.arrive(folder, range(min(n_movies, n_movies // 2 + number)))
 
 
 def chain_in(folder: Path, slow: str) -> list[str]:
@@ -200,26 +279,14 @@ def _kind(words: list[bytes]) -> str:
     return ""
 
 
-def _arrive(folder: Path, numbers: range) -> None:
-    for number in numbers:
-        final = folder / "Movies" / f"movie{number:03d}.txt"
-        if not final.exists():
-            temporary = final.with_name(f".{final.name}.part")
-            temporary.write_text(f"{number} slow")
-            temporary.rename(final)
-
-
 def _results(folder: Path, names: list[str]) -> dict[str, str]:
-    """Every result file's content, but not the records of how it came to be, nor unfinished files."""
+    """Every result file's digest, but not of the records of how it came to be."""
     found = {}
     for name in names:
         for path in sorted((folder / name).rglob("*")):
             relative = str(path.relative_to(folder))
-            record = path.name.startswith(
-                (".verglas_", "RELION_JOB", "run.", "note", "job", "default")
-            )
-            if path.is_file() and not record:
-                found[relative] = path.read_text(errors="replace")
+            if path.is_file() and not path.name.startswith(RECORDS):
+                found[relative] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
