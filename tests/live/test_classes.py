@@ -10,11 +10,13 @@ from scipy.ndimage import rotate, shift
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
+from verglas.project.project import Project
 from verglas.scheduler.live.classes import (
     ClassState,
     StreamingClasses,
     choose_classes,
     chosen_file,
+    newest_averages,
 )
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.snapshot import take_snapshot
@@ -131,3 +133,12 @@ def test_updates_leave_the_options_of_the_last_run_alone(project, folder):
     assert "--ref reference.mrcs" in changed["other_args"]
     assert classes._own_options() == own and ClassState().own_options == {}
     assert own["do_grad"] == "Yes" and "--ref" not in own["other_args"]
+
+
+def test_the_newest_averages_are_those_of_an_iteration(tmp_path):
+    project = Project.create(tmp_path)
+    job = tmp_path / "Class2D/job001"
+    job.mkdir(parents=True)
+    for name in ("run_it010", "run_it020", "run_unmasked"):
+        (job / f"{name}_classes.mrcs").touch()
+    assert newest_averages(project, "Class2D/job001/") == "Class2D/job001/run_it020_classes.mrcs"

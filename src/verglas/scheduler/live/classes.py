@@ -230,7 +230,7 @@ def _after_movies(launched: Launched) -> None:
 
 def newest_averages(project: Project, job: str) -> str:
     """The class averages of a job's last iteration, relative to the project; "" if there are none."""
-    found = sorted((project.root / job).glob("run*_classes.mrcs"), key=lambda path: path.name)
+    found = sorted((project.root / job).glob("run*_it*_classes.mrcs"), key=lambda path: path.name)
     return str(found[-1].relative_to(project.root)) if found else ""
 
 
