@@ -7,10 +7,8 @@ the rows over whenever a TIFF is read or written, so that a coordinate means the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
@@ -18,14 +16,14 @@ from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.tiff_directory import TiffPage, read_pages
 
 Array = npt.NDArray[Any]
-_DECODERS: dict[int, Callable[..., bytes | bytearray] | None] = {
-    1: None,
-    5: imagecodecs.lzw_decode,
-    8: imagecodecs.deflate_decode,
-    32946: imagecodecs.deflate_decode,
-    32773: imagecodecs.packbits_decode,
-    50000: imagecodecs.zstd_decode,
-}
+_DECODERS = {
+    1: "",
+    5: "lzw_decode",
+    8: "deflate_decode",
+    32946: "deflate_decode",
+    32773: "packbits_decode",
+    50000: "zstd_decode",
+}  # functions of imagecodecs, which is loaded with the first compressed page
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _SIZES = {"u": (8, 16, 32), "i": (8, 16, 32), "f": (16, 32, 64)}
 _MOST_EXPANSION = 1 << 14  # no sensible frame shrinks more than this
@@ -85,9 +83,11 @@ def _decode(
     raw: bytes | bytearray = os.pread(descriptor, int(page.lengths[k]), int(page.offsets[k]))
     expected = shape_yx[0] * shape_yx[1] * dtype.itemsize
     decoder = _DECODERS[page.compression]
-    if decoder is not None:
+    if decoder:
+        import imagecodecs
+
         try:
-            raw = decoder(raw, out=expected)
+            raw = getattr(imagecodecs, decoder)(raw, out=expected)
         except (RuntimeError, ValueError) as error:  # the codecs' errors derive from RuntimeError
             return f"{type(error).__name__}: {error}"
     if len(raw) < expected:
