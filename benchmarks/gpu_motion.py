@@ -45,16 +45,21 @@ class Frames:
         yield from self.pixels[start:stop]
 
 
-def movie(size: int, n_frames: int, device: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts (n, y, x) uint8, gain (y, x), the global track (n, 2)."""
+def movie(
+    size: int, n_frames: int, device: str, specimen: torch.Tensor | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts (n, y, x) uint8, gain (y, x), the global track (n, 2).
+
+    `specimen` (size, size // 2 + 1) is what is seen, as a spectrum; smooth noise where it is not given.
+    """
     torch.manual_seed(1)
     y = torch.fft.fftfreq(size, device=device)[:, None]
     x = torch.fft.rfftfreq(size, device=device)[None, :]
     radius = torch.hypot(y, x)
-    specimen = torch.fft.rfft2(torch.randn(size, size, device=device)) * torch.exp(
-        -((radius / 0.15) ** 2)
-    )
-    specimen /= torch.fft.irfft2(specimen).std()
+    if specimen is None:
+        noise = torch.fft.rfft2(torch.randn(size, size, device=device))
+        specimen = noise * torch.exp(-((radius / 0.15) ** 2))
+    specimen = specimen / torch.fft.irfft2(specimen, s=(size, size)).std()
     t = np.arange(n_frames)
     walk = np.cumsum(np.random.default_rng(2).normal(0, 0.2, (n_frames, 2)), axis=0)
     track = np.stack([6 * (1 - np.exp(-t / 6)), -9 * (1 - np.exp(-t / 5))], axis=1) + walk
