@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from plain.fourier import counted, ctf_value, nearest, padded_reference, slice_of
+from plain.poses import euler
+from two_sides import smooth_images, some_particles
 
 from verglas.em.accuracy import ANGLES_DEG, SHIFTS_PX, estimate_accuracies, least_noticed
 from verglas.em.model import Model, State
@@ -19,27 +19,14 @@ from verglas.em.settings import EmSettings, GradientSettings
 from verglas.em.steps import coarser_sampling, finer_sampling, with_settled
 from verglas.fourier.projector import Projector
 
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(
-        f"em_{name}", Path(__file__).parent / f"{name}.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plain = load("reference")
-helpers = load("conftest")
 BOX, PIXEL, K, N, SIZE = 32, 3.0, 2, 5, 24
 
 
 @pytest.fixture(scope="module")
 def case():
     rng = np.random.default_rng(2)
-    particles = helpers.some_particles(N, BOX, PIXEL, rng)
-    references = helpers.smooth_images(rng, K, BOX)
+    particles = some_particles(N, BOX, PIXEL, rng)
+    references = smooth_images(rng, K, BOX)
     settings = EmSettings(
         n_classes=K, ctf=True, precision="double", psi_step_deg=12, particle_diameter_angst=80
     )
@@ -66,28 +53,29 @@ def estimated(case):
 def plain_errors(case) -> tuple[float, list[float]]:
     """Mean least angle (degrees), and mean least shifts (Å) along y and along x, of class 0."""
     _, state, particles = case
-    keep, ky, kx = plain.counted(BOX)
-    shell = plain.nearest(np.hypot(ky, kx)).astype(int)
+    keep, ky, kx = counted(BOX)
+    shell = nearest(np.hypot(ky, kx)).astype(int)
     inside = keep & (shell <= SIZE // 2) & (shell > 0)
     ks = np.stack([ky[inside], kx[inside]], 1)
-    padded = plain.padded_reference(state.model.references[0].numpy(), 2, SIZE // 2)
+    padded = padded_reference(state.model.references[0].numpy(), 2, SIZE // 2)
     turns, moves = [], ([], [])
     for i in range(N):
         p = {"u": particles.defocus_u_angst[i], "v": particles.defocus_v_angst[i], "kv": 300.0,
              "angle": particles.defocus_angle_deg[i], "phase": 0.0, "cs": 2.7, "q0": 0.1}  # fmt: skip
         u = ks / (BOX * PIXEL)
-        ctf = plain.ctf_value(p, u[:, 0], u[:, 1])
+        ctf = ctf_value(p, u[:, 0], u[:, 1])
         variance = state.model.sigma2_noise[0][shell[inside]]
 
         def misfit(a, b, ctf=ctf, variance=variance):
             return (np.abs(ctf * (a - b)) ** 2 / (2 * variance)).sum()
 
         psi = state.assignments.psi_deg[i]
-        right = plain.slice_of(padded, 2, SIZE // 2, ks, psi)
-        turns.append(next(
-            (float(e) for e in ANGLES_DEG
-             if misfit(right, plain.slice_of(padded, 2, SIZE // 2, ks, psi + float(e))) > np.log(100)), 30.0
-        ))  # fmt: skip
+        right = slice_of(padded, 2, SIZE // 2, ks, euler(0, 0, psi))
+        turned = [
+            slice_of(padded, 2, SIZE // 2, ks, euler(0, 0, psi + float(e))) for e in ANGLES_DEG
+        ]
+        noticed = [misfit(right, other) > np.log(100) for other in turned]
+        turns.append(float(ANGLES_DEG[noticed.index(True)]) if any(noticed) else 30.0)
         for axis in (0, 1):
             phases = [np.exp(-2j * np.pi * ks[:, axis] * float(e) / BOX) for e in SHIFTS_PX]
             seen = [misfit(right, right * phase) > np.log(100) for phase in phases]
