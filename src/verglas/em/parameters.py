@@ -48,7 +48,7 @@ def update_parameters(
         sigma2_noise=model.sigma2_noise if cross_correlation or settings.fix_sigma_noise
         else averaged(model.sigma2_noise, _noise(model, sums)),
         norm_average=norm_average if settings.correct_norm else model.norm_average,
-        scale=averaged(model.scale, _scales(settings, model, sums, cross_correlation)),
+        scale=_scales(settings, model, sums, cross_correlation, momentum),
         log_likelihood=float(sums.log_likelihood),
         average_p_max=float(sums.p_max) / total,
     )  # fmt: skip
@@ -77,13 +77,17 @@ def _noise(model: Model, sums: WeightedSums) -> Floats:
 
 
 def _scales(
-    settings: EmSettings, model: Model, sums: WeightedSums, cross_correlation: bool
+    settings: EmSettings, model: Model, sums: WeightedSums, cross_correlation: bool, momentum: float
 ) -> Floats:
-    """Intensity scale of each group, clamped around the median and normalised to a weighted mean of 1."""
+    """Intensity scale of each group, clamped around the median and normalised to a weighted mean of 1.
+
+    Averaged with the old before it is clamped: a single mini-batch knows little of a group.
+    """
     if not settings.correct_scale or cross_correlation or len(model.scale) < 2:
         return model.scale
     cross, power = sums.scale_cross.numpy(), sums.scale_power.numpy()
     scale = np.where(power > 0, cross / np.maximum(power, 1e-300), 1.0)
+    scale = momentum * model.scale + (1 - momentum) * scale
     median = float(np.median(scale))
     scale = np.clip(scale, median / 5, median * 5)
     weights = sums.scale_weight.numpy()
