@@ -8,7 +8,8 @@ import torch
 
 from verglas.em.centring import centre_references, centres_of_mass_px, translate_linear
 from verglas.em.combine import share
-from verglas.em.gradient import gradient_step
+from verglas.em.gradient import gradient_step, replace_inactive
+from verglas.em.model import Model, Moments
 from verglas.em.rounding import nearest, nearest_shells
 from verglas.em.sampling import Sampling, pose_grid, translations
 from verglas.em.settings import EmSettings, GradientSettings
@@ -103,6 +104,32 @@ def test_mini_batches_grow_and_end_with_everything():
     assert steps[0].tau2_fudge == pytest.approx(1.0, abs=0.02)
     assert steps[198].tau2_fudge == pytest.approx(2.0, abs=0.01)
     assert steps[199].momentum == 0.0 and steps[100].momentum == 0.9
+
+
+def test_an_inactive_class_becomes_a_copy_of_the_one_that_changes_most_beyond_its_noise():
+    zeros = np.zeros((3, 5))
+    weights = np.array([0.49, 0.5, 0.01])
+    model = Model(
+        references=torch.rand(3, 8, 8), pixel_size_angst=1.0, class_weights=weights,
+        direction_weights=weights[:, None], class_offsets_angst=np.zeros((3, 2)), sigma2_noise=zeros[:1],
+        tau2=zeros, data_vs_prior=zeros, sigma2_reference=zeros, coverage=zeros, scale=np.ones(1),
+        sigma_offset_angst=3.0,
+    )  # fmt: skip
+    first = torch.tensor([2.0, 1.0, 1.0]).to(torch.complex64).expand(2, 3).reshape(2, 3, 1, 1)
+    second = torch.tensor([100.0, 1.0, 1.0]).reshape(3, 1, 1)
+    moments = Moments(
+        first.expand(2, 3, 11, 6).clone(), second.expand(3, 11, 6).clone(), np.ones(3)
+    )
+    after, momentum, replaced = replace_inactive(model, moments, 0.1)
+    assert replaced == 2
+    assert torch.equal(
+        after.references[2], model.references[1]
+    )  # class 1 moves more, but only by noise
+    assert after.class_weights.sum() == pytest.approx(1)
+    assert float(momentum.first[0, 2, 0, 0].real) == pytest.approx(0.9)
+    assert float(momentum.first[1, 2, 0, 0].real) == 1 == float(momentum.second[2, 0, 0])
+    assert momentum.age.tolist() == [1, 1, 0.9]
+    assert replace_inactive(model, moments, 0.02)[2] is None
 
 
 def test_packed_sums_come_back_and_wrong_lengths_are_told():

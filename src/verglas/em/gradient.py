@@ -12,7 +12,7 @@ from verglas.em.centring import flatten_solvent, moves_to_centre_px, translate_l
 from verglas.em.maximisation import SPECTRA, class_chunks, note_spectra, occupied, summed
 from verglas.em.model import Model, Moments
 from verglas.em.parameters import update_parameters
-from verglas.em.particles import Ints
+from verglas.em.particles import Floats, Ints
 from verglas.em.plan import Iteration, particle_diameter_angst
 from verglas.em.settings import EmSettings, GradientSettings
 from verglas.em.sums import WeightedSums
@@ -226,6 +226,16 @@ def _lattice_indices(shape: tuple[int, ...]) -> Tensor:
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
 
+def _activity(moments: Moments) -> Floats:
+    """How much each class changes, (K,): mean |g|² of its direction of descent (§7.3, step 4)."""
+    powers = [
+        (first.mean(0) / (second.sqrt() + TINY)).abs().square().mean()
+        for first, second in zip(moments.first.unbind(1), moments.second)
+    ]
+    found: Floats = torch.stack(powers).double().cpu().numpy()
+    return found
+
+
 def replace_inactive(
     model: Model, moments: Moments, threshold: float
 ) -> tuple[Model, Moments, int | None]:
@@ -235,8 +245,7 @@ def replace_inactive(
     least = int(np.argmin(weights))
     if active < 2 or weights[least] >= threshold / active:
         return model, moments, None
-    power = moments.first.mean(0).abs().square().flatten(1).mean(1).cpu().numpy()
-    donor = int(np.argmax(power * weights))
+    donor = int(np.argmax(_activity(moments) * weights))
     if donor == least:
         return model, moments, None
     copied = {}
