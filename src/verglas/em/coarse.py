@@ -12,7 +12,7 @@ from verglas.compute.gemm import product
 from verglas.em.helix import across_squared, outside_limits
 from verglas.em.particles import Assignments, Ints
 from verglas.em.plan import Plan
-from verglas.em.significance import mass_thresholds
+from verglas.em.significance import RowWeights
 from verglas.em.slices import shifted
 from verglas.em.weighting import Weighted
 
@@ -75,14 +75,14 @@ def coarse_pass(
     """Score all coarse poses of a batch and mark those that hold the wanted fraction of the weight."""
     scores = coarse_scores(plan, images, shift_prior, turn_prior)  # (b, T, K*O)
     flat = scores.flatten(1)
-    top, best = flat.max(1)
     settings = plan.iteration.settings
     if plan.iteration.cross_correlation:
+        top, best = flat.max(1)
         count = (flat >= top[:, None]).sum(1)
         return CoarsePass(scores, top, count, best, shift_prior, turn_prior)
-    flat.sub_(top[:, None]).exp_()
-    threshold, count = mass_thresholds(flat, settings.adaptive_fraction, settings.max_significants)
-    return CoarsePass(scores, threshold, count, best, shift_prior, turn_prior)
+    found = RowWeights.of(flat, settings.adaptive_fraction, settings.max_significants)
+    weights = found.weights.view(scores.shape)
+    return CoarsePass(weights, found.threshold, found.count, found.best, shift_prior, turn_prior)
 
 
 def coarse_scores(
@@ -136,5 +136,8 @@ def _by_half_turns(plan: Plan, rows: Tensor, power: Tensor, shift_prior: Tensor)
     odd = product(rows[:, n:], imag).view(b, -1, k, half)
     prior = plan.orientation_prior.view(k, 2, half)[:, 0]  # the same for all angles in the plane
     even -= (0.5 * norm.view(b, 1, k, half) - prior) - shift_prior.transpose(1, 2)[..., None]
-    scores = torch.stack([even + odd, even - odd], 3)  # (b, T, K, 2, O/2)
-    return scores.view(b, even.shape[1], -1)
+    t = even.shape[1]
+    scores = even.new_empty((b, t, k, 2, half))
+    torch.add(even, odd, out=scores[:, :, :, 0])
+    torch.sub(even, odd, out=scores[:, :, :, 1])
+    return scores.view(b, t, -1)

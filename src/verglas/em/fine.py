@@ -16,7 +16,7 @@ from torch import Tensor
 from verglas.compute.gemm import product
 from verglas.em.coarse import CoarsePass
 from verglas.em.plan import Plan
-from verglas.em.significance import mass_thresholds
+from verglas.em.significance import RowWeights
 from verglas.em.slices import Slices, shifted
 from verglas.em.weighting import Weighted
 
@@ -114,13 +114,8 @@ def _with_prior(scores: Tensor, tile: Tile) -> Tensor:
 
 def _posterior(scores: Tensor, tile: Tile, fraction: float) -> Posterior:
     shape = scores.shape
-    flat = _with_prior(scores, tile).reshape(shape[0], -1)
-    top, best = flat.max(1)
-    weights = flat.sub_(top[:, None]).exp_()
-    total = weights.sum(1)
-    threshold, _ = mass_thresholds(weights, fraction)
-    gamma = torch.where(weights >= threshold[:, None], weights, 0) / total[:, None]
-    return Posterior(gamma.reshape(shape), best, 1 / total, top + total.log())
+    found = RowWeights.of(_with_prior(scores, tile).reshape(shape[0], -1), fraction)
+    return Posterior(found.truncated().reshape(shape), found.best, found.p_max, found.log_sum)
 
 
 def _winner(correlations: Tensor, tile: Tile) -> Posterior:

@@ -16,7 +16,7 @@ from verglas.em.helix import across_squared
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.plan import Plan
 from verglas.em.shells import sums_by_shell
-from verglas.em.significance import mass_thresholds
+from verglas.em.significance import RowWeights
 from verglas.em.slices import insert
 from verglas.em.sums import WeightedSums
 from verglas.em.weighting import Weighted
@@ -50,23 +50,18 @@ def fixed_pass(
     shifted, back = _shifted(plan, poses, images.score), _shifted(plan, poses, images.back)
     scores = _scores(plan, slices, shifted, images, poses)  # (b, T, K)
     b = len(scores)
-    flat = scores.flatten(1)
-    top, best = flat.max(1)
-    weights = (flat - top[:, None]).exp()
-    total = weights.sum(1)
-    threshold, count = mass_thresholds(weights, plan.iteration.settings.adaptive_fraction)
-    gamma = torch.where(weights >= threshold[:, None], weights, 0) / total[:, None]
-    gamma = gamma.view(scores.shape)
+    found = RowWeights.of(scores.flatten(1), plan.iteration.settings.adaptive_fraction)
+    gamma = found.truncated().view(scores.shape)
     residual, scale = _residuals(images, slices, shifted, gamma, batch)
     _back_project(plan, poses, sums, images, back, gamma, slices, batch)
     _count(poses, gamma, batch, priors, plan)
     spectra = sums_by_shell(residual, plan.pixels.model_shells, plan.iteration.model.n_shells)
     k = scores.shape[2]
     outcome = Outcome(
-        torch.zeros(b, dtype=torch.int64), torch.zeros(b, dtype=torch.int64), 1 / total.double(),
-        (top + total.log()).double(), gamma.sum((1, 2)).double(), spectra.double(), scale.double(),
+        torch.zeros(b, dtype=torch.int64), torch.zeros(b, dtype=torch.int64), found.p_max.double(),
+        found.log_sum.double(), gamma.sum((1, 2)).double(), spectra.double(), scale.double(),
     )  # fmt: skip
-    return FixedOutcome(outcome, best % k, best // k, count)
+    return FixedOutcome(outcome, found.best % k, found.best // k, found.count)
 
 
 def _shifted(plan: Plan, poses: FixedPoses, values: Tensor) -> Tensor:

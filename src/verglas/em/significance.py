@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,46 @@ from numba.extending import overload
 from torch import Tensor
 
 _BISECTIONS = 14
+
+
+@dataclass(frozen=True)
+class RowWeights:
+    """Rows of log weights as weights in units of each row's largest, and which of them matter."""
+
+    weights: Tensor  # (b, n)
+    top: Tensor  # (b,) the largest log weight
+    best: Tensor  # (b,) its place
+    total: Tensor  # (b,) sum of the weights
+    threshold: Tensor  # (b,) the smallest weight that matters
+    count: Tensor  # (b,) how many matter, int64
+
+    @classmethod
+    def of(cls, scores: Tensor, fraction: float, at_most: int = -1) -> RowWeights:
+        """Weights of log weights (b, n), which are overwritten; thresholds as of `mass_thresholds`."""
+        if scores.device.type == "cuda" and scores.dtype == torch.float32:
+            from verglas.em import significance_triton
+
+            scores = scores.contiguous()
+            return cls(scores, *significance_triton.weigh(scores, fraction, at_most))
+        top, best = scores.max(1)
+        weights = scores.sub_(top[:, None]).exp_()
+        threshold, count = mass_thresholds(weights, fraction, at_most)
+        return cls(weights, top, best, weights.sum(1), threshold, count)
+
+    @property
+    def p_max(self) -> Tensor:
+        """The share of the largest weight, (b,)."""
+        return 1 / self.total
+
+    @property
+    def log_sum(self) -> Tensor:
+        """ln Σ exp(log weight), (b,)."""
+        return self.top + self.total.log()
+
+    def truncated(self) -> Tensor:
+        """Shares of the weights that matter, 0 for the others, (b, n)."""
+        kept = torch.where(self.weights >= self.threshold[:, None], self.weights, 0)
+        return kept.div_(self.total[:, None])
 
 
 def mass_thresholds(weights: Tensor, fraction: float, at_most: int = -1) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from verglas.em.helix import across_squared
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.plan import Plan
 from verglas.em.shells import sums_by_shell
-from verglas.em.significance import mass_thresholds
+from verglas.em.significance import RowWeights
 from verglas.em.slices import Slices, SliceSums, shifted_each
 from verglas.em.weighting import Weighted
 
@@ -132,14 +132,9 @@ def _posterior(
     most = int(hits.place.max()) + 1
     dense = scores.new_full((m, most, s * c), -torch.inf)
     dense[hits.particle, hits.place] = scores.reshape(h, -1)
-    flat = dense.view(m, -1)
-    top, best = flat.max(1)
-    weights = flat.sub_(top[:, None]).exp_()
-    total = weights.sum(1)
-    threshold, _ = mass_thresholds(weights, plan.iteration.settings.adaptive_fraction)
-    gamma = torch.where(weights >= threshold[:, None], weights, 0) / total[:, None]
-    kept = gamma.view(m, most, s, c)[hits.particle, hits.place]
-    return kept, best, 1 / total, top + total.log()
+    found = RowWeights.of(dense.view(m, -1), plan.iteration.settings.adaptive_fraction)
+    kept = found.truncated().view(m, most, s, c)[hits.particle, hits.place]
+    return kept, found.best, found.p_max, found.log_sum
 
 
 def _residuals(
