@@ -11,6 +11,7 @@ from plain.problem import Problem, Result
 
 from verglas.em import expectation
 from verglas.em.expectation import Expectation
+from verglas.em.lanes import expect
 from verglas.em.maximisation import maximise
 from verglas.em.model import Model, State
 from verglas.em.particles import ArraySource, Assignments, OpticsGroup, Particles
@@ -125,8 +126,8 @@ def expected_by(run: Refinement) -> tuple[Iteration, Expectation]:
     """The engine's expectation over all particles, at the state's size and perturbation."""
     step = run._gradient_step(run.state.iteration + 1)
     iteration = run.prepare(run.state.iteration + 1, run.devices[0], step)
-    ran = Expectation.begin(iteration, run.particles, run.source)
-    ran.run(np.arange(len(run.particles)))
+    everyone = np.arange(len(run.particles))
+    ran = expect([iteration], run.particles, run.source, everyone, lambda done: None)
     return iteration, ran
 
 

@@ -19,7 +19,7 @@ from verglas.em.images import noise_images
 from verglas.em.initialise import OUTLIER
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
-from verglas.em.plan import Iteration, Plan, make_plan
+from verglas.em.plan import Iteration, Plan
 from verglas.em.shells import sums_by_shell
 from verglas.em.slices import SliceSums, insert
 from verglas.em.sparse import sparse_second_pass
@@ -60,30 +60,24 @@ class Expectation:
         )  # fmt: skip
         return cls(iteration, particles, source, sums, iteration.state.assignments.copy())
 
-    def run(self, order: Ints, on_progress: Callable[[int], None] = lambda done: None) -> None:
-        """Process particles `order`, optics group by optics group."""
-        done = 0
-        for group, optics in enumerate(self.particles.optics):
-            rows = order[self.particles.optics_group[order] == group]
-            if not len(rows):
-                continue
-            plan = make_plan(self.iteration, optics)
-            resident = plan.fine is not None
-            collected = self._slice_sums(plan, plan.n_fine) if resident else []
-            since_flush = 0
-            for batch in _batches(rows, batch_size(plan)):
-                self._process(plan, batch, collected)
-                done += len(batch)
-                since_flush += len(batch)
-                if since_flush >= FLUSH_EVERY:
-                    for part in collected:
-                        part.flush()
-                    since_flush = 0
-                on_progress(done)
-            if resident:
-                self._insert(plan, collected)
-        if self.iteration.model.dims == 3:  # volumes give their room to the maximisation
-            self.sums.data, self.sums.weight = self.sums.data.cpu(), self.sums.weight.cpu()
+    def run(
+        self, plan: Plan, rows: Ints, on_progress: Callable[[int], None] = lambda done: None
+    ) -> None:
+        """Process particles `rows` of one optics group."""
+        done = since_flush = 0
+        resident = plan.fine is not None
+        collected = self._slice_sums(plan, plan.n_fine) if resident else []
+        for batch in _batches(rows, batch_size(plan)):
+            self._process(plan, batch, collected)
+            done += len(batch)
+            since_flush += len(batch)
+            if since_flush >= FLUSH_EVERY:
+                for part in collected:
+                    part.flush()
+                since_flush = 0
+            on_progress(done)
+        if resident:
+            self._insert(plan, collected)
 
     def _slice_sums(self, plan: Plan, n_slices: int) -> list[SliceSums]:
         """One collection per thread of the sparse pass; the first serves the tiles, too."""

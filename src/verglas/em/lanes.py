@@ -1,20 +1,95 @@
-"""Threads of an expectation step: one for a CPU, several for a GPU, each with a stream of its own."""
+"""Threads of an expectation step: one for a CPU, several for a GPU, each with a stream of its own.
+
+While one thread of a GPU waits for a result on the host, the others keep the device busy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
+from verglas.em.combine import pack_rows, share, unpack_rows
+from verglas.em.expectation import Expectation
+from verglas.em.particles import ImageSource, Ints, OpticsGroup, Particles
+from verglas.em.plan import Iteration, Plan, make_plan
+
 LANES = 4  # threads that feed one GPU
-LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
+LANE_PARTICLES = 600  # a lane with fewer particles costs more than it brings
 
 
 def lanes(devices: Sequence[torch.device], n_particles: int) -> list[torch.device]:
     """The device of every thread of the expectation step."""
     per_gpu = max(1, min(LANES, n_particles // (LANE_PARTICLES * len(devices))))
     return [device for device in devices for _ in range(per_gpu if device.type == "cuda" else 1)]
+
+
+def expect(
+    steps: Sequence[Iteration], particles: Particles, source: ImageSource, order: Ints,
+    update: Callable[[int], None],
+) -> Expectation:  # fmt: skip
+    """The expectation step over particles `order`, a thread for each of `steps`.
+
+    The threads share the particles of an optics group, and those of one device its plan. Sums are added
+    in the order of the threads.
+    """
+    parts = [Expectation.begin(step, particles, source) for step in steps]
+    seen: list[list[Ints]] = [[] for _ in parts]
+    done = 0
+    for group, optics in enumerate(particles.optics):
+        rows = order[particles.optics_group[order] == group]
+        if not len(rows):
+            continue
+        made = {device: _plan(steps, device, optics) for device in {s.device for s in steps}}
+        shares = [share(rows, number, len(parts)) for number in range(len(parts))]
+        _run(parts, [made[step.device] for step in steps], shares, done, update)
+        done += len(rows)
+        for mine, more in zip(seen, shares):
+            mine.append(more)
+    first = parts[0]
+    for part, mine in zip(parts[1:], seen[1:]):
+        first.sums.add(part.sums)
+        if mine:
+            unpack_rows(first.found, pack_rows(part.found, np.concatenate(mine)))
+        first.found.set_aside.update(part.found.set_aside)
+        first.notes |= part.notes
+    if first.iteration.model.dims == 3:  # volumes give their room to the maximisation
+        first.sums.data, first.sums.weight = first.sums.data.cpu(), first.sums.weight.cpu()
+    return first
+
+
+def _plan(steps: Sequence[Iteration], device: torch.device, optics: OpticsGroup) -> Plan:
+    """The plan of a device, with what it makes when first asked: threads only read it."""
+    plan = make_plan(next(step for step in steps if step.device == device), optics)
+    _ = plan.well_determined
+    return plan
+
+
+def _run(
+    parts: Sequence[Expectation], plans: Sequence[Plan], shares: Sequence[Ints], before: int,
+    update: Callable[[int], None],
+) -> None:  # fmt: skip
+    """The particles of one optics group; `update` hears from the first thread only."""
+    if len(parts) == 1:
+        parts[0].run(plans[0], shares[0], lambda count: update(before + count))
+        return
+    counts = [0] * len(parts)
+
+    def work(number: int) -> None:
+        def note(count: int) -> None:
+            counts[number] = count
+            if number == 0:
+                update(before + sum(counts))
+
+        with own_stream(plans[number].iteration.device):
+            parts[number].run(plans[number], shares[number], note)
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        for finished in [pool.submit(work, number) for number in range(len(parts))]:
+            finished.result()
 
 
 @contextmanager

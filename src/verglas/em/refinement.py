@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,8 +12,7 @@ from torch import Tensor
 from verglas.compute.gemm import precision_of_products
 from verglas.em.accuracy import estimate_accuracies, trial_particles
 from verglas.em.changes import changes
-from verglas.em.combine import Alone, Ranks, pack_rows, share, unpack_rows
-from verglas.em.expectation import Expectation
+from verglas.em.combine import Alone, Ranks, share
 from verglas.em.gradient import (
     GradientStep,
     descend,
@@ -32,7 +30,7 @@ from verglas.em.initialise import (
     reference_power,
     sample_for_noise,
 )
-from verglas.em.lanes import lanes, own_stream
+from verglas.em.lanes import expect, lanes
 from verglas.em.low_pass import low_pass
 from verglas.em.maximisation import limited_to, maximise
 from verglas.em.model import State
@@ -174,7 +172,7 @@ class Refinement:
         steps = [prepared[device] for device in lanes(self.devices, len(mine))]
         self._announce(steps[0], number, len(mine))
         with precision_of_products(self.settings.precision):
-            done = self._expect(steps, mine)
+            done = expect(steps, self.particles, self.source, mine, self.watcher.update)
         self.watcher.update(len(mine))
         for note in sorted(done.notes):
             self.watcher.say(note)
@@ -183,39 +181,6 @@ class Refinement:
         self.watcher.start("Maximization ...", self.settings.n_classes)
         self._advance(steps[0], number, order, done.sums, done.found, step)
         self.watcher.update(self.settings.n_classes)
-
-    def _expect(self, steps: list[Iteration], mine: Ints) -> Expectation:
-        """The expectation step on all devices of this rank, a thread each; sums are added in order.
-
-        A GPU has several threads, each with a stream of its own: while one waits for a result on the
-        host, the others keep the device busy.
-        """
-        if len(steps) == 1:
-            single = Expectation.begin(steps[0], self.particles, self.source)
-            single.run(mine, self.watcher.update)
-            return single
-        parts = [Expectation.begin(step, self.particles, self.source) for step in steps]
-        shares = [share(mine, number, len(parts)) for number in range(len(parts))]
-        seen = [0] * len(parts)
-
-        def work(number: int) -> None:
-            def note(done: int) -> None:
-                seen[number] = done
-                if number == 0:
-                    self.watcher.update(sum(seen))
-
-            with own_stream(steps[number].device):
-                parts[number].run(shares[number], note)
-
-        with ThreadPoolExecutor(len(parts)) as pool:
-            for finished in [pool.submit(work, number) for number in range(len(parts))]:
-                finished.result()
-        first = parts[0]
-        for part, rows in zip(parts[1:], shares[1:]):
-            first.sums.add(part.sums)
-            unpack_rows(first.found, pack_rows(part.found, rows))
-            first.found.set_aside.update(part.found.set_aside)
-        return first
 
     def _set_sizes(self, number: int) -> None:
         """Image size and perturbation of iteration `number` (§2.2, §2.3)."""
