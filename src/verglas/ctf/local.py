@@ -91,14 +91,9 @@ def _patch_offset(
         polar_spectrum(spectrum, settings.resolution_min_angst, highest), microscope
     )
     tried = np.arange(-SEARCH_ANGST, SEARCH_ANGST + 1, STEP_ANGST)
-    scores = np.array(
-        [
-            model.explained(
-                CtfTrial(trial.mean_angst + d, trial.cos2_angst, trial.sin2_angst, trial.phase_rad)
-            )
-            for d in tried
-        ]
-    )
+    trials = np.tile(trial.as_row(), (len(tried), 1))
+    trials[:, 0] += tried
+    scores = model.explained_many(trials)
     best = int(np.clip(scores.argmax(), 1, len(scores) - 2))
     left, middle, right = scores[best - 1 : best + 2]
     curvature = max(2 * middle - left - right, 1e-12)

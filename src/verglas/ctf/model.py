@@ -31,6 +31,10 @@ class CtfTrial:
     sin2_angst: float = 0.0
     phase_rad: float = 0.0
 
+    def as_row(self) -> tuple[float, float, float, float]:
+        """Mean, cos2, sin2 (Å), phase (rad): a row of an array of trials."""
+        return self.mean_angst, self.cos2_angst, self.sin2_angst, self.phase_rad
+
     def u_v_angle(self) -> tuple[float, float, float]:
         """Defocus U >= V (Å) and the angle of U (degrees, in (-90, 90])."""
         half = float(np.hypot(self.cos2_angst, self.sin2_angst))
@@ -83,6 +87,10 @@ class SpectrumModel:
         solution = np.linalg.solve(normal, right)
         envelope = np.maximum(e @ solution[b.shape[1] :], 0)
         return self._variance_explained(envelope, w1, w2, wy)
+
+    def explained_many(self, trials: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`explained` of rows (n, 4) of `CtfTrial.as_row`."""
+        return np.array([self.explained(CtfTrial(*trial)) for trial in trials.tolist()])
 
     def background(self) -> NDArray[np.float64]:
         """The background fitted without a CTF, per ring."""

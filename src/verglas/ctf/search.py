@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from verglas.ctf.ascent import climb
 from verglas.ctf.model import CtfTrial, SpectrumModel
 from verglas.ctf.polar import PolarSpectrum
 from verglas.ctf.settings import CtfSettings, Microscope
 
+Array = np.ndarray[Any, Any]
 CANDIDATES = 4
 COARSE_RESOLUTION_ANGST = 8.0  # astigmatism blurs the rings little up to here
 STEP_ANGST = 100.0
+SCALE = np.array([100.0, 100.0, 100.0, np.deg2rad(5)])  # of the columns of trials while climbing
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,18 @@ def search(polar: PolarSpectrum, microscope: Microscope, settings: CtfSettings) 
     )
     coarse = SpectrumModel(polar.up_to(coarse_limit), microscope)
     full = SpectrumModel(polar, microscope)
-    found: list[Candidate] = []
-    for start in _coarse_candidates(coarse, settings):
-        trial = _refine(coarse, _best_astigmatism(coarse, start), settings)
-        trial = _refine(full, trial, settings)
-        found.append(Candidate(trial, full.explained(trial)))
+    trials = _best_astigmatism(coarse, _coarse_candidates(coarse, settings))
+    for model in (coarse, full):
+        trials = _refine(model, trials, settings)
+    scores = full.explained_many(trials)
+    found = [
+        Candidate(CtfTrial(*trial), float(score))
+        for trial, score in zip(trials.tolist(), scores, strict=True)
+    ]
     return _distinct(sorted(found, key=lambda candidate: -candidate.explained))
 
 
-def _coarse_candidates(model: SpectrumModel, settings: CtfSettings) -> list[CtfTrial]:
+def _coarse_candidates(model: SpectrumModel, settings: CtfSettings) -> Array:  # (m, 4)
     """The best separate maxima over defocus (and phase shift) without astigmatism."""
     step = min(STEP_ANGST, settings.defocus_step_angst)
     low, high = settings.defocus_min_angst, settings.defocus_max_angst
@@ -53,12 +59,12 @@ def _coarse_candidates(model: SpectrumModel, settings: CtfSettings) -> list[CtfT
                 settings.phase_min_deg, settings.phase_max_deg + 1e-6, settings.phase_step_deg
             )
         )
-    scores = np.array(
-        [[model.explained(CtfTrial(d, phase_rad=p)) for d in defocus] for p in phases]
-    )
+    trials = np.zeros((len(phases), len(defocus), 4))
+    trials[..., 0], trials[..., 3] = defocus, phases[:, None]
+    scores = model.explained_many(trials.reshape(-1, 4)).reshape(len(phases), len(defocus))
     best_phase = scores.argmax(axis=0)
     peaks = _peaks(scores.max(axis=0))[:CANDIDATES]
-    return [CtfTrial(float(defocus[i]), phase_rad=float(phases[best_phase[i]])) for i in peaks]
+    return trials[best_phase[peaks], peaks]
 
 
 def _peaks(scores: NDArray[np.float64]) -> list[int]:
@@ -69,49 +75,47 @@ def _peaks(scores: NDArray[np.float64]) -> list[int]:
     return order
 
 
-def _best_astigmatism(model: SpectrumModel, start: CtfTrial) -> CtfTrial:
+def _best_astigmatism(model: SpectrumModel, starts: Array) -> Array:
     """A coarse look over astigmatism vectors, so that the refinement starts in the right basin."""
-    best, best_score = start, model.explained(start)
-    for half in (150.0, 400.0, 900.0):
-        for angle in np.arange(8) * np.pi / 4:
-            trial = replace(start, cos2_angst=half * np.cos(angle), sin2_angst=half * np.sin(angle))
-            score = model.explained(trial)
-            if score > best_score:
-                best, best_score = trial, score
-    return best
+    angles = np.arange(8) * np.pi / 4
+    vectors = [[half * np.cos(angles), half * np.sin(angles)] for half in (150.0, 400.0, 900.0)]
+    offsets = np.zeros((1 + 24, 4))
+    offsets[1:, 1:3] = np.concatenate(vectors, axis=1).T
+    trials = starts[:, None] + offsets
+    scores = model.explained_many(trials.reshape(-1, 4)).reshape(trials.shape[:2])
+    return trials[np.arange(len(starts)), scores.argmax(axis=1)]
 
 
-def _refine(model: SpectrumModel, start: CtfTrial, settings: CtfSettings) -> CtfTrial:
-    """Nelder-Mead over mean defocus, astigmatism vector and phase, inside the asked ranges."""
-    scale = np.array([100.0, 100.0, 100.0, np.deg2rad(5)])
-    origin = np.array([start.mean_angst, start.cos2_angst, start.sin2_angst, start.phase_rad])
+def _refine(model: SpectrumModel, starts: Array, settings: CtfSettings) -> Array:
+    """Climb over mean defocus, astigmatism vector and phase, inside the asked ranges."""
     free = 4 if settings.search_phase_shift else 3
+    fixed = starts[0, free:]
 
-    def cost(x: NDArray[np.float64]) -> float:
-        values = origin.copy()
-        values[:free] += x * scale[:free]
-        trial = CtfTrial(*values)
-        return -model.explained(trial) + _penalty(trial, settings)
+    def score(scaled: Array) -> Array:
+        trials = np.empty((len(scaled), 4))
+        trials[:, :free] = scaled * SCALE[:free]
+        trials[:, free:] = fixed
+        return model.explained_many(trials) - _penalties(trials, settings)
 
-    simplex = np.vstack([np.zeros(free), np.eye(free)])
-    options = {"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-7, "maxiter": 300}
-    solution = minimize(cost, np.zeros(free), method="Nelder-Mead", options=options)
-    origin[:free] += solution.x * scale[:free]
-    return CtfTrial(*origin.tolist())
+    places, _ = climb(score, starts[:, :free] / SCALE[:free])
+    refined = starts.copy()
+    refined[:, :free] = places * SCALE[:free]
+    return refined
 
 
-def _penalty(trial: CtfTrial, settings: CtfSettings) -> float:
+def _penalties(trials: Array, settings: CtfSettings) -> Array:  # (n, 4) -> (n,)
     """Zero inside the ranges; outside, enough to turn back. Large astigmatism must earn itself."""
     slack = 2000.0
-    outside = max(0.0, settings.defocus_min_angst - slack - trial.mean_angst)
-    outside += max(0.0, trial.mean_angst - settings.defocus_max_angst - slack)
-    half = np.hypot(trial.cos2_angst, trial.sin2_angst)
-    excess = max(0.0, 2 * half - 10 * max(settings.astigmatism_angst, 100.0))
-    penalty = outside / 1000 + (excess / 5000) ** 2
+    mean, phase = trials[:, 0], trials[:, 3]
+    outside = np.maximum(settings.defocus_min_angst - slack - mean, 0)
+    outside += np.maximum(mean - settings.defocus_max_angst - slack, 0)
+    half = np.hypot(trials[:, 1], trials[:, 2])
+    excess = np.maximum(2 * half - 10 * max(settings.astigmatism_angst, 100.0), 0)
+    penalties: Array = outside / 1000 + (excess / 5000) ** 2
     if settings.search_phase_shift:
         low, high = np.deg2rad(settings.phase_min_deg), np.deg2rad(settings.phase_max_deg)
-        penalty += max(0.0, low - trial.phase_rad) + max(0.0, trial.phase_rad - high)
-    return float(penalty)
+        penalties += np.maximum(low - phase, 0) + np.maximum(phase - high, 0)
+    return penalties
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:
