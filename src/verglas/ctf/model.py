@@ -10,6 +10,7 @@ explains beyond the background alone; where the envelope comes out negative it e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,11 @@ from scipy.interpolate import BSpline
 from verglas.ctf.polar import PolarSpectrum
 from verglas.ctf.settings import Microscope
 
+Array = np.ndarray[Any, Any]
 BACKGROUND_SPLINES = 9
 ENVELOPE_SPLINES = 6
+RIDGE = 1e-9  # of the diagonal: rings without contrast leave the envelope undetermined
+CHUNK = 16  # trials at a time: their rings and sectors stay in the cache
 
 
 @dataclass(frozen=True)
@@ -46,76 +50,80 @@ class SpectrumModel:
     """Fits the model to one polar spectrum; made once, asked for many trials."""
 
     def __init__(self, polar: PolarSpectrum, microscope: Microscope) -> None:
-        self.polar = polar
-        self.microscope = microscope
         frequency = polar.frequency
         wavelength = microscope.wavelength_angst
-        self._quadratic = np.pi * wavelength * frequency**2
-        self._constant = (
+        self.quadratic = np.pi * wavelength * frequency**2  # times defocus: phase
+        self.constant = (
             -np.pi / 2 * microscope.cs_mm * 1e7 * wavelength**3 * frequency**4
             + microscope.amplitude_phase_rad
         )
-        self._cos2 = np.cos(2 * polar.angle_rad)
-        self._sin2 = np.sin(2 * polar.angle_rad)
-        self._background = _splines(len(frequency), BACKGROUND_SPLINES)
-        self._envelope = _splines(len(frequency), ENVELOPE_SPLINES)
-        weights = polar.weights
-        self._weight = weights.sum(axis=1)
-        self._sum = (weights * polar.values).sum(axis=1)
-        self._square = float((weights * polar.values**2).sum())
-        self._solve_background()
-
-    def squared_ctf(self, trial: CtfTrial) -> NDArray[np.float64]:
-        """C² on the polar grid, (rings, sectors)."""
-        defocus = trial.mean_angst + trial.cos2_angst * self._cos2 + trial.sin2_angst * self._sin2
-        gamma = np.multiply.outer(self._quadratic, defocus)
-        gamma += (self._constant + trial.phase_rad)[:, None]
-        return np.sin(gamma) ** 2
+        self.double_angle = np.stack([np.cos(2 * polar.angle_rad), np.sin(2 * polar.angle_rad)])
+        self.weights = polar.weights
+        self.weighted = polar.weights * polar.values
+        self.background_splines = _splines(len(frequency), BACKGROUND_SPLINES)
+        self.envelope_splines = _splines(len(frequency), ENVELOPE_SPLINES)
+        self._fit_background(float((self.weighted * polar.values).sum()))
 
     def explained(self, trial: CtfTrial) -> float:
         """Share of the variance left by the background that the trial explains (<= 1)."""
-        squared = self.squared_ctf(trial)
-        weights = self.polar.weights
-        w1 = (weights * squared).sum(axis=1)
-        w2 = (weights * squared**2).sum(axis=1)
-        wy = (weights * squared * self.polar.values).sum(axis=1)
-        b, e = self._background, self._envelope
-        cross = b.T @ (w1[:, None] * e)
-        normal = np.block([[self._normal, cross], [cross.T, e.T @ (w2[:, None] * e)]])
-        right = np.concatenate([b.T @ self._sum, e.T @ wy])
-        normal[np.diag_indices_from(normal)] *= 1 + 1e-9
-        solution = np.linalg.solve(normal, right)
-        envelope = np.maximum(e @ solution[b.shape[1] :], 0)
+        return float(self.explained_many(np.array([trial.as_row()]))[0])
+
+    def explained_many(self, trials: Array) -> Array:
+        """`explained` of rows (n, 4) of `CtfTrial.as_row`."""
+        chunks = (trials[start : start + CHUNK] for start in range(0, len(trials), CHUNK))
+        return np.concatenate([self._explained(chunk) for chunk in chunks])
+
+    def _explained(self, trials: Array) -> Array:
+        w1, w2, wy = self._ring_sums(trials)
+        b, e = self.background_splines, self.envelope_splines
+        n_b, n_e = b.shape[1], e.shape[1]
+        normal = np.empty((len(trials), n_b + n_e, n_b + n_e))
+        normal[:, :n_b, :n_b] = self.normal
+        normal[:, :n_b, n_b:] = (w1 @ column_products(b, e)).reshape(-1, n_b, n_e)
+        normal[:, n_b:, :n_b] = normal[:, :n_b, n_b:].transpose(0, 2, 1)
+        normal[:, n_b:, n_b:] = (w2 @ column_products(e, e)).reshape(-1, n_e, n_e)
+        diagonal = np.arange(n_b + n_e)
+        normal[:, diagonal, diagonal] *= 1 + RIDGE
+        right = np.empty((len(trials), n_b + n_e))
+        right[:, :n_b], right[:, n_b:] = self.ring_total @ b, wy @ e
+        solution = np.linalg.solve(normal, right[..., None])[..., 0]
+        envelope = np.maximum(solution[:, n_b:] @ e.T, 0)
         return self._variance_explained(envelope, w1, w2, wy)
 
-    def explained_many(self, trials: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`explained` of rows (n, 4) of `CtfTrial.as_row`."""
-        return np.array([self.explained(CtfTrial(*trial)) for trial in trials.tolist()])
+    def _ring_sums(self, trials: Array) -> tuple[Array, Array, Array]:
+        """Sums over the sectors of w C², w C⁴ and w C² value, each (n, rings)."""
+        weights, weighted = self.weights, self.weighted
+        defocus = trials[:, :1] + trials[:, 1:3] @ self.double_angle
+        if not trials[:, 1:3].any():  # the rings are round
+            weights, weighted = (each.sum(axis=1, keepdims=True) for each in (weights, weighted))
+            defocus = trials[:, :1]
+        gamma = self.quadratic[:, None] * defocus[:, None, :]
+        gamma += self.constant[:, None] + trials[:, 3, None, None]
+        squared = np.sin(gamma) ** 2
+        once = squared * weights
+        w2 = np.einsum("nrs,nrs->nr", once, squared)
+        return once.sum(axis=2), w2, np.einsum("nrs,rs->nr", squared, weighted)
 
-    def background(self) -> NDArray[np.float64]:
-        """The background fitted without a CTF, per ring."""
-        return self._background @ self._coefficients
+    def _fit_background(self, square: float) -> None:
+        """What the background alone explains; the normal matrix of its splines."""
+        b = self.background_splines
+        self.square, self.ring_total = square, self.weighted.sum(axis=1)
+        self.normal = b.T @ (self.weights.sum(axis=1)[:, None] * b)
+        right = b.T @ self.ring_total
+        self.residual = square - float(np.linalg.solve(self.normal, right) @ right)
 
-    def _solve_background(self) -> None:
-        b = self._background
-        self._normal = b.T @ (self._weight[:, None] * b)
-        self._coefficients = np.linalg.solve(self._normal, b.T @ self._sum)
-        self._residual = self._square - float(self._coefficients @ (b.T @ self._sum))
-
-    def _variance_explained(
-        self,
-        envelope: NDArray[np.float64],
-        w1: NDArray[np.float64],
-        w2: NDArray[np.float64],
-        wy: NDArray[np.float64],
-    ) -> float:
+    def _variance_explained(self, envelope: Array, w1: Array, w2: Array, wy: Array) -> Array:
         """Refit the background beside a fixed non-negative envelope; the gain over no CTF."""
-        b = self._background
-        right = b.T @ (self._sum - envelope * w1)
-        coefficients = np.linalg.solve(self._normal, right)
-        left = self._square - 2 * float(envelope @ wy) + float(envelope**2 @ w2)
-        left -= float(coefficients @ right)
-        return 1 - left / self._residual
+        right = (self.ring_total - envelope * w1) @ self.background_splines
+        left = self.square - 2 * (envelope * wy).sum(axis=1) + (envelope**2 * w2).sum(axis=1)
+        left -= (np.linalg.solve(self.normal, right.T).T * right).sum(axis=1)
+        explained: Array = 1 - left / self.residual
+        return explained
+
+
+def column_products(a: Array, b: Array) -> Array:  # (rings, m), (rings, n) -> (rings, m n)
+    """Per ring the products of every column of one with every column of the other."""
+    return (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
 
 
 def _splines(n: int, count: int) -> NDArray[np.float64]:

@@ -190,14 +190,19 @@ def _rings_to_unit(
 def _sliding_correlation(
     rings: NDArray[np.float64], squared: NDArray[np.float64], phase: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Correlation over a window of about three CTF periods around each bin."""
-    result = np.zeros_like(rings)
-    minimum = max(3, len(rings) // 40)
-    for index in range(len(rings)):
-        near = np.flatnonzero(np.abs(phase - phase[index]) <= 1.5 * np.pi)
-        low = min(near[0], index - minimum)
-        high = max(near[-1], index + minimum)
-        part = slice(max(0, low), min(len(rings), high + 1))
-        if rings[part].std() > 0 and squared[part].std() > 0:
-            result[index] = np.corrcoef(rings[part], squared[part])[0, 1]
-    return result
+    """Correlation over a window of about three CTF periods around each bin; 0 where nothing varies."""
+    n, index = len(rings), np.arange(len(rings))
+    minimum = max(3, n // 40)
+    near = np.abs(phase[:, None] - phase) <= 1.5 * np.pi
+    low = np.maximum(np.minimum(near.argmax(axis=1), index - minimum), 0)
+    high = np.minimum(np.maximum(n - near[:, ::-1].argmax(axis=1), index + minimum + 1), n)
+
+    def means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        return np.asarray((total[high] - total[low]) / (high - low))
+
+    a, b = rings - rings.mean(), squared - squared.mean()
+    spread = (means(a * a) - means(a) ** 2) * (means(b * b) - means(b) ** 2)
+    together = means(a * b) - means(a) * means(b)
+    varies = spread > 1e-24
+    return np.where(varies, together / np.sqrt(np.where(varies, spread, 1)), 0.0)
