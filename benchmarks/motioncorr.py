@@ -1,12 +1,10 @@
 """Motion correction beside RELION's on the same files: error of the tracks, CPU seconds per movie.
 
-    python benchmarks/motioncorr.py --movies DIR ... [--items 9]        folders with known drift
-    python benchmarks/motioncorr.py --tracks FOLDER [--count 6]         simulated along real tracks
+    python benchmarks/motioncorr.py --movies DIR ... [--items 9]
 
-A folder of the first kind holds movie.mrc, movies.star, drift_truth.txt (x y of the specimen per frame) and
+A folder holds movie.mrc, movies.star, drift_truth.txt (x y of the specimen per frame) and
 meta.json (size, local: strength of the local field, 0 for none); one with local motion is corrected with
-5 x 5 patches. For the second kind movies are simulated along the metadata STARs of a MotionCorr job, with
-gain, hot pixels and 1.277 e/A2 per frame, and corrected with 5 x 5 patches.
+5 x 5 patches. Movies along real tracks: real_tracks.py.
 
 CPU seconds are user + system of the whole program, one thread. Per movie: the difference between jobs
 over --items movies (links to the first) and over one, divided by items - 1; start-up is what one movie takes
@@ -176,74 +174,15 @@ def known_drift(folders: Sequence[Path], items: int, scratch: Path) -> list[Meas
     return measured
 
 
-def real_tracks(stars: Sequence[Path], size: int, scratch: Path) -> None:
-    print(
-        f"{'track':<28}{'program':<9}{'whole px':>9}{'local px':>9}   whole px at 0-5, 5-15, 15- e/A2"
-    )
-    dose, particles = 1.277, str(round(60 * (size / 1856) ** 2))
-    for star in stars:
-        work = scratch / star.stem
-        work.mkdir()
-        subprocess.run(
-            [
-                sys.executable, "-m", "verglas.cli.main", "simulate", "session", "truth", "--movies", "1",
-                "--into", ".", "--size", str(size), "--frames", "24", "--pixel-size-angst", "0.885",
-                "--dose-per-frame-e-a2", str(dose), "--voltage-kv", "200", "--cs-mm", "1.4",
-                "--format", "mrc", "--hot-pixels", "100", "--particles", particles,
-                "--tracks", str(star.resolve()),
-            ],
-            cwd=work, check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        optics = {
-            "rlnOpticsGroupName": ["a"], "rlnOpticsGroup": [1],
-            "rlnMicrographOriginalPixelSize": [0.885], "rlnVoltage": [200.0],
-            "rlnSphericalAberration": [1.4], "rlnAmplitudeContrast": [0.1],
-        }  # fmt: skip
-        write_star(work / "movies.star", [StarTable.from_columns("optics", optics)])
-        movie = next(path.name for path in work.glob("*.mrc"))
-        truth, truth_model = tracks(next(work.glob("truth/truth/mov*.star")))
-        local_truth = truth_model.at(GRID, np.arange(len(truth)))
-        mean = local_truth.mean(axis=0)
-        flags = ["--dose_per_frame", str(dose), "--patch_x", "5", "--patch_y", "5"]
-        flags += ["--gainref", "truth/gain.mrc", "--gain_rot", "0", "--gain_flip", "0"]
-        for name, program in PROGRAMS.items():
-            correct(program, work, [movie], Path(name), flags)
-            shifts, model = tracks(work / name / f"{Path(movie).stem}.star")
-            own_mean = model.at(GRID, np.arange(len(shifts))).mean(axis=0)
-            found = errors((shifts, model), truth, local_truth)
-            whole = errors((shifts + own_mean, model), truth + mean, local_truth)
-            doses = dose * (np.arange(len(shifts)) + 1)
-            parts = [
-                float(np.sqrt((whole.by_frame[(doses > low) & (doses <= high)] ** 2).mean()))
-                for low, high in ((0, 5), (5, 15), (15, 1e9))
-            ]
-            text = "".join(f"{part:8.3f}" for part in parts)
-            print(
-                f"{star.stem:<28}{name:<9}{whole.whole:9.3f}{found.local:9.3f}   {text}", flush=True
-            )
-        shutil.rmtree(work)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--movies", type=Path, nargs="*", default=[])
+    parser.add_argument("--movies", type=Path, nargs="+", required=True)
     parser.add_argument("--items", type=int, default=9)
-    parser.add_argument("--tracks", type=Path)
-    parser.add_argument("--count", type=int, default=6)
-    parser.add_argument("--size", type=int, default=1856)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        if given.movies:
-            known_drift(given.movies, given.items, Path(scratch))
-        if given.tracks:
-            stars = [
-                star
-                for star in sorted(given.tracks.rglob("*.star"))
-                if "global_shift" in read_star(star)
-            ]
-            real_tracks(stars[: given.count], given.size, Path(scratch))
+        known_drift(given.movies, given.items, Path(scratch))
 
 
 if __name__ == "__main__":
