@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from verglas.ctf.backend import backend_for
 from verglas.ctf.model import CtfTrial
 from verglas.ctf.polar import polar_spectrum
 from verglas.ctf.quality import (
@@ -34,11 +35,13 @@ class CtfEstimate:
     diagnostic: NDArray[np.float32]  # (box, box): left half the fit, right half the data
 
 
-def estimate_ctf(spectrum: Spectrum, microscope: Microscope, settings: CtfSettings) -> CtfEstimate:
+def estimate_ctf(
+    spectrum: Spectrum, microscope: Microscope, settings: CtfSettings, device: str = "cpu"
+) -> CtfEstimate:
     """Fit the CTF of a spectrum. Raises ValueError when the range leaves nothing to fit."""
     highest = max(settings.resolution_max_angst, 2 * spectrum.pixel_size_angst * 1.02)
     polar = polar_spectrum(spectrum, settings.resolution_min_angst, highest)
-    candidates = search(polar, microscope, settings)
+    candidates = search(polar, microscope, settings, backend_for(device))
     trial = candidates[0].trial
     profile = phase_profile(spectrum, trial, microscope, settings.resolution_min_angst)
     limits = (settings.resolution_min_angst, highest)

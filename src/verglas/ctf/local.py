@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verglas.ctf.model import CtfTrial, SpectrumModel
+from verglas.ctf.backend import backend_for
+from verglas.ctf.model import CtfTrial
 from verglas.ctf.polar import polar_spectrum
 from verglas.ctf.settings import CtfSettings, Microscope
 from verglas.ctf.spectrum import TARGET_PIXEL_ANGST, micrograph_spectrum
@@ -53,6 +54,7 @@ def local_defocus(
     microscope: Microscope,
     settings: CtfSettings,
     grid: int = 5,
+    device: str = "cpu",
 ) -> LocalDefocus:
     """Fit grid x grid overlapping patches. Raises ValueError when the micrograph is too small."""
     target = max(TARGET_PIXEL_ANGST, pixel_size_angst)
@@ -68,7 +70,9 @@ def local_defocus(
     for top in tops:
         for left in lefts:
             patch = micrograph[top : top + side, left : left + side]
-            offset, weight = _patch_offset(patch, pixel_size_angst, trial, microscope, settings)
+            offset, weight = _patch_offset(
+                patch, pixel_size_angst, trial, microscope, settings, device
+            )
             centres.append([left + side / 2 - width / 2, top + side / 2 - height / 2])
             offsets.append(offset)
             weights.append(weight)
@@ -83,11 +87,12 @@ def _patch_offset(
     trial: CtfTrial,
     microscope: Microscope,
     settings: CtfSettings,
+    device: str,
 ) -> tuple[float, float]:
     """Best defocus offset of a patch (Å) and the curvature of its score there."""
-    spectrum = micrograph_spectrum(patch, pixel_size_angst, settings.box_size // 2)
+    spectrum = micrograph_spectrum(patch, pixel_size_angst, settings.box_size // 2, device)
     highest = max(settings.resolution_max_angst, 2 * spectrum.pixel_size_angst * 1.02)
-    model = SpectrumModel(
+    model = backend_for(device).model(
         polar_spectrum(spectrum, settings.resolution_min_angst, highest), microscope
     )
     tried = np.arange(-SEARCH_ANGST, SEARCH_ANGST + 1, STEP_ANGST)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verglas.ctf.ascent import climb
-from verglas.ctf.model import CtfTrial, SpectrumModel
+from verglas.ctf.backend import Backend, TrialModel
+from verglas.ctf.model import CtfTrial
 from verglas.ctf.polar import PolarSpectrum
 from verglas.ctf.settings import CtfSettings, Microscope
 
@@ -28,14 +29,16 @@ class Candidate:
     explained: float
 
 
-def search(polar: PolarSpectrum, microscope: Microscope, settings: CtfSettings) -> list[Candidate]:
+def search(
+    polar: PolarSpectrum, microscope: Microscope, settings: CtfSettings, backend: Backend
+) -> list[Candidate]:
     """Refined candidates, best first; the second best tells how unique the first is."""
     coarse_limit = min(
         max(COARSE_RESOLUTION_ANGST, settings.resolution_max_angst),
         0.7 * settings.resolution_min_angst,
     )
-    coarse = SpectrumModel(polar.up_to(coarse_limit), microscope)
-    full = SpectrumModel(polar, microscope)
+    coarse = backend.model(polar.up_to(coarse_limit), microscope)
+    full = backend.model(polar, microscope)
     trials = _best_astigmatism(coarse, _coarse_candidates(coarse, settings))
     for model in (coarse, full):
         trials = _refine(model, trials, settings)
@@ -47,7 +50,7 @@ def search(polar: PolarSpectrum, microscope: Microscope, settings: CtfSettings) 
     return _distinct(sorted(found, key=lambda candidate: -candidate.explained))
 
 
-def _coarse_candidates(model: SpectrumModel, settings: CtfSettings) -> Array:  # (m, 4)
+def _coarse_candidates(model: TrialModel, settings: CtfSettings) -> Array:  # (m, 4)
     """The best separate maxima over defocus (and phase shift) without astigmatism."""
     step = min(STEP_ANGST, settings.defocus_step_angst)
     low, high = settings.defocus_min_angst, settings.defocus_max_angst
@@ -75,7 +78,7 @@ def _peaks(scores: NDArray[np.float64]) -> list[int]:
     return order
 
 
-def _best_astigmatism(model: SpectrumModel, starts: Array) -> Array:
+def _best_astigmatism(model: TrialModel, starts: Array) -> Array:
     """A coarse look over astigmatism vectors, so that the refinement starts in the right basin."""
     angles = np.arange(8) * np.pi / 4
     vectors = [[half * np.cos(angles), half * np.sin(angles)] for half in (150.0, 400.0, 900.0)]
@@ -86,7 +89,7 @@ def _best_astigmatism(model: SpectrumModel, starts: Array) -> Array:
     return trials[np.arange(len(starts)), scores.argmax(axis=1)]
 
 
-def _refine(model: SpectrumModel, starts: Array, settings: CtfSettings) -> Array:
+def _refine(model: TrialModel, starts: Array, settings: CtfSettings) -> Array:
     """Climb over mean defocus, astigmatism vector and phase, inside the asked ranges."""
     free = 4 if settings.search_phase_shift else 3
     fixed = starts[0, free:]

@@ -14,8 +14,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from verglas.ctf.backend import backend_for
+from verglas.ctf.periodogram import tile_starts
+
 TARGET_PIXEL_ANGST = 1.4  # Nyquist 2.8 Å, beyond the ice ring at 3.7 Å
-OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ def micrograph_spectrum(
     micrograph: NDArray[np.floating],  # (h, w)
     pixel_size_angst: float,
     box: int = 512,
+    device: str = "cpu",
 ) -> Spectrum:
     """Mean power spectrum of a micrograph. Raises ValueError when it is empty of signal or too small."""
-    image = np.asarray(micrograph, np.float32)
-    if not np.isfinite(image).all():
-        bad = int((~np.isfinite(image)).sum())
+    where = backend_for(device)
+    image = where.image(np.asarray(micrograph))
+    bad, flat = where.faults(image)
+    if bad:
         raise ValueError(f"{bad} pixels are NaN or infinite; expected finite values")
-    if image.std() == 0:
+    if flat:
         raise ValueError("all pixels have the same value; expected an image")
     target = max(TARGET_PIXEL_ANGST, pixel_size_angst)
     tile = min(
@@ -52,7 +56,10 @@ def micrograph_spectrum(
             f"image of {image.shape[1]} x {image.shape[0]} pixels is too small for a CTF"
         )
     tile -= tile % 2
-    power, count = _mean_periodogram(image, tile)
+    power = where.mean_periodogram(image, tile)
+    independent = max(1.0, image.shape[0] * image.shape[1] / (tile * tile)) * 1.5
+    tops, lefts = (tile_starts(length, tile) for length in image.shape)
+    count = min(len(tops) * len(lefts), independent)
     size = min(tile, 2 * round(tile * pixel_size_angst / target / 2))
     cropped = crop_half_plane(power, size)
     return Spectrum(cropped, pixel_size_angst * tile / size, count)
@@ -77,24 +84,3 @@ def crop_half_plane(power: NDArray[np.float32], size: int) -> NDArray[np.float32
         return power
     rows = np.r_[0 : size // 2, power.shape[0] - size // 2 : power.shape[0]]
     return np.ascontiguousarray(power[rows, : size // 2 + 1])
-
-
-def _mean_periodogram(image: NDArray[np.float32], tile: int) -> tuple[NDArray[np.float32], float]:
-    """Average |FFT|² of half-overlapping Hann-windowed tiles, and their effective number."""
-    hann = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(tile) + 0.5) / tile)).astype(np.float32)
-    window = np.outer(hann, hann)
-    starts = [_tile_starts(length, tile) for length in image.shape]
-    total = np.zeros((tile, tile // 2 + 1), np.float64)
-    for top in starts[0]:
-        row = np.stack([image[top : top + tile, left : left + tile] for left in starts[1]])
-        row = (row - row.mean(axis=(1, 2), keepdims=True)) * window
-        spectra = scipy.fft.rfft2(row, overwrite_x=True)
-        total += (spectra.real**2 + spectra.imag**2).sum(axis=0)
-    count = len(starts[0]) * len(starts[1])
-    independent = max(1.0, image.shape[0] * image.shape[1] / (tile * tile)) * 1.5
-    return (total / count).astype(np.float32), min(count, independent)
-
-
-def _tile_starts(length: int, tile: int) -> list[int]:
-    count = max(1, round((length - tile) / (tile * (1 - OVERLAP))) + 1)
-    return [round(start) for start in np.linspace(0, length - tile, count)]
