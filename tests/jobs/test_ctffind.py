@@ -161,3 +161,16 @@ def test_an_input_without_micrographs(project: Path) -> None:
     with pytest.raises(JobFailed, match="expected a table micrographs"):
         run()
     assert CtfEstimation.check(CtfFindOptions())
+
+
+def test_a_device_of_torch_gives_the_same_rows(project: Path) -> None:
+    """The device that the job is given reaches spectrum, fit and local fits."""
+    write_list([micrograph("a")])
+    run()
+    expected = result()
+    options = CtfFindOptions(input_star_mics=LIST, box=256)
+    words = CtfEstimation.command_line(options, DIRECTORY, False)
+    context = RunContext(Path(DIRECTORY), say=str, warn=str, devices=("torch-cpu",))
+    CtfEstimation(CtfEstimation.program.parse(words), context).run()
+    for label in ("rlnDefocusU", "rlnDefocusV"):
+        assert result().floats(label) == pytest.approx(expected.floats(label), abs=5)

@@ -27,3 +27,18 @@ def parse_devices(text: str) -> list[list[str]]:
                 raise ValueError(f"GPU list {text!r}: {word!r} is not a device number")
         ranks.append([f"cuda:{word}" for word in numbers])
     return ranks
+
+
+def devices_in_turn(text: str) -> list[str]:
+    """All devices of a which-GPUs string, whichever the rank, for work that is dealt out item by item.
+
+    ["cpu"] where there is no GPU. Raises ValueError for a device that is not there.
+    """
+    named = list(dict.fromkeys(device for rank in parse_devices(text) for device in rank))
+    there = available_devices()
+    if there == ["cpu"]:
+        return there
+    for device in named:
+        if device not in there:
+            raise ValueError(f"GPU list {text!r}: there is no {device}, only {', '.join(there)}")
+    return named or there

@@ -290,7 +290,7 @@ class AutoPickOptions(RankOptions, QueueOptions):
     )
     gpu_ids: str = option(
         "", label="Which GPUs to use:", flag="--gpu", tab="autopicking",
-        flag_if=lambda options: options.use_gpu,
+        flag_if=lambda options: options.use_gpu, flag_empty=True,
         help="Device numbers; ':' between ranks, ',' within one; empty: all.",
     )  # fmt: skip
 

@@ -38,7 +38,6 @@ _EXTRA = (
     Flag("--ignore_ctffind_params", False, unneeded=_WRAPPED),
     Flag("--EPA", False, unneeded=_WRAPPED),
     Flag("--extra_gctf_options", "", unneeded=_WRAPPED),
-    Flag("--gpu", "", unneeded="a fit takes a fraction of a second on one core"),
 )
 SPECTRUM_TILES = 30.0  # independent tiles behind a MotionCorr spectrum, roughly
 
@@ -97,8 +96,8 @@ class CtfEstimation(MicrographJob):
             float(optics["rlnAmplitudeContrast"]),
         )
         pixel = float(optics["rlnMicrographPixelSize"])
-        spectrum = self._spectrum(item, pixel)
-        estimate = estimate_ctf(spectrum, microscope, self._settings())
+        spectrum = self._spectrum(item, pixel, device)
+        estimate = estimate_ctf(spectrum, microscope, self._settings(), device)
         root = output_root(item.name, self.context.directory)
         root.parent.mkdir(parents=True, exist_ok=True)
         image = root.with_name(f"{root.name}.ctf")
@@ -116,7 +115,7 @@ class CtfEstimation(MicrographJob):
         row = self._row(item, estimate.fit, image)
         tables = [curves]
         if self.arguments["--local"]:
-            local = self._local(item, estimate.trial, microscope, pixel)
+            local = self._local(item, estimate.trial, microscope, pixel, device)
             row |= {"verglasTiltAngle": local.tilt_deg, "verglasTiltAxis": local.axis_deg}
             tables.append(_local_table(local))
         write_star(self._result_path(item), [table_of("micrographs", [row]), *tables])
@@ -159,12 +158,12 @@ class CtfEstimation(MicrographJob):
             worst_is_low=True,
         )
 
-    def _local(self, item: Item, trial: Any, microscope: Any, pixel: float) -> Any:
+    def _local(self, item: Item, trial: Any, microscope: Any, pixel: float, device: str) -> Any:
         from verglas.ctf.local import local_defocus
 
         image = read_mrc(Path(self._image_name(item.row)))
-        grid = self.arguments["--local_grid"]
-        return local_defocus(image.data, pixel, trial, microscope, self._settings(), grid)
+        settings, grid = self._settings(), self.arguments["--local_grid"]
+        return local_defocus(image.data, pixel, trial, microscope, settings, grid, device)
 
     def _settings(self) -> Any:
         from verglas.ctf import CtfSettings
@@ -194,7 +193,7 @@ class CtfEstimation(MicrographJob):
         given = row.get("rlnCtfPowerSpectrum") if self.arguments["--use_given_ps"] else None
         return str(given or self._image_name(row))
 
-    def _spectrum(self, item: Item, pixel_size_angst: float) -> Any:
+    def _spectrum(self, item: Item, pixel_size_angst: float, device: str) -> Any:
         from verglas.ctf import centred_spectrum, micrograph_spectrum
 
         image = read_mrc(item.source)
@@ -206,7 +205,7 @@ class CtfEstimation(MicrographJob):
         window = self.arguments["--ctfWin"]
         if window > 0:
             data = _central_square(data, window)
-        return micrograph_spectrum(data, pixel_size_angst, self.arguments["--Box"])
+        return micrograph_spectrum(data, pixel_size_angst, self.arguments["--Box"], device)
 
     def _row(self, item: Item, fit: Any, image: Path) -> dict[str, Any]:
         """Columns of pipeline.md §5.4 in their order, and our reliability."""

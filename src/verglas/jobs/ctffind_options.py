@@ -103,4 +103,12 @@ class CtfFindOptions(RankOptions, QueueOptions):
     )
     do_EPA: bool = option(False, label="Perform equi-phase averaging?", **_OTHER_PROGRAM)
     other_gctf_args: str = option("", label="Other Gctf options:", **_OTHER_PROGRAM)
-    gpu_ids: str = option("", label="Which GPUs to use:", tab="Gctf", help=_NATIVE)
+    use_gpu: bool = option(
+        False, label="Use GPU acceleration?", tab="Compute", ours=True,
+        help="Estimate on graphics cards; the fits are the processor's.",
+    )  # fmt: skip
+    gpu_ids: str = option(
+        "", label="Which GPUs to use:", flag="--gpu", tab="Compute",
+        flag_if=lambda options: options.use_gpu, flag_empty=True,
+        help="Device numbers; ':' between ranks, ',' within one; empty: all.",
+    )  # fmt: skip

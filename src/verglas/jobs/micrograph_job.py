@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verglas.compute.devices import devices_in_turn
 from verglas.compute.executors import Poison, run_tasks
 from verglas.formats.star import StarTable
-from verglas.jobs.base import Job
+from verglas.jobs.base import Job, JobFailed
 from verglas.jobs.gathered import is_gathered, remember_gathered
 from verglas.jobs.set_aside import SetAside, SetAsideList
 
@@ -129,7 +130,7 @@ class MicrographJob(Job):
         progress.start(self.title, len(todo))
         context = self.context
         results = run_tasks(
-            self._attempt, todo, workers=context.workers, devices=context.devices,
+            self._attempt, todo, workers=context.workers, devices=self._devices(),
             isolate=context.isolate, executor=context.executor,
         )  # fmt: skip
         for count, (item, outcome) in enumerate(results, start=1):
@@ -142,6 +143,20 @@ class MicrographJob(Job):
                 aside.remove(item.name)
             progress.update(count)
             self.context.check_abort()
+
+    def _devices(self) -> Sequence[str]:
+        """Those of `--gpu`, dealt out in turn; the context's (the CPU) where none are asked for."""
+        if "--gpu" not in self.arguments.given:
+            return self.context.devices
+        try:
+            devices = devices_in_turn(self.arguments["--gpu"].strip('"'))
+        except ValueError as error:
+            raise JobFailed(str(error)) from error
+        if devices == ["cpu"]:
+            self.context.warn(" WARNING: there is no GPU to be seen here; working on the CPU")
+        else:
+            self.context.say(f" Working on {', '.join(devices)}")
+        return devices
 
     def _attempt(self, item: Item, device: str) -> SetAside | None:
         """The worker's single boundary: what an item does wrong becomes its result."""

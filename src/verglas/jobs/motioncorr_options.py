@@ -132,9 +132,14 @@ class MotionCorrOptions(RankOptions, ThreadOptions, QueueOptions):
         help="Always Yes here: " + _NATIVE, **_MOTION,
     )  # fmt: skip
     fn_motioncor2_exe: str = option("", label="MOTIONCOR2 executable:", help=_NATIVE, **_MOTION)
+    use_gpu: bool = option(
+        False, label="Use GPU acceleration?", tab="Motion", ours=True,
+        help="Correct on graphics cards; every MPI process keeps a movie of its own on its card.",
+    )  # fmt: skip
     gpu_ids: str = option(
         "", label="Which GPUs to use:", tab="Motion", flag="--gpu",
-        help="Devices, ':' between ranks; empty: all there are, or the CPU.",
+        flag_if=lambda options: options.use_gpu, flag_empty=True,
+        help="Device numbers; ':' between ranks, ',' within one; empty: all.",
     )  # fmt: skip
     other_motioncor2_args: str = option(
         "", label="Other MOTIONCOR2 arguments", help=_NATIVE, **_MOTION

@@ -32,6 +32,7 @@ class OptionInfo:
     flag: str | None = None  # program flag; None: not passed by itself
     flag_if: Callable[[Any], bool] | None = None  # options -> is the flag passed at all
     to_flag: Callable[[Any], Any] | None = None  # form value -> flag value
+    flag_empty: bool = False  # whether an empty text is passed, too
     flag_when: bool = True  # for Yes/No options: the answer that passes the flag
     minimum: float | None = None
     maximum: float | None = None
@@ -136,7 +137,7 @@ class JobOptions(BaseModel):
             value = getattr(self, key)
             if isinstance(value, bool):
                 words += [info.flag] if value is info.flag_when else []
-            elif value not in ("", None):
+            elif info.flag_empty or value not in ("", None):
                 words += [info.flag, to_text(info.to_flag(value) if info.to_flag else value)]
         return words
 
