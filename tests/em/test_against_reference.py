@@ -83,7 +83,7 @@ def test_two_passes_find_what_an_exhaustive_search_finds(problem):
 def test_results_do_not_depend_on_the_size_of_batches(problem, monkeypatch):
     run, _ = problem
     whole, after_whole = one_iteration(run)
-    monkeypatch.setattr(expectation, "batch_size", lambda plan: 2)
+    monkeypatch.setattr(expectation, "batch_size", lambda plan, threads: 2)
     parts, after_parts = one_iteration(run)
     np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
     np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)

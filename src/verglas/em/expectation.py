@@ -30,7 +30,8 @@ from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
 BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
 TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
-GPU_BATCH_BYTES, GPU_TILE_BYTES, GPU_TILE_PARTICLES = 2 << 30, 1 << 30, 192  # of each thread
+GPU_BATCH_BYTES, GPU_BATCH_PARTICLES = 8 << 30, 4096  # of all threads; of each
+GPU_TILE_BYTES, GPU_TILE_PARTICLES = 1 << 30, 192  # of each thread
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
@@ -46,11 +47,14 @@ class Expectation:
     source: ImageSource
     sums: WeightedSums
     found: Assignments
+    threads: int = 1  # that share the device
     notes: set[str] = field(default_factory=set)  # what the user should know afterwards
 
     @classmethod
-    def begin(cls, iteration: Iteration, particles: Particles, source: ImageSource) -> Expectation:
-        """An expectation step with empty sums."""
+    def begin(
+        cls, iteration: Iteration, particles: Particles, source: ImageSource, threads: int = 1
+    ) -> Expectation:
+        """An expectation step with empty sums, one of `threads` on its device."""
         model = iteration.model
         halves = 2 if iteration.gradient else 1
         sums = WeightedSums.zeros(
@@ -58,7 +62,8 @@ class Expectation:
             model.direction_weights.shape[1], len(model.sigma2_noise), model.n_shells,
             len(particles.group_names), iteration.device,
         )  # fmt: skip
-        return cls(iteration, particles, source, sums, iteration.state.assignments.copy())
+        found = iteration.state.assignments.copy()
+        return cls(iteration, particles, source, sums, found, threads)
 
     def run(
         self, plan: Plan, rows: Ints, on_progress: Callable[[int], None] = lambda done: None
@@ -67,7 +72,7 @@ class Expectation:
         done = since_flush = 0
         resident = plan.fine is not None
         collected = self._slice_sums(plan, plan.n_fine) if resident else []
-        for batch in _batches(rows, batch_size(plan)):
+        for batch in _batches(rows, batch_size(plan, self.threads)):
             self._process(plan, batch, collected)
             done += len(batch)
             since_flush += len(batch)
@@ -413,15 +418,16 @@ def tile_limits(device: torch.device) -> tuple[int, int]:
     return min(free // 4, GPU_TILE_BYTES), GPU_TILE_PARTICLES
 
 
-def batch_size(plan: Plan) -> int:
-    """Particles per batch such that the coarse operands and scores fit."""
+def batch_size(plan: Plan, threads: int = 1) -> int:
+    """Particles per batch such that the coarse operands and scores of all threads fit."""
     n_shifts = plan.coarse_phases.shape[0]
     n_scores = plan.coarse.rows.shape[0]
     per_particle = n_shifts * (plan.n_coarse * 8 + n_scores * 14) + len(plan.pixels) * 80
     if plan.iteration.device.type == "cpu":
         return int(max(1, min(1024, BATCH_BYTES // per_particle)))
     free, _ = torch.cuda.mem_get_info(plan.iteration.device)
-    return int(max(1, min(4096, min(free // 4, GPU_BATCH_BYTES) // per_particle)))
+    room = min(free // 4, GPU_BATCH_BYTES // threads)
+    return int(max(1, min(GPU_BATCH_PARTICLES, room // per_particle)))
 
 
 def _row_bytes(plan: Plan) -> int:

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from verglas.em.centring import flatten_solvent, moves_to_centre_px, translate_linear
-from verglas.em.maximisation import SPECTRA, class_chunks, note_spectra, occupied, summed
+from verglas.em.maximisation import (
+    AT_ONCE_BYTES,
+    SPECTRA,
+    class_chunks,
+    note_spectra,
+    occupied,
+    summed,
+)
 from verglas.em.model import Model, Moments
 from verglas.em.parameters import update_parameters
 from verglas.em.particles import Floats, Ints
@@ -228,11 +235,15 @@ def _lattice_indices(shape: tuple[int, ...]) -> Tensor:
 
 def _activity(moments: Moments) -> Floats:
     """How much each class changes, (K,): mean |g|² of its direction of descent (§7.3, step 4)."""
+    axes = tuple(range(1, moments.second.ndim))
+    size = max(1, AT_ONCE_BYTES // (moments.second[0].numel() * 16))
     powers = [
-        (first.mean(0) / (second.sqrt() + TINY)).abs().square().mean()
-        for first, second in zip(moments.first.unbind(1), moments.second)
+        (first.mean(0) / (second.sqrt() + TINY)).abs().square().mean(axes)
+        for first, second in zip(
+            torch.split(moments.first, size, 1), torch.split(moments.second, size)
+        )
     ]
-    found: Floats = torch.stack(powers).double().cpu().numpy()
+    found: Floats = torch.cat(powers).double().cpu().numpy()
     return found
 
 

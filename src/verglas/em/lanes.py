@@ -5,9 +5,11 @@ While one thread of a GPU waits for a result on the host, the others keep the de
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from verglas.em.particles import ImageSource, Ints, OpticsGroup, Particles
 from verglas.em.plan import Iteration, Plan, make_plan
 
 LANES = 4  # threads that feed one GPU
-LANE_PARTICLES = 600  # a lane with fewer particles costs more than it brings
+LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
 
 
 def lanes(devices: Sequence[torch.device], n_particles: int) -> list[torch.device]:
@@ -36,7 +38,8 @@ def expect(
     The threads share the particles of an optics group, and those of one device its plan. Sums are added
     in the order of the threads.
     """
-    parts = [Expectation.begin(step, particles, source) for step in steps]
+    threads = Counter(step.device for step in steps)
+    parts = [Expectation.begin(step, particles, source, threads[step.device]) for step in steps]
     seen: list[list[Ints]] = [[] for _ in parts]
     done = 0
     for group, optics in enumerate(particles.optics):
@@ -84,7 +87,7 @@ def _run(
             if number == 0:
                 update(before + sum(counts))
 
-        with own_stream(plans[number].iteration.device):
+        with own_stream(plans[number].iteration.device, number):
             parts[number].run(plans[number], shares[number], note)
 
     with ThreadPoolExecutor(len(parts)) as pool:
@@ -93,13 +96,19 @@ def _run(
 
 
 @contextmanager
-def own_stream(device: torch.device) -> Iterator[None]:
-    """A stream of one's own on a GPU, begun after and ended before all other work there."""
+def own_stream(device: torch.device, number: int) -> Iterator[None]:
+    """The stream of thread `number` on a GPU, begun after and ended before all other work there."""
     if device.type != "cuda":
         yield
         return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream = _stream(device, number)
     stream.wait_stream(torch.cuda.default_stream(device))
     with torch.cuda.stream(stream):
         yield
     stream.synchronize()
+
+
+@cache
+def _stream(device: torch.device, number: int) -> torch.cuda.Stream:
+    """Kept, because memory is handed out again only to the stream that gave it back."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
