@@ -31,6 +31,7 @@ class Counts:
     kinds: dict[str, int] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)  # movie numbers
     _shares: dict[int, _Share] = field(default_factory=dict)
+    _kinds_of_share: dict[_Share, _Share] = field(default_factory=dict)  # equal ones are one object
 
     def update(self, movie: Movie, kind: str = "") -> None:
         """Count a movie as it is now; `kind` is failure, threshold, manual or empty."""
@@ -42,6 +43,7 @@ class Counts:
             movie.aside_stage,
             0 if kind else int(movie.figures.get("particles", 0)),
         )
+        share = self._kinds_of_share.setdefault(share, share)
         old = self._shares.get(movie.number)
         if old is None:
             self.found += 1

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -137,7 +138,8 @@ class Ledger:
             if movie.made[index] != line["v"]:  # what was made from the old result is stale
                 movie.made[index + 1 :] = [-abs(each) for each in movie.made[index + 1 :]]
             movie.made[index] = line["v"]
-            movie.figures.update(line.get("figures", {}))
+            figures = line.get("figures", {})
+            movie.figures.update((sys.intern(key), value) for key, value in figures.items())
             movie.micrograph = line.get("micrograph", movie.micrograph)
             movie.ready_s = line.get("ready", movie.ready_s)
             movie.aside = movie.aside_stage = ""
