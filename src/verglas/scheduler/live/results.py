@@ -63,7 +63,7 @@ class Results:
             self.session.ledger.set_aside(
                 movie, task.stage, f"{type(result.error).__name__}: {result.error}"
             )
-        self.session.route(movie)
+        self.session.routing.route(movie)
 
     def _done(self, lane: Lane, task: StageTask, movie: Movie, result: StageDone) -> None:
         known: dict[str, Any] = {"figures": result.figures, "device": lane.device}
@@ -75,13 +75,8 @@ class Results:
             known["ready"] = round(time.monotonic() - self.session.seen[movie.number], 3)
             self.session.latency.add(known["ready"])
             self.session.rate_done.tick()
-        index = INDEX[task.stage]
-        lists = self.session.lists.setdefault(movie.number, {})
-        if not result.kept:
-            for later in STAGES[index + 1 :]:
-                lists.pop(later, None)
-        lists[task.stage] = result.listed
-        if not (result.kept and movie.made[index] == task.version):
+        self.session.routing.note_list(movie, task.stage, result.listed, kept=result.kept)
+        if not (result.kept and movie.made[INDEX[task.stage]] == task.version):
             self.session.ledger.done(movie, task.stage, task.version, result.seconds, **known)
 
     def _fault(self, lane: Lane, task: StageTask, movie: Movie, reason: str) -> None:
@@ -96,9 +91,9 @@ class Results:
         if len(self.deaths[key]) >= 2 * DEATHS_UNTIL_POISON:
             self.session.lanes.forgive(task.number)
             self.session.ledger.set_aside(movie, task.stage, f"failed on every device: {reason}")
-            self.session.leave(movie)
+            self.session.routing.leave(movie)
         else:
-            self.session.queues.add(task.stage, task.number, late=True)
+            self.session.routing.queues.add(task.stage, task.number, late=True)
         if len(self.session.lanes.benched) == len(self.session.order.all_devices):
             self.session.folder.wish("pause")
             self.session.problems.append("every device failed: the session is paused")
@@ -108,9 +103,9 @@ class Results:
         deaths.append(died)
         others = sum(not each.is_kill for each in deaths)
         if others < DEATHS_UNTIL_POISON and len(deaths) < KILLS_UNTIL_POISON:
-            self.session.queues.add(task.stage, task.number, late=len(deaths) > 1)
+            self.session.routing.queues.add(task.stage, task.number, late=len(deaths) > 1)
             return
         reason = f"poison: the worker processing it died {len(deaths)} times ({died})"
         self.session.ledger.set_aside(movie, task.stage, reason)
         self.session.event("movie-poison", f"{movie.name}: {reason}")
-        self.session.leave(movie)
+        self.session.routing.leave(movie)

@@ -12,7 +12,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from verglas.jobs.live_lists import movie_alone
 from verglas.jobs.live_thresholds import (
     FAILURE,
     Threshold,
@@ -30,7 +29,7 @@ from verglas.scheduler.live.classes import StreamingClasses
 from verglas.scheduler.live.counts import Counts
 from verglas.scheduler.live.grouping import BeamShiftGroups
 from verglas.scheduler.live.lanes import Lanes
-from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.ledger import Ledger, Movie
 from verglas.scheduler.live.listing import Listing
 from verglas.scheduler.live.order import (
     FINISHED,
@@ -43,24 +42,19 @@ from verglas.scheduler.live.order import (
     LiveFolder,
     read_json,
 )
-from verglas.scheduler.live.queue import StageQueues
 from verglas.scheduler.live.results import Results
+from verglas.scheduler.live.routing import Routing
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.status import Rate, Recent
 from verglas.scheduler.live.telling import tell_status
 from verglas.scheduler.live.watcher import NewMovie, Watcher
-from verglas.scheduler.live.work import (
-    StageTask,
-    WarmUp,
-    work,
-)
+from verglas.scheduler.live.work import work
 from verglas.scheduler.supervisor import ensure_supervisor
 
 TURN_S = 0.25  # longest wait for a worker before looking around
 STATUS_S = 2.0
 SUPERVISOR_S = 2.0
 LOOK_AT_ASIDE_S = 10.0
-REDO_BATCH = 500  # movies looked at in one turn after a change of settings
 
 
 class LiveSession:
@@ -73,10 +67,6 @@ class LiveSession:
         self.jobs = self.order.jobs
         self.ledger = Ledger(folder.journal)
         self.settings = StageSettings.read(folder.path / "settings.json")
-        self.queues = StageQueues(self.order.first)
-        self.lists: dict[
-            int, dict[str, bytes]
-        ] = {}  # of movies on their way, by stage that made it
         self.lanes = Lanes(work, self.order.all_devices, self.order.workers, self.order.threads)
         self.groups = BeamShiftGroups.read(folder.path / "groups.json")
         self.watcher = Watcher(
@@ -90,11 +80,11 @@ class LiveSession:
         self.problems: list[str] = []
         self.seen: dict[int, float] = {}  # movie -> monotonic time of its taking, while on its way
         self._next_supervisor_s = self._next_status_s = self._next_look_s = self._next_aside_s = 0.0
-        self._redo_from = 1
         self._looks_at_end = 0  # the last files may have come with the wish to finish
         self._stamps: dict[str, str] = {}  # of files that change the session: settings, verdicts
         self.thresholds: tuple[Threshold, ...] = ()
         self.manual: dict[str, tuple[str, str]] = {}
+        self.routing = Routing(self)
         self.results = Results(self)
         self.listing = Listing(self)
         self.streaming = StreamingClasses(self)
@@ -122,14 +112,9 @@ class LiveSession:
         note_execution(self.project, self.jobs)
         if self.folder.phase() != PAUSED:
             hold(self.project, self.jobs)
-        self._warm_up()
-        self.event("live-started", f"{len(self.ledger.movies)} movies known")
-
-    def _warm_up(self) -> None:
-        """Workers import what they need before the first movie comes."""
         if self.folder.phase() != PAUSED and self.warm:
-            for lane in self.lanes.idle():
-                self.lanes.give(lane, WarmUp())
+            self.routing.warm_up()
+        self.event("live-started", f"{len(self.ledger.movies)} movies known")
 
     def _remember(self, movie: Movie) -> None:
         raw = raw_file(Path(movie.path), self.order.wildcard, self.watcher.directory)
@@ -149,8 +134,8 @@ class LiveSession:
         self._read_requests()
         if phase != PAUSED:
             self._look_for_files(phase)
-            self._redo()
-            self._hand_out()
+            self.routing.redo()
+            self.routing.hand_out()
         self.results.take(TURN_S)
         self.listing.turn(phase)
         if phase == RUNNING:
@@ -204,7 +189,7 @@ class LiveSession:
         self.seen[movie.number] = new.since_s
         self.rate_in.tick()
         self.listing.dirty = True
-        self.route(movie)
+        self.routing.route(movie)
 
     def _look_at_asides(self) -> None:
         """Movies set aside are tried again when their file changed."""
@@ -214,85 +199,11 @@ class LiveSession:
             if stamp not in (movie.stamp, "missing"):
                 self._again(movie)
 
-    def route(self, movie: Movie, *, late: bool = False) -> None:
-        """Queue a movie for the first stage that is due, or see that it is finished."""
-        if movie.is_aside:
-            self.leave(movie)
-            return
-        for index, stage in enumerate(STAGES):
-            if stage == "Extract" and self.verdict(movie)[0]:
-                break
-            have = movie.made[index]
-            if have <= 0 or self.settings.wanted(stage, movie.number, have) != have:
-                self.queues.add(self._first_with_list(movie, index), movie.number, late=late)
-                return
-        self.leave(movie)
-
-    def _first_with_list(self, movie: Movie, index: int) -> str:
-        """The due stage, or the one before it whose list (not kept on disc) has to be made again."""
-        lists = self.lists.get(movie.number, {})
-        while index > 0 and STAGES[min(index, 2) - 1] not in lists:
-            index = min(index, 2) - 1
-        return STAGES[index]
-
-    def leave(self, movie: Movie) -> None:
-        """Nothing is left to do for a movie (for now)."""
-        self.lists.pop(movie.number, None)
-        self.seen.pop(movie.number, None)
-
     def verdict(self, movie: Movie) -> tuple[str, str]:
         """("", "") for an accepted movie, else (kind, reason)."""
         if movie.is_aside:
             return FAILURE, movie.aside
         return judge(movie.micrograph, movie.figures, self.thresholds, self.manual)
-
-    def _hand_out(self) -> None:
-        """Give idle workers the movies that are furthest on their way."""
-        for lane in self.lanes.idle():
-            task = self._next_task(lane.device)
-            if task is not None:
-                self.lanes.give(lane, task)
-
-    def _next_task(self, device: str) -> StageTask | None:
-        for stage in reversed(STAGES):
-            usable = [
-                each for each in self.order.devices_of(stage) if each not in self.lanes.benched
-            ]
-            if device not in usable and usable:
-                continue
-            number = self.queues.take(stage)
-            if number is not None:
-                return self._task(self.ledger.movies[number - 1], stage)
-        return None
-
-    def _task(self, movie: Movie, stage: str) -> StageTask:
-        index = INDEX[stage]
-        have = movie.made[index]
-        wanted = self.settings.wanted(stage, movie.number, abs(have))
-        source = STAGES[min(index, 2) - 1]  # picking and extraction take the same list
-        listed = (
-            movie_alone(self.groups.optics, movie.name, movie.group)
-            if index == 0
-            else self.lists[movie.number][source]
-        )
-        return StageTask(
-            movie.number, stage, self.jobs[stage], self.settings.options(stage, wanted), wanted,
-            listed, have != 0 and have != wanted, len(self.lanes.lanes), self.order.memory_bytes,
-        )  # fmt: skip
-
-    def _redo(self) -> None:
-        """After a change (or a start) go through all movies, some in every turn."""
-        last = len(self.ledger.movies)
-        if self._redo_from > last:
-            return
-        upto = min(last, self._redo_from + REDO_BATCH - 1)
-        in_hand = {task.number for task in self.lanes.in_hand}
-        for movie in self.ledger.movies[self._redo_from - 1 : upto]:
-            self.counts.update(movie, self.verdict(movie)[0])
-            if movie.number not in in_hand and not movie.is_aside:
-                self.route(movie, late=all(movie.made))
-        self._redo_from = upto + 1
-        self.listing.dirty = True
 
     @property
     def lag_s(self) -> float:
@@ -319,7 +230,7 @@ class LiveSession:
         self.results.forget(movie)
         self.ledger.again(movie, file_stamp(Path(movie.path)))
         self.counts.update(movie)
-        self.route(movie)
+        self.routing.route(movie)
         self.listing.dirty = True
 
     def _read_changes(self) -> None:
@@ -338,7 +249,7 @@ class LiveSession:
         self.select_options = dict(read_settings(files["thresholds"].parent).options)
         self.thresholds = parse_thresholds(self.select_options.get("thresholds", ""))
         self.manual = read_manual(self.folder.manual_file)
-        self._stamps, self._redo_from, self.listing.dirty = stamps, 1, True
+        self._stamps, self.routing.redo_from, self.listing.dirty = stamps, 1, True
 
     def complain(self, text: str) -> None:
         if text not in self.problems:
@@ -367,8 +278,8 @@ class LiveSession:
         """Whether everything that can be done is done and listed."""
         candidates = any(each.info is not None for each in self.watcher.waiting)
         return not (
-            self._is_busy or len(self.queues) or candidates or not self.listing.is_current
-            or self._redo_from <= len(self.ledger.movies)
+            self._is_busy or len(self.routing.queues) or candidates or not self.listing.is_current
+            or not self.routing.is_settled
             or self._looks_at_end < 2
         )  # fmt: skip
 

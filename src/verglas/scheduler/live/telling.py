@@ -75,7 +75,7 @@ def _stages(session: LiveSession) -> list[StageStatus]:
             session.jobs[stage],
             session.counts.done[index],
             session.counts.failed_in.get(stage, 0),
-            session.queues.waiting(stage),
+            session.routing.queues.waiting(stage),
             in_hand.count(stage),
             round(session.costs[stage].mean, 3),
         )
