@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from verglas.formats.mrc import read_mrc
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for dm_file
 _MOVIES_STAR = """
 # version 30001
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dm_file import dm_file
 from verglas.formats.movies_write import write_movie_eer, write_movie_mrc, write_movie_tiff
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
@@ -329,6 +330,24 @@ def test_turned_gain_with_zeros(project: Path) -> None:
     assert kept.shape == (96, 128)
     general = read_star(f"{DIRECTORY}Movies/a.star")["general"]
     assert general.string("rlnMicrographGainName") == f"{DIRECTORY}gain.mrc"
+
+
+def test_a_dm4_gain_corrects_as_the_same_gain_in_mrc(project: Path) -> None:
+    """Its rows count from the top; the metadata name a copy that RELION's polishing can read."""
+    gain = np.random.default_rng(2).uniform(0.8, 1.25, (96, 128)).astype(np.float32)
+    gain[10, 20] = 0
+    write_mrc("gain.mrc", gain, 1.0)
+    Path("gain.dm4").write_bytes(dm_file([gain[:8, :8], gain[::-1]]))
+    write_list([movie("a.mrc")])
+    images = []
+    for name in ("gain.mrc", "gain.dm4"):
+        lines = run(fn_gain_ref=name)
+        assert not any("WARNING" in line for line in lines)
+        images.append(read_mrc(corrected().strings("rlnMicrographName")[0]).data)
+        general = read_star(f"{DIRECTORY}Movies/a.star")["general"]
+        applied = read_mrc(general.string("rlnMicrographGainName")).data
+        np.testing.assert_allclose(applied, gain, rtol=1e-6)
+    np.testing.assert_array_equal(*images)
 
 
 def test_a_gain_no_movie_could_use_fails_the_job(project: Path) -> None:

@@ -45,7 +45,7 @@ def _defects(path: str, stamp: str, shape_yx: tuple[int, int]) -> np.ndarray:
 
 
 def write_turned(path: str, rotation: int, flip: int, output: str) -> None:
-    """Check that a gain can be read; write it to `output` if it has to be turned or flipped.
+    """Check that a gain can be read; write it, turned and flipped, to `output` if that is another file.
 
     Done once per process while gain and output stay as they are: a live session asks for every movie.
     """
@@ -53,6 +53,6 @@ def write_turned(path: str, rotation: int, flip: int, output: str) -> None:
     if _written.get(known) == file_stamp(Path(output)):
         return
     gain = read_gain(path)
-    if rotation or flip:
+    if output != path:
         write_mrc(output, orient(gain.factors, rotation, flip), 1.0)
     _written[known] = file_stamp(Path(output))

@@ -264,9 +264,13 @@ class MotionCorrection(MicrographJob):
         return output_root(movie_name, self.context.directory, without_dots=True)
 
     def _gain_name(self) -> str:
-        """The gain as the metadata names it: a turned one is kept in the job directory."""
+        """The gain as the metadata names it, for others to read.
+
+        One that is turned, or of a kind that RELION's polishing cannot read, is kept in the job directory.
+        """
         given = str(self.arguments["--gainref"])
-        return str(self.context.directory / "gain.mrc") if given and any(self._turn) else given
+        kept = any(self._turn) or given.lower().endswith((".dm3", ".dm4"))
+        return str(self.context.directory / "gain.mrc") if given and kept else given
 
     def _check_gain(self, movie_names: Sequence[str]) -> None:
         """Settle how the gain lies. Raises JobFailed for a gain that no movie could use."""
