@@ -71,8 +71,10 @@ def write_picks(index: int, xy: list[tuple[float, float]], fom: float = 5.0) -> 
     write_star(f"{PICKS}Movies/m{index}_autopick.star", [StarTable.from_columns("", columns)])
 
 
-def run(options: ExtractOptions = OPTIONS, is_continue: bool = False) -> list[str]:
-    words = ParticleExtraction.command_line(options, DIRECTORY, is_continue)
+def run(
+    options: ExtractOptions = OPTIONS, is_continue: bool = False, extra: tuple[str, ...] = ()
+) -> list[str]:
+    words = [*ParticleExtraction.command_line(options, DIRECTORY, is_continue), *extra]
     lines: list[str] = []
     context = RunContext(Path(DIRECTORY), say=lines.append, warn=lines.append)
     ParticleExtraction(ParticleExtraction.program.parse(words), context).run()
@@ -280,3 +282,78 @@ def test_form_refuses_what_cannot_work() -> None:
     )
     assert len(ParticleExtraction.check(both)) == 1
     assert "even numbers" in ParticleExtraction.check(OPTIONS.changed(extract_size=65))[0]
+
+
+TWO_GROUPS = {
+    "rlnOpticsGroupName": ["fine", "coarse"], "rlnOpticsGroup": [1, 2],
+    "rlnMtfFileName": ["mtf.star"] * 2, "rlnMicrographOriginalPixelSize": [0.5, 0.75],
+    "rlnVoltage": [300.0, 200.0], "rlnSphericalAberration": [2.7, 1.4],
+    "rlnAmplitudeContrast": [0.1, 0.07], "rlnMicrographPixelSize": [1.0, 1.5],
+}  # fmt: skip
+
+
+def write_list_of_two_groups(indices: list[int]) -> None:
+    """Micrographs of even number are in the fine group, the others in the coarse one."""
+    rows: dict[str, list[object]] = {
+        "rlnMicrographName": [name_of(k) for k in indices],
+        "rlnOpticsGroup": [1 + k % 2 for k in indices],
+    }
+    rows |= {label: [value] * len(indices) for label, value in CTF.items()}
+    table = StarTable.from_columns
+    write_star(LIST, [table("optics", TWO_GROUPS), table("micrographs", rows)])
+
+
+def two_groups() -> None:
+    """Four micrographs with their picks, two of each pixel size."""
+    random = np.random.default_rng(5)
+    for index in range(4):
+        image = 50 + 4 * random.standard_normal((160, 200))
+        write_mrc(name_of(index), image.astype(np.float32), [1.0, 1.5][index % 2])
+        write_picks(index, XY)
+    write_list_of_two_groups([0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(("rescale", "flags"), [(64, ()), (48, ()), (32, ("--premultiply_ctf",))])
+def test_micrographs_of_two_pixel_sizes_keep_their_own(
+    project: Path, rescale: int, flags: tuple[str, ...]
+) -> None:
+    """The list says both pixel sizes, and every particle is what its group alone would give."""
+    two_groups()
+    options = OPTIONS.changed(do_rescale=rescale != 64, rescale=rescale)
+    run(options, extra=flags)
+    star = read_star(f"{DIRECTORY}particles.star")
+    factor = 64 / rescale
+    optics, table = star["optics"], star["particles"]
+    assert optics.strings("rlnOpticsGroupName") == ["fine", "coarse"]
+    assert optics.floats("rlnImagePixelSize") == pytest.approx([factor, 1.5 * factor], rel=1e-6)
+    assert set(optics.ints("rlnImageSize").tolist()) == {rescale}
+    assert table.ints("rlnOpticsGroup").tolist() == [1] * 3 + [2] * 3 + [1] * 3 + [2] * 3
+    together = [read_mrc(f"{DIRECTORY}Movies/m{index}.mrcs") for index in range(4)]
+    assert [stack.pixel_size_angst for stack in together] == pytest.approx(
+        [factor, 1.5 * factor] * 2, rel=1e-5
+    )
+    for group in (0, 1):
+        write_list_of_two_groups([group, group + 2])
+        run(options, extra=flags)
+        for index in (group, group + 2):
+            alone = read_mrc(f"{DIRECTORY}Movies/m{index}.mrcs")
+            np.testing.assert_array_equal(alone.data, together[index].data)
+
+
+@pytest.mark.relion
+@pytest.mark.skipif(shutil.which("relion_preprocess") is None, reason="RELION is not installed")
+def test_two_pixel_sizes_as_relion(project: Path) -> None:
+    two_groups()
+    options = OPTIONS.changed(do_rescale=True, rescale=32)
+    run(options)
+    command = ParticleExtraction.command_line(options, "Extract/relion/", False)
+    subprocess.run(["relion_preprocess", *command], check=True, capture_output=True)
+    theirs = Path("Extract/relion/particles.star").read_text().replace("Extract/relion", "X")
+    ours = Path(f"{DIRECTORY}particles.star").read_text().replace(DIRECTORY.rstrip("/"), "X")
+    assert ours == theirs
+    for index in range(4):
+        np.testing.assert_allclose(
+            read_mrc(f"{DIRECTORY}Movies/m{index}.mrcs").data,
+            read_mrc(f"Extract/relion/Movies/m{index}.mrcs").data,
+            atol=1e-4,
+        )
