@@ -40,15 +40,23 @@ def test_one_iteration_agrees_with_the_plain_implementation(
     assert_agrees(*one_iteration(problem[0]), expected, SHELLS)
 
 
-@pytest.fixture(scope="module")
-def helical(problem):
+@pytest.fixture(scope="module", params=[3.0, 0.0], ids=["restricted", "tubes only"])
+def helical(problem, request):
     """The same particles as segments of filaments, and what the plain implementation makes of them."""
     run, stated = problem
-    psi = np.random.default_rng(1).uniform(-180, 180, N)
-    helix = HelixSettings(rise_angst=3.0, outer_diameter_angst=36.0, bimodal_psi=True)
+    rng = np.random.default_rng(1)
+    psi, rise = rng.uniform(-180, 180, N), request.param
+    tube_psi = psi + rng.normal(0, 5, N)
+    helix = HelixSettings(rise_angst=rise, outer_diameter_angst=36.0, bimodal_psi=True)
     settings = replace(run.settings, helix=helix, sigma_psi_deg=9.0)
-    run = replace(run, settings=settings, particles=replace(run.particles, psi_prior_deg=psi))
-    return run, iterate(replace(stated, filament=Filament(psi, 9.0, True, 3.0, 36.0)))
+    found = run.state.assignments.copy()
+    found.psi_deg = tube_psi
+    run = replace(
+        run, settings=settings, particles=replace(run.particles, psi_prior_deg=psi),
+        state=replace(run.state, assignments=found),
+    )  # fmt: skip
+    filament = Filament(psi, tube_psi, 9.0, True, rise, 36.0)
+    return run, iterate(replace(stated, filament=filament))
 
 
 @pytest.mark.parametrize("second_pass", SECOND_PASSES)

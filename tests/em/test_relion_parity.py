@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from beside_relion import POSE, columns, ours, relion, same_poses, shell_fsc
 
-from verglas.cli.program import run_program
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 
@@ -26,11 +25,6 @@ FLAGS = (
     "--zero_mask --oversampling 1 --norm --scale --tau2_fudge 2 --psi_step 12 --offset_range 5 "
     f"--offset_step 2 --random_seed 1 --j 1 --perturb 0 --K {K}"
 ).split()
-
-
-def relion(words: list[str]) -> None:
-    done = subprocess.run(["relion_refine", *words], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def simulate(folder: Path) -> None:
@@ -82,26 +76,6 @@ def project(tmp_path_factory):
     os.chdir(before)
 
 
-def ours(words: list[str]) -> None:
-    assert run_program("refine", words) == 0
-
-
-def columns(path: str, *labels: str) -> list[np.ndarray]:
-    """Columns of a data file in order of image name."""
-    table = read_star(path)["particles"]
-    order = np.argsort(table.strings("rlnImageName"))
-    return [table.floats(label)[order] for label in labels]
-
-
-def shell_fsc(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    fa, fb = np.fft.rfft2(a), np.fft.rfft2(b)
-    y, x = np.meshgrid(np.fft.fftfreq(BOX) * BOX, np.arange(BOX // 2 + 1), indexing="ij")
-    r = np.round(np.hypot(y, x)).astype(int).ravel()
-    total = lambda v: np.bincount(r, v.ravel(), minlength=BOX)  # noqa: E731
-    norm = np.sqrt(total(np.abs(fa) ** 2) * total(np.abs(fb) ** 2))
-    return total((fa * fb.conj()).real) / np.maximum(norm, 1e-30)
-
-
 @pytest.mark.parametrize("start", [1, 5], ids=["early", "late"])
 def test_one_iteration_of_class2d_agrees(project, start):
     go_on = [
@@ -117,22 +91,10 @@ def test_one_iteration_of_class2d_agrees(project, start):
     relion([*go_on, "--o", f"theirs{start}/run", "--skip_gridding", "--j", "1"])
     ours([*go_on, "--o", f"ours{start}/run", "--parity", "relion3.1", "--precision", "single"])
     name = f"run_it{start + 1:03d}"
-    labels = (
-        "rlnClassNumber",
-        "rlnAnglePsi",
-        "rlnOriginXAngst",
-        "rlnOriginYAngst",
-        "rlnMaxValueProbDistribution",
-    )
+    labels = (*POSE, "rlnMaxValueProbDistribution")
     mine = columns(f"ours{start}/{name}_data.star", *labels)
     theirs = columns(f"theirs{start}/{name}_data.star", *labels)
-    turn = np.abs(np.remainder(mine[1] - theirs[1] + 180, 360) - 180)
-    same = (
-        (mine[0] == theirs[0])
-        & (turn < 0.1)
-        & (np.hypot(mine[2] - theirs[2], mine[3] - theirs[3]) < 0.1)
-    )
-    assert same.mean() >= 0.995
+    assert same_poses(mine, theirs).mean() >= 0.995
     assert np.sqrt(((mine[4] - theirs[4]) ** 2).mean()) <= 1e-4  # the goal is 2e-3
     model, other = (read_star(f"{who}{start}/{name}_model.star") for who in ("ours", "theirs"))
     size = other["model_general"].integer("rlnCurrentImageSize")

@@ -33,9 +33,18 @@ class CoarsePass:
         return self.weights[rows] >= self.threshold[rows, None, None]
 
 
-def old_offsets_px(assignments: Assignments, rows: Ints, pixel_size_angst: float) -> Ints:
-    """Previous offsets (b, 2) y, x rounded (half away from zero) to whole pixels (§1.5)."""
-    pixels = assignments.origin_yx_angst[rows] / pixel_size_angst
+def old_offsets_px(
+    assignments: Assignments, rows: Ints, pixel_size_angst: float, axes: Tensor | None = None
+) -> Ints:
+    """Previous offsets (b, 2) y, x rounded (half away from zero) to whole pixels (§1.5).
+
+    `axes` (b, 2): unit vectors along which they are forgotten.
+    """
+    offsets = assignments.origin_yx_angst[rows]
+    if axes is not None:
+        along = axes.numpy()
+        offsets = offsets - along * (offsets * along).sum(1, keepdims=True)
+    pixels = offsets / pixel_size_angst
     return (np.sign(pixels) * np.floor(np.abs(pixels) + 0.5)).astype(np.int64)
 
 
@@ -58,15 +67,12 @@ def shift_log_prior(plan: Plan, old_px: Ints, axes: Tensor | None = None) -> Ten
     away = absolute[:, None] - centres[:, None]  # (b, K, T, 2)
     variance = max(model.sigma_offset_angst**2, 1e-12)
     helix = iteration.settings.helix
-    if helix is None or axes is None:
+    if helix is None or not helix.restricts_offsets or axes is None:
         return (away.square().sum(-1) * (-factor / (2 * variance))).to(iteration.dtype)
     axes = axes.to(device)
     prior = across_squared(away, axes[:, None, None]) * (-factor / (2 * variance))
-    if helix.rise_angst > 0:
-        step = iteration.state.sampling.offset_step_angst
-        outside = outside_limits(helix, absolute, axes, step)
-        prior = prior.masked_fill(outside[:, None], -torch.inf)
-    return prior.to(iteration.dtype)
+    outside = outside_limits(helix, absolute, axes, iteration.state.sampling.offset_step_angst)
+    return prior.masked_fill(outside[:, None], -torch.inf).to(iteration.dtype)
 
 
 def coarse_pass(

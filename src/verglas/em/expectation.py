@@ -14,7 +14,7 @@ from verglas.em.accumulate import accumulate
 from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.fine import FineBatch, make_tile, score_tile
 from verglas.em.fixed_poses import FixedPoses, fixed_pass
-from verglas.em.helix import axes_yx, turn_log_prior
+from verglas.em.helix import axes_yx, forgotten_axes_yx, turn_log_prior
 from verglas.em.images import noise_images
 from verglas.em.initialise import OUTLIER
 from verglas.em.outcome import Outcome, PriorSums
@@ -130,8 +130,9 @@ class Expectation:
     def _process_images(
         self, plan: Plan, rows: Ints, images: Tensor, collected: list[SliceSums]
     ) -> None:
-        old_px = old_offsets_px(self.found, rows, plan.optics.pixel_size_angst)
-        settings = self.iteration.settings
+        settings, state = self.iteration.settings, self.iteration.state
+        forgotten = forgotten_axes_yx(settings, state.sampling, self.particles, rows)
+        old_px = old_offsets_px(self.found, rows, plan.optics.pixel_size_angst, forgotten)
         if settings.skip_align or settings.skip_rotate:
             self._fixed(plan, rows, images, old_px)
             return
@@ -213,7 +214,8 @@ class Expectation:
         if settings.correct_norm:
             factor = model.norm_average / self.found.norm[rows]
         noise = self._noise(plan, rows)
-        prepared = plan.preparer.prepare(images, self.particles, rows, factor, old_px, noise)
+        psi = self.iteration.state.assignments.psi_deg[rows]
+        prepared = plan.preparer.prepare(images, self.particles, rows, factor, old_px, noise, psi)
         return weigh(plan, prepared, self.particles, rows)
 
     def _sparse(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.helix import axes_yx, tube_background
+from verglas.em.helix import tube_background
 from verglas.em.particles import Floats, Ints, OpticsGroup, Particles
 from verglas.em.rounding import nearest_shells
 from verglas.em.settings import EmSettings
@@ -64,11 +64,11 @@ class ImagePreparer:
 
     def prepare(
         self, images: Tensor, particles: Particles, rows: Ints, norm_factor: Floats, shifts_yx: Ints,
-        noise: Tensor | None = None,
+        noise: Tensor | None = None, psi_deg: Floats | None = None,
     ) -> Prepared:  # fmt: skip
         """Images (b, N, N) of particles `rows`: norm correction, whole-pixel shift, mask, transforms, CTF.
 
-        `noise` (b, N, N) fills the outside of the mask; None: its mean.
+        `noise` (b, N, N) fills the outside of the mask; None: its mean. `psi_deg` (b,): how filaments lie.
         """
         factor = torch.as_tensor(norm_factor, dtype=self.dtype, device=self.device)
         moved = shift_whole_pixels(
@@ -76,11 +76,9 @@ class ImagePreparer:
         )
         moved = moved * factor[:, None, None]
         unmasked = forward(moved).flatten(1)
-        mask = self._mask
-        if self.settings.helix is not None:
-            axes = axes_yx(self.settings, particles, rows).to(self.device)
-            mask = tube_background(self.settings, self.optics, axes, mask)
-        spectrum = forward(apply_mask(moved, mask, noise, dims=2)).flatten(1)
+        tubes = None if psi_deg is None else tube_background(self.settings, self.optics, psi_deg)
+        masked = apply_mask(moved, self._mask, noise, tubes)
+        spectrum = forward(masked).flatten(1)
         power = spectrum[:, self._outside].abs().square()
         by_shell = sums_by_shell(power, self._outside_shells, self.n_model_shells)
         return Prepared(
@@ -137,16 +135,21 @@ def soft_mask(box: int, radius_px: float, edge_px: float, dims: int = 2) -> Tens
 
 
 def apply_mask(
-    images: Tensor, background: Tensor, noise: Tensor | None = None, *, dims: int | None = None
+    images: Tensor, background: Tensor, noise: Tensor | None = None, tubes: Tensor | None = None
 ) -> Tensor:
     """Replace the background of images (..., N, N) by its weighted mean, or by `noise`.
 
-    `background` is one for all, or one for each image, whose dimensions are then `dims`.
+    `tubes` (b, N, N): what lies outside the tubes of filaments is background, too, and the mean is taken over
+    it, in and beyond the circle, as RELION has it.
     """
+    weight = background
+    if tubes is not None:
+        weight = tubes.to(background)
+        background = torch.maximum(weight, background)
     if noise is None:
-        axes = tuple(range(-(dims or background.ndim), 0))
-        total = background.sum(axes, keepdim=True)
-        noise = (images * background).sum(axes, keepdim=True) / total.clamp_min(1e-30)
+        axes = tuple(range(-weight.ndim if tubes is None else -2, 0))
+        total = weight.sum(axes, keepdim=True)
+        noise = (images * weight).sum(axes, keepdim=True) / total.clamp_min(1e-30)
     return images * (1 - background) + background * noise
 
 

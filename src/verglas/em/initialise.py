@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from verglas.em.helix import axes_yx, tube_background
+from verglas.em.helix import tube_background
 from verglas.em.hermitian import hermitian
 from verglas.em.images import ImagePreparer, apply_mask, mask_radius_px, soft_mask
 from verglas.em.low_pass import low_pass
@@ -117,8 +117,9 @@ def _add_noise(
         return
     radius = mask_radius_px(settings, optics)
     mask = soft_mask(optics.box_size, radius, settings.mask_edge_px)
-    mask = tube_background(settings, optics, axes_yx(settings, particles, rows), mask)
-    masked = apply_mask(images, mask, dims=2)
+    psi = particles.psi_prior_deg
+    tubes = None if psi is None else tube_background(settings, optics, psi[rows])
+    masked = apply_mask(images, mask, tubes=tubes)
     shown = masked if settings.zero_mask else images
     side = model_side(optics.box_size * optics.pixel_size_angst, particles, box)
     shown = to_box(shown, side, box)

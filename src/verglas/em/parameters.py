@@ -34,9 +34,12 @@ def update_parameters(
     if settings.dims == 2:  # one direction: the class itself, and to the last bit what files hold
         directions = class_weights[:, None].copy()
     norm_average = float(averaged(np.array(model.norm_average), sums.norm.numpy() / total))
-    axes = 2 if settings.helix is None else 1  # offsets along a filament have no prior
+    restricted = settings.helix is not None and settings.helix.restricts_offsets
+    axes = 1 if restricted else 2  # those along a filament have a limit instead of a prior
     variance = float(sums.sigma2_offset) / (axes * total)
     variance = momentum * model.sigma_offset_angst**2 + (1 - momentum) * variance
+    if not (restricted and settings.parity.no_least_sigma_offset):
+        variance = max(variance, MIN_SIGMA2_OFFSET_A2)
     keep_offset = settings.fix_sigma_offset
     return replace(
         model,
@@ -44,7 +47,7 @@ def update_parameters(
         direction_weights=directions,
         class_offsets_angst=averaged(model.class_offsets_angst, _class_offsets(settings, sums)),
         sigma_offset_angst=model.sigma_offset_angst if keep_offset
-        else float(np.sqrt(max(variance, MIN_SIGMA2_OFFSET_A2))),
+        else float(np.sqrt(variance)),
         sigma2_noise=model.sigma2_noise if cross_correlation or settings.fix_sigma_noise
         else averaged(model.sigma2_noise, _noise(model, sums)),
         norm_average=norm_average if settings.correct_norm else model.norm_average,

@@ -168,7 +168,9 @@ def particle_diameter_angst(settings: EmSettings, model: Model) -> float:
 def orientation_prior(iteration: Iteration) -> Tensor:
     """ln π(c, R) of every coarse orientation, (K * O,); -inf where it is 0 (§2.6)."""
     model, grid = iteration.model, iteration.grid
-    weights = model.direction_weights[:, grid.direction.numpy()]
+    settings, weights = iteration.settings, model.direction_weights[:, grid.direction.numpy()]
+    if settings.sigma_psi_deg > 0 and settings.parity.no_class_prior_in_local_searches:
+        weights = np.where(weights > 0, 1.0, 0.0)
     n_psi = grid.n_orientations // grid.n_directions
     with np.errstate(divide="ignore"):
         logs = np.log(weights / n_psi)

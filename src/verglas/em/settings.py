@@ -23,9 +23,12 @@ class ParitySwitches:
     forget_class_prior: bool = (
         False  # 2D: the first iteration after a restart has equal class priors
     )
+    no_class_prior_in_local_searches: bool = False  # §2.6: with a prior on angles
+    no_least_sigma_offset: bool = False  # helices: σ of the offsets has no lower bound
+    forget_bimodal_psi: bool = False  # helices: a restart searches the prior's polarity only
 
 
-RELION_3_1 = ParitySwitches(True, True, True, True, True, True, True)
+RELION_3_1 = ParitySwitches(True, True, True, True, True, True, True, True, True, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class HelixSettings:
     outer_diameter_angst: float = -1.0  # of the tube that masks images; <= 0: none
     bimodal_psi: bool = True  # polarity unknown: psi + 180° is searched, too
     n_asymmetric_units: int = 1
+
+    @property
+    def restricts_offsets(self) -> bool:
+        """Whether offsets along the axis are limited instead of having a prior."""
+        return self.rise_angst > 0
 
 
 @dataclass(frozen=True, slots=True)

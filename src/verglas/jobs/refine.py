@@ -106,6 +106,8 @@ class RefineJob(Job):
         assignments = self.listed.assignments
         if not (settings.skip_align or settings.skip_rotate):
             assignments = _fresh(assignments)
+            if settings.helix is not None and self.listed.particles.psi_prior_deg is not None:
+                assignments.psi_deg = self.listed.particles.psi_prior_deg.copy()
         stack = None if references is None else torch.from_numpy(references)
         refinement = Refinement.start(
             settings, self.listed.particles, source, references=stack, assignments=assignments,

@@ -88,7 +88,7 @@ def saved_settings(
         always_cc=flag_or(optimiser, "verglasAlwaysCorrelates"),
         max_significants=int(number_or(optimiser, "rlnMaximumSignificantPoses", -1)),
         gradient=_gradient(optimiser),
-        helix=_helix(optimiser, general),
+        helix=_helix(optimiser, general, parity),
         sigma_psi_deg=general.number("rlnSigmaPriorPsiAngle")
         if general.integer("rlnOrientationalPriorMode")
         else -1.0,
@@ -117,8 +117,13 @@ def _gradient(optimiser: StarTable) -> GradientSettings | None:
     )
 
 
-def _helix(optimiser: StarTable, general: StarTable) -> HelixSettings | None:
-    """Settings of helical segments: RELION has them where --helix or a tube was given."""
+def _helix(
+    optimiser: StarTable, general: StarTable, parity: ParitySwitches
+) -> HelixSettings | None:
+    """Settings of helical segments: RELION has them where --helix or a tube was given.
+
+    Its files do not say whether the polarity is searched.
+    """
     from verglas.em.settings import HelixSettings
 
     restricted = flag_or(optimiser, "rlnDoHelicalRefine")
@@ -128,6 +133,6 @@ def _helix(optimiser: StarTable, general: StarTable) -> HelixSettings | None:
     return HelixSettings(
         rise_angst=number_or(optimiser, "rlnHelicalRiseInitial", 0.0) if restricted else 0.0,
         outer_diameter_angst=diameter,
-        bimodal_psi=flag_or(optimiser, "verglasBimodalPsi", True),
+        bimodal_psi=flag_or(optimiser, "verglasBimodalPsi", not parity.forget_bimodal_psi),
         n_asymmetric_units=int(number_or(general, "rlnNrHelicalAsymUnits", 1)),
     )

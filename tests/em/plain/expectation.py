@@ -80,15 +80,16 @@ def expect(p: Problem) -> tuple[Result, Sums]:
         log_direction = np.log(p.direction_weight[:, poses.direction] / poses.n_psi)
     for i in range(n):
         sigma2, scale = p.sigma2[p.noise_group[i]], p.scale[p.scale_group[i]]
-        old = nearest(p.origin[i] / p.pixel).astype(int)
+        axis = np.zeros(2)  # along which offsets have a limit instead of a prior
+        if p.filament is not None and p.filament.rise > 0:
+            psi = np.deg2rad(p.filament.psi[i])
+            axis = np.array([-np.sin(psi), np.cos(psi)])  # y, x
+        old = nearest((p.origin[i] - axis * (axis @ p.origin[i])) / p.pixel).astype(int)
         image = shift_without_wrap(p.images[i] * p.norm_average / p.norm[i], *old)
         raw = transform(image)[inside]
         shown = masked(image, p.diameter / (2 * p.pixel), p.mask_edge)
-        axis = np.zeros(2)
         if p.filament is not None:
-            psi = p.filament.psi[i]
-            axis = np.array([-np.sin(np.deg2rad(psi)), np.cos(np.deg2rad(psi))])  # y, x
-            tube = p.filament.diameter / (2 * p.pixel)
+            tube, psi = p.filament.diameter / (2 * p.pixel), p.filament.tube_psi[i]
             shown = masked_tube(image, p.diameter / (2 * p.pixel), p.mask_edge, tube, psi)
         whole = transform(shown)
         x = whole[inside]
@@ -114,7 +115,7 @@ def expect(p: Problem) -> tuple[Result, Sums]:
                 away = old * p.pixel + (ty, tx) - p.class_offset[k]
                 across2 = (away**2).sum() - (away @ axis) ** 2
                 here = -across2 / (2 * p.sigma_offset**2)
-                if p.filament is not None and p.filament.rise > 0:
+                if axis.any():
                     reach = p.filament.rise / 2 + p.offset_step / 2 * np.abs(axis).sum()
                     if abs((old * p.pixel + (ty, tx)) @ axis) > reach:
                         here = -np.inf

@@ -71,13 +71,15 @@ def masked(image, radius, edge):
 
 
 def masked_tube(image, radius, edge, tube_radius, psi):
-    """The same with a tube through the middle: its axis (x, y) = (cos ψ, -sin ψ) is x of the class."""
+    """The same with a tube through the middle: its axis (x, y) = (cos ψ, -sin ψ) is x of the class.
+
+    The mean is that of everything outside the tube.
+    """
     y, x = grid(image.shape[0], 2)
     c, s = np.cos(np.deg2rad(psi)), np.sin(np.deg2rad(psi))
-    m = np.maximum(
-        outside(np.hypot(y, x), radius, edge), outside(np.abs(x * s + y * c), tube_radius, edge)
-    )
-    return (1 - m) * image + m * (m * image).sum() / m.sum()
+    tube = outside(np.abs(x * s + y * c), tube_radius, edge)
+    m = np.maximum(outside(np.hypot(y, x), radius, edge), tube)
+    return (1 - m) * image + m * (tube * image).sum() / tube.sum()
 
 
 def gridding(n, dims, pad):

@@ -11,9 +11,10 @@ from plain.poses import Poses
 
 @dataclass
 class Filament:
-    """What is known of helical segments (§2.5, §2.11)."""
+    """What is known of helical segments (§2.5, §2.11); `rise` 0: offsets are not restricted."""
 
     psi: np.ndarray  # (n,)
+    tube_psi: np.ndarray  # (n,): how the tubes lie, as found last
     sigma_psi: float
     bimodal: bool
     rise: float

@@ -216,7 +216,7 @@ class LiveSession:
         tell_status(self, self.folder.phase())
 
     def _read_requests(self) -> None:
-        """Movies that the user wants tried again: failed ones, and those with edited picks."""
+        """Failed movies that the user wants tried again."""
         path = request_file(self.folder.path)
         if not path.exists():
             return
@@ -228,10 +228,7 @@ class LiveSession:
 
     def _again(self, movie: Movie) -> None:
         self.results.forget(movie)
-        if movie.is_aside:
-            self.ledger.again(movie, file_stamp(Path(movie.path)))
-        else:
-            self.ledger.make_stale(movie, "AutoPick")
+        self.ledger.again(movie, file_stamp(Path(movie.path)))
         self.counts.update(movie)
         self.routing.route(movie)
         self.listing.dirty = True
