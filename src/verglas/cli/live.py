@@ -30,11 +30,12 @@ _HELP = """verglas live start FOLDER|'WILDCARD'   treat movies as they arrive (E
                           --classes-growth 1.5 --foreground --look [--json] (start nothing)
 verglas live status [NAME] [--json] [--watch] [--files]
 verglas live pause | resume | finish | stop [NAME]      finish: drain, last 2D, report
-verglas live set JOB.option=value ... [--for new|all|12-40]     new options while it runs
+verglas live set JOB.option=value ... [--for new|all|12-40]     new options while it runs; edited picks are
+                          kept, or laid aside (--edited-aside) where they cannot fit any more
 verglas live thresholds ['LIMITS']        show or change the limits; what depends is done again
 verglas live accept | reject MICROGRAPH ... [--why TEXT] | forget MICROGRAPH ...    a person's verdict
 verglas live classes [--choose 1,4,7] [--templates [--for new|all]]   chosen classes; pick with them
-verglas live again [MOVIE ...]            try failed movies again
+verglas live again [MOVIE ...]            try failed movies again; extract again where picks were edited
 verglas live try MICROGRAPH ... --set JOB.option=value ...   trial of up to six; changes nothing
 verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs
 these commands steer the newest session at work; --session NAME another one"""
@@ -159,7 +160,7 @@ def _set(words: list[str]) -> int:
     from verglas.scheduler.live.change import change_settings
 
     words, folder = _steered(words)
-    parsed = split_words(words, {"--for": True})
+    parsed = split_words(words, {"--for": True, "--edited-aside": False})
     values: dict[str, dict[str, str]] = {}
     for word in parsed.positional:
         put_setting(values, word)
@@ -167,7 +168,8 @@ def _set(words: list[str]) -> int:
         raise CommandError(
             "say what to change: verglas live set AutoPick.log_diam_max=150 --for all"
         )
-    for line in change_settings(Project.open(), folder, values, parsed.text("--for", "new")):
+    scope, aside = parsed.text("--for", "new"), parsed.has("--edited-aside")
+    for line in change_settings(Project.open(), folder, values, scope, edited_aside=aside):
         print(line)
     return 0
 

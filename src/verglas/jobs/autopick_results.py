@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verglas.formats.star import StarTable, read_star, write_star
+from verglas.jobs.tables import output_root
 
 if TYPE_CHECKING:
     from verglas.picking.picks import Picks
@@ -41,11 +43,26 @@ def read_candidates(path: Path) -> Picks:
     return Picks(xy, fom, classes, table.floats("rlnAnglePsi"), threshold)
 
 
+def picks_path(name: str, directory: str | Path) -> Path:
+    """Where the coordinates of a micrograph lie in a picking job's directory."""
+    root = output_root(name, directory)
+    return root.with_name(f"{root.name}_autopick.star")
+
+
+def picks_fingerprint(path: Path) -> str:
+    """Sixteen letters that belong to the content of a file of picks; "" if there is none."""
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    except OSError:
+        return ""
+
+
 def summary_row(name: str, picks_path: Path) -> dict[str, Any]:
     """A row of `summary.star`: mean figure of merit and number of picks."""
     table = first_table(picks_path)
     count = len(table) if table is not None else 0
-    mean = float(table.floats(FOM).mean()) if table is not None and count else 0.0
+    has_merit = table is not None and count and FOM in table  # picks by hand may have none
+    mean = float(table.floats(FOM).mean()) if table is not None and has_merit else 0.0
     return {"rlnMicrographName": name, FOM: mean, "rlnGroupNrParticles": count}
 
 

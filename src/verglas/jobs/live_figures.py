@@ -49,13 +49,13 @@ def figures_of_list(listed: bytes) -> tuple[dict[str, float], str]:
 
 def figures_of_picks(stage: str, name: str, directory: str) -> dict[str, float]:
     """Number of picks and their mean merit, or number of particles."""
-    from verglas.jobs.autopick_results import first_table, summary_row
+    from verglas.jobs.autopick_results import first_table, picks_path, summary_row
 
-    root = output_root(name, directory)
     if stage == "Extract":
+        root = output_root(name, directory)
         table = first_table(root.with_name(f"{root.name}_extract.star"))
         return {"particles": float(len(table) if table is not None else 0)}
-    row = summary_row(name, root.with_name(f"{root.name}_autopick.star"))
+    row = summary_row(name, picks_path(name, directory))
     figures = {"picks": float(row["rlnGroupNrParticles"])}
     if row["rlnGroupNrParticles"]:
         figures["pick_merit"] = round(float(row["rlnAutopickFigureOfMerit"]), 4)

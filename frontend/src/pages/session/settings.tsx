@@ -4,7 +4,7 @@ import { post } from "../../api";
 import { useProject } from "../../context";
 import { attempt, tell, useData } from "../../hooks";
 import type { Form, Values } from "../../types";
-import { count, duration } from "../../words";
+import { baseName, count, duration } from "../../words";
 import { Field } from "../project/field";
 
 export const STAGES: [string, string][] = [
@@ -25,6 +25,7 @@ interface Cost {
   workers: number;
   session_s: number;
   verdicts: number;
+  edited: string[];
 }
 
 /** Changed options as the server takes them: "AutoPick.log_diam_max" -> "150". */
@@ -228,7 +229,7 @@ export function ApplyBar({
               ? "…"
               : cost.movies === 0
                 ? "costs nothing: only movies that come from now on are treated so"
-                : `${count(cost.movies)} movies are treated again from ${cost.stage} on: ${cost.seconds_each.toFixed(1)} s each, about ${duration(cost.session_s)} with ${cost.workers} worker${cost.workers === 1 ? "" : "s"}${cost.verdicts ? `; ${cost.verdicts} verdicts by hand are kept` : ""}`)}
+                : `${count(cost.movies)} movies are treated again from ${cost.stage} on: ${cost.seconds_each.toFixed(1)} s each, about ${duration(cost.session_s)} with ${cost.workers} worker${cost.workers === 1 ? "" : "s"}${cost.verdicts ? `; ${cost.verdicts} verdicts by hand are kept` : ""}${cost.edited.length ? `; edited picks are kept: ${cost.edited.map(baseName).join(", ")}` : ""}`)}
       </p>
       <button
         type="button"

@@ -20,6 +20,7 @@ from verglas.jobs.live_thresholds import (
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.scheduler.live.chain import change_options, checked_options
+from verglas.scheduler.live.edits import edited_among, lay_aside, named, refuse_misfits
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.order import STAGES, LiveFolder, read_json
 from verglas.scheduler.live.settings import ALL, NEW, StageSettings
@@ -36,11 +37,18 @@ def known_movies(folder: LiveFolder) -> Ledger:
 
 
 def change_settings(
-    project: Project, folder: LiveFolder, values: Mapping[str, Mapping[str, str]], scope: str
+    project: Project,
+    folder: LiveFolder,
+    values: Mapping[str, Mapping[str, str]],
+    scope: str,
+    *,
+    edited_aside: bool = False,
 ) -> list[str]:
     """New options for new movies, all, or a range; what was done, in words.
 
-    Raises ValueError for inputs and for jobs that are not stages, KeyError for unknown options.
+    Picks that somebody edited are kept. Where they would not fit any more, because the micrographs change
+    their size, `edited_aside` lays them aside; else that is refused with their names. Raises ValueError
+    for this, for inputs and for jobs that are not stages, KeyError for unknown options.
     """
     jobs = folder.order().jobs
     path = folder.path / "settings.json"
@@ -56,7 +64,10 @@ def change_settings(
             raise ValueError(
                 f"{stage}.{sizes[0]} changes the size of images, which must be one for all: --for all"
             )
-    told = []
+    misfits = _misfits(folder, values)
+    if not edited_aside:
+        refuse_misfits(misfits)
+    told = lay_aside(project.root, jobs, misfits)
     for stage in (each for each in STAGES if each in values):
         version = settings.change(stage, dict(values[stage]), scope)
         if scope in (NEW, ALL):  # whoever takes the job over goes on with them
@@ -64,6 +75,13 @@ def change_settings(
         told.append(f"{jobs[stage]}: settings {version} for {scope}: {_shown(values[stage])}")
     settings.write(path)
     return [*told, *_consequences(folder, settings, list(values))]
+
+
+def _misfits(folder: LiveFolder, values: Mapping[str, Mapping[str, str]]) -> list[Movie]:
+    """Movies with edited picks that do not fit micrographs of another size."""
+    if not any(key in _SIZES for key in values.get(STAGES[0], {})):
+        return []
+    return edited_among(folder.root, folder.order().jobs, known_movies(folder).movies)
 
 
 def _refuse_inputs(stage: str, changed: Iterable[str]) -> None:
@@ -75,8 +93,11 @@ def _refuse_inputs(stage: str, changed: Iterable[str]) -> None:
 def _consequences(folder: LiveFolder, settings: StageSettings, stages: Sequence[str]) -> list[str]:
     """How many movies are treated again from which stage, and what a person made that is kept."""
     first = min(INDEX[stage] for stage in stages)
-    again = len(_treated_again(known_movies(folder).movies, settings, STAGES[first]))
-    told = [f"{again} movies are treated again from {STAGES[first]} on"]
+    again = _treated_again(known_movies(folder).movies, settings, STAGES[first])
+    told = [f"{len(again)} movies are treated again from {STAGES[first]} on"]
+    edited = _edited(folder, again, STAGES[first])
+    if edited:
+        told.append(f"picks edited by hand are kept: {named(edited)}")
     verdicts = read_manual(folder.manual_file)
     if verdicts and again:
         told.append(f"{len(verdicts)} verdicts of a person are kept")
@@ -94,6 +115,13 @@ def _treated_again(movies: Iterable[Movie], settings: StageSettings, stage: str)
     ]
 
 
+def _edited(folder: LiveFolder, again: Iterable[Movie], stage: str) -> list[Movie]:
+    """Movies treated again from a stage on that would be picked again had nobody edited their picks."""
+    if INDEX[stage] > INDEX["AutoPick"]:
+        return []
+    return edited_among(folder.root, folder.order().jobs, again)
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a change of settings would take. Times in seconds of one worker and of the session."""
@@ -103,6 +131,7 @@ class Cost:
     seconds_each: float  # of one movie, from that stage to the last
     workers: int
     verdicts: int  # of a person, which are kept
+    edited: tuple[str, ...]  # micrographs whose picks a person edited, which are kept
 
     @property
     def session_s(self) -> float:
@@ -119,6 +148,7 @@ def preview_settings(
             raise ValueError(f"{stage}: options of {', '.join(STAGES)} can be changed this way")
         _refuse_inputs(stage, changed)
         settings.change(stage, dict(changed), scope)
+    refuse_misfits(_misfits(folder, values))
     first = min((INDEX[stage] for stage in values), default=len(STAGES) - 1)
     again = _treated_again(known_movies(folder).movies, settings, STAGES[first])
     status = read_json(folder.status_file)
@@ -127,6 +157,7 @@ def preview_settings(
     return Cost(
         len(again), STAGES[first], sum(means.get(stage, 0.0) for stage in STAGES[first:]),
         order.workers * len(order.all_devices), len(read_manual(folder.manual_file)),
+        tuple(movie.micrograph for movie in _edited(folder, again, STAGES[first])),
     )  # fmt: skip
 
 
@@ -229,14 +260,23 @@ def give_verdict(folder: LiveFolder, words: Sequence[str], verdict: str, why: st
 
 
 def try_again(folder: LiveFolder, words: Sequence[str]) -> list[str]:
-    """Ask the session to treat failed movies again (all that failed without words)."""
+    """Ask the session to treat failed movies again (all that failed without words).
+
+    Movies that are named and whose picks somebody edited are extracted again with those.
+    """
     ledger = known_movies(folder)
     wanted = (
         find_movies(ledger, words) if words else [each for each in ledger.movies if each.is_aside]
     )
-    numbers = [movie.number for movie in wanted if movie.is_aside]
+    failed = [movie for movie in wanted if movie.is_aside]
+    intact = (movie for movie in wanted if not movie.is_aside)
+    edited = edited_among(folder.root, folder.order().jobs, intact)
+    numbers = [movie.number for movie in (*failed, *edited)]
     write_text(request_file(folder.path), json.dumps({"again": numbers}))
-    return [f"{len(numbers)} movies are tried again"]
+    told = [f"{len(failed)} movies are tried again"]
+    if edited:
+        told.append(f"extracted again with edited picks: {named(edited)}")
+    return told
 
 
 def request_file(path: Path) -> Path:

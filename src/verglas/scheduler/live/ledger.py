@@ -7,6 +7,8 @@ again, for each stage asks the job itself whether its files are there.
 Lines: {"k": "taken", "m": 7, "name": ..., "path": ..., "stamp": ..., "group": 1, "frames": 40, "t": ...}
        {"k": "done", "m": 7, "stage": "CtfFind", "v": 1, "s": 0.8, "figures": {...}, "device": "cpu"}
        {"k": "aside", "m": 7, "stage": "MotionCorr", "why": "..."}   {"k": "again", "m": 7}
+       {"k": "stale", "m": 7, "stage": "AutoPick"}: to be done again from there on
+       {"k": "picking", "m": 7}: the picks, which nobody edited, are about to be replaced
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class Movie:
     aside: str = ""  # why it was set aside
     aside_stage: str = ""
     ready_s: float = 0.0  # from complete file to extracted
+    picks: str = ""  # fingerprint of the picks that the picker wrote
 
     @property
     def is_aside(self) -> bool:
@@ -92,6 +95,14 @@ class Ledger:
     def again(self, movie: Movie, stamp: str) -> None:
         """The file changed, or the user asks: try again from the stage that refused."""
         self._append({"k": "again", "m": movie.number, "stamp": stamp})
+
+    def make_stale(self, movie: Movie, stage: str) -> None:
+        """What the movie has from this stage on is to be made again."""
+        self._append({"k": "stale", "m": movie.number, "stage": stage})
+
+    def note_picking(self, movie: Movie) -> None:
+        """The picks are about to be replaced: until that is done, no file tells of a person's work."""
+        self._append({"k": "picking", "m": movie.number})
 
     def close(self) -> None:
         if self._out >= 0:
@@ -142,12 +153,18 @@ class Ledger:
             movie.figures.update((sys.intern(key), value) for key, value in figures.items())
             movie.micrograph = line.get("micrograph", movie.micrograph)
             movie.ready_s = line.get("ready", movie.ready_s)
+            movie.picks = line.get("picks", movie.picks)
             movie.aside = movie.aside_stage = ""
         elif line["k"] == "aside":
             movie.aside, movie.aside_stage = line["why"], line["stage"]
         elif line["k"] == "again":
             movie.aside = movie.aside_stage = ""
             movie.stamp = line.get("stamp", movie.stamp)
+        elif line["k"] == "stale" and line["stage"] in INDEX:
+            index = INDEX[line["stage"]]
+            movie.made[index:] = [-abs(each) for each in movie.made[index:]]
+        elif line["k"] == "picking":
+            movie.picks = ""
         return movie
 
     def _apply_taken(self, number: int, line: dict[str, Any]) -> Movie | None:

@@ -69,6 +69,8 @@ class Results:
         known: dict[str, Any] = {"figures": result.figures, "device": lane.device}
         if result.micrograph:
             known["micrograph"] = result.micrograph
+        if result.picks:
+            known["picks"] = result.picks
         if not result.kept:
             self.session.costs[task.stage].add(result.seconds)
         if task.stage == STAGES[-1] and movie.number in self.session.seen:

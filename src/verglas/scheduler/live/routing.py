@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verglas.jobs.live_lists import movie_alone
+from verglas.scheduler.live.edits import edited_picks
 from verglas.scheduler.live.ledger import INDEX, Movie
 from verglas.scheduler.live.order import STAGES
 from verglas.scheduler.live.queue import StageQueues
@@ -118,8 +119,18 @@ class Routing:
             if index == 0
             else self.lists[movie.number][source]
         )
+        again = have != 0 and have != wanted
         return StageTask(
             movie.number, stage, session.jobs[stage], session.settings.options(stage, wanted),
-            wanted, listed, have != 0 and have != wanted, len(session.lanes.lanes),
-            session.order.memory_bytes,
+            wanted, listed, again, len(session.lanes.lanes), session.order.memory_bytes,
+            again and stage == "AutoPick" and self._picks_are_kept(movie),
         )  # fmt: skip
+
+    def _picks_are_kept(self, movie: Movie) -> bool:
+        """Whether somebody edited the picks: then they are kept, whatever the settings say."""
+        session = self.session
+        if edited_picks(session.project.root, session.jobs, movie) is None:
+            session.ledger.note_picking(movie)
+            return False
+        session.event("picks-kept", f"{movie.micrograph}: picks edited by hand are kept")
+        return True

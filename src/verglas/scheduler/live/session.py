@@ -216,7 +216,7 @@ class LiveSession:
         tell_status(self, self.folder.phase())
 
     def _read_requests(self) -> None:
-        """Failed movies that the user wants tried again."""
+        """Movies that the user wants tried again: failed ones, and those with edited picks."""
         path = request_file(self.folder.path)
         if not path.exists():
             return
@@ -228,7 +228,10 @@ class LiveSession:
 
     def _again(self, movie: Movie) -> None:
         self.results.forget(movie)
-        self.ledger.again(movie, file_stamp(Path(movie.path)))
+        if movie.is_aside:
+            self.ledger.again(movie, file_stamp(Path(movie.path)))
+        else:
+            self.ledger.make_stale(movie, "AutoPick")
         self.counts.update(movie)
         self.routing.route(movie)
         self.listing.dirty = True

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
+from verglas.jobs.autopick_results import picks_path
 from verglas.jobs.live_figures import KINDS, row_of
 from verglas.jobs.live_lists import movie_alone
 from verglas.jobs.set_aside import SetAside
@@ -85,7 +86,7 @@ def files_of(
     root = output_root(movie_name, directories["MotionCorr"], without_dots=True)
     micrograph = micrograph or f"{root}.mrc"
     spectrum = f"{output_root(micrograph, directories['CtfFind'])}.ctf"
-    picks = f"{output_root(micrograph, directories['AutoPick'])}_autopick.star"
+    picks = str(picks_path(micrograph, directories["AutoPick"]))
     return {"micrograph": micrograph, "spectrum": spectrum, "picks": picks}
 
 

@@ -41,6 +41,7 @@ class StageTask:
     again: bool  # make it anew although files are there
     workers: int = 1  # that share the memory
     memory_bytes: int = 0
+    by_hand: bool = False  # somebody edited the result: it is taken as it is
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class StageDone:
     listed: bytes  # input list of the next stage
     micrograph: str
     kept: bool = False  # the files were there before
+    picks: str = ""  # fingerprint of the picks, if the picker wrote them
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,12 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
     try:
         with _small_list(task.listed) as path:
             job, item = _job_and_item(task, path)
-            kept = job.is_done(item) and not task.again
+            kept = job.is_done(item) and (task.by_hand or not task.again)
             if not kept:
                 job.process(item, device)
             listed = _bytes_of(job, item) or task.listed
         figures, micrograph = figures_of(task.stage, item, listed, task.directory)
+        picks = "" if task.by_hand and kept else _fingerprint(task, item)
     except SetAside as reason:
         return StageAside(str(reason))
     except (JobFailed, NothingToDo) as reason:
@@ -115,7 +118,15 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
         if device != "cpu" and any(word in text.lower() for word in _FAULTS):
             return DeviceFault(text)
         return StageAside(text)
-    return StageDone(time.monotonic() - begin, figures, listed, micrograph, kept)
+    return StageDone(time.monotonic() - begin, figures, listed, micrograph, kept, picks)
+
+
+def _fingerprint(task: StageTask, item: Item) -> str:
+    from verglas.jobs.autopick_results import picks_fingerprint, picks_path
+
+    if task.stage != "AutoPick":
+        return ""
+    return picks_fingerprint(picks_path(item.name, task.directory))
 
 
 def run_stage(task: StageTask, device: str, directory: Path) -> tuple[dict[str, float], bytes]:
