@@ -109,20 +109,22 @@ def against_dose(by_frame: np.ndarray) -> list[float]:
 
 
 def table(results: Sequence[Result]) -> Iterable[str]:
-    """Markdown: a line per track with both programs, and their means and extremes."""
-    yield "| track | program | whole | local | 0-5 e/Å² | 5-15 | beyond |"
-    yield "|---|---|---|---|---|---|---|"
-    for each in sorted(results, key=lambda result: (result.track, -len(result.program))):
-        yield _line(each.track, each.program, each.figures)
-    for program in PROGRAMS:
-        figures = np.array([each.figures for each in results if each.program == program])
-        if len(figures):
-            yield _line(f"mean of {len(figures)}", program, figures.mean(axis=0))
-            yield _line("largest", program, figures.max(axis=0))
+    """Markdown: a line per track, the programs beside each other, then their means and largest."""
+    programs = [name for name in PROGRAMS if any(each.program == name for each in results)]
+    known = {(each.track, each.program): each.figures for each in results}
+    names = sorted({each.track for each in results})
+    yield f"| {' / '.join(programs)}, px | whole | local | 0-5 e/Å² | 5-15 | beyond |"
+    yield "|---|---|---|---|---|---|"
+    everything = np.array([[known[name, program] for program in programs] for name in names])
+    for name, figures in zip(names, everything, strict=True):
+        yield _line(name, figures)
+    yield _line(f"mean of {len(names)}", everything.mean(axis=0))
+    yield _line("largest", everything.max(axis=0))
 
 
-def _line(name: str, program: str, figures: Iterable[float]) -> str:
-    return f"| {name} | {program} | {' | '.join(f'{figure:.3f}' for figure in figures)} |"
+def _line(name: str, figures: np.ndarray) -> str:  # (programs, figures)
+    cells = (" / ".join(f"{figure:.3f}" for figure in column) for column in figures.T)
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def main() -> None:
