@@ -8,7 +8,7 @@ import torch
 
 from verglas.fourier import frequency_grid
 from verglas.optics import CtfParameters, ctf
-from verglas.picking.dirty_areas import find_dirty_areas
+from verglas.picking.dirty_areas import DirtyAreas, find_dirty_areas
 from verglas.picking.template_bank import TemplateBank, bank_of_images, bank_of_map, in_plane_angles
 from verglas.picking.template_picker import TemplateSettings, pick_with_templates
 from verglas.picking.template_search import EigenTemplates, best_scores, best_templates
@@ -177,3 +177,27 @@ def test_a_real_ice_crystal(real_data) -> None:
     dirty = find_dirty_areas(torch.from_numpy(image), 1.0, 15.0)
     ours = dirty.on_grid(image.shape, torch.device("cpu")).numpy()
     assert (ours & network).sum() / (ours | network).sum() > 0.8
+
+
+@pytest.mark.parametrize("hidden", [0.2, 0.45])
+def test_figures_of_merit_do_not_depend_on_how_much_is_dirty(micrograph, hidden: float) -> None:
+    """A flat area has no noise: it used to pass for the quietest part, and to set the scale."""
+    image, xy, _ = micrograph
+    mask = np.zeros((90, 90), bool)
+    mask[: round(90 * hidden)] = True
+    dirty = DirtyAreas(mask, 10 * PIXEL, 10)
+    settings = TemplateSettings(120.0)
+    whole, part = (
+        pick_with_templates(torch.from_numpy(image), PIXEL, bank(), settings, CTF, mask)
+        for mask in (None, dirty)
+    )
+    assert part.threshold == pytest.approx(whole.threshold, abs=0.3)
+    distance = np.sqrt(((part.xy[:, None] - whole.xy[None]) ** 2).sum(-1))
+    nearest, near = distance.argmin(1), distance.min(1) < 2
+    far = part.xy[:, 1] > 900 * hidden + 80  # particles that the dirt cuts are not where they were
+    both = near & far & (part.fom > part.threshold)
+    assert both.sum() > 20
+    assert np.median(part.fom[both] / whole.fom[nearest[both]]) == pytest.approx(1, abs=0.1)
+    picked = part.take(far).picked()
+    right = np.sqrt(((picked.xy[:, None] - xy[None]) ** 2).sum(-1)).min(1) < 4
+    assert right.mean() >= 0.9

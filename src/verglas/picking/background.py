@@ -35,15 +35,21 @@ class NoiseSpectrum:
         return torch.exp(_interpolate(log_power, frequency / self.ring_spacing))
 
 
-def noise_spectrum(image: Tensor, pixel_size_angst: float, patch_px: int) -> NoiseSpectrum:
+def noise_spectrum(
+    image: Tensor, pixel_size_angst: float, patch_px: int, hidden: Tensor | None = None
+) -> NoiseSpectrum:
     """The spectrum of what is not particle, for an image that was normalised locally.
 
     Hann-windowed patches, half overlapping, are ranked by their power at low frequency (where particles
     are); the quietest tenth is averaged on rings. In a field full of particles that is an upper bound,
-    which is what a detector wants there: neighbours are clutter.
+    which is what a detector wants there: neighbours are clutter. Patches with `hidden` pixels (bool), which
+    are flat, are left out where there are others.
     """
     patch_px = min(patch_px, min(image.shape)) // 2 * 2
     power = _patch_power(image, patch_px)  # (patches, rings)
+    if hidden is not None:
+        clean = ~_patches(hidden, patch_px).flatten(1).any(1)
+        power = power[clean] if int(clean.sum()) >= LEAST_PATCHES else power
     low = power[:, 1:6].sum(1)
     quiet = max(LEAST_PATCHES, round(QUIET_FRACTION * len(power)))
     ring_power = power[torch.argsort(low)[:quiet]].mean(0)
@@ -51,9 +57,12 @@ def noise_spectrum(image: Tensor, pixel_size_angst: float, patch_px: int) -> Noi
     return NoiseSpectrum(ring_power, 1.0 / (patch_px * pixel_size_angst))
 
 
+def _patches(image: Tensor, n: int) -> Tensor:  # (patches, n, n), half overlapping
+    return image.unfold(0, n, n // 2).unfold(1, n, n // 2).reshape(-1, n, n)
+
+
 def _patch_power(image: Tensor, n: int) -> Tensor:
-    step = n // 2
-    patches = image.unfold(0, n, step).unfold(1, n, step).reshape(-1, n, n)
+    patches = _patches(image, n)
     window = torch.hann_window(n, periodic=False, device=image.device)
     taper = window[:, None] * window[None]
     taper = taper / torch.sqrt((taper**2).mean())

@@ -88,7 +88,7 @@ class _Search:
         self.frequency = frequency_radius(self.shape, image.pixel_size_angst, pixels.device)
         middle = math.sqrt(settings.smallest_diameter_angst * settings.largest_diameter_angst)
         patch = 2 * round(1.25 * middle / image.pixel_size_angst)
-        spectrum = noise_spectrum(pixels, image.pixel_size_angst, patch)
+        spectrum = noise_spectrum(pixels, image.pixel_size_angst, patch, image.hidden)
         self.noise = spectrum.at(self.frequency)
 
     def candidates(self) -> Picks:
@@ -98,7 +98,7 @@ class _Search:
         )
         blobs = blob_responses(self.spectrum, self.frequency, self.shape, diameters)
         score, bin_of = blobs.max(0)
-        score = _in_sigmas(score)
+        score = _in_sigmas(score, self.image.hidden)
         filter_ = self._blob_filter(math.sqrt(diameters[0] * diameters[-1]))
         for _ in range(settings.refinements):
             template = self._learn(score)
@@ -106,7 +106,8 @@ class _Search:
                 break
             filter_ = torch.conj(template) / self.noise
             filter_[0, 0] = 0
-            score = _in_sigmas(torch.fft.irfft2(self.spectrum * filter_, s=self.shape))
+            filtered = torch.fft.irfft2(self.spectrum * filter_, s=self.shape)
+            score = _in_sigmas(filtered, self.image.hidden)
         return self._collect(score, bin_of, filter_)
 
     def _blob_filter(self, diameter: float) -> Tensor:
@@ -143,6 +144,6 @@ class _Search:
         return Picks(xy, value, classes, np.zeros(len(value)), automatic_threshold(value, expected))
 
 
-def _in_sigmas(score: Tensor) -> Tensor:
-    middle, sigma = noise_scale(score)
+def _in_sigmas(score: Tensor, hidden: Tensor | None) -> Tensor:
+    middle, sigma = noise_scale(score, hidden)
     return (score - middle) / max(sigma, 1e-12)

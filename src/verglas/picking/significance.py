@@ -15,13 +15,15 @@ FALSE_SHARE = 0.05  # share of the picks that noise may make up where there are 
 _LOWEST, _HIGHEST = 1.5, 12.0  # the peak count of noise is known above the first
 
 
-def noise_scale(score: Tensor) -> tuple[float, float]:
+def noise_scale(score: Tensor, hidden: Tensor | None = None) -> tuple[float, float]:
     """Median of a score map, and its standard deviation as the lower half has it.
 
     Particles only add to the upper half, so the distance from the median down to the 15.9 % quantile is
-    one sigma of the background whatever the number of particles.
+    one sigma of the background whatever the number of particles. `hidden` pixels (bool) do not count: a
+    flat area has no noise, and would make the scale of the rest too small.
     """
-    low, middle = np.percentile(score.reshape(-1).cpu().numpy(), [15.8655, 50.0])
+    seen = score if hidden is None or bool(hidden.all()) else score[~hidden]
+    low, middle = np.percentile(seen.reshape(-1).cpu().numpy(), [15.8655, 50.0])
     return float(middle), float(middle - low)
 
 

@@ -51,6 +51,37 @@ class TemplateSettings:
     min_noise_average: float = -999.0  # local mean in global deviations
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateSearch:
+    """The scores of one micrograph, and what they were made from."""
+
+    image: WorkingImage
+    white: Tensor  # (y, x) the whitened image
+    eigen: EigenTemplates
+    score: Tensor  # (y, x) best over the templates, in standard deviations of noise
+    expected: Callable[[float], float]  # number of peaks of noise above a score
+
+
+def search_templates(
+    micrograph: Tensor,  # (y, x)
+    pixel_size_angst: float,
+    bank: TemplateBank,
+    settings: TemplateSettings,
+    ctf_parameters: CtfParameters | None = None,
+    dirty: DirtyAreas | None = None,
+) -> TemplateSearch:
+    """Score every place of a micrograph. Raises ValueError (bad image, empty templates)."""
+    image = _image(micrograph, pixel_size_angst, bank, settings, dirty)
+    patch = 2 * round(1.25 * bank.diameter_angst / image.pixel_size_angst)
+    noise = noise_spectrum(image.pixels, image.pixel_size_angst, patch, image.hidden)
+    white = _whitened(image, noise, bank.resolution_angst, settings.highpass_angst)
+    eigen = _eigen_templates(image, noise, bank, settings, ctf_parameters)
+    score = best_scores(white, eigen)
+    reference, expected = _noise_search(eigen, image, bank.resolution_angst, score.numel())
+    score = _on_scale_of(score, image.hidden, reference)
+    return TemplateSearch(image, white, eigen, score, expected)
+
+
 def pick_with_templates(
     micrograph: Tensor,  # (y, x)
     pixel_size_angst: float,
@@ -60,31 +91,25 @@ def pick_with_templates(
     dirty: DirtyAreas | None = None,
 ) -> Picks:
     """All candidates outside `dirty` areas. Raises ValueError (bad image, empty templates)."""
-    image = _image(micrograph, pixel_size_angst, bank, settings, dirty)
-    patch = 2 * round(1.25 * bank.diameter_angst / image.pixel_size_angst)
-    noise = noise_spectrum(image.pixels, image.pixel_size_angst, patch)
-    white = _whitened(image, noise, bank.resolution_angst, settings.highpass_angst)
-    eigen = _eigen_templates(image, noise, bank, settings, ctf_parameters)
-    score = best_scores(white, eigen)
-    reference, expected = _noise_search(eigen, image, bank.resolution_angst, score.numel())
-    score = _on_scale_of(score, reference)
+    search = search_templates(micrograph, pixel_size_angst, bank, settings, ctf_parameters, dirty)
+    image, expected = search.image, search.expected
     border = 0.5 * bank.diameter_angst / image.pixel_size_angst
-    position, value = local_maxima(score, LEAST_FOM, border)
+    position, value = local_maxima(search.score, LEAST_FOM, border)
     kept = keep_apart(position, settings.distance_angst / image.pixel_size_angst)
     position, value = position[kept], value[kept]
-    clean = _allowed(image, position, settings)
+    clean = allowed_places(image, position, settings)
     if dirty is not None:
         clean &= ~dirty.holds(image.to_micrograph(torch.as_tensor(position)).numpy())
     position, value = position[clean], value[clean]
-    kept = explained_by_better(position, value, side_lobes(eigen), expected)
+    kept = explained_by_better(position, value, side_lobes(search.eigen), expected)
     position, value = position[kept], value[kept]
-    best = best_templates(white, eigen, position).cpu()
+    best = best_templates(search.white, search.eigen, position).cpu()
     return Picks(
         image.to_micrograph(torch.as_tensor(position)).numpy(),
         value,
         bank.view[best].numpy() + 1,
         bank.psi_deg[best].numpy(),
-        _threshold(value, expected, settings.threshold_fraction),
+        score_threshold(value, expected, settings.threshold_fraction),
     )
 
 
@@ -167,13 +192,13 @@ def _noise_search(
     return noise_scale(score), expected
 
 
-def _on_scale_of(score: Tensor, reference: tuple[float, float]) -> Tensor:
+def _on_scale_of(score: Tensor, hidden: Tensor | None, reference: tuple[float, float]) -> Tensor:
     """Shift and scale a score map so that its lower half agrees with that of the noise search."""
-    middle, width = noise_scale(score)
+    middle, width = noise_scale(score, hidden)
     return (score - middle) * (reference[1] / max(width, 1e-12)) + reference[0]
 
 
-def _allowed(image: WorkingImage, position: Array, settings: TemplateSettings) -> Array:
+def allowed_places(image: WorkingImage, position: Array, settings: TemplateSettings) -> Array:
     """(n,) bool: positions whose surroundings are neither too noisy nor too dark for the user."""
     row, column = np.rint(position[:, ::-1]).astype(int).T
     deviation = image.local_deviation.cpu().numpy()[row, column]
@@ -206,7 +231,7 @@ def explained_by_better(
     return np.flatnonzero(kept)
 
 
-def _threshold(
+def score_threshold(
     value: np.ndarray, expected: Callable[[float], float], fraction: float | None
 ) -> float:
     """The automatic threshold, or the given fraction of the typical particle's figure of merit."""

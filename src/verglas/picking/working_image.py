@@ -25,6 +25,7 @@ class WorkingImage:
     first_px: float  # where the centre of the first working pixel lies in the micrograph
     local_mean: Tensor  # (y, x) before normalisation, in deviations of the whole image
     local_deviation: Tensor  # (y, x) likewise
+    hidden: Tensor | None = None  # (y, x) bool: dirty, says nothing about noise
 
     def to_micrograph(self, xy: Tensor) -> Tensor:  # (n, 2) working pixels -> micrograph pixels
         """Coordinates in the micrograph's own pixels."""
@@ -65,7 +66,9 @@ def working_image(
     small, mean, deviation = normalise_locally(small, window_angst / pixel, hidden)
     sign = 1 if white_particles else -1
     first = (bin_px - 1) / 2
-    return WorkingImage(sign * small, pixel, step, first, sign * mean / whole, deviation / whole)
+    return WorkingImage(
+        sign * small, pixel, step, first, sign * mean / whole, deviation / whole, hidden
+    )
 
 
 def binned(image: Tensor, bin_px: int) -> Tensor:
