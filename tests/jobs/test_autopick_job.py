@@ -216,13 +216,17 @@ def test_options_become_relions_flags() -> None:
     assert "--only_do_unfinished" not in AutoPicking.command_line(maps, DIRECTORY, True)
 
 
-def test_helices_are_refused_and_not_picked_as_something_else(project: Path) -> None:
+def test_helices_need_templates_and_a_step(project: Path) -> None:
+    """They are not picked as something else."""
     helix = AutoPickOptions(
         fn_input_autopick=LIST, fn_refs_autopick="r.mrcs", do_pick_helical_segments=True
     )
-    assert "helical segments is not there yet" in AutoPicking.check(helix)[0]
-    with pytest.raises(JobFailed, match="helical segments is not there yet"):
-        run(helix)
+    assert "Helical rise" in AutoPicking.check(helix)[0]
+    assert not AutoPicking.check(helix.changed(helical_nr_asu=5, helical_rise=4.75))
+    words = [*AutoPicking.command_line(OPTIONS, DIRECTORY, False), "--helix"]
+    context = RunContext(Path(DIRECTORY), say=str, warn=str)
+    with pytest.raises(JobFailed, match="templates"):
+        AutoPicking(AutoPicking.program.parse(words), context).run()
 
 
 def test_form_refuses_what_cannot_work() -> None:

@@ -32,10 +32,7 @@ from verglas.jobs.tables import (
     table_of,
 )
 
-NO_HELICES = (
-    "Automatic picking of helical segments is not there yet; pick start and end points by hand (Manual "
-    "picking) and cut them into segments with Particle extraction"
-)
+NO_HELICES = "Helical segments are picked with templates (2D references or a 3D reference) only"
 _PADDED = "verglas pads and reduces as the filters need it"
 _EXTRA = (
     Flag("--odir", "AutoPick/", "Output directory"),
@@ -110,7 +107,12 @@ class AutoPicking(MicrographJob):
         if method == "topaz" and options.topaz_particle_diameter <= 0:
             complaints.append("Topaz: Particle diameter (A) must be positive")
         if options.do_pick_helical_segments and method in ("refs", "ref3d"):
-            complaints.append(NO_HELICES)
+            if options.helical_nr_asu * options.helical_rise <= 0:
+                complaints.append(
+                    "Helical rise (A) and number of asymmetrical units must be positive"
+                )
+            if options.helical_tube_outer_diameter <= 0:
+                complaints.append("Tube diameter (A) must be positive")
         if method == "log" and options.log_diam_min > options.log_diam_max:
             complaints.append("Min. diameter for LoG filter is larger than the maximum")
         if sum((options.do_log, options.do_topaz, options.do_network, options.do_refs)) > 1:
@@ -122,7 +124,7 @@ class AutoPicking(MicrographJob):
         return "Autopicking ..."
 
     def run(self) -> None:
-        if self.arguments["--helix"] and not self.arguments["--topaz"]:
+        if self.arguments["--helix"] and (self.arguments["--LoG"] or self.arguments["--network"]):
             raise JobFailed(NO_HELICES)
         if self.arguments["--topaz"] and self.arguments["--topaz_train"]:
             self._train_topaz()
@@ -224,7 +226,7 @@ class AutoPicking(MicrographJob):
         pixel = self._pixel_size(item)
         picker = picker_of(self.arguments)
         dirty = None
-        if self.arguments["--clean_areas"]:
+        if self.arguments["--clean_areas"] and not self.arguments["--helix"]:
             dirty = self._dirty_areas(item, image, pixel, picker.diameter_angst)
         return picker.pick(image, pixel, self._ctf(item), dirty)
 

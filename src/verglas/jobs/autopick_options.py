@@ -270,7 +270,8 @@ class AutoPickOptions(RankOptions, QueueOptions):
     )  # fmt: skip
     do_clean_areas: bool = option(
         True, label="Leave out carbon, ice and dirt?", flag="--clean_areas", tab="autopicking",
-        help="Detect areas that are not vitreous ice, write the mask, and pick nothing there.",
+        help="Detect areas that are not vitreous ice, write the mask, and pick nothing there. Not done for "
+        "helices: filaments stand out themselves.",
     )  # fmt: skip
     do_write_fom_maps: bool = option(
         False, label="Write FOM maps?", flag="--write_fom_maps", tab="autopicking",
@@ -299,7 +300,11 @@ class AutoPickOptions(RankOptions, QueueOptions):
         on_continue="locked", help="Find segments that line up along tubes.",
     )  # fmt: skip
     do_amyloid: bool = option(
-        False, label="Pick amyloid segments?", flag="--amyloid", help="Amyloid fibrils.", **_HELIX
+        False,
+        label="Pick amyloid segments?",
+        flag="--amyloid",
+        help="Kept for RELION: all filaments are followed alike.",
+        **_HELIX,
     )
     helical_tube_outer_diameter: float = option(
         200.0, label="Tube diameter (A):", unit="Å", flag="--helical_tube_outer_diameter",
@@ -315,11 +320,12 @@ class AutoPickOptions(RankOptions, QueueOptions):
     )  # fmt: skip
     helical_tube_kappa_max: float = option(
         0.1, label="Maximum curvature (kappa):", flag="--helical_tube_kappa_max", minimum=0.05,
-        maximum=0.5, step=0.01, help="Largest curvature, as a fraction of a circle's.", **_HELIX,
+        maximum=0.5, step=0.01, **_HELIX,
+        help="Largest curvature, as a fraction of that of a circle as large as the references' mask.",
     )  # fmt: skip
     helical_tube_length_min: float = option(
         -1.0, label="Minimum length (A):", unit="Å", flag="--helical_tube_length_min", minimum=100,
-        maximum=1000, step=10, help="Shorter tubes are dropped.", **_HELIX,
+        maximum=1000, step=10, help="Shorter tubes are dropped; negative: two diameters.", **_HELIX,
     )  # fmt: skip
 
     def command_line(self) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from verglas.optics import CtfParameters
     from verglas.picking.dirty_areas import DirtyAreas
+    from verglas.picking.filament_picker import TubeSettings
     from verglas.picking.log_picker import LogSettings
     from verglas.picking.network import PickingNetwork
     from verglas.picking.picks import Picks
@@ -88,6 +89,25 @@ class TemplatePicker(Picker):
 
         bank = self.bank.to(micrograph.device)
         return pick_with_templates(micrograph, pixel_size_angst, bank, self.settings, ctf, dirty)
+
+
+@dataclass
+class FilamentPicker(TemplatePicker):
+    """Segments along filaments, found by matched filters."""
+
+    tubes: TubeSettings
+
+    def pick(
+        self,
+        micrograph: Tensor,
+        pixel_size_angst: float,
+        ctf: CtfParameters | None,
+        dirty: DirtyAreas | None,
+    ) -> Picks:
+        from verglas.picking.filament_picker import pick_filaments
+
+        bank, settings = self.bank.to(micrograph.device), self.settings
+        return pick_filaments(micrograph, pixel_size_angst, bank, settings, self.tubes, ctf, dirty)
 
 
 @dataclass
@@ -198,7 +218,22 @@ def _template_picker(flags: dict[str, Any]) -> Picker:
         max_noise_deviation=flags["--max_stddev_noise"],
         min_noise_average=flags["--min_avg_noise"],
     )
-    return TemplatePicker(_bank(references, pixel, flags, common), settings)
+    bank = _bank(references, pixel, flags, common)
+    if flags["--helix"]:
+        return FilamentPicker(bank, settings, _tubes(flags, diameter, settings.distance_angst))
+    return TemplatePicker(bank, settings)
+
+
+def _tubes(flags: dict[str, Any], mask_diameter_angst: float, step_angst: float) -> TubeSettings:
+    """Curvature is given in units of that of a circle as large as the mask of the references."""
+    from verglas.picking.filament_picker import TubeSettings
+
+    return TubeSettings(
+        flags["--helical_tube_outer_diameter"],
+        flags["--helical_tube_kappa_max"] * 2 / mask_diameter_angst,
+        step_angst,
+        flags["--helical_tube_length_min"],
+    )
 
 
 def _bank(

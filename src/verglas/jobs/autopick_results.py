@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verglas.formats.star import StarTable, read_star, write_star
+from verglas.jobs.extract_helix import PSI_PRIOR
 from verglas.jobs.tables import output_root
 
 if TYPE_CHECKING:
     from verglas.picking.picks import Picks
 
 FOM = "rlnAutopickFigureOfMerit"
+TUBE, TRACK = "rlnHelicalTubeID", "rlnHelicalTrackLengthAngst"
 
 
 def write_picks(path: Path, picks: Picks) -> None:
@@ -31,7 +33,7 @@ def read_candidates(path: Path) -> Picks:
     """What `write_candidates` wrote."""
     import numpy as np
 
-    from verglas.picking.picks import Picks
+    from verglas.picking.picks import Picks, TubeSegments
 
     star = read_star(path)
     threshold = star["picking"].number("verglasPickingThreshold")
@@ -40,7 +42,10 @@ def read_candidates(path: Path) -> Picks:
         return Picks.none(threshold)
     xy = np.stack([table.floats("rlnCoordinateX"), table.floats("rlnCoordinateY")], 1)
     fom, classes = table.floats(FOM), table.ints("rlnClassNumber")
-    return Picks(xy, fom, classes, table.floats("rlnAnglePsi"), threshold)
+    tubes = None
+    if TUBE in table:
+        tubes = TubeSegments(table.ints(TUBE), table.floats(PSI_PRIOR), table.floats(TRACK))
+    return Picks(xy, fom, classes, table.floats("rlnAnglePsi"), threshold, tubes)
 
 
 def picks_path(name: str, directory: str | Path) -> Path:
@@ -73,13 +78,21 @@ def first_table(path: Path) -> StarTable | None:
 
 
 def _table(name: str, picks: Picks) -> StarTable:
-    return StarTable.from_columns(
-        name,
-        {
-            "rlnCoordinateX": picks.xy[:, 0],
-            "rlnCoordinateY": picks.xy[:, 1],
-            FOM: picks.fom,
-            "rlnClassNumber": picks.class_number,
-            "rlnAnglePsi": picks.psi_deg,
-        },
-    )
+    import numpy as np
+
+    columns = {
+        "rlnCoordinateX": picks.xy[:, 0],
+        "rlnCoordinateY": picks.xy[:, 1],
+        FOM: picks.fom,
+        "rlnClassNumber": picks.class_number,
+        "rlnAnglePsi": picks.psi_deg,
+    }
+    if picks.tubes is not None:
+        columns |= {
+            TUBE: picks.tubes.number,
+            "rlnAngleTiltPrior": np.full(len(picks), 90.0),
+            PSI_PRIOR: picks.tubes.psi_deg,
+            TRACK: picks.tubes.track_angst,
+            "rlnAnglePsiFlipRatio": np.full(len(picks), 0.5),  # which end is which is not known
+        }
+    return StarTable.from_columns(name, columns)

@@ -12,6 +12,19 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TubeSegments:
+    """Which filament every candidate is a segment of; a filament's segments have one figure of merit."""
+
+    number: Array  # (n,) int64 from 1
+    psi_deg: Array  # (n,) in-plane angle of the filament, as a prior: minus its direction
+    track_angst: Array  # (n,) length along the filament
+
+    def take(self, rows: Array) -> TubeSegments:
+        """Those of a boolean mask or index array."""
+        return TubeSegments(self.number[rows], self.psi_deg[rows], self.track_angst[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Picks:
     """Candidates of one micrograph, sorted by falling figure of merit.
 
@@ -23,6 +36,7 @@ class Picks:
     class_number: Array  # (n,) int64: template (from 1), or bin of the diameter (from 0)
     psi_deg: Array  # (n,) float64
     threshold: float  # figure of merit above which a candidate counts as picked
+    tubes: TubeSegments | None = None  # where the candidates are segments of filaments
 
     def __len__(self) -> int:
         return len(self.fom)
@@ -40,6 +54,7 @@ class Picks:
             fom=self.fom[rows],
             class_number=self.class_number[rows],
             psi_deg=self.psi_deg[rows],
+            tubes=None if self.tubes is None else self.tubes.take(rows),
         )
 
     def picked(self, adjust: float = 0.0, upper: float = np.inf) -> Picks:
