@@ -40,6 +40,16 @@ def test_one_iteration_agrees_with_the_plain_implementation(
     assert_agrees(*one_iteration(problem[0]), expected, SHELLS)
 
 
+@pytest.mark.parametrize("second_pass", SECOND_PASSES)
+def test_scales_known_from_the_origin_alone_agree(problem, second_pass, monkeypatch):
+    choose_second_pass(monkeypatch, second_pass)
+    run, stated = problem
+    ratio = np.where(np.arange(BOX // 2 + 1) < 1, 9.0, [[0.5], [0.5]])
+    state = replace(run.state, model=replace(run.state.model, data_vs_prior=ratio))
+    expected = iterate(replace(stated, data_vs_prior=ratio))
+    assert_agrees(*one_iteration(replace(run, state=state)), expected, SHELLS)
+
+
 @pytest.fixture(scope="module", params=[3.0, 0.0], ids=["restricted", "tubes only"])
 def helical(problem, request):
     """The same particles as segments of filaments, and what the plain implementation makes of them."""

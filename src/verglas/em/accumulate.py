@@ -123,7 +123,8 @@ def _cross(
 ) -> Tensor:
     """Σ_t,o Γ Re(conj(Y_t) P_o) per particle and pixel: (m, P); the slices may be shorter than the rows."""
     m, n = score.shape[0], slices.rows.shape[1] // 2
-    predicted = product(gamma, slices.rows.mT).view(m, -1, 2, n)
-    agreed = (predicted * moved.view(m, predicted.shape[1], 2, -1)[..., :n]).sum((1, 2))
+    t = len(gamma) // m
+    predicted = product(gamma, slices.rows.mT).view(m, t, 2, n)
+    agreed = (predicted * moved.view(m, t, 2, -1)[..., :n]).sum((1, 2))
     at_origin = (torch.view_as_real(score[:, 0]) * product(per_slice, slices.origin.mT)).sum(1)
     return torch.cat([at_origin[:, None], agreed], 1)
