@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from refine_runs import BOX, FLAGS, PIXEL, N, noisy, refine, write_particles
+from verglas.em.initialise import OUTLIER
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 
@@ -38,6 +39,29 @@ def test_unusable_particles_are_set_aside_with_the_reason():
     model = read_star("job/run_it002_model.star")
     assert np.isfinite(model["model_group_1"].floats("rlnSigma2Noise")).all()
     assert np.isfinite(read_mrc("job/run_it002_classes.mrcs").data).all()
+
+
+def test_strong_views_stay_and_images_of_another_scale_go():
+    """A thin rod seen along its axis varies three times more than most views; 25 times more is damage."""
+    images = noisy()
+    images[5] *= 4
+    images[8] *= 25
+    write_particles(images)
+    assert refine("--i", "particles.star", "--o", "job/run", "--K", "1", "--iter", "1", *FLAGS) == 0
+    aside = read_star("job/set_aside.star")["set_aside"]
+    assert aside.strings("rlnImageName") == ["000009@particles.mrcs"]
+
+
+@pytest.mark.real
+def test_no_real_pick_is_set_aside(real_data):
+    """Junk and edges included, batch by batch."""
+    stacks = sorted(
+        (real_data / "empiar10204_betagal/project/Extract/job009/Movies").glob("*.mrcs")
+    )
+    spread = [np.asarray(read_mrc(str(stack)).data, np.float32).std((1, 2)) for stack in stacks]
+    assert sum(map(len, spread)) == 1655
+    parts = [part for each in spread for part in np.array_split(each, len(each) // 4)]
+    assert max(part.max() / np.median(part) for part in parts) < OUTLIER / 10
 
 
 @pytest.mark.parametrize(
@@ -98,6 +122,15 @@ WITH_REFERENCE = [
     "--ref",
     "ref.mrc",
 ]
+
+
+def test_hollow_references_are_not_taken_for_inverted_ones():
+    """A ring, and a mask that lies in its hollow."""
+    y, x = np.mgrid[:BOX, :BOX] - BOX // 2
+    ring = np.abs(np.hypot(y, x) - 13) < 1
+    write_particles(noisy(12))
+    write_mrc("ref.mrc", ring.astype(np.float32), PIXEL)
+    assert refine(*WITH_REFERENCE, *FLAGS) == 0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from verglas.em.particles import Particles
 
 LOOKED_AT = 50  # particles
-OFF = 0.2  # from mean 0 or standard deviation 1 of the background
+# From mean 0 or standard deviation 1 of the background, in more than half of the particles. The worst of
+# 1655 real picks has 0.19 and 0.14 with a mask as large as the box (220 of 227 Å), 0.03 and 0.03 with 180 Å.
+OFF = 0.2
 LARGEST = 1e15  # pixels whose squares are still numbers in single precision
 HEADER_OFF = 0.05  # relative difference of pixel sizes
 
