@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from verglas.jobs import classification_options as shared
 from verglas.jobs.base import JobType
 from verglas.jobs.nodes import MODEL, PARTICLES, Node
 from verglas.jobs.options import JobOptions, option
@@ -13,10 +14,6 @@ from verglas.jobs.refine_flags import REFINE_FLAGS
 from verglas.jobs.refine_options import ComputeOptions, ct_root, doubled
 
 VDAM_FLAGS = {"--class_inactivity_threshold": "0.1", "--grad_write_iter": "10"}
-_CTF: dict[str, Any] = {"tab": "CTF", "on_continue": "locked"}
-_OPTIMISE: dict[str, Any] = {"tab": "Optimisation"}
-_LOCKED: dict[str, Any] = {"tab": "Optimisation", "on_continue": "locked"}
-_SAMPLE: dict[str, Any] = {"tab": "Sampling"}
 _HELIX: dict[str, Any] = {"tab": "Helix", "on_continue": "locked"}
 
 
@@ -27,95 +24,53 @@ def _is_helix(options: Class2DOptions) -> bool:
 class Class2DOptions(ComputeOptions):
     """Options of 2D classification; keys of RELION 3.1, and those of 4 and 5 beside them."""
 
-    do_ctf_correction: bool = option(
-        True,
-        label="Do CTF-correction?",
-        flag="--ctf",
-        help="Model the CTF in the likelihood.",
-        **_CTF,
-    )
+    do_ctf_correction: bool = shared.CTF_CORRECTION
     ctf_phase_flipped: bool = option(
         False, label="Have data been phase-flipped?", flag="--ctf_phase_flipped",
-        flag_if=lambda o: o.do_ctf_correction, help="Use the CTF's absolute value.", **_CTF,
+        flag_if=shared.corrects_ctf, help="Use the CTF's absolute value.", **shared.CTF,
     )  # fmt: skip
-    ctf_intact_first_peak: bool = option(
-        False, label="Ignore CTFs until first peak?", flag="--ctf_intact_first_peak",
-        flag_if=lambda o: o.do_ctf_correction, help="CTF = 1 up to its first extremum.", **_CTF,
-    )  # fmt: skip
-    nr_classes: int = option(
-        1, label="Number of classes:", flag="--K", minimum=1, maximum=50, step=1,
-        help="Number of class averages.", **_LOCKED,
-    )  # fmt: skip
-    tau_fudge: float = option(
-        2.0, label="Regularisation parameter T:", flag="--tau2_fudge", minimum=0.1, maximum=10, step=0.1,
-        help="Above 1 trusts the data more.", **_OPTIMISE,
-    )  # fmt: skip
+    ctf_intact_first_peak: bool = shared.CTF_INTACT_FIRST_PEAK
+    nr_classes: int = shared.class_count("class averages")
+    tau_fudge: float = shared.regularisation(2.0)
     nr_iter: int = option(
         25, label="Number of iterations:", flag="--iter", minimum=1, maximum=50, step=1,
         flag_if=lambda o: not o.do_grad and o.nr_iter_em <= 0,
-        help="EM iterations in all; also the number in the names of the output files.", **_OPTIMISE,
+        help="EM iterations in all; also the number in the names of the output files.", **shared.OPTIMISE,
     )  # fmt: skip
     do_em: bool = option(
-        True, label="Use EM algorithm?", help="Expectation-maximisation.", **_OPTIMISE
+        True, label="Use EM algorithm?", help="Expectation-maximisation.", **shared.OPTIMISE
     )
     nr_iter_em: int = option(
         0, label="Number of EM iterations:", flag="--iter", minimum=0, maximum=50, step=1,
         flag_if=lambda o: not o.do_grad and o.nr_iter_em > 0,
-        help="RELION 4 and 5's name of the number of iterations; 0: the number above.", **_OPTIMISE,
+        help="RELION 4 and 5's name of the number of iterations; 0: the number above.", **shared.OPTIMISE,
     )  # fmt: skip
     do_grad: bool = option(
         False, label="Use VDAM algorithm?", flag="--grad",
-        help="Gradient descent with mini-batches instead of EM: faster for large sets.", **_OPTIMISE,
+        help="Gradient descent with mini-batches instead of EM: faster for large sets.", **shared.OPTIMISE,
     )  # fmt: skip
     nr_iter_grad: int = option(
         200, label="Number of VDAM mini-batches:", flag="--iter", minimum=50, maximum=500, step=10,
-        flag_if=lambda o: o.do_grad, help="Mini-batches in all.", **_OPTIMISE,
+        flag_if=lambda o: o.do_grad, help="Mini-batches in all.", **shared.OPTIMISE,
     )  # fmt: skip
-    do_fast_subsets: bool = option(
-        False, label="Use fast subsets (for large data sets)?", flag="--fast_subsets",
-        help="Early iterations take random subsets that grow to the full set.", **_LOCKED,
-    )  # fmt: skip
-    particle_diameter: float = option(
-        200.0, label="Mask diameter (A):", unit="Å", flag="--particle_diameter", minimum=0, maximum=1000,
-        step=10, help="Diameter of the circular mask.", **_OPTIMISE,
-    )  # fmt: skip
-    do_zero_mask: bool = option(
-        True, label="Mask individual particles with zeros?", flag="--zero_mask",
-        help="No: random noise outside the circle.", **_LOCKED,
-    )  # fmt: skip
-    highres_limit: float = option(
-        -1.0, label="Limit resolution E-step to (A):", unit="Å", flag="--strict_highres_exp", minimum=-1,
-        maximum=20, step=1, flag_if=lambda o: o.highres_limit > 0,
-        help="Ignore data beyond this resolution in the E-step.", **_LOCKED,
-    )  # fmt: skip
+    do_fast_subsets: bool = shared.FAST_SUBSETS
+    particle_diameter: float = shared.mask_diameter("circular")
+    do_zero_mask: bool = shared.ZERO_MASK
+    highres_limit: float = shared.HIGHRES_LIMIT
     do_center: bool = option(
         False, label="Center class averages?", flag="--center_classes",
         help="Move class averages that are more than 2 pixels off to their centre of mass. RELION 5 has"
-        " this on; on simulated sets classes came out better without (docs/parity.md).", **_OPTIMISE,
+        " this on; on simulated sets classes came out better without (docs/parity.md).", **shared.OPTIMISE,
     )  # fmt: skip
-    dont_skip_align: bool = option(
-        True, label="Perform image alignment?", flag="--skip_align", flag_when=False,
-        help="No: keep the poses of the input and only classify.", **_SAMPLE,
-    )  # fmt: skip
+    dont_skip_align: bool = shared.ALIGNMENT
     psi_sampling: float = option(
         6.0, label="In-plane angular sampling:", unit="°", flag="--psi_step", to_flag=doubled, minimum=0.5,
-        maximum=20, step=0.5, flag_if=lambda o: o.dont_skip_align,
-        help="In-plane step after oversampling.", **_SAMPLE,
+        maximum=20, step=0.5, flag_if=shared.aligns,
+        help="In-plane step after oversampling.", **shared.SAMPLE,
     )  # fmt: skip
-    offset_range: float = option(
-        5.0, label="Offset search range (pix):", unit="px", flag="--offset_range", minimum=0, maximum=30,
-        step=1, flag_if=lambda o: o.dont_skip_align, help="Radius of the search for offsets.", **_SAMPLE,
-    )  # fmt: skip
-    offset_step: float = option(
-        1.0, label="Offset search step (pix):", unit="px", flag="--offset_step", to_flag=doubled,
-        minimum=0.1, maximum=5, step=0.1, flag_if=lambda o: o.dont_skip_align,
-        help="Step of offsets after oversampling.", **_SAMPLE,
-    )  # fmt: skip
-    allow_coarser: bool = option(
-        False, label="Allow coarser sampling?", flag="--allow_coarser_sampling",
-        flag_if=lambda o: o.dont_skip_align,
-        help="Coarser steps while the estimated accuracies are poor.", **_SAMPLE,
-    )  # fmt: skip
+    offset_range: float = shared.OFFSET_RANGE
+    offset_step: float = shared.OFFSET_STEP
+    allow_coarser: bool = shared.COARSER_SAMPLING
     do_helix: bool = option(
         False,
         label="Classify 2D helical segments?",

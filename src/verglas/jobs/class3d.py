@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from verglas.jobs import classification_options as shared
 from verglas.jobs.base import JobType
 from verglas.jobs.nodes import MAP, MASK, MODEL, PARTICLES, Node
 from verglas.jobs.options import option
 from verglas.jobs.program import Program
 from verglas.jobs.refine import RefineJob
 from verglas.jobs.refine_flags import REFINE_FLAGS
-from verglas.jobs.refine_options import OVERSAMPLING, ComputeOptions, ct_root, doubled
+from verglas.jobs.refine_options import OVERSAMPLING, ComputeOptions, ct_root
 
 SAMPLING_STEPS = (
     "30 degrees", "15 degrees", "7.5 degrees", "3.7 degrees", "1.8 degrees", "0.9 degrees",
@@ -19,19 +20,11 @@ SAMPLING_STEPS = (
 _MAPS = "Image Files (*.{spi,vol,mrc})"
 _IO: dict[str, Any] = {"tab": "I/O"}
 _REFERENCE: dict[str, Any] = {"tab": "Reference", "on_continue": "locked"}
-_CTF: dict[str, Any] = {"tab": "CTF", "on_continue": "locked"}
-_OPTIMISE: dict[str, Any] = {"tab": "Optimisation"}
-_LOCKED: dict[str, Any] = {"tab": "Optimisation", "on_continue": "locked"}
-_SAMPLE: dict[str, Any] = {"tab": "Sampling"}
 
 
 def coarse_order(step: str) -> int:
     """HEALPix order before oversampling of a step on the form."""
     return SAMPLING_STEPS.index(step) + 1 - OVERSAMPLING
-
-
-def _aligns(options: Class3DOptions) -> bool:
-    return options.dont_skip_align
 
 
 class Class3DOptions(ComputeOptions):
@@ -60,72 +53,31 @@ class Class3DOptions(ComputeOptions):
         help="Point group: C1, D2, O, T, I1 ...",
         **_REFERENCE,
     )
-    do_ctf_correction: bool = option(
-        True,
-        label="Do CTF-correction?",
-        flag="--ctf",
-        help="Model the CTF in the likelihood.",
-        **_CTF,
-    )
+    do_ctf_correction: bool = shared.CTF_CORRECTION
     ctf_corrected_ref: bool = option(
         False, label="Has reference been CTF-corrected?", flag="--ctf_corrected_ref",
-        flag_if=lambda o: o.do_ctf_correction,
-        help="No: in the first iteration its projections are not multiplied by the CTF.", **_CTF,
+        flag_if=shared.corrects_ctf,
+        help="No: in the first iteration its projections are not multiplied by the CTF.", **shared.CTF,
     )  # fmt: skip
-    ctf_intact_first_peak: bool = option(
-        False, label="Ignore CTFs until first peak?", flag="--ctf_intact_first_peak",
-        flag_if=lambda o: o.do_ctf_correction, help="CTF = 1 up to its first extremum.", **_CTF,
-    )  # fmt: skip
-    nr_classes: int = option(
-        1, label="Number of classes:", flag="--K", minimum=1, maximum=50, step=1, help="Number of maps.",
-        **_LOCKED,
-    )  # fmt: skip
-    tau_fudge: float = option(
-        4.0, label="Regularisation parameter T:", flag="--tau2_fudge", minimum=0.1, maximum=10, step=0.1,
-        help="Above 1 trusts the data more.", **_OPTIMISE,
-    )  # fmt: skip
+    ctf_intact_first_peak: bool = shared.CTF_INTACT_FIRST_PEAK
+    nr_classes: int = shared.class_count("maps")
+    tau_fudge: float = shared.regularisation(4.0)
     nr_iter: int = option(
         25, label="Number of iterations:", flag="--iter", minimum=1, maximum=50, step=1,
-        help="Iterations in all; also the number in the names of the output files.", **_OPTIMISE,
+        help="Iterations in all; also the number in the names of the output files.", **shared.OPTIMISE,
     )  # fmt: skip
-    do_fast_subsets: bool = option(
-        False, label="Use fast subsets (for large data sets)?", flag="--fast_subsets",
-        help="Early iterations take random subsets that grow to the full set.", **_LOCKED,
-    )  # fmt: skip
-    particle_diameter: float = option(
-        200.0, label="Mask diameter (A):", unit="Å", flag="--particle_diameter", minimum=0, maximum=1000,
-        step=10, help="Diameter of the spherical mask.", **_OPTIMISE,
-    )  # fmt: skip
-    do_zero_mask: bool = option(
-        True, label="Mask individual particles with zeros?", flag="--zero_mask",
-        help="No: random noise outside the circle.", **_LOCKED,
-    )  # fmt: skip
-    highres_limit: float = option(
-        -1.0, label="Limit resolution E-step to (A):", unit="Å", flag="--strict_highres_exp", minimum=-1,
-        maximum=20, step=1, flag_if=lambda o: o.highres_limit > 0,
-        help="Ignore data beyond this resolution in the E-step.", **_LOCKED,
-    )  # fmt: skip
-    dont_skip_align: bool = option(
-        True, label="Perform image alignment?", flag="--skip_align", flag_when=False,
-        help="No: keep the poses of the input and only classify.", **_SAMPLE,
-    )  # fmt: skip
+    do_fast_subsets: bool = shared.FAST_SUBSETS
+    particle_diameter: float = shared.mask_diameter("spherical")
+    do_zero_mask: bool = shared.ZERO_MASK
+    highres_limit: float = shared.HIGHRES_LIMIT
+    dont_skip_align: bool = shared.ALIGNMENT
     sampling: str = option(
         "7.5 degrees", label="Angular sampling interval:", flag="--healpix_order", choices=SAMPLING_STEPS,
-        to_flag=coarse_order, flag_if=_aligns, help="Angular step after oversampling.", **_SAMPLE,
+        to_flag=coarse_order, flag_if=shared.aligns, help="Angular step after oversampling.", **shared.SAMPLE,
     )  # fmt: skip
-    offset_range: float = option(
-        5.0, label="Offset search range (pix):", unit="px", flag="--offset_range", minimum=0, maximum=30,
-        step=1, flag_if=_aligns, help="Radius of the search for offsets.", **_SAMPLE,
-    )  # fmt: skip
-    offset_step: float = option(
-        1.0, label="Offset search step (pix):", unit="px", flag="--offset_step", to_flag=doubled,
-        minimum=0.1, maximum=5, step=0.1, flag_if=_aligns, help="Step of offsets after oversampling.",
-        **_SAMPLE,
-    )  # fmt: skip
-    allow_coarser: bool = option(
-        False, label="Allow coarser sampling?", flag="--allow_coarser_sampling", flag_if=_aligns,
-        help="Coarser steps while the estimated accuracies are poor.", **_SAMPLE,
-    )  # fmt: skip
+    offset_range: float = shared.OFFSET_RANGE
+    offset_step: float = shared.OFFSET_STEP
+    allow_coarser: bool = shared.COARSER_SAMPLING
     do_pad1: bool = option(
         False, label="Skip padding?", tab="Compute", help="Pad references once instead of twice."
     )
