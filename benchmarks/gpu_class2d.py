@@ -1,7 +1,8 @@
 """2D classification of a large simulated stack on one GPU: EM and VDAM, seconds, GPU load, TFLOP/s per stage.
 
     python benchmarks/gpu_class2d.py [--n 100000] [--box 128] [--classes 100] [--iterations 25]
-                                     [--cap-gb 24] [--only check,gemm,em,vdam] [--out results.json]
+                                     [--cap-gb 24] [--gpus 1] [--threads 1]
+                                     [--only check,gemm,em,vdam] [--out results.json]
 
 Needs torch, numpy, scipy and numba; uses the engine directly (no STAR files). The particles are made on the
 device: projections of a random blob specimen along as many views as there are classes, CTF, shifts of up to
@@ -185,15 +186,16 @@ def gemm_ceiling(device: torch.device) -> dict:
     return found
 
 
-def run(options: EmSettings, particles, source, device, truth, stages: Stages) -> dict:
+def run(options: EmSettings, particles, source, devices, truth, stages: Stages) -> dict:
     """One run; seconds include the start and everything else."""
+    device = devices[0]
     sync = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     load = Load()
     if device.type == "cuda":
         load.start()
         torch.cuda.reset_peak_memory_stats()
     begin = time.perf_counter()
-    refinement = Refinement.start(options, particles, source, devices=(device,))
+    refinement = Refinement.start(options, particles, source, devices=devices)
     sync()
     started = time.perf_counter() - begin
     per_iteration = []
@@ -254,14 +256,21 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=25)
     parser.add_argument("--vdam-iterations", type=int, default=200)
     parser.add_argument("--cap-gb", type=float, default=0.0)
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs of this machine to use")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the host, as --j")
     parser.add_argument("--only", default="check,gemm,em,vdam")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", default="")
     options = parser.parse_args()
     device, wanted = torch.device(options.device), options.only.split(",")
+    torch.set_num_threads(options.threads)
+    devices: tuple[torch.device, ...] = (device,)
+    if device.type == "cuda":
+        device = torch.device("cuda", 0)
+        devices = tuple(torch.device("cuda", number) for number in range(options.gpus))
     results: dict = {"n": options.n, "box": options.box, "classes": options.classes}
     if device.type == "cuda":
-        results["device"] = torch.cuda.get_device_name()
+        results["device"], results["gpus"] = torch.cuda.get_device_name(), options.gpus
         if options.cap_gb > 0:
             whole = torch.cuda.get_device_properties(0).total_memory / 2**30
             torch.cuda.set_per_process_memory_fraction(options.cap_gb / whole)
@@ -287,11 +296,11 @@ def main() -> None:
     source = ResidentSource(images)
     base = settings(options.classes, options.iterations)
     if "em" in wanted:
-        note("em", run(base, particles, source, device, truth, stages))
+        note("em", run(base, particles, source, devices, truth, stages))
     if "vdam" in wanted:
         gradient = GradientSettings(class_inactivity_threshold=0.1)
         vdam = replace(base, n_iterations=options.vdam_iterations, gradient=gradient)
-        note("vdam", run(vdam, particles, source, device, truth, stages))
+        note("vdam", run(vdam, particles, source, devices, truth, stages))
 
 
 if __name__ == "__main__":

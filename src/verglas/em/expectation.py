@@ -30,7 +30,7 @@ from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
 
 BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
 TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
-GPU_BATCH_BYTES, GPU_BATCH_PARTICLES = 8 << 30, 4096  # of all threads; of each
+GPU_BATCH_BYTES, GPU_BATCH_PARTICLES = 24 << 30, 8192  # of all threads; of each
 GPU_TILE_BYTES, GPU_TILE_PARTICLES = 1 << 30, 192  # of each thread
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators

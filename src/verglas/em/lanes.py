@@ -19,7 +19,7 @@ from verglas.em.expectation import Expectation
 from verglas.em.particles import ImageSource, Ints, OpticsGroup, Particles
 from verglas.em.plan import Iteration, Plan, make_plan
 
-LANES = 4  # threads that feed one GPU
+LANES = 3  # threads that feed one GPU
 LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
 
 
