@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from verglas.em.significance import mass_thresholds, thresholds_by_bisection
+from verglas.em.significance import RowWeights, mass_thresholds, thresholds_by_bisection
 
 
 def sorted_threshold(row: np.ndarray, fraction: float) -> tuple[float, int]:
@@ -60,3 +60,20 @@ def test_at_most_so_many_are_kept():
     assert (counts == 7).all()
     threshold, _ = thresholds_by_bisection(rows, 0.999, at_most=7)
     assert ((rows >= threshold[:, None]).sum(1) <= 7).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("limit", [-1, 40])
+def test_rows_on_a_gpu_are_weighed_as_on_a_cpu(limit):
+    scores = torch.randn(300, 50_000, generator=torch.Generator().manual_seed(3)) * 3
+    plain = RowWeights.of(scores.clone(), 0.999, limit)
+    mine = RowWeights.of(scores.cuda(), 0.999, limit)
+    assert torch.equal(mine.best.cpu(), plain.best)
+    torch.testing.assert_close(mine.weights.cpu(), plain.weights, rtol=1e-5, atol=0)
+    torch.testing.assert_close(mine.total.cpu(), plain.total, rtol=1e-5, atol=0)
+    if limit > 0:
+        assert (mine.count <= limit).all() and (mine.count.cpu() > limit - 3).all()
+    else:
+        assert (mine.threshold.cpu() <= plain.threshold * 1.00001).all()
+        assert (mine.count.cpu() >= plain.count - 1).all()
+        assert (mine.count.cpu() <= plain.count * 1.002 + 1).all()
