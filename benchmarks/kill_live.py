@@ -1,15 +1,22 @@
 """Kill random processes of a live session with SIGKILL and compare the end with a quiet run.
 
     python benchmarks/kill_live.py FOLDER [--kills 40] [--movies 120] [--seed 1] [--pause 2]
+    python benchmarks/kill_live.py FOLDER --real --kills 12 --movies 24 --pause 8
 
 Any process may be hit: the session, its workers, the one that rebuilds the lists, the supervisor. Movies
 arrive meanwhile; nobody does anything by hand. In the end the lists must have the same bytes as those of a
 quiet run, and every file of every micrograph must be the same.
+
+The stages are the tests' stand-ins, so that many kills take minutes. With --real they are the real ones, on
+small simulated movies, and 2D classes are updated meanwhile (and may be hit, too, some of the kills while the
+last classification runs). Its classes are compared by their NMI with the true views, which must not differ by
+more than 0.02.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -17,12 +24,17 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kill_autorun import _processes
 from live_many import TESTS, _movie_bytes
 
+REAL_KINDS = ("supervisor", "worker", "job")
+KILLS_AT_END = 2  # while the last classification runs
+NMI_TOLERANCE = 0.02
 RECORDS = (".verglas", "RELION_JOB", "run.", "note", "job", "default", "logfile", "summary.html")
 
 
@@ -33,40 +45,104 @@ def main() -> int:
     parser.add_argument("--movies", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pause", type=float, default=2.0, help="mean seconds between kills")
+    parser.add_argument("--real", action="store_true", help="real stages and 2D classes")
     given = parser.parse_args()
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    sys.path.insert(0, str(TESTS))
-    stages = (
-        "MotionCorr:FakeMotion",
-        "CtfFind:FakeCtf",
-        "AutoPick:FakePicks",
-        "Extract:FakeExtract",
-    )
-    pairs = (each.split(":") for each in stages)
-    os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{k}=fake_stages:{v}" for k, v in pairs)
-    os.environ["FAKE_STAGE_S"] = "0.3"
     given.folder.mkdir(parents=True, exist_ok=True)
-    os.chdir(given.folder)
-    data = _movie_bytes()
-    quiet, _ = session(given.folder.resolve() / "quiet", data, given.movies, 0, given)
-    killed, kills = session(
-        given.folder.resolve() / "killed", data, given.movies, given.kills, given
-    )
+    home = given.folder.resolve()
+    os.chdir(home)
+    microscope = SimulatedMovies(home / "microscope", given.movies) if given.real else TinyMovies()
+    quiet, _ = session(home / "quiet", microscope, 0, given)
+    killed, kills = session(home / "killed", microscope, given.kills, given)
     different = sorted(name for name in {*quiet, *killed} if quiet.get(name) != killed.get(name))
+    scores = [microscope.scores(home / name) for name in ("quiet", "killed")]
+    near = abs(scores[0].get("nmi", 0.0) - scores[1].get("nmi", 0.0)) <= NMI_TOLERANCE
     report = {
         "kills": kills,
         "files": len(quiet),
         "different": different[:20],
         "same": not different,
+        "classes": dict(zip(("quiet", "killed"), scores)),
     }
     print(json.dumps(report, indent=1))
-    return 0 if not different else 1
+    return 0 if not different and near else 1
+
+
+class TinyMovies:
+    """Movies of a few bytes for the stand-ins of the tests."""
+
+    kinds = ("supervisor", "worker")
+    kills_at_end = 0
+    ending = "mrc"
+
+    def __init__(self) -> None:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        sys.path.insert(0, str(TESTS))
+        fakes = (
+            "MotionCorr:FakeMotion",
+            "CtfFind:FakeCtf",
+            "AutoPick:FakePicks",
+            "Extract:FakeExtract",
+        )
+        pairs = (each.split(":") for each in fakes)
+        os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{k}=fake_stages:{v}" for k, v in pairs)
+        os.environ["FAKE_STAGE_S"] = "0.3"
+        self.data = _movie_bytes()
+        self.facts: dict[str, float | str] = {
+            "pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
+            "dose-per-frame": 1.0, "diameter": "20,30",
+        }  # fmt: skip
+        self.options: dict[str, dict[str, str]] = {}
+        self.order: dict[str, Any] = {}
+
+    def movie(self, number: int) -> tuple[str, bytes]:
+        return f"m{number:03d}.{self.ending}", self.data
+
+    def scores(self, root: Path) -> dict[str, float]:
+        return {}
+
+
+class SimulatedMovies:
+    """Small movies with known truth for the real stages, 2D classes with them."""
+
+    kinds = REAL_KINDS
+    kills_at_end = KILLS_AT_END
+
+    def __init__(self, store: Path, movies: int) -> None:
+        from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
+        from verglas.jobs.simulate_session import write_session
+
+        self.settings = replace(DemoPlan.quick().session, movies=movies)
+        self.store, self.ending = store, self.settings.format
+        self.movies = write_session(store, self.settings, workers=1)
+        self.facts: dict[str, float | str] = {
+            "pixel-size": self.settings.pixel_size_angst, "kv": self.settings.voltage_kv,
+            "cs": self.settings.cs_mm, "amplitude-contrast": self.settings.amplitude_contrast,
+            "gain": str(store / "gain.mrc"), "dose-per-frame": self.settings.dose_per_frame_e_a2,
+            "diameter": f"{0.75 * PARTICLE_DIAMETER_ANGST:g},{PARTICLE_DIAMETER_ANGST:g}",
+        }  # fmt: skip
+        fixed = {"nr_classes": "8", "nr_iter_grad": "60", "other_args": "--random_seed 1"}
+        self.options = {"Class2D": fixed}
+        self.order: dict[str, Any] = {"classes_from": 150}
+
+    def movie(self, number: int) -> tuple[str, bytes]:
+        return self.movies[number].name, self.movies[number].read_bytes()
+
+    def scores(self, root: Path) -> dict[str, float]:
+        """NMI of the final classes with the true views, and how often there were classes before."""
+        from verglas.cli.demo.measure import class_scores
+        from verglas.scheduler.live.classes import ClassState
+        from verglas.scheduler.live.order import LiveFolder
+
+        state = ClassState.read(LiveFolder(root, "live1"))
+        data = root / state.averages.replace("_classes.mrcs", "_data.star")
+        purity, nmi = class_scores(data, self.store / "truth", self.settings.pixel_size_angst)
+        return {"nmi": round(nmi, 4), "purity": round(purity, 4), "updates": state.updates}
 
 
 def session(
-    root: Path, data: bytes, movies: int, kills: int, given: argparse.Namespace
-) -> tuple[dict[str, bytes], dict[str, int]]:
-    """One session from its first movie to its end: results by file, kills by kind."""
+    root: Path, microscope: TinyMovies | SimulatedMovies, kills: int, given: argparse.Namespace
+) -> tuple[dict[str, str], dict[str, int]]:
+    """One session from its first movie to its end: digests of results by file, kills by kind."""
     from verglas.jobs.live_intake import Fact, Intake
     from verglas.project.project import Project
     from verglas.scheduler.live.order import LiveOrder
@@ -77,38 +153,57 @@ def session(
     project = Project.create(root)
     os.chdir(root)
     (root / "Movies").mkdir()
-    facts = {"pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
-             "dose-per-frame": 1.0, "diameter": "20,30"}  # fmt: skip
-    intake = Intake("Movies/*.mrc", {key: Fact(value, "given") for key, value in facts.items()})
-    order = LiveOrder(workers=1 if kills == 0 else 2, poll_s=0.2, publish_s=2.0)
+    facts = {key: Fact(value, "given") for key, value in microscope.facts.items()}
+    intake = Intake(f"Movies/*.{microscope.ending}", facts)
+    workers = 1 if kills == 0 else 2
+    order = LiveOrder(workers=workers, poll_s=0.2, publish_s=2.0, **microscope.order)
+    options = chain_options(intake, microscope.options)
     folder = set_up(
-        project, order, intake, chain_options(intake, {}), classes=False, by_beam_shift=False
+        project, order, intake, options, classes=bool(microscope.options), by_beam_shift=False
     )
     ensure_supervisor(root)
     chance = random.Random(given.seed)
     done: dict[str, int] = {}
-    arrived, deadline = 0, time.monotonic() + 1200
+    early = kills - min(kills, microscope.kills_at_end)
+    arrived, deadline = 0, time.monotonic() + 3600
     next_kill = time.monotonic() + 3
     while folder.phase() not in ("finished", "stopped", "failed"):
         if time.monotonic() > deadline:
             raise SystemExit(f"the session does not end: {folder.phase()}")
-        if arrived < movies and (kills == 0 or arrived < movies * (sum(done.values()) + 1) / kills):
-            (root / f"Movies/.m{arrived:03d}.part").write_bytes(data)
-            os.rename(root / f"Movies/.m{arrived:03d}.part", root / f"Movies/m{arrived:03d}.mrc")
+        hit = sum(done.values())
+        if arrived < given.movies and (kills == 0 or arrived < given.movies * (hit + 1) / early):
+            name, data = microscope.movie(arrived)
+            (root / f"Movies/.{name}.part").write_bytes(data)
+            os.rename(root / f"Movies/.{name}.part", root / "Movies" / name)
             arrived += 1
-        over = arrived == movies and sum(done.values()) >= kills
+        over = arrived == given.movies and hit >= early
         if over and folder.wished() != "finish":
             folder.wish("finish")
-        if not over and sum(done.values()) < kills and time.monotonic() > next_kill:
-            kill_one(root, chance, done)
+        if hit < (kills if _is_classified_last(folder) else early) and time.monotonic() > next_kill:
+            kill_one(root, microscope.kinds, chance, done)
             next_kill = time.monotonic() + chance.expovariate(1 / given.pause)
         time.sleep(0.05)
     return results(root), done
 
 
-def kill_one(root: Path, chance: random.Random, done: dict[str, int]) -> None:
+def _is_classified_last(folder: Any) -> bool:
+    """Whether the session has let go of its jobs and runs the last classification."""
+    from verglas.project.dialect import Status
+    from verglas.project.project import Project
+
+    jobs = folder.order().jobs
+    if folder.phase() != "finishing" or "Class2D" not in jobs:
+        return False
+    graph = Project.open(folder.root).graph()
+    states = [graph.processes[jobs[each]].status for each in ("Extract", "Class2D")]
+    return states == [Status.SUCCEEDED, Status.RUNNING]
+
+
+def kill_one(
+    root: Path, others: tuple[str, ...], chance: random.Random, done: dict[str, int]
+) -> None:
     """SIGKILL to a process; one of session and supervisor is left to start the other."""
-    found = [(pid, kind) for pid, kind in all_processes(root)]
+    found = all_processes(root, others)
     kinds = sorted({kind for _, kind in found})
     if not kinds:
         return
@@ -122,9 +217,9 @@ def kill_one(root: Path, chance: random.Random, done: dict[str, int]) -> None:
     done[kind] = done.get(kind, 0) + 1
 
 
-def all_processes(root: Path) -> list[tuple[int, str]]:
-    """Processes of the project by what they do."""
-    found = [each for each in _processes(root) if each[1] in ("supervisor", "worker")]
+def all_processes(root: Path, others: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Processes of the project by what they do: the session, and those of other kinds."""
+    found = [each for each in _processes(root) if each[1] in others]
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
@@ -135,13 +230,14 @@ def all_processes(root: Path) -> list[tuple[int, str]]:
     return found
 
 
-def results(root: Path) -> dict[str, bytes]:
-    """Every result of the chain, but not the records of how it came to be."""
+def results(root: Path) -> dict[str, str]:
+    """Digest of every result of the chain, but not of the records of how it came to be."""
     found = {}
     for folder in ("Import", "MotionCorr", "CtfFind", "AutoPick", "Select", "Extract"):
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and not path.name.startswith(RECORDS):
-                found[str(path.relative_to(root))] = path.read_bytes()
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[str(path.relative_to(root))] = digest
     return found
 
 

@@ -4,9 +4,10 @@
 
 Particles of one molecule in `--views` views arrive in 20 lots; those of the first third lie in thicker ice
 (a third of the signal-to-noise ratio). After every lot the session's own `StreamingClasses` may take them
-up, as in a live session; the last lot closes with an update. The batch run is the same Class2D job begun from
-nothing with all particles there. Printed for each: NMI with the true views, FRC of the best class with its
-noise-free view (mean over the shells up to 0.8 of Nyquist), views that some class shows, CPU seconds.
+up, as in a live session, and leave out micrographs that they find unlike the rest; the last lot closes with
+an update. The batch run is the same Class2D job begun from nothing with all particles there. Printed for
+each: NMI with the true views, FRC of the best class with its noise-free view (mean over the shells up to 0.8
+of Nyquist), views that some class shows, CPU seconds.
 With `--junk` that share of the movies holds no particle but edges and contamination.
 """
 
@@ -155,6 +156,8 @@ def registered(given: argparse.Namespace, listed: str) -> tuple[Any, str]:
 
 def stream(root: Path, given: argparse.Namespace) -> str:
     """Classes that are brought up to date after the lots; the averages of the last update."""
+    from verglas.formats.star import read_star, write_star
+    from verglas.jobs.live_thresholds import read_verdicts
     from verglas.scheduler.live.classes import StreamingClasses
     from verglas.scheduler.live.order import LiveFolder, LiveOrder
 
@@ -165,18 +168,26 @@ def stream(root: Path, given: argparse.Namespace) -> str:
     session = SimpleNamespace(
         project=project, folder=folder, order=LiveOrder(), jobs={"Class2D": name}, complain=print,
         tell=lambda: None, counts=SimpleNamespace(particles=0),
+        listing=SimpleNamespace(covers=lambda since_s: True),
     )  # fmt: skip
     classes = StreamingClasses(session)  # type: ignore[arg-type]
     for lot in range(1, LOTS + 1):
-        shutil.copyfile(f"lot{lot:02d}.star", "particles.star.new")
-        os.replace("particles.star.new", "particles.star")
-        there = given.particles * lot // LOTS
+        star = read_star(f"lot{lot:02d}.star")
         if lot == LOTS:
             session.order = replace(session.order, classes_growth=1.0001)
-        classes.turn(0.0, there)
-        while classes.is_busy:
-            time.sleep(0.5)
-            classes.turn(0.0, there)
+        busy = True
+        while busy:  # once more where an update sets micrographs aside
+            aside = read_verdicts(folder.manual_file)
+            names = star["particles"].strings("rlnMicrographName")
+            kept = star["particles"].take([n for n, name in enumerate(names) if name not in aside])
+            write_star("particles.star", [star["optics"], kept])
+            classes.turn(0.0, len(kept))
+            busy = classes.is_busy
+            while classes.is_busy:
+                time.sleep(0.5)
+                classes.turn(0.0, len(kept))
+            busy = busy and classes.unlike_s > 0
+    print(f"{len(read_verdicts(folder.manual_file))} micrographs were set aside")
     print(f"{classes.state.updates} updates, the last of {classes.state.particles} particles")
     return classes.state.averages
 

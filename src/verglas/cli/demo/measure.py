@@ -45,7 +45,8 @@ class Figure:
 def measure(project: Path, session: Path, plan: DemoPlan) -> list[Figure]:
     """Drift, defocus, picks and classes of the finished chain."""
     truth = session / "truth"
-    purity, information = _classes(project, truth, plan)
+    data = project / f"Class2D/job006/run_it{plan.iterations:03d}_data.star"
+    purity, information = class_scores(data, truth, plan.session.pixel_size_angst)
     return [
         Figure("drift RMS", _drift(project, truth), "px", 0.5, at_most=True),
         Figure(
@@ -109,15 +110,17 @@ def _picks(project: Path, truth: Path, plan: DemoPlan) -> PickScore:
     return total
 
 
-def _classes(project: Path, truth: Path, plan: DemoPlan) -> tuple[float, float]:
-    """Purity and NMI of the last iteration; a particle that is none counts as a view of its own."""
-    data = project / f"Class2D/job006/run_it{plan.iterations:03d}_data.star"
+def class_scores(data: Path, truth: Path, pixel_size_angst: float) -> tuple[float, float]:
+    """Purity and NMI of the classes in a `_data.star` against the folder of truth.
+
+    A particle that is none counts as a view of its own. Pixels are those of the micrographs.
+    """
     particles = read_star(data)["particles"]
     names = np.array(particles.strings("rlnMicrographName"))
     positions = _xy(particles, "rlnCoordinate")
     found = particles.ints("rlnClassNumber")
     views = np.zeros(len(particles), int)
-    distance = MATCH_SHARE * PARTICLE_DIAMETER_ANGST / plan.session.pixel_size_angst
+    distance = MATCH_SHARE * PARTICLE_DIAMETER_ANGST / pixel_size_angst
     for name in np.unique(names):
         rows = np.flatnonzero(names == name)
         true = read_star(truth_of(truth, str(name)))["particles"]
