@@ -10,8 +10,12 @@ from scipy.ndimage import rotate, shift
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
+from verglas.jobs.live_thresholds import judge, read_verdicts, write_manual
+from verglas.project.dialect import Status
+from verglas.project.job_directory import JobOutcome
 from verglas.project.project import Project
 from verglas.scheduler.live.classes import (
+    DEATHS,
     ClassState,
     StreamingClasses,
     choose_classes,
@@ -21,6 +25,7 @@ from verglas.scheduler.live.classes import (
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.snapshot import take_snapshot
 from verglas.scheduler.live.templates import pick_with_classes
+from verglas.scheduler.live.unlike import set_unlike_aside
 
 BOX = 48
 
@@ -133,6 +138,71 @@ def test_updates_leave_the_options_of_the_last_run_alone(project, folder):
     assert "--ref reference.mrcs" in changed["other_args"]
     assert classes._own_options() == own and ClassState().own_options == {}
     assert own["do_grad"] == "Yes" and "--ref" not in own["other_args"]
+
+
+def write_assignments(path, junk: list[int], movies: int = 40, per_movie: int = 30) -> None:
+    """A `_data.star` of five classes; the particles of junk movies lie in two classes of their own."""
+    rng = np.random.default_rng(1)
+    movie = np.repeat(np.arange(movies), per_movie)
+    numbers = np.where(
+        np.isin(movie, junk), rng.integers(6, 8, len(movie)), rng.integers(1, 6, len(movie))
+    )
+    table = StarTable.from_columns("particles", {
+        "rlnMicrographName": [f"m{n}.mrc" for n in movie], "rlnClassNumber": numbers,
+    })  # fmt: skip
+    write_star(path, [table])
+
+
+def test_micrographs_of_other_things_are_set_aside_unless_a_person_says_otherwise(tmp_path):
+    write_assignments(data := tmp_path / "run_it100_data.star", junk=[3, 17])
+    manual = tmp_path / "manual.star"
+    write_manual(manual, {"m3.mrc": ("accept", "by hand")})
+    assert set_unlike_aside(data, manual) == (["m17.mrc"], "")
+    assert set_unlike_aside(data, manual) == ([], "")  # it is known
+    verdicts = read_verdicts(manual)
+    kind, why = judge("m17.mrc", {}, (), verdicts)
+    assert kind == "classes" and "classes of their own" in why
+    assert judge("m3.mrc", {}, (), verdicts) == judge("m4.mrc", {}, (), verdicts) == ("", "")
+    write_manual(manual, {"m17.mrc": ("accept", "I like it")})
+    assert judge("m17.mrc", {}, (), read_verdicts(manual)) == ("", "")
+
+
+def test_two_specimens_are_no_junk(tmp_path):
+    write_assignments(data := tmp_path / "run_it100_data.star", junk=list(range(10)))
+    new, text = set_unlike_aside(data, tmp_path / "manual.star")
+    assert new == [] and text.startswith("10 of 40 micrographs")
+
+
+def test_micrographs_set_aside_are_followed_by_an_update_without_them(project, folder):
+    classes = streaming(project, folder)
+    path = write_result(project, folder, [0, 1, 2, 3, 4])
+    write_assignments(project.root / path.replace("_classes.mrcs", "_data.star"), junk=[7])
+    classes.state.particles = 20000
+    assert not classes._is_due(0.0, 20000)
+    classes._set_unlike_aside(path)
+    assert "m7.mrc" in read_verdicts(folder.manual_file)
+    listed = []
+    classes.session.listing = SimpleNamespace(covers=lambda since_s: listed.append(since_s) or True)
+    assert classes._is_due(0.0, 19970)
+    assert not classes._is_due(1000.0, 19970)  # movies go first
+    assert listed[0] == classes.unlike_s > 0
+
+
+def test_an_update_that_was_killed_is_begun_again_at_once_for_a_while(project, folder):
+    classes = streaming(project, folder)
+    told: list[str] = []
+    classes.session.complain = told.append
+    directory = project.directory(folder.order().jobs["Class2D"])
+    directory.write_outcome(JobOutcome("killed", "gone"))
+    for _ in range(DEATHS - 1):
+        classes._ended_badly(Status.FAILED)
+        assert classes._is_due(0.0, 5000) and not told
+    classes._ended_badly(Status.FAILED)
+    assert len(told) == 1 and not classes._is_due(0.0, 5000)
+    classes._not_before_s = 0.0
+    directory.write_outcome(JobOutcome("failed", "no particles"))
+    classes._ended_badly(Status.FAILED)
+    assert not classes._is_due(0.0, 5000)
 
 
 def test_the_newest_averages_are_those_of_an_iteration(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from verglas.formats.star import read_star
+from verglas.jobs.live_thresholds import KIND, UNLIKE_FILE, UNLIKE_VERDICT, write_manual
 from verglas.jobs.set_aside import SetAsideList
 from verglas.project.dialect import Status
 from verglas.scheduler.live.change import (
@@ -131,6 +132,25 @@ def test_a_persons_verdict_goes_before_the_limits(
     kinds = dict(zip(rows.strings("verglasReason"), rows.strings("verglasReasonKind")))
     assert kinds["crack"] == "manual"
     assert sorted(kinds.values()) == ["manual", "threshold", "threshold"][: len(kinds)]
+
+
+def test_what_2d_classes_set_aside_leaves_the_lists_with_a_kind_of_its_own(
+    project, movies, write_movie, make_session, finish
+):
+    for number in range(3):
+        write_movie(movies / f"m{number}.mrc", number)
+    finish(folder := make_session())
+    name = "MotionCorr/job002/Movies/m1.mrc"
+    write_manual(folder.manual_file.with_name(UNLIKE_FILE), {name: (UNLIKE_VERDICT, "all edges")})
+    finish(folder)
+    table = read_star(project.root / "Select/job005/set_aside.star")["set_aside"]
+    assert table.strings(KIND) == ["classes"] and table.strings("verglasReason") == ["all edges"]
+    assert set(particles(project)) == {"m0", "m2"}
+    status = read_status(folder)
+    assert (status.set_aside, status.manual_rejects, status.accepted) == (1, 0, 2)
+    give_verdict(folder, ["m1"], "accept", "they are no edges")
+    finish(folder)
+    assert set(particles(project)) == {"m0", "m1", "m2"}
 
 
 @pytest.mark.parametrize("scope", ["all", "2-3", "new"])

@@ -2,7 +2,8 @@
 
 A threshold is `name <= value` or `name >= value`; several are separated by `;`. A name is a STAR label
 or the short name of a figure (`verglas live thresholds` lists them). A person's verdict on a micrograph
-goes before every threshold; a micrograph without the figure is not judged by it.
+goes before every threshold; a micrograph without the figure is not judged by it. What 2D classes of a live
+session say of a micrograph stands in a file beside the persons' verdicts and gives way to them.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from verglas.jobs.set_aside import FILE_NAME, NAME, REASON, SetAsideList
 from verglas.jobs.tables import Row, read_list, rows_of, table_of
 
 KIND = "verglasReasonKind"
-THRESHOLD, MANUAL, FAILURE = "threshold", "manual", "failure"
+THRESHOLD, MANUAL, FAILURE, UNLIKE = "threshold", "manual", "failure", "classes"
 VERDICT, WHY = "verglasVerdict", "verglasReason"
 ACCEPT, REJECT = "accept", "reject"
+UNLIKE_VERDICT = "unlike"  # of 2D classes
+UNLIKE_FILE = "unlike.star"
 ABSENT = -1.0
 _BY_NAME = {name: kind for kind in KINDS for name in (kind.key, kind.label) if name}
 _FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=)\s*([-+.\deE]+)\s*")
@@ -89,6 +92,11 @@ def read_manual(path: Path) -> dict[str, tuple[str, str]]:
     return dict(zip(table.strings(NAME), verdicts))
 
 
+def read_verdicts(path: Path) -> dict[str, tuple[str, str]]:
+    """Persons' verdicts (their file) and, where there are none, those of 2D classes (the file beside it)."""
+    return {**read_manual(path.with_name(UNLIKE_FILE)), **read_manual(path)}
+
+
 def write_manual(path: Path, verdicts: Mapping[str, tuple[str, str]]) -> None:
     """Write all verdicts; none leave an empty file."""
     columns = {
@@ -109,6 +117,8 @@ def judge(
     verdict, why = manual.get(name, ("", ""))
     if verdict == REJECT:
         return MANUAL, why
+    if verdict == UNLIKE_VERDICT:
+        return UNLIKE, why
     if verdict == ACCEPT:
         return "", ""
     reason = complaints(thresholds, figures)
@@ -122,7 +132,7 @@ def select_by_thresholds(arguments: Arguments, context: RunContext) -> None:
         thresholds = parse_thresholds(arguments["--thresholds"])
     except ValueError as error:
         raise JobFailed(str(error)) from error
-    manual = read_manual(Path(arguments["--manual"])) if arguments["--manual"] else {}
+    manual = read_verdicts(Path(arguments["--manual"])) if arguments["--manual"] else {}
     others = [_rows_by_name(arguments[flag]) for flag in ("--motion_list", "--pick_list")]
     rows = rows_of(table)
     aside: list[Row] = []

@@ -15,7 +15,15 @@ from typing import Any
 
 from verglas.jobs.grid_places import GridPlaces
 from verglas.jobs.live_figures import KINDS
-from verglas.jobs.live_thresholds import FAILURE, Threshold, judge, parse_thresholds, read_manual
+from verglas.jobs.live_thresholds import (
+    FAILURE,
+    UNLIKE_FILE,
+    UNLIKE_VERDICT,
+    Threshold,
+    judge,
+    parse_thresholds,
+    read_verdicts,
+)
 from verglas.jobs.set_aside import file_stamp
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
@@ -58,7 +66,8 @@ class LiveMovies:
         """Changes whenever an answer would."""
         folder = LiveFolder(project.root, name)
         select = project.root / _select_job(folder) / "job.star"
-        files = (folder.journal, select, folder.manual_file)
+        manual = folder.manual_file
+        files = (folder.journal, select, manual, manual.with_name(UNLIKE_FILE))
         return "|".join(file_stamp(path) for path in files)
 
     def table(self, project: Project, name: str) -> dict[str, Any]:
@@ -75,7 +84,7 @@ class LiveMovies:
                 "stages": [_last_stage(movie) for movie in movies],
                 "kinds_aside": [kind for kind, _ in verdicts],
                 "aside": [why for _, why in verdicts],
-                "by_hand": [judging.manual.get(movie.micrograph, ("",))[0] for movie in movies],
+                "by_hand": [_by_hand(movie, judging) for movie in movies],
                 "taken_s": [movie.taken_s for movie in movies],
                 "ready_s": [movie.ready_s for movie in movies],
                 "thresholds": judging.text,
@@ -150,9 +159,15 @@ def judging_of(project: Project, folder: LiveFolder) -> Judging:
     try:
         options = read_settings(project.root / _select_job(folder)).options
         text = options.get("thresholds", "")
-        return Judging(parse_thresholds(text), text, read_manual(folder.manual_file))
+        return Judging(parse_thresholds(text), text, read_verdicts(folder.manual_file))
     except (OSError, ValueError):
-        return Judging(manual=read_manual(folder.manual_file))
+        return Judging(manual=read_verdicts(folder.manual_file))
+
+
+def _by_hand(movie: Movie, judging: Judging) -> str:
+    """A person's verdict, if there is one."""
+    verdict, _ = judging.manual.get(movie.micrograph, ("", ""))
+    return "" if verdict == UNLIKE_VERDICT else verdict
 
 
 def verdict_of(movie: Movie, judging: Judging) -> tuple[str, str]:

@@ -250,5 +250,6 @@ export const clock = (s: number) =>
 export const KINDS: Record<string, string> = {
   threshold: "by a limit",
   manual: "by hand",
+  classes: "by 2D classes",
   failure: "could not be processed",
 };

@@ -15,6 +15,7 @@ from verglas.jobs.live_thresholds import (
     judge,
     parse_thresholds,
     read_manual,
+    read_verdicts,
     write_manual,
 )
 from verglas.project.job_star import read_settings
@@ -189,7 +190,7 @@ def thresholds_now(project: Project, folder: LiveFolder) -> list[str]:
 def preview_thresholds(project: Project, folder: LiveFolder, text: str) -> dict[str, int]:
     """What limits would do, before they are set: micrographs and particles dropped and back."""
     ledger = known_movies(folder)
-    manual = read_manual(folder.manual_file)
+    manual = read_verdicts(folder.manual_file)
     now = parse_thresholds(_limits(project, folder))
     then = parse_thresholds(text)
     found = {"drop": 0, "drop_particles": 0, "back": 0, "accepted": 0}
@@ -211,7 +212,7 @@ def _limits(project: Project, folder: LiveFolder) -> str:
 
 def _accepted(project: Project, folder: LiveFolder) -> set[int]:
     limits = parse_thresholds(_limits(project, folder))
-    manual = read_manual(folder.manual_file)
+    manual = read_verdicts(folder.manual_file)
     return {
         movie.number
         for movie in _judged(known_movies(folder).movies)

@@ -25,7 +25,7 @@ from verglas.jobs.live_thresholds import (
     figures_of_rows,
     judge,
     parse_thresholds,
-    read_manual,
+    read_verdicts,
 )
 from verglas.jobs.micrograph_job import Item, MicrographJob
 from verglas.jobs.set_aside import FILE_NAME, SetAsideList
@@ -125,7 +125,7 @@ class _Changes:
         """Judge the movies; the list of those that are accepted."""
         options = self.chain.options["Select"]
         limits = parse_thresholds(options.get("thresholds", ""))
-        manual = read_manual(Path(options["fn_manual"])) if options.get("fn_manual") else {}
+        manual = read_verdicts(Path(options["fn_manual"])) if options.get("fn_manual") else {}
         accepted: Fresh = {movie.number: () for movie in self.movies}
         aside: Fresh = {
             key: () for movie in self.movies for key in (movie.number, *_failure_keys(movie))

@@ -34,8 +34,10 @@ from verglas.scheduler.live.order import LiveFolder, read_json
 if TYPE_CHECKING:
     from verglas.scheduler.live.session import LiveSession
 
-START_RESOLUTION_ANGST = 40.0  # previous averages are low-passed to this
+START_SHARE = 0.6  # of the particle's diameter: previous averages are low-passed to this
 WAIT_S = 1.0
+PAUSE_S = 300.0  # after a failure
+DEATHS = 5  # of updates in a row, before a killed one counts as failed
 NICE = 10  # of updates: movies go first
 _CHANGED = ("do_grad", "other_args")  # by updates
 
@@ -89,6 +91,8 @@ class StreamingClasses:
         self._launched: Launched | None = None
         self._particles = 0
         self._not_before_s = 0.0
+        self._deaths = 0  # of updates in a row, by somebody from outside
+        self.unlike_s = 0.0  # when micrographs were set aside: what they took has to be given back
         process = self.project.graph().processes.get(self.name)
         if process is not None and process.status is Status.RUNNING:
             self._launched = Launched(self.name, None)  # begun by an earlier life of the session
@@ -117,16 +121,26 @@ class StreamingClasses:
             self._launched = None
         if not self.session.counts.particles:
             return
+        self.unlike_s = 0.0
+        self._run_through()
+        while 0 < self._deaths < DEATHS:
+            self._run_through()
+        self._save(state="final" if self.state.state == "up to date" else self.state.state)
+
+    def _run_through(self) -> None:
+        """The last run, from its start to its end."""
         self._begin(self.session.counts.particles, self._own_options())
         while self._launched is not None:
             self.session.tell()
             if wait_for(self.project, self._launched, WAIT_S) is not None:
                 self._look()
-        self._save(state="final" if self.state.state == "up to date" else self.state.state)
 
     def _is_due(self, lag_s: float, listed: int) -> bool:
         order = self.session.order
-        grown = listed >= max(order.classes_from, order.classes_growth * self.state.particles)
+        again = self.unlike_s > 0 and self.session.listing.covers(self.unlike_s)
+        grown = again or listed >= max(
+            order.classes_from, order.classes_growth * self.state.particles
+        )
         calm = lag_s <= order.max_lag_for_2d_s
         return grown and calm and time.monotonic() >= self._not_before_s
 
@@ -136,11 +150,9 @@ class StreamingClasses:
             self._launched = launch(self.project, self.name)
             _after_movies(self._launched)
         except (ForeignJob, RefusedJob, OptionError, KeyError, OSError) as error:
-            self.session.complain(f"{self.name} could not be started: {error}")
-            self._not_before_s = time.monotonic() + 300
-            self._save(state="failed")
+            self._fail(f"{self.name} could not be started: {error}")
             return
-        self._particles = particles
+        self._particles, self.unlike_s = particles, 0.0
         self._save(state="updating")
 
     def _look(self) -> None:
@@ -150,12 +162,9 @@ class StreamingClasses:
         self._launched = None
         status = self.project.graph().processes[self.name].status
         if status is not Status.SUCCEEDED:
-            outcome = self.project.directory(self.name).outcome()
-            reason = outcome.reason if outcome else status.label
-            self.session.complain(f"{self.name}: {reason}")
-            self._not_before_s = time.monotonic() + 300
-            self._save(state="failed")
+            self._ended_badly(status)
             return
+        self._deaths = 0
         averages = newest_averages(self.project, self.name)
         self.state.updates += 1
         self.state.particles = self._particles
@@ -164,6 +173,35 @@ class StreamingClasses:
         self.state.write(self.folder)
         text = f"2D classes, update {self.state.updates}: {self.state.particles} particles"
         record_event(self.project.root, "live-classes", text, session=self.folder.name)
+        self._set_unlike_aside(averages)
+
+    def _set_unlike_aside(self, averages: str) -> None:
+        """Micrographs of other things take classes from the particles: the next update is without them."""
+        from verglas.scheduler.live.unlike import set_unlike_aside
+
+        data = self.project.root / averages.replace("_classes.mrcs", "_data.star")
+        new, complaint = set_unlike_aside(data, self.folder.manual_file)
+        if complaint:
+            self.session.complain(complaint)
+        if new:
+            self.unlike_s = time.monotonic()
+            text = f"{len(new)} micrographs hold other things than the rest: {', '.join(new[:10])}"
+            record_event(self.project.root, "live-unlike", text, session=self.folder.name)
+
+    def _ended_badly(self, status: Status) -> None:
+        """One that was killed is begun again at once, for a while; a failure waits for more particles."""
+        outcome = self.project.directory(self.name).outcome()
+        reason = outcome.reason if outcome else status.label
+        self._deaths = self._deaths + 1 if outcome is not None and outcome.kind == "killed" else 0
+        if 0 < self._deaths < DEATHS:
+            record_event(self.project.root, "live-classes-killed", reason, session=self.folder.name)
+            return
+        self._fail(f"{self.name}: {reason}")
+
+    def _fail(self, text: str) -> None:
+        self.session.complain(text)
+        self._deaths, self._not_before_s = 0, time.monotonic() + PAUSE_S
+        self._save(state="failed")
 
     def _follow_choice(self, averages: str) -> None:
         """Find the chosen classes among the new averages; those are looked for next time."""
@@ -211,7 +249,8 @@ class StreamingClasses:
         changed = {"do_grad": "Yes"}
         if not reference:
             return own | changed
-        start = f"--ref {reference} --ini_high {START_RESOLUTION_ANGST:g}"
+        diameter = float(read_settings(self.project.root / self.name).options["particle_diameter"])
+        start = f"--ref {reference} --ini_high {START_SHARE * diameter:g}"
         return own | changed | {"other_args": f"{own.get('other_args', '')} {start}".strip()}
 
     def _save(self, state: str) -> None:

@@ -43,6 +43,10 @@ class Listing:
         """Whether all that is known stands in the lists."""
         return not self.dirty and not self.lanes.in_hand
 
+    def covers(self, since_s: float) -> bool:
+        """Whether the lists were brought up to date after a (monotonic) time."""
+        return self.begun_s > since_s and not self.lanes.in_hand
+
     def turn(self, phase: str) -> None:
         """Take what is ready; begin what is due."""
         for _, _, outcome in self.lanes.take(0) if self.lanes.in_hand else ():

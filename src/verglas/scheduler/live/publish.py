@@ -19,6 +19,7 @@ from verglas.formats.atomic import write_text
 from verglas.formats.star import StarError
 from verglas.formats.star.splicing import CannotSplice
 from verglas.jobs.base import JobFailed, NothingToDo
+from verglas.jobs.live_thresholds import UNLIKE_FILE
 from verglas.jobs.set_aside import SetAside, SetAsideList, file_stamp
 from verglas.scheduler.live.changes import publish_changes
 from verglas.scheduler.live.ledger import Ledger, Movie
@@ -153,7 +154,8 @@ def publish(task: PublishTask | SanityTask, device: str) -> Published | Checked:
 
 def _situation(task: PublishTask) -> str:
     """What every row depends on: settings of all versions, limits and verdicts."""
-    stamps = [file_stamp(Path(task.folder) / name) for name in ("settings.json", "manual.star")]
+    files = ("settings.json", "manual.star", UNLIKE_FILE)
+    stamps = [file_stamp(Path(task.folder) / name) for name in files]
     return json.dumps([task.options, stamps], sort_keys=True)
 
 

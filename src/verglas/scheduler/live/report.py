@@ -44,7 +44,7 @@ def write_report(root: Path, folder: LiveFolder, ledger: Ledger) -> Path:
 def _totals(status: LiveStatus) -> str:
     rows = [
         ("Movies taken", status.found), ("Accepted", status.accepted),
-        ("Set aside by thresholds or by hand", status.set_aside),
+        ("Set aside by thresholds, by hand or by 2D classes", status.set_aside),
         ("Could not be processed", status.failed), ("Particles", status.particles),
         ("Median time from complete file to particles", f"{status.latency_s:.1f} s"),
         ("Thresholds", status.thresholds or "none"),

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from verglas.jobs.live_thresholds import (
     FAILURE,
+    UNLIKE_FILE,
     Threshold,
     judge,
     parse_thresholds,
-    read_manual,
+    read_verdicts,
 )
 from verglas.jobs.raw_files import link_into_project, raw_file
 from verglas.jobs.set_aside import file_stamp
@@ -80,6 +81,7 @@ class LiveSession:
         self.problems: list[str] = []
         self.seen: dict[int, float] = {}  # movie -> monotonic time of its taking, while on its way
         self._next_supervisor_s = self._next_status_s = self._next_look_s = self._next_aside_s = 0.0
+        self._cleaned = False  # the last classes were made again without what is unlike the rest
         self._looks_at_end = 0  # the last files may have come with the wish to finish
         self._stamps: dict[str, str] = {}  # of files that change the session: settings, verdicts
         self.thresholds: tuple[Threshold, ...] = ()
@@ -242,6 +244,7 @@ class LiveSession:
             "settings": self.folder.path / "settings.json",
             "thresholds": self.project.root / self.jobs["Select"] / "job.star",
             "manual": self.folder.manual_file,
+            "unlike": self.folder.manual_file.with_name(UNLIKE_FILE),
         }
         stamps = {key: file_stamp(path) for key, path in files.items()}
         if stamps == self._stamps:
@@ -251,7 +254,7 @@ class LiveSession:
         self.settings = StageSettings.read(files["settings"])
         self.select_options = dict(read_settings(files["thresholds"].parent).options)
         self.thresholds = parse_thresholds(self.select_options.get("thresholds", ""))
-        self.manual = read_manual(self.folder.manual_file)
+        self.manual = read_verdicts(self.folder.manual_file)
         self._stamps, self.routing.redo_from, self.listing.dirty = stamps, 1, True
 
     def complain(self, text: str) -> None:
@@ -291,6 +294,10 @@ class LiveSession:
 
         release(self.project, self.jobs)
         self.streaming.run_last()
+        if self.streaming.unlike_s and not self._cleaned:
+            self._cleaned = True
+            hold(self.project, self.jobs)
+            return True
         tell_status(self, FINISHED)
         with suppress(OSError):
             write_report(self.project.root, self.folder, self.ledger)

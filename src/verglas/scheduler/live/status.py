@@ -45,7 +45,7 @@ class MicrographStatus:
     stage: str  # the last finished stage
     figures: dict[str, float]
     aside: str = ""  # why, in words
-    aside_kind: str = ""  # failure, threshold, manual
+    aside_kind: str = ""  # failure, threshold, manual, classes
     taken: float = 0.0  # calendar time
     ready_s: float = 0.0  # from complete file to extracted
 
@@ -62,7 +62,7 @@ class LiveStatus:
     found: int = 0  # movies taken
     waiting_files: int = 0  # seen, not complete or not usable
     accepted: int = 0
-    set_aside: int = 0  # by thresholds or by a person
+    set_aside: int = 0  # by thresholds, by a person, or by 2D classes
     failed: int = 0  # could not be processed
     finished: int = 0  # through all stages
     particles: int = 0

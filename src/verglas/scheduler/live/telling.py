@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from verglas.jobs.live_thresholds import FAILURE, MANUAL, THRESHOLD
+from verglas.jobs.live_thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
 from verglas.scheduler.live.ledger import INDEX, Movie
 from verglas.scheduler.live.order import STAGES
 from verglas.scheduler.live.status import (
@@ -31,7 +31,7 @@ def status_now(session: LiveSession, phase: str) -> LiveStatus:
     counts, waiting = session.counts, session.watcher.waiting
     now = time.monotonic()
     kinds = counts.kinds
-    asides = kinds.get(THRESHOLD, 0) + kinds.get(MANUAL, 0)
+    asides = sum(kinds.get(kind, 0) for kind in (THRESHOLD, MANUAL, UNLIKE))
     failed = kinds.get(FAILURE, 0)
     return LiveStatus(
         session.order.name,
