@@ -85,7 +85,7 @@ def weigh(
     best, count = torch.empty((2, b), dtype=torch.int64, device=scores.device).unbind(0)
     if b:
         lowest = math.log2((1 - fraction) / n) - 1
-        with torch.cuda.device(scores.device):
+        with torch.cuda.device_of(scores):  # type: ignore[no-untyped-call]
             _weigh[(b,)](
                 scores, top, best, total, threshold, count, n, fraction, lowest, float(at_most),
                 LIMITED=at_most > 0, BLOCK=_BLOCK, WAYS=_WAYS, ROUNDS=_ROUNDS,
