@@ -33,6 +33,7 @@ from verglas.scheduler.live.ledger import Ledger
 from verglas.scheduler.live.order import LiveOrder
 from verglas.scheduler.live.queue import StageQueues
 from verglas.scheduler.live.settings import StageSettings, Version
+from verglas.scheduler.live.status import LiveStatus
 from verglas.scheduler.live.watcher import Watcher
 
 
@@ -421,3 +422,25 @@ class TestMatchingAverages:
     def test_other_boxes_are_refused(self):
         with pytest.raises(ValueError, match="boxes"):
             match_averages(np.ones((1, 32, 32)), np.ones((1, 48, 48)))
+
+
+@pytest.mark.parametrize(
+    ("phase", "known", "text"),
+    [
+        ("running", {}, ""),
+        ("running", {"job": "c", "state": "none", "updates": 0}, "2D classes: none yet"),
+        ("running", {"job": "c", "state": "updating", "updates": 0}, "2D classes: the first run"),
+        (
+            "running",
+            {"job": "c", "state": "up to date", "updates": 2, "particles": 900, "chosen": [1, 4]},
+            "2D classes: up to date; 2 updates, the last with 900 particles, 2 chosen",
+        ),
+        (
+            "finishing",
+            {"job": "c", "state": "updating", "updates": 2, "particles": 900},
+            "2D classes: the last run, from nothing with all 1000 particles",
+        ),
+    ],
+)
+def test_the_state_of_2d_classes_in_words(phase, known, text):
+    assert LiveStatus("live1", phase, particles=1000, classes=known).classes_line == text

@@ -123,6 +123,8 @@ def _print_status(folder: LiveFolder, files: bool) -> None:
             f"  {stage.job:<22} {stage.done} done, {stage.in_hand} in hand, {stage.waiting} waiting, "
             f"{stage.aside} set aside, {stage.mean_s:.2f} s each"
         )
+    if line := status.classes_line:
+        print(f"  {line}")
     for device, state in status.devices.items():
         print(f"  {device:<22} {state}")
     for problem in status.problems:

@@ -24,6 +24,8 @@ from verglas.scheduler.live.status import read_status
 from verglas.scheduler.supervisor import ensure_supervisor
 
 SESSION = "demo"
+JUNK_SHARE = 0.1  # of the movies
+LIMITS = "rlnCtfMaxResolution <= 8; rlnGroupNrParticles >= 10"
 REFRESH_S = 1.0
 
 
@@ -36,13 +38,14 @@ def run_live_demo(
     with both.
     """
     plan = DemoPlan.quick() if quick else DemoPlan()
-    settings = replace(plan.session, early_ice_factor=1.5, junk_share=0.05)
+    settings = replace(plan.session, early_ice_factor=1.5, junk_share=JUNK_SHARE)
     directory = directory.resolve()
     project = Project.create(directory / "project")
     (project.root / "Movies").mkdir(exist_ok=True)
+    junk = "junk among them, and " if int(JUNK_SHARE * settings.movies) else ""
     print(
         f"verglas demo --live in {directory}: a movie every {every_s:g} s, {settings.movies} movies; "
-        "junk among them, and thicker ice in the first third."
+        f"{junk}thicker ice in the first third."
     )
     microscope = _start_microscope(directory, project, asdict(settings), every_s)
     folder = LiveFolder(project.root, SESSION)
@@ -92,6 +95,7 @@ def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
         "amplitude-contrast": session.amplitude_contrast, "gain": str(gain),
         "dose-per-frame": session.dose_per_frame_e_a2,
         "diameter": f"{0.75 * PARTICLE_DIAMETER_ANGST:g},{PARTICLE_DIAMETER_ANGST:g}",
+        "thresholds": LIMITS,
     }  # fmt: skip
     intake = Intake(f"Movies/*.{session.format}")
     intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
@@ -124,6 +128,10 @@ def _follow(folder: LiveFolder, microscope: subprocess.Popen[bytes]) -> int:
     for stage in status.stages:
         print(f"  {stage.job:<22} {stage.done} movies, {stage.mean_s:.2f} s each")
     print(f"  from complete file to particles: {status.latency_s:.1f} s (median)")
+    print(f"  {status.classes_line}  {status.classes.get('averages', '')}")
+    for each in status.newest:
+        if each.aside:
+            print(f"  set aside: {each.name}: {each.aside}")
     for problem in status.problems:
         print(f"  WARNING: {problem}")
     return 0 if status.phase == "finished" and status.particles else 1

@@ -94,6 +94,22 @@ class LiveStatus:
             parts.append(f"{self.failed} failed")
         return ", ".join(parts)
 
+    @property
+    def classes_line(self) -> str:
+        """What 2D classification does, in words; "" for a session without it."""
+        known = self.classes
+        if not known.get("job"):
+            return ""
+        if self.phase == "finishing" and known["state"] == "updating":
+            return f"2D classes: the last run, from nothing with all {self.particles} particles"
+        if not known["updates"]:
+            states = {"updating": "the first run", "none": "none yet"}
+            return f"2D classes: {states.get(known['state'], known['state'])}"
+        chosen = f", {len(known['chosen'])} chosen" if known.get("chosen") else ""
+        updates = f"{known['updates']} update{'s' if known['updates'] != 1 else ''}"
+        seen = f"the last with {known['particles']} particles"
+        return f"2D classes: {known['state']}; {updates}, {seen}{chosen}"
+
 
 def write_status(folder: LiveFolder, status: LiveStatus) -> None:
     """Replace the file; it can be made again at once, so the disc is not waited for."""
