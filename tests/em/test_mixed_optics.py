@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from verglas.em import lanes
 from verglas.em.particles import OpticsGroup, Particles
 from verglas.em.refinement import Refinement
 from verglas.em.settings import EmSettings
@@ -109,6 +110,26 @@ def test_two_devices_give_what_one_gives():
     source = Mixed(40)
     one = run(source, source.particles()).state
     two = run(source, source.particles(), devices=(torch.device("cpu"), torch.device("cpu"))).state
+    assert (one.assignments.class_index == two.assignments.class_index).all()
+    np.testing.assert_allclose(one.assignments.p_max, two.assignments.p_max, atol=1e-4)
+    np.testing.assert_allclose(one.model.references, two.model.references, atol=1e-4)
+
+
+def test_two_cores_give_what_one_gives(monkeypatch):
+    monkeypatch.setattr(lanes, "CPU_LANE_PARTICLES", 20)
+    source = Mixed(40)
+    cores = torch.get_num_threads()
+    found = []
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            assert len(lanes.lanes([torch.device("cpu")], 40, 2)) == number
+            assert len(lanes.lanes([torch.device("cpu")], 40, 3)) == 1
+            found.append(run(source, source.particles()).state)
+            assert torch.get_num_threads() == number  # the threads' own settings stay theirs
+    finally:
+        torch.set_num_threads(cores)
+    one, two = found
     assert (one.assignments.class_index == two.assignments.class_index).all()
     np.testing.assert_allclose(one.assignments.p_max, two.assignments.p_max, atol=1e-4)
     np.testing.assert_allclose(one.model.references, two.model.references, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Threads of an expectation step: one for a CPU, several for a GPU, each with a stream of its own.
+"""Threads of an expectation step: one a core of a CPU, several for a GPU, each with its own stream.
 
 While one thread of a GPU waits for a result on the host, the others keep the device busy.
 """
@@ -19,14 +19,27 @@ from verglas.em.expectation import Expectation
 from verglas.em.particles import ImageSource, Ints, OpticsGroup, Particles
 from verglas.em.plan import Iteration, Plan, make_plan
 
-LANES = 3  # threads that feed one GPU
-LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
+GPU_LANES = 3  # threads that feed one GPU
+GPU_LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
+CPU_LANE_PARTICLES = 100  # the same on a CPU, where lanes share out the cores
 
 
-def lanes(devices: Sequence[torch.device], n_particles: int) -> list[torch.device]:
-    """The device of every thread of the expectation step."""
-    per_gpu = max(1, min(LANES, n_particles // (LANE_PARTICLES * len(devices))))
-    return [device for device in devices for _ in range(per_gpu if device.type == "cuda" else 1)]
+def lanes(devices: Sequence[torch.device], n_particles: int, dims: int) -> list[torch.device]:
+    """The device of every thread of the expectation step.
+
+    On a CPU a lane is a core (`torch.get_num_threads`): batches that fit its cache are too small to be
+    shared by many. Lanes have sums of their own, so that volumes, which are large, are left to one lane
+    with all cores.
+    """
+    found = []
+    for device in devices:
+        if device.type == "cuda":
+            most, least = GPU_LANES, GPU_LANE_PARTICLES
+        else:
+            cores = torch.get_num_threads() // devices.count(device)
+            most, least = (1 if dims == 3 else cores), CPU_LANE_PARTICLES
+        found += [device] * max(1, min(most, n_particles // (least * len(devices))))
+    return found
 
 
 def expect(
@@ -87,12 +100,18 @@ def _run(
             if number == 0:
                 update(before + sum(counts))
 
+        torch.set_num_threads(inner)
         with own_stream(plans[number].iteration.device, number):
             parts[number].run(plans[number], shares[number], note)
 
-    with ThreadPoolExecutor(len(parts)) as pool:
-        for finished in [pool.submit(work, number) for number in range(len(parts))]:
-            finished.result()
+    cores = torch.get_num_threads()
+    inner = max(1, cores // len(parts))
+    try:
+        with ThreadPoolExecutor(len(parts)) as pool:
+            for finished in [pool.submit(work, number) for number in range(len(parts))]:
+                finished.result()
+    finally:
+        torch.set_num_threads(cores)
 
 
 @contextmanager

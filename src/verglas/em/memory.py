@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from verglas.em.expectation import BATCH_BYTES, GPU_BATCH_BYTES, GPU_TILE_BYTES, TILE_BYTES
+from verglas.em.expectation import BATCH_BYTES, TILE_BYTES
 from verglas.em.gradient import full_lattice
 from verglas.em.maximisation import AT_ONCE_BYTES
 from verglas.em.model import Model
@@ -21,6 +21,7 @@ from verglas.fourier.lattice import Lattice, padded_size
 SLICE_BYTES = 12  # a pixel of a slice: real, imaginary, power
 SUMMED_BYTES = 36  # a pixel of summed slices: data and weight in single and in double precision
 TOTAL_BYTES = 32  # the same while they are added and inserted
+GPU_WORK_BYTES = 1 << 30  # a GPU's batches fill what room there is; with less they become slow
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,26 @@ class MemoryNeed:
 
 
 def memory_need(
-    settings: EmSettings, sampling: Sampling, model: Model, size: int, *, threads: int = 1,
-    gpu: bool = False, over_ranks: bool = False,
+    settings: EmSettings, sampling: Sampling, model: Model, size: int, *, lanes: int = 1,
+    cores: int = 1, gpu: bool = False, over_ranks: bool = False,
 ) -> MemoryNeed:  # fmt: skip
-    """What an iteration with images of `size` px needs; `threads` of the expectation step."""
+    """What an iteration with images of `size` px needs; `lanes` of the expectation step and their cores."""
     k, dims = model.n_classes, model.dims
     padding = padded_size(model.box_size, settings.padding) / model.box_size
     points = math.prod(Lattice(dims, max(1, size // 2), padding).shape)
     halves = 2 if settings.gradient is not None else 1
-    twice = 2 if over_ranks else 1
+    copies = lanes + (1 if over_ranks else 0)
     maps = model.box_size**dims
     chunk = max(1, min(k, AT_ONCE_BYTES // (16 * points)))
     maximising = chunk * (6 * 16 * points + 24 * round(padding**dims) * maps)
-    batch = GPU_BATCH_BYTES + GPU_TILE_BYTES if gpu else BATCH_BYTES + TILE_BYTES
+    batch = GPU_WORK_BYTES if gpu else 2 * (BATCH_BYTES + TILE_BYTES)
     momentum = math.prod(full_lattice(model, padding).shape) * 20 * k
     return MemoryNeed(
-        sums=k * halves * points * 24 * twice,
+        sums=k * halves * points * 24 * copies,
         references=k * (points * 8 + maps * 8),
-        slices=_slices(settings, sampling, model, size, halves * (1 if gpu else threads)),
+        slices=_slices(settings, sampling, model, size, halves * max(lanes, cores)),
         momentum=momentum if settings.gradient is not None else 0,
-        work=max(2 * batch * (threads if gpu else 1), maximising),
+        work=max(batch * lanes, maximising),
     )
 
 
@@ -81,13 +82,20 @@ def _pixels(size: int) -> int:
 
 
 def largest_size_that_fits(
-    settings: EmSettings, sampling: Sampling, model: Model, free_bytes: int, *, threads: int = 1,
-    gpu: bool = False, over_ranks: bool = False,
+    settings: EmSettings, sampling: Sampling, model: Model, free_bytes: int, *, lanes: int = 1,
+    cores: int = 1, gpu: bool = False, over_ranks: bool = False,
 ) -> int:  # fmt: skip
     """The largest image size (px) whose iteration fits into `free_bytes`; 0 if none does."""
     for size in range(model.box_size, 0, -2):
         need = memory_need(
-            settings, sampling, model, size, threads=threads, gpu=gpu, over_ranks=over_ranks
+            settings,
+            sampling,
+            model,
+            size,
+            lanes=lanes,
+            cores=cores,
+            gpu=gpu,
+            over_ranks=over_ranks,
         )
         if need.total <= free_bytes:
             return size

@@ -169,7 +169,7 @@ class Refinement:
         prepared = {
             d: self.prepare(number, d, step, projector) for d, projector in projectors.items()
         }
-        steps = [prepared[device] for device in lanes(self.devices, len(mine))]
+        steps = [prepared[device] for device in lanes(self.devices, len(mine), self.settings.dims)]
         self._announce(steps[0], number, len(mine))
         with precision_of_products(self.settings.precision):
             done = expect(steps, self.particles, self.source, mine, self.watcher.update)

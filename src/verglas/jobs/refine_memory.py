@@ -21,9 +21,9 @@ def memory_lines(refinement: Refinement, free_bytes: int, n_ranks: int) -> tuple
     settings, state = refinement.settings, refinement.state
     model, device = state.model, refinement.devices[0]
     gpu = device.type == "cuda"
-    streams = len(lanes(refinement.devices[:1], len(refinement.particles)))
     how: dict[str, Any] = {
-        "threads": streams if gpu else torch.get_num_threads(),
+        "lanes": len(lanes(refinement.devices[:1], len(refinement.particles), settings.dims)),
+        "cores": 1 if gpu else torch.get_num_threads(),
         "gpu": gpu,
         "over_ranks": n_ranks > 1,
     }
