@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from verglas.em.accumulate import accumulate
+from verglas.em.batches import batch_size, batches, is_out_of_memory, row_bytes, tile_limits
 from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.fine import FineBatch, make_tile, score_tile
 from verglas.em.fixed_poses import FixedPoses, fixed_pass
 from verglas.em.helix import axes_yx, forgotten_axes_yx, turn_log_prior
 from verglas.em.images import noise_images
-from verglas.em.initialise import OUTLIER
 from verglas.em.outcome import Outcome, PriorSums
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration, Plan
-from verglas.em.shells import sums_by_shell
+from verglas.em.screening import scored, usable
 from verglas.em.slices import SliceSums, insert
 from verglas.em.sparse import sparse_second_pass
 from verglas.em.sparse_batch import batched_second_pass
 from verglas.em.sums import WeightedSums
+from verglas.em.tally import add_results, note_poses
 from verglas.em.tiles import tiles
-from verglas.em.weighting import SMALLEST_SCALE, Weighted, noise_group, weigh
+from verglas.em.weighting import Weighted, noise_group, weigh
 
-BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
-TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
-GPU_BATCH_BYTES, GPU_BATCH_PARTICLES = 24 << 30, 8192  # of all threads; of each
-GPU_TILE_BYTES, GPU_TILE_PARTICLES = 1 << 30, 192  # of each thread
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
@@ -72,7 +68,7 @@ class Expectation:
         done = since_flush = 0
         resident = plan.fine is not None
         collected = self._slice_sums(plan, plan.n_fine) if resident else []
-        for batch in _batches(rows, batch_size(plan, self.threads)):
+        for batch in batches(rows, batch_size(plan, self.threads)):
             self._process(plan, batch, collected)
             done += len(batch)
             since_flush += len(batch)
@@ -121,7 +117,8 @@ class Expectation:
     def _process(self, plan: Plan, rows: Ints, collected: list[SliceSums]) -> None:
         """One batch; if the device's memory does not suffice, in two halves."""
         images = torch.as_tensor(self.source.read(rows), device=self.iteration.device)
-        good = self._acceptable(images, rows)
+        problems: dict[int, str] = getattr(self.source, "problems", {})
+        good = usable(images, rows, problems, self.found.set_aside)
         if not good.all():
             rows, images = rows[good], images[torch.from_numpy(good).to(images.device)]
         if len(rows):
@@ -150,23 +147,13 @@ class Expectation:
         batch = self._fine_batch(plan, rows, old_px)
         outcome = self._second_pass(plan, coarse, weighted, batch, collected)
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
-        scored = self._scored(rows, images, outcome)
-        if not scored.all():
-            chosen = torch.from_numpy(scored.nonzero()[0])
-            rows, old_px = rows[scored], old_px[scored]
+        good = scored(images, rows, outcome, self.found.set_aside)
+        if not good.all():
+            chosen = torch.from_numpy(good.nonzero()[0])
+            rows, old_px = rows[good], old_px[good]
             weighted, outcome = weighted.rows(chosen.to(images.device)), outcome.rows(chosen)
-        self._add(plan, rows, old_px, weighted, outcome)
-
-    def _scored(self, rows: Ints, images: Tensor, outcome: Outcome) -> npt.NDArray[np.bool_]:
-        """Which particles have a pose; numbers beyond all bounds set a particle aside, not the run."""
-        power = outcome.spectra.sum(1)
-        scored: npt.NDArray[np.bool_] = ((outcome.p_max > 0) & torch.isfinite(power)).numpy()
-        for place in (~scored).nonzero()[0]:
-            largest = float(images[int(place)].abs().max())
-            self.found.set_aside[int(rows[place])] = (
-                f"no pose has a probability that is a number; its pixels reach {largest:.3g}"
-            )
-        return scored
+        note_poses(plan, self.found, rows, old_px, outcome)
+        add_results(plan, self.particles, rows, weighted, outcome, self.sums, self.found)
 
     def _fixed(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> None:
         """Particles keep their orientation; with `skip_align` their offset, too."""
@@ -190,7 +177,7 @@ class Expectation:
         found.class_index[rows] = fixed.klass.cpu().numpy()
         best = rest[torch.arange(len(rows)), fixed.shift.cpu()].numpy()
         found.origin_yx_angst[rows] = old_px * pixel_size + best
-        self._add_results(plan, rows, weighted, fixed.outcome)
+        add_results(plan, self.particles, rows, weighted, fixed.outcome, self.sums, found)
 
     def _first_pass(
         self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints
@@ -271,7 +258,7 @@ class Expectation:
             few = (sparse & (count > 0)).nonzero().flatten()
             self._sparse(plan, coarse, few, images, batch, collected, priors, outcome)
         many = (~sparse & (count > 0)).nonzero().flatten()
-        for chosen in tiles(coarse, many, _row_bytes(plan), *tile_limits(self.iteration.device)):
+        for chosen in tiles(coarse, many, row_bytes(plan), *tile_limits(self.iteration.device)):
             self._tile(plan, coarse, chosen, images, batch, collected, priors, outcome)
         self._add_priors(priors)
         return outcome
@@ -306,35 +293,6 @@ class Expectation:
         if plan.fine is None:
             self._insert(plan, [sums], tile.columns)
 
-    def _acceptable(self, images: Tensor, rows: Ints) -> npt.NDArray[np.bool_]:
-        """Which images can be used; the others are set aside with a reason."""
-        flat = images.flatten(1)
-        high, low = flat.amax(1), flat.amin(1)
-        ends = torch.stack([high, low]).cpu().numpy()
-        finite, varied = np.isfinite(ends[0] - ends[1]), ends[0] > ends[1]
-        known: dict[int, str] = getattr(self.source, "problems", {})
-        for row in rows[~finite]:
-            unknown = "pixel values that are not finite (NaN or infinite)"
-            self.found.set_aside[int(row)] = known.get(int(row), unknown)
-        for row in rows[finite & ~varied]:
-            self.found.set_aside[int(row)] = "all pixels have the same value"
-        good: npt.NDArray[np.bool_] = finite & varied
-        return good & self._alike(flat, rows, good)
-
-    def _alike(
-        self, flat: Tensor, rows: Ints, good: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.bool_]:
-        """Which images vary about as much as most of the batch: one of another scale drowns a class."""
-        spread = flat.std(1).cpu().numpy()
-        usual = float(np.median(spread[good])) if good.any() else 0.0
-        alike: npt.NDArray[np.bool_] = spread < OUTLIER * usual
-        for place in (good & ~alike).nonzero()[0]:
-            self.found.set_aside[int(rows[place])] = (
-                f"its pixels vary by {spread[place]:.3g}, those of most particles by {usual:.3g}: "
-                "it was not normalised, or an image is damaged"
-            )
-        return alike
-
     def _noise(self, plan: Plan, rows: Ints) -> Tensor | None:
         settings = self.iteration.settings
         if settings.zero_mask:
@@ -348,96 +306,3 @@ class Expectation:
             for group, number in zip(groups, self.particles.numbers[rows])
         ]  # fmt: skip
         return torch.cat(stacks).to(self.iteration.dtype)
-
-    def _add(
-        self, plan: Plan, rows: Ints, old_px: Ints, images: Weighted, outcome: Outcome
-    ) -> None:
-        """The batch's share of noise, scale and particle sums, and its rows of the assignments."""
-        grid, found = plan.grid, self.found
-        n_fine = len(grid.fine_angles_deg)
-        angles = grid.fine_angles_deg[outcome.column % n_fine].numpy()
-        found.rot_deg[rows], found.tilt_deg[rows] = angles[:, 0], angles[:, 1]
-        found.psi_deg[rows] = np.remainder(angles[:, 2] + 180, 360) - 180
-        found.class_index[rows] = (outcome.column // n_fine).numpy()
-        moves = grid.fine_shifts_angst[outcome.shift].numpy()
-        found.origin_yx_angst[rows] = old_px * plan.optics.pixel_size_angst + moves
-        self._add_results(plan, rows, images, outcome)
-
-    def _add_results(self, plan: Plan, rows: Ints, images: Weighted, outcome: Outcome) -> None:
-        """What does not depend on how poses were searched: noise, scale, norm and likelihoods."""
-        self._add_noise(plan, rows, images, outcome)
-        found, model = self.found, self.iteration.model
-        found.p_max[rows] = outcome.p_max.numpy()
-        found.log_likelihood[rows] = log_likelihoods(plan, images, outcome).numpy()
-        unexplained = outcome.spectra.sum(1) + images.prepared.high_power.cpu().double()
-        norm = found.norm[rows] / model.norm_average * np.sqrt(2 * unexplained.clamp_min(0).numpy())
-        if self.iteration.settings.correct_norm:
-            found.norm[rows] = norm
-        self.sums.norm += float(norm.sum())
-        self.sums.log_likelihood += float(found.log_likelihood[rows].sum())
-        self.sums.p_max += float(found.p_max[rows].sum())
-
-    def _add_noise(self, plan: Plan, rows: Ints, images: Weighted, outcome: Outcome) -> None:
-        n = self.iteration.model.n_shells
-        groups = torch.from_numpy(noise_group(self.iteration.settings, self.particles, rows))
-        spectra = outcome.spectra + images.prepared.power_outside.cpu().double()
-        self.sums.noise.index_add_(0, groups, spectra)
-        self.sums.noise_weight.index_add_(0, groups, outcome.accepted)
-        scales = torch.from_numpy(self.particles.scale_group[rows])
-        s = torch.from_numpy(np.maximum(self.iteration.model.scale, SMALLEST_SCALE))[scales]
-        self.sums.scale_cross.index_add_(0, scales, outcome.scale_sums[:, 0] / s)
-        self.sums.scale_power.index_add_(0, scales, outcome.scale_sums[:, 1] / s**2)
-        self.sums.scale_weight.index_add_(0, scales, torch.ones(len(rows), dtype=torch.float64))
-        if plan.optics.ctf_premultiplied:
-            power = sums_by_shell(images.prepared.ctf, plan.pixels.model_shells, n)
-            self.sums.ctf_power.index_add_(0, groups, power.cpu().double())
-
-
-def log_likelihoods(plan: Plan, images: Weighted, outcome: Outcome) -> Tensor:
-    """ln Σ π e^-D - Σ ln(2πσ²) per particle, with π normalised to 1 over the grid (refinement.md §2.10)."""
-    if plan.iteration.cross_correlation:
-        return outcome.log_sum
-    noise = images.noise_power[:, 1:].double()
-    misfit = (images.image_power[:, 1:].double() / (2 * noise)).sum(1)
-    misfit += images.prepared.high_power.double() / 2
-    constants = torch.log(2 * torch.pi * noise).sum(1)
-    children = plan.grid.children * plan.grid.shift_children
-    shifts = plan.grid.prior_shifts_angst.shape[0]
-    return outcome.log_sum - (misfit + constants).cpu() - float(np.log(children * shifts))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on a GPU or on the host (where torch has no error class for it)."""
-    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return known or "DefaultCPUAllocator: can't allocate memory" in str(error)
-
-
-def tile_limits(device: torch.device) -> tuple[int, int]:
-    """Bytes and particles a tile may have: a GPU wants much larger products than a core."""
-    if device.type == "cpu":
-        return TILE_BYTES, TILE_PARTICLES
-    free, _ = torch.cuda.mem_get_info(device)
-    return min(free // 4, GPU_TILE_BYTES), GPU_TILE_PARTICLES
-
-
-def batch_size(plan: Plan, threads: int = 1) -> int:
-    """Particles per batch such that the coarse operands and scores of all threads fit."""
-    n_shifts = plan.coarse_phases.shape[0]
-    n_scores = plan.coarse.rows.shape[0]
-    per_particle = n_shifts * (plan.n_coarse * 8 + n_scores * 14) + len(plan.pixels) * 80
-    if plan.iteration.device.type == "cpu":
-        return int(max(1, min(1024, BATCH_BYTES // per_particle)))
-    free, _ = torch.cuda.mem_get_info(plan.iteration.device)
-    room = min(free // 4, GPU_BATCH_BYTES // threads)
-    return int(max(1, min(GPU_BATCH_PARTICLES, room // per_particle)))
-
-
-def _row_bytes(plan: Plan) -> int:
-    n_shifts = plan.fine_phases.shape[0]
-    n_columns = plan.coarse.rows.shape[0] * plan.grid.children
-    return int(n_shifts * (len(plan.pixels) * 24 + n_columns * 12))
-
-
-def _batches(rows: Ints, size: int) -> Iterator[Ints]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]

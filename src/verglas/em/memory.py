@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from verglas.em.expectation import BATCH_BYTES, TILE_BYTES
+from verglas.em.batches import BATCH_BYTES, TILE_BYTES
 from verglas.em.gradient import full_lattice
 from verglas.em.maximisation import AT_ONCE_BYTES
 from verglas.em.model import Model

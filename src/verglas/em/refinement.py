@@ -13,6 +13,7 @@ from verglas.compute.gemm import precision_of_products
 from verglas.em.accuracy import estimate_accuracies, trial_particles
 from verglas.em.changes import changes
 from verglas.em.combine import Alone, Ranks, share
+from verglas.em.first_state import first_state
 from verglas.em.gradient import (
     GradientStep,
     descend,
@@ -22,23 +23,17 @@ from verglas.em.gradient import (
     subset,
 )
 from verglas.em.initialise import (
-    first_model,
-    initial_references,
-    noise_spectra,
     noise_sums,
     particle_order,
-    reference_power,
     sample_for_noise,
 )
 from verglas.em.lanes import expect, lanes
-from verglas.em.low_pass import low_pass
 from verglas.em.maximisation import limited_to, maximise
 from verglas.em.model import State
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration
-from verglas.em.resolution import current_image_size, initial_data_vs_prior, new_resolution
-from verglas.em.rounding import nearest
-from verglas.em.sampling import Sampling, pose_grid
+from verglas.em.resolution import current_image_size, new_resolution
+from verglas.em.sampling import directions, pose_grid
 from verglas.em.settings import EmSettings
 from verglas.em.steps import (
     GRADIENT_EVERY,
@@ -50,8 +45,6 @@ from verglas.em.steps import (
 from verglas.em.sums import WeightedSums
 from verglas.em.watcher import SilentWatcher, Watcher, sampling_lines
 from verglas.fourier.projector import Projector
-from verglas.geometry.healpix import pixel_directions
-from verglas.geometry.symmetry import PointGroup
 
 CPU = torch.device("cpu")
 
@@ -90,44 +83,9 @@ class Refinement:
         )
         watcher.update(n_sample)
         ranks.add(sums)
-        if settings.sigma_offset_angst <= 0:
-            narrow = settings.dims == 2 and references is None
-            settings = replace(settings, sigma_offset_angst=2.5 if narrow else 10.0)
-        if references is None:
-            shell = nearest(0.07 * box)
-            ini_high = settings.ini_high_angst
-            ini_high = ini_high if ini_high > 0 else box * pixel_size / shell
-            settings = replace(settings, ini_high_angst=ini_high)
-            references = initial_references(settings, sums, ini_high, pixel_size)
-        else:
-            references = low_pass(references.double(), pixel_size, settings.ini_high_angst)
-            references = references.expand(settings.n_classes, *references.shape[1:]).clone()
-        sigma2 = noise_spectra(sums)
-        if settings.parity.noise_per_scale_group:
-            sigma2 = np.repeat(sigma2[:1], len(particles.group_names), 0)
-        dtype = torch.float64 if settings.double else torch.float32
-        sampling = Sampling.of(settings, pixel_size)
-        n_directions = len(directions(sampling)) if settings.dims == 3 else 1
-        model = first_model(
-            settings,
-            references.to(dtype),
-            sigma2,
-            pixel_size,
-            n_directions,
-            len(particles.group_names),
+        settings, state = first_state(
+            settings, particles, sums, references, box, pixel_size, assignments
         )
-        power = reference_power(model.references)
-        model = replace(
-            model,
-            tau2=power,
-            data_vs_prior=initial_data_vs_prior(settings, model, power, len(particles)),
-        )
-        model = replace(model, current_resolution=new_resolution(settings, model, 0))
-        model = replace(model, current_size=current_image_size(settings, model, False))
-        state = State(
-            0, model, assignments or Assignments.start(len(particles)), sampling,
-            refs_are_ctf_corrected=settings.refs_are_ctf_corrected,
-        )  # fmt: skip
         return cls(settings, particles, source, state, tuple(devices), ranks, watcher)
 
     @classmethod
@@ -319,17 +277,6 @@ class Refinement:
             change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True, moments=moments,
         )  # fmt: skip
         self.state = with_settled(state)
-
-
-def directions(sampling: Sampling) -> Tensor:
-    """HEALPix pixels to search: the asymmetric unit of the point group, within the limit of tilt (§2.4)."""
-    pixels = PointGroup.of(sampling.symmetry).asymmetric_pixels(sampling.healpix_order)
-    limit = sampling.limit_tilt_deg
-    if abs(limit) > 90:
-        return pixels
-    tilt = pixel_directions(pixels, sampling.healpix_order)[:, 1]
-    from_equator = (tilt - 90).abs()
-    return pixels[from_equator <= 90 - limit] if limit > 0 else pixels[from_equator >= 90 + limit]
 
 
 def fast_subset_size(n: int, n_classes: int, iteration: int, dims: int) -> int:

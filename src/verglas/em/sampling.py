@@ -12,6 +12,7 @@ from torch import Tensor
 from verglas.em.settings import EmSettings
 from verglas.geometry.euler import euler_angles, euler_matrices
 from verglas.geometry.healpix import children, pixel_directions
+from verglas.geometry.symmetry import PointGroup
 
 DIRECTION_STEP_DEG = 360.0 / 6  # of order 0
 
@@ -225,3 +226,14 @@ def _turned(angles_deg: Tensor, move_deg: float) -> Tensor:
         return angles_deg
     turn = euler_matrices([move_deg] * 3)
     return euler_angles(euler_matrices(angles_deg) @ turn)
+
+
+def directions(sampling: Sampling) -> Tensor:
+    """HEALPix pixels to search: the asymmetric unit of the point group, within the limit of tilt (§2.4)."""
+    pixels = PointGroup.of(sampling.symmetry).asymmetric_pixels(sampling.healpix_order)
+    limit = sampling.limit_tilt_deg
+    if abs(limit) > 90:
+        return pixels
+    tilt = pixel_directions(pixels, sampling.healpix_order)[:, 1]
+    from_equator = (tilt - 90).abs()
+    return pixels[from_equator <= 90 - limit] if limit > 0 else pixels[from_equator >= 90 + limit]

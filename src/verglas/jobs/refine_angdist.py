@@ -19,7 +19,7 @@ WIDTH = 0.35  # of the distance between directions
 
 def write_angular_distributions(base: str, state: State) -> None:
     """One file per class that has particles."""
-    from verglas.em.refinement import directions
+    from verglas.em.sampling import directions
     from verglas.geometry.euler import view_vectors
     from verglas.geometry.healpix import pixel_directions
 
