@@ -29,16 +29,23 @@ def parse_devices(text: str) -> list[list[str]]:
     return ranks
 
 
+def devices_by_rank(text: str) -> list[list[str]]:
+    """The devices of a which-GPUs string as of `parse_devices`; [["cpu"]] where there is no GPU.
+
+    Raises ValueError for a device that is not there.
+    """
+    named, there = parse_devices(text), available_devices()
+    if there == ["cpu"]:
+        return [there]
+    for device in (device for rank in named for device in rank):
+        if device not in there:
+            raise ValueError(f"GPU list {text!r}: there is no {device}, only {', '.join(there)}")
+    return [rank or there for rank in named]
+
+
 def devices_in_turn(text: str) -> list[str]:
     """All devices of a which-GPUs string, whichever the rank, for work that is dealt out item by item.
 
-    ["cpu"] where there is no GPU. Raises ValueError for a device that is not there.
+    Raises ValueError for a device that is not there.
     """
-    named = list(dict.fromkeys(device for rank in parse_devices(text) for device in rank))
-    there = available_devices()
-    if there == ["cpu"]:
-        return there
-    for device in named:
-        if device not in there:
-            raise ValueError(f"GPU list {text!r}: there is no {device}, only {', '.join(there)}")
-    return named or there
+    return list(dict.fromkeys(device for rank in devices_by_rank(text) for device in rank))

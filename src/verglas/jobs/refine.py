@@ -230,11 +230,16 @@ class RefineJob(Job):
         """Devices of this rank: all GPUs named or seen, shared out between ranks; otherwise the CPU."""
         import torch
 
-        from verglas.compute.devices import parse_devices
+        from verglas.compute.devices import devices_by_rank
 
-        if not torch.cuda.is_available() or self.arguments["--cpu"]:
+        if self.arguments["--cpu"]:
             return [torch.device("cpu")]
-        per_rank = parse_devices(self.arguments["--gpu"].strip('"'))
+        try:
+            per_rank = devices_by_rank(self.arguments["--gpu"].strip('"'))
+        except ValueError as error:
+            raise JobFailed(f"--gpu: {error}") from None
+        if per_rank == [["cpu"]] and "--gpu" in self.arguments.given and self.ranks.rank == 0:
+            self.context.warn(" WARNING: there is no GPU to be seen here; working on the CPU")
         names = per_rank[self.ranks.rank % len(per_rank)]
         if len(per_rank) == 1 and self.ranks.size > 1:
             names = [names[self.ranks.rank % len(names)]]
