@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +89,10 @@ class StackSource:
     def _note(self, particles: Ints, reason: str) -> None:
         for particle in particles:
             self.problems[int(particle)] = reason
+
+    def none_there(self) -> str:
+        """The first stack's path if not one of them exists, otherwise nothing."""
+        return "" if any(Path(path).exists() for path in self._paths) else self._paths[0]
 
     def box_of(self, particle: int) -> int:
         """Box of a particle's image (px)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Images:
     ) -> Images:  # fmt: skip
         """Open the images of a run. `comm`: the ranks' communicator, None for a process alone.
 
-        Raises JobFailed where an image name cannot be understood.
+        Raises JobFailed where an image name cannot be understood or no stack exists.
         """
         through_zero = arguments["--no_parallel_disc_io"] and comm is not None
         if through_zero and not has_threads():
@@ -58,6 +59,11 @@ class Images:
         cls, arguments: Arguments, particles: Particles, comm: Any, context: RunContext, bar: Bar
     ) -> Images:  # fmt: skip
         stacks = stack_source(particles, particles.names)
+        if missing := stacks.none_there():
+            raise JobFailed(
+                f"no image is there: the first stack, {missing}, was looked for in {Path.cwd()}; names "
+                "in the STAR file are relative to the project directory, where this must be started"
+            )
         images = cls(stacks, stacks)
         if arguments["--preread_images"]:
             if arguments["--scratch_dir"]:
