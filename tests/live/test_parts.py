@@ -437,7 +437,7 @@ class TestMatchingAverages:
         ),
         (
             "finishing",
-            {"job": "c", "state": "updating", "updates": 2, "particles": 900},
+            {"job": "c", "state": "last run", "updates": 2, "particles": 900},
             "2D classes: the last run, from nothing with all 1000 particles",
         ),
     ],

@@ -103,7 +103,9 @@ def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
     classes = {"nr_classes": str(plan.classes), "nr_iter_grad": str(batches)}
     options = chain_options(intake, {"Class2D": classes})
     cores = os.cpu_count() or 1
-    order = LiveOrder(SESSION, workers=max(1, cores - 1), publish_s=5.0)
+    order = LiveOrder(
+        SESSION, workers=max(1, cores - 1), publish_s=5.0, classes_from=plan.n_particles // 5
+    )
     os.chdir(project.root)
     return set_up(project, order, intake, options, classes=True, by_beam_shift=False)
 

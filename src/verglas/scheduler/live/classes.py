@@ -47,7 +47,7 @@ class ClassState:
     """What is known about the classes; `classes.json` of the session."""
 
     job: str = ""
-    state: str = "none"  # none, updating, up to date, failed, final
+    state: str = "none"  # none, updating, last run, up to date, failed, final
     updates: int = 0
     particles: int = 0  # that the last update has seen
     averages: str = ""  # newest class averages, relative to the project
@@ -129,7 +129,7 @@ class StreamingClasses:
 
     def _run_through(self) -> None:
         """The last run, from its start to its end."""
-        self._begin(self.session.counts.particles, self._own_options())
+        self._begin(self.session.counts.particles, self._own_options(), "last run")
         while self._launched is not None:
             self.session.tell()
             if wait_for(self.project, self._launched, WAIT_S) is not None:
@@ -144,7 +144,7 @@ class StreamingClasses:
         calm = lag_s <= order.max_lag_for_2d_s
         return grown and calm and time.monotonic() >= self._not_before_s
 
-    def _begin(self, particles: int, options: dict[str, str]) -> None:
+    def _begin(self, particles: int, options: dict[str, str], state: str = "updating") -> None:
         try:
             edit(self.project, self.name, options)
             self._launched = launch(self.project, self.name)
@@ -153,7 +153,7 @@ class StreamingClasses:
             self._fail(f"{self.name} could not be started: {error}")
             return
         self._particles, self.unlike_s = particles, 0.0
-        self._save(state="updating")
+        self._save(state=state)
 
     def _look(self) -> None:
         launched = self._launched

@@ -100,7 +100,7 @@ class LiveStatus:
         known = self.classes
         if not known.get("job"):
             return ""
-        if self.phase == "finishing" and known["state"] == "updating":
+        if known["state"] == "last run":
             return f"2D classes: the last run, from nothing with all {self.particles} particles"
         if not known["updates"]:
             states = {"updating": "the first run", "none": "none yet"}
