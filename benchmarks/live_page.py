@@ -67,7 +67,7 @@ def make_night(demo: Path, out: Path, movies: int) -> None:
     ledger = Ledger(folder.journal)
     ledger.read()
     rng = np.random.default_rng(5)
-    models = [movie for movie in ledger.movies if movie.micrograph]
+    models = [movie for movie in ledger.movies if movie.micrograph and movie.figures.get("picks")]
     _metadata(out, movies, rng)
     lines, events = _journal(out, models, movies, rng)
     folder.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
