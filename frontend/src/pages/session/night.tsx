@@ -432,7 +432,8 @@ function paint(
   }
   c.font = "11px system-ui";
   c.fillStyle = "#5c6b7a";
-  const n = Math.max(2, Math.floor(w / 120));
+  // labels say minutes: none stands twice
+  const n = Math.max(1, Math.min(Math.floor(w / 120), Math.floor((to - from) / 60)));
   for (let k = 0; k <= n; k++) {
     const t = from + ((to - from) * k) / n;
     c.textAlign = k === 0 ? "left" : k === n ? "right" : "center";
