@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from verglas.em import lanes
+from verglas.em import batches, lanes
 from verglas.em.particles import OpticsGroup, Particles
 from verglas.em.refinement import Refinement
 from verglas.em.settings import EmSettings
@@ -133,6 +133,24 @@ def test_two_cores_give_what_one_gives(monkeypatch):
     assert (one.assignments.class_index == two.assignments.class_index).all()
     np.testing.assert_allclose(one.assignments.p_max, two.assignments.p_max, atol=1e-4)
     np.testing.assert_allclose(one.model.references, two.model.references, atol=1e-4)
+
+
+def test_cores_whose_sums_do_not_fit_are_left_out(monkeypatch):
+    monkeypatch.setattr(lanes, "CPU_LANE_PARTICLES", 1)
+    source = Mixed(20)
+    cores = torch.get_num_threads()
+    plenty = run(source, source.particles()).state
+    try:
+        torch.set_num_threads(4)
+        assert len(lanes.lanes([torch.device("cpu")], 40, 2, bytes_each=1 << 20)) == 4
+        for module in (lanes, batches):
+            monkeypatch.setattr(module, "host_bytes", lambda: 5 << 20)
+        assert len(lanes.lanes([torch.device("cpu")], 40, 2, bytes_each=1 << 20)) == 2
+        assert len(lanes.lanes([torch.device("cpu")], 40, 2, bytes_each=1 << 30)) == 1
+        little = run(source, source.particles()).state
+    finally:
+        torch.set_num_threads(cores)
+    np.testing.assert_allclose(little.assignments.p_max, plenty.assignments.p_max, atol=1e-4)
 
 
 def test_premultiplied_data_give_the_same_average():

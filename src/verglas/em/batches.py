@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import torch
@@ -12,7 +13,23 @@ from verglas.em.plan import Plan
 BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
 TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
 GPU_BATCH_BYTES, GPU_BATCH_PARTICLES = 24 << 30, 8192  # of all threads; of each
+SUMMED_BYTES = 36  # a pixel of summed slices: data and weight in single and in double precision
 GPU_TILE_BYTES, GPU_TILE_PARTICLES = 1 << 30, 192  # of each thread
+
+
+def host_bytes() -> int:
+    """Memory of this machine: the same in every run, so that what depends on it is repeatable."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def collections(plan: Plan, n_slices: int, threads: int) -> int:
+    """Sets of summed slices that each of `threads` may have: one a core, if all fit a quarter of memory."""
+    if plan.iteration.device.type != "cpu":
+        return 1
+    halves = 2 if plan.iteration.gradient else 1
+    each = halves * n_slices * len(plan.pixels) * SUMMED_BYTES
+    room = host_bytes() // 4 // max(1, each * threads)
+    return max(1, min(torch.get_num_threads(), room))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

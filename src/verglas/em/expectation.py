@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from verglas.em.accumulate import accumulate
-from verglas.em.batches import batch_size, batches, is_out_of_memory, row_bytes, tile_limits
+from verglas.em.batches import (
+    batch_size,
+    batches,
+    collections,
+    is_out_of_memory,
+    row_bytes,
+    tile_limits,
+)
 from verglas.em.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.fine import FineBatch, make_tile, score_tile
 from verglas.em.fixed_poses import FixedPoses, fixed_pass
@@ -84,8 +91,7 @@ class Expectation:
         """One collection per thread of the sparse pass; the first serves the tiles, too."""
         halves = 2 if self.iteration.gradient else 1
         like = torch.zeros(0, dtype=self.iteration.dtype, device=self.iteration.device)
-        on_cpu = self.iteration.device.type == "cpu"
-        n = torch.get_num_threads() if on_cpu else 1
+        n = collections(plan, n_slices, self.threads)
         return [SliceSums(halves, n_slices, len(plan.pixels), like) for _ in range(n)]
 
     def _insert(

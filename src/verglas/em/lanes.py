@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from verglas.em.batches import host_bytes
 from verglas.em.combine import pack_rows, share, unpack_rows
 from verglas.em.expectation import Expectation
 from verglas.em.particles import ImageSource, Ints, OpticsGroup, Particles
@@ -24,12 +25,14 @@ GPU_LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brin
 CPU_LANE_PARTICLES = 100  # the same on a CPU, where lanes share out the cores
 
 
-def lanes(devices: Sequence[torch.device], n_particles: int, dims: int) -> list[torch.device]:
+def lanes(
+    devices: Sequence[torch.device], n_particles: int, dims: int, bytes_each: int = 0
+) -> list[torch.device]:
     """The device of every thread of the expectation step.
 
     On a CPU a lane is a core (`torch.get_num_threads`): batches that fit its cache are too small to be
-    shared by many. Lanes have sums of their own, so that volumes, which are large, are left to one lane
-    with all cores.
+    shared by many. Lanes have sums of their own (`bytes_each`), so that there are no more of them than half
+    of the memory holds, and volumes, which are large, are left to one lane with all cores.
     """
     found = []
     for device in devices:
@@ -37,7 +40,8 @@ def lanes(devices: Sequence[torch.device], n_particles: int, dims: int) -> list[
             most, least = GPU_LANES, GPU_LANE_PARTICLES
         else:
             cores = torch.get_num_threads() // devices.count(device)
-            most, least = (1 if dims == 3 else cores), CPU_LANE_PARTICLES
+            room = host_bytes() // 2 // max(1, bytes_each * devices.count(device))
+            most, least = (1 if dims == 3 else min(cores, room)), CPU_LANE_PARTICLES
         found += [device] * max(1, min(most, n_particles // (least * len(devices))))
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from verglas.em.batches import BATCH_BYTES, TILE_BYTES
+from verglas.em.batches import BATCH_BYTES, SUMMED_BYTES, TILE_BYTES
 from verglas.em.gradient import full_lattice
 from verglas.em.maximisation import AT_ONCE_BYTES
 from verglas.em.model import Model
@@ -19,7 +19,6 @@ from verglas.em.settings import EmSettings
 from verglas.fourier.lattice import Lattice, padded_size
 
 SLICE_BYTES = 12  # a pixel of a slice: real, imaginary, power
-SUMMED_BYTES = 36  # a pixel of summed slices: data and weight in single and in double precision
 TOTAL_BYTES = 32  # the same while they are added and inserted
 GPU_WORK_BYTES = 1 << 30  # a GPU's batches fill what room there is; with less they become slow
 

@@ -29,6 +29,7 @@ from verglas.em.initialise import (
 )
 from verglas.em.lanes import expect, lanes
 from verglas.em.maximisation import limited_to, maximise
+from verglas.em.memory import memory_need
 from verglas.em.model import State
 from verglas.em.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.plan import Iteration
@@ -127,7 +128,8 @@ class Refinement:
         prepared = {
             d: self.prepare(number, d, step, projector) for d, projector in projectors.items()
         }
-        steps = [prepared[device] for device in lanes(self.devices, len(mine), self.settings.dims)]
+        threads = lanes(self.devices, len(mine), self.settings.dims, self._bytes_of_sums())
+        steps = [prepared[device] for device in threads]
         self._announce(steps[0], number, len(mine))
         with precision_of_products(self.settings.precision):
             done = expect(steps, self.particles, self.source, mine, self.watcher.update)
@@ -139,6 +141,13 @@ class Refinement:
         self.watcher.start("Maximization ...", self.settings.n_classes)
         self._advance(steps[0], number, order, done.sums, done.found, step)
         self.watcher.update(self.settings.n_classes)
+
+    def _bytes_of_sums(self) -> int:
+        """What one more thread of the expectation step adds at the present image size."""
+        state = self.state
+        size = state.model.current_size
+        need = memory_need(self.settings, state.sampling, state.model, size)
+        return need.sums + need.slices
 
     def _set_sizes(self, number: int) -> None:
         """Image size and perturbation of iteration `number` (§2.2, §2.3)."""

@@ -15,15 +15,18 @@ def memory_lines(refinement: Refinement, free_bytes: int, n_ranks: int) -> tuple
     """
     import torch
 
+    from verglas.em.batches import host_bytes
     from verglas.em.lanes import lanes
     from verglas.em.memory import largest_size_that_fits, memory_need
 
     settings, state = refinement.settings, refinement.state
     model, device = state.model, refinement.devices[0]
     gpu = device.type == "cuda"
+    one = memory_need(settings, state.sampling, model, model.box_size)
+    each = one.sums + one.slices
     how: dict[str, Any] = {
-        "lanes": len(lanes(refinement.devices[:1], len(refinement.particles), settings.dims)),
-        "cores": 1 if gpu else torch.get_num_threads(),
+        "lanes": len(lanes(refinement.devices[:1], len(refinement.particles), settings.dims, each)),
+        "cores": 1 if gpu else min(torch.get_num_threads(), host_bytes() // 4 // one.slices),
         "gpu": gpu,
         "over_ranks": n_ranks > 1,
     }
