@@ -10,7 +10,7 @@ from verglas.formats.atomic import write_text
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.autopick_options import AutoPickOptions, method_of
-from verglas.jobs.autopick_pickers import picker_of
+from verglas.jobs.autopick_pickers import Scene, picker_of
 from verglas.jobs.autopick_results import (
     read_candidates,
     summary_row,
@@ -228,7 +228,7 @@ class AutoPicking(MicrographJob):
         dirty = None
         if self.arguments["--clean_areas"] and not self.arguments["--helix"]:
             dirty = self._dirty_areas(item, image, pixel, picker.diameter_angst)
-        return picker.pick(image, pixel, self._ctf(item), dirty)
+        return picker.pick(Scene(image, pixel, self._ctf(item), dirty))
 
     def _dirty_areas(self, item: Item, image: Any, pixel: float, diameter: float) -> Any:
         """Find them, and write the mask beside the coordinates if there are any."""

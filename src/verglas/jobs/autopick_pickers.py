@@ -31,19 +31,23 @@ _REFERENCE_LABELS = ("rlnReferenceImage", "rlnImageName")
 AUTOMATIC_DIAMETER = 0.9  # of the reference box, where no mask diameter is given
 
 
+@dataclass(frozen=True)
+class Scene:
+    """One micrograph to pick, and what is known about it."""
+
+    micrograph: Tensor  # (y, x)
+    pixel_size_angst: float
+    ctf: CtfParameters | None
+    dirty: DirtyAreas | None
+
+
 class Picker(ABC):
     """Finds candidates in one micrograph; made once for a job."""
 
     diameter_angst: float  # of the largest particle
 
     @abstractmethod
-    def pick(
-        self,
-        micrograph: Tensor,
-        pixel_size_angst: float,
-        ctf: CtfParameters | None,
-        dirty: DirtyAreas | None,
-    ) -> Picks:
+    def pick(self, scene: Scene) -> Picks:
         """All candidates. Raises ValueError for a micrograph that cannot be picked."""
 
 
@@ -56,16 +60,10 @@ class BlobPicker(Picker):
     def __post_init__(self) -> None:
         self.diameter_angst = self.settings.largest_diameter_angst
 
-    def pick(
-        self,
-        micrograph: Tensor,
-        pixel_size_angst: float,
-        ctf: CtfParameters | None,
-        dirty: DirtyAreas | None,
-    ) -> Picks:
+    def pick(self, scene: Scene) -> Picks:
         from verglas.picking.log_picker import pick_blobs
 
-        return pick_blobs(micrograph, pixel_size_angst, self.settings, dirty)
+        return pick_blobs(scene.micrograph, scene.pixel_size_angst, self.settings, scene.dirty)
 
 
 @dataclass
@@ -78,17 +76,13 @@ class TemplatePicker(Picker):
     def __post_init__(self) -> None:
         self.diameter_angst = self.bank.diameter_angst
 
-    def pick(
-        self,
-        micrograph: Tensor,
-        pixel_size_angst: float,
-        ctf: CtfParameters | None,
-        dirty: DirtyAreas | None,
-    ) -> Picks:
+    def pick(self, scene: Scene) -> Picks:
         from verglas.picking.template_picker import pick_with_templates
 
-        bank = self.bank.to(micrograph.device)
-        return pick_with_templates(micrograph, pixel_size_angst, bank, self.settings, ctf, dirty)
+        return pick_with_templates(
+            scene.micrograph, scene.pixel_size_angst, self.bank.to(scene.micrograph.device),
+            self.settings, scene.ctf, scene.dirty,
+        )  # fmt: skip
 
 
 @dataclass
@@ -97,17 +91,13 @@ class FilamentPicker(TemplatePicker):
 
     tubes: TubeSettings
 
-    def pick(
-        self,
-        micrograph: Tensor,
-        pixel_size_angst: float,
-        ctf: CtfParameters | None,
-        dirty: DirtyAreas | None,
-    ) -> Picks:
+    def pick(self, scene: Scene) -> Picks:
         from verglas.picking.filament_picker import pick_filaments
 
-        bank, settings = self.bank.to(micrograph.device), self.settings
-        return pick_filaments(micrograph, pixel_size_angst, bank, settings, self.tubes, ctf, dirty)
+        return pick_filaments(
+            scene.micrograph, scene.pixel_size_angst, self.bank.to(scene.micrograph.device),
+            self.settings, self.tubes, scene.ctf, scene.dirty,
+        )  # fmt: skip
 
 
 @dataclass
@@ -119,16 +109,12 @@ class NetworkPicker(Picker):
     def __post_init__(self) -> None:
         self.diameter_angst = self.network.diameter_angst
 
-    def pick(
-        self,
-        micrograph: Tensor,
-        pixel_size_angst: float,
-        ctf: CtfParameters | None,
-        dirty: DirtyAreas | None,
-    ) -> Picks:
+    def pick(self, scene: Scene) -> Picks:
         from verglas.picking.network import pick_with_network
 
-        return pick_with_network(micrograph, pixel_size_angst, self.network, dirty)
+        return pick_with_network(
+            scene.micrograph, scene.pixel_size_angst, self.network, scene.dirty
+        )
 
 
 @dataclass
@@ -140,18 +126,12 @@ class TopazPicker(Picker):
     def __post_init__(self) -> None:
         self.diameter_angst = self.flags["--particle_diameter"]
 
-    def pick(
-        self,
-        micrograph: Tensor,
-        pixel_size_angst: float,
-        ctf: CtfParameters | None,
-        dirty: DirtyAreas | None,
-    ) -> Picks:
+    def pick(self, scene: Scene) -> Picks:
         from verglas.jobs.autopick_topaz import pick_with_topaz
 
-        image, device = micrograph.cpu().numpy(), str(micrograph.device)
-        picks = pick_with_topaz(image, pixel_size_angst, self.flags, device)
-        return picks if dirty is None else picks.take(~dirty.holds(picks.xy))
+        image, device = scene.micrograph.cpu().numpy(), str(scene.micrograph.device)
+        picks = pick_with_topaz(image, scene.pixel_size_angst, self.flags, device)
+        return picks if scene.dirty is None else picks.take(~scene.dirty.holds(picks.xy))
 
 
 def picker_of(arguments: Arguments) -> Picker:
