@@ -143,11 +143,11 @@ class Refinement:
         self.watcher.update(self.settings.n_classes)
 
     def _bytes_of_sums(self) -> int:
-        """What one more thread of the expectation step adds at the present image size."""
+        """What one more thread of the expectation step adds at the present image size, in every rank."""
         state = self.state
         size = state.model.current_size
         need = memory_need(self.settings, state.sampling, state.model, size)
-        return need.sums + need.slices
+        return (need.sums + need.slices) * self.ranks.size
 
     def _set_sizes(self, number: int) -> None:
         """Image size and perturbation of iteration `number` (§2.2, §2.3)."""

@@ -23,7 +23,7 @@ def memory_lines(refinement: Refinement, free_bytes: int, n_ranks: int) -> tuple
     model, device = state.model, refinement.devices[0]
     gpu = device.type == "cuda"
     one = memory_need(settings, state.sampling, model, model.box_size)
-    each = one.sums + one.slices
+    each = (one.sums + one.slices) * n_ranks
     how: dict[str, Any] = {
         "lanes": len(lanes(refinement.devices[:1], len(refinement.particles), settings.dims, each)),
         "cores": 1 if gpu else min(torch.get_num_threads(), host_bytes() // 4 // one.slices),
