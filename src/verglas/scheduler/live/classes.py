@@ -180,6 +180,8 @@ class StreamingClasses:
         from verglas.scheduler.live.unlike import set_unlike_aside
 
         data = self.project.root / averages.replace("_classes.mrcs", "_data.star")
+        if not data.is_file():  # somebody cleaned the job
+            return
         new, complaint = set_unlike_aside(data, self.folder.manual_file)
         if complaint:
             self.session.complain(complaint)
