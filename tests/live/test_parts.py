@@ -144,7 +144,7 @@ class TestWatcher:
         for _ in range(3):
             watcher.look()
         monkeypatch.setattr(os, "listdir", lambda path: pytest.fail("listed again"))
-        watcher.look()
+        assert watcher.look() == []
 
 
 def test_thresholds_in_words():
