@@ -7,17 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from refine_runs import (
     BOX,
     FLAGS,
     PIXEL,
+    N,
     noisy,
     refine,
     refine_over_ranks,
     same_files,
     write_particles,
 )
+from verglas.em import lanes
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
 from verglas.jobs.class2d import Classification2D
@@ -40,6 +43,25 @@ def test_a_restarted_run_is_the_uninterrupted_one():
         words = ["--continue", f"whole/run_it{number:03d}_optimiser.star", "--o", "again/run"]
         assert refine(*words) == 0
         same_files("whole/run_it004", "again/run_it004")
+
+
+def test_a_killed_run_on_two_cores_goes_on_where_it_was(monkeypatch):
+    """`--continue` alone: no other flag is needed, and the later files of the dead run are written anew."""
+    monkeypatch.setattr(lanes, "CPU_LANE_PARTICLES", N // 2)
+    write_particles(noisy())
+    words = ["--i", "particles.star", "--K", "2", "--iter", "4", "--j", "2", *FLAGS]
+    cores = torch.get_num_threads()
+    try:
+        assert refine(*words, "--o", "whole/run") == 0
+        shutil.copytree("whole", "killed")
+        for name in Path("killed").glob("run_it00[34]_*"):
+            name.write_bytes(name.read_bytes()[:100])
+        optimiser = Path("killed/run_it002_optimiser.star")
+        optimiser.write_text(optimiser.read_text().replace("whole/", "killed/"))
+        assert refine("--continue", str(optimiser), "--j", "2") == 0
+    finally:
+        torch.set_num_threads(cores)
+    same_files("whole/run_it004", "killed/run_it004")
 
 
 def test_a_restarted_vdam_run_is_the_uninterrupted_one():

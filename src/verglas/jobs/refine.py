@@ -18,7 +18,12 @@ from verglas.jobs.refine_checks import doubts
 from verglas.jobs.refine_input import ParticleList, read_particles
 from verglas.jobs.refine_memory import free_memory, memory_lines
 from verglas.jobs.refine_options import ct_root
-from verglas.jobs.refine_output import RunNames, write_iteration, write_set_aside
+from verglas.jobs.refine_output import (
+    RunNames,
+    root_of_run,
+    write_iteration,
+    write_set_aside,
+)
 from verglas.jobs.refine_progress import ProgressStream, progress_file
 from verglas.jobs.refine_ranks import MpiRanks, started_by_mpi
 from verglas.jobs.refine_reference import read_references
@@ -56,7 +61,7 @@ class RefineJob(Job):
         return [*words, *shlex.split(getattr(options, "other_args", ""))]
 
     def run(self) -> None:
-        root = self.arguments["--o"]
+        root = self.arguments["--o"] or root_of_run(self.arguments["--continue"])
         if not root:
             raise JobFailed("give a root name for the output with --o, e.g. Class2D/job006/run")
         root = root.rstrip("/") + "/run" if root.endswith("/") else root

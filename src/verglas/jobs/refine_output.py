@@ -6,6 +6,7 @@ goes on from them is the run that was not interrupted.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from verglas.em.settings import EmSettings
 
 SET_ASIDE = "set_aside.star"
+
+
+def root_of_run(optimiser: str) -> str:
+    """The root name of the run that an `_itNNN_optimiser.star` belongs to; "" for another file."""
+    found = re.fullmatch(r"(.+)_it\d{3}_optimiser\.star", optimiser)
+    return found[1] if found else ""
 
 
 @dataclass(frozen=True)
