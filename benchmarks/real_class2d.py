@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from verglas.em.images import soft_mask
+from verglas.em.images.preparation import soft_mask
 from verglas.formats.mrc import read_mrc
 from verglas.formats.png import write_png
 from verglas.formats.star import read_star, write_star

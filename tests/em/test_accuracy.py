@@ -11,12 +11,12 @@ from plain.fourier import counted, ctf_value, nearest, padded_reference, slice_o
 from plain.poses import euler
 from two_sides import smooth_images, some_particles
 
-from verglas.em.accuracy import ANGLES_DEG, SHIFTS_PX, estimate_accuracies, least_noticed
-from verglas.em.model import Model, State
-from verglas.em.particles import Assignments
-from verglas.em.sampling import Sampling
-from verglas.em.settings import EmSettings, GradientSettings
-from verglas.em.steps import coarser_sampling, finer_sampling, with_settled
+from verglas.em.poses.grid import Sampling
+from verglas.em.schedule.accuracy import ANGLES_DEG, SHIFTS_PX, estimate_accuracies, least_noticed
+from verglas.em.schedule.steps import coarser_sampling, finer_sampling, with_settled
+from verglas.em.state.model import Model, State
+from verglas.em.state.particles import Assignments
+from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.fourier.projector import Projector
 
 BOX, PIXEL, K, N, SIZE = 32, 3.0, 2, 5, 24

@@ -16,8 +16,8 @@ from two_sides import (
     stated_twice,
 )
 
-from verglas.em import expectation
-from verglas.em.settings import HelixSettings
+from verglas.em.run import expectation
+from verglas.em.state.settings import HelixSettings
 
 BOX, PIXEL, N, SHELLS = 24, 3.0, 6, 9
 

@@ -14,7 +14,7 @@ from two_sides import (
     stated_twice,
 )
 
-from verglas.em import plan
+from verglas.em.operands import plan
 from verglas.geometry.healpix import healpix_directions
 from verglas.geometry.symmetry import PointGroup
 

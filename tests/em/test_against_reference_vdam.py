@@ -9,9 +9,9 @@ import pytest
 from plain.gradient import Moments, descend
 from two_sides import SECOND_PASSES, assert_agrees, choose_second_pass, expected_by, stated_twice
 
-from verglas.em.gradient import descend as engine_descends
-from verglas.em.gradient import gradient_step, start_moments
-from verglas.em.settings import GradientSettings
+from verglas.em.maximise.descent import descend as engine_descends
+from verglas.em.maximise.descent import gradient_step, start_moments
+from verglas.em.state.settings import GradientSettings
 
 CASES = {
     "averages": {"box": 24, "pixel": 3.0, "size": 18, "n": 6},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from refine_runs import BOX, FLAGS, PIXEL, N, noisy, refine, write_particles
-from verglas.em.initialise import OUTLIER
+from verglas.em.start.initialise import OUTLIER
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 

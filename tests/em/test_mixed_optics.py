@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from verglas.em import batches, lanes
-from verglas.em.particles import OpticsGroup, Particles
-from verglas.em.refinement import Refinement
-from verglas.em.settings import EmSettings
+from verglas.em.operands import batches
+from verglas.em.run import lanes
+from verglas.em.run.refinement import Refinement
+from verglas.em.state.particles import OpticsGroup, Particles
+from verglas.em.state.settings import EmSettings
 
 GROUPS = (
     OpticsGroup("first", 48, 3.0),

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from verglas.em.centring import centre_references, centres_of_mass_px, translate_linear
-from verglas.em.combine import share
-from verglas.em.gradient import gradient_step, replace_inactive
-from verglas.em.model import Model, Moments
-from verglas.em.rounding import nearest, nearest_shells
-from verglas.em.sampling import Sampling, pose_grid, translations
-from verglas.em.settings import EmSettings, GradientSettings
-from verglas.em.shells import pixel_list, pixels_per_shell
-from verglas.em.sums import WeightedSums
+from verglas.em.images.pixels import pixel_list, pixels_per_shell
+from verglas.em.maximise.centring import centre_references, centres_of_mass_px, translate_linear
+from verglas.em.maximise.descent import gradient_step, replace_inactive
+from verglas.em.maximise.rounding import nearest, nearest_shells
+from verglas.em.poses.grid import Sampling, pose_grid, translations
+from verglas.em.state.combine import share
+from verglas.em.state.model import Model, Moments
+from verglas.em.state.settings import EmSettings, GradientSettings
+from verglas.em.state.sums import WeightedSums
 from verglas.fourier.lattice import Lattice
 
 

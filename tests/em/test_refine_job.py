@@ -20,7 +20,7 @@ from refine_runs import (
     same_files,
     write_particles,
 )
-from verglas.em import lanes
+from verglas.em.run import lanes
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
 from verglas.jobs.class2d import Classification2D

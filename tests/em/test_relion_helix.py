@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from beside_relion import POSE, columns, ours, relion, same_poses, shell_fsc
 
-from verglas.em import settings as em_settings
+from verglas.em.state import settings as em_settings
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from verglas.em.significance import RowWeights, mass_thresholds, thresholds_by_bisection
+from verglas.em.scoring.significance import RowWeights, mass_thresholds, thresholds_by_bisection
 
 
 def sorted_threshold(row: np.ndarray, fraction: float) -> tuple[float, int]:

@@ -12,8 +12,8 @@ pytest.importorskip("triton")
 
 PROGRAM = """
 import torch
-from verglas.em.significance import RowWeights
-from verglas.em import significance_triton
+from verglas.em.scoring.significance import RowWeights
+from verglas.em.scoring import significance_triton
 
 torch.manual_seed(1)
 for b, n, spread, limit in ((3, 2500, 4.0, -1), (2, 1024, 40.0, -1), (4, 17, 1.0, -1), (3, 2500, 2.0, 9)):

@@ -9,18 +9,18 @@ import torch
 from plain.poses import asymmetric_pixels, euler, global_search, in_plane
 from plain.problem import Problem, Result
 
-from verglas.em import expectation
-from verglas.em.expectation import Expectation
-from verglas.em.lanes import expect
-from verglas.em.maximisation import maximise
-from verglas.em.model import Model, State
-from verglas.em.particles import ArraySource, Assignments, OpticsGroup, Particles
-from verglas.em.plan import Iteration, coarse_image_size
-from verglas.em.refinement import Refinement
-from verglas.em.sampling import Sampling
-from verglas.em.settings import EmSettings, GradientSettings
-from verglas.em.sparse import sparse_second_pass
-from verglas.em.sparse_batch import batched_second_pass
+from verglas.em.maximise.maximisation import maximise
+from verglas.em.operands.plan import Iteration, coarse_image_size
+from verglas.em.poses.grid import Sampling
+from verglas.em.run import expectation
+from verglas.em.run.expectation import Expectation
+from verglas.em.run.lanes import expect
+from verglas.em.run.refinement import Refinement
+from verglas.em.scoring.sparse import sparse_second_pass
+from verglas.em.scoring.sparse_batch import batched_second_pass
+from verglas.em.state.model import Model, State
+from verglas.em.state.particles import ArraySource, Assignments, OpticsGroup, Particles
+from verglas.em.state.settings import EmSettings, GradientSettings
 
 SECOND_PASSES = {
     "dense tiles": (0, sparse_second_pass),

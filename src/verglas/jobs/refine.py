@@ -37,8 +37,8 @@ from verglas.jobs.refine_settings import (
 from verglas.jobs.refine_watch import RunWatcher
 
 if TYPE_CHECKING:
-    from verglas.em.refinement import Refinement
-    from verglas.em.settings import EmSettings
+    from verglas.em.run.refinement import Refinement
+    from verglas.em.state.settings import EmSettings
     from verglas.jobs.refine_source import Images
 
 
@@ -93,7 +93,7 @@ class RefineJob(Job):
     def _new(self) -> Refinement:
         import torch
 
-        from verglas.em.refinement import Refinement
+        from verglas.em.run.refinement import Refinement
 
         arguments = self.arguments
         if not arguments["--i"]:
@@ -123,7 +123,7 @@ class RefineJob(Job):
         return refinement
 
     def _continued(self) -> Refinement:
-        from verglas.em.refinement import Refinement
+        from verglas.em.run.refinement import Refinement
 
         path = self.arguments["--continue"]
         if not Path(path).exists():
@@ -252,7 +252,7 @@ class RefineJob(Job):
 
     def _join_ranks(self) -> Any:
         """The ranks mpirun or srun started, or this process alone."""
-        from verglas.em.combine import Alone
+        from verglas.em.state.combine import Alone
 
         if not started_by_mpi():
             return Alone()
@@ -266,7 +266,7 @@ class RefineJob(Job):
         )  # fmt: skip
 
     def _watcher(self) -> Any:
-        from verglas.em.watcher import SilentWatcher
+        from verglas.em.run.watcher import SilentWatcher
 
         if self.ranks.rank > 0:
             return SilentWatcher()

@@ -10,7 +10,7 @@ import numpy as np
 from verglas.formats.atomic import write_text
 
 if TYPE_CHECKING:
-    from verglas.em.model import State
+    from verglas.em.state.model import State
 
 INNER = 0.5  # of the box: where cylinders begin
 TALLEST = 0.15  # of the box: the cylinder of the most frequent direction
@@ -19,7 +19,7 @@ WIDTH = 0.35  # of the distance between directions
 
 def write_angular_distributions(base: str, state: State) -> None:
     """One file per class that has particles."""
-    from verglas.em.sampling import directions
+    from verglas.em.poses.grid import directions
     from verglas.geometry.euler import view_vectors
     from verglas.geometry.healpix import pixel_directions
 

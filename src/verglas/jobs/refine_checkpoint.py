@@ -16,9 +16,9 @@ from verglas.jobs.refine_input import ParticleList, read_particles
 from verglas.jobs.refine_saved_settings import flag_or, number_or, sampling_asked, saved_settings
 
 if TYPE_CHECKING:
-    from verglas.em.model import Model, Moments, State
-    from verglas.em.sampling import Sampling
-    from verglas.em.settings import EmSettings, ParitySwitches
+    from verglas.em.poses.grid import Sampling
+    from verglas.em.state.model import Model, Moments, State
+    from verglas.em.state.settings import EmSettings, ParitySwitches
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
 
 
 def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
-    from verglas.em.sampling import Sampling
+    from verglas.em.poses.grid import Sampling
 
     return Sampling(
         dims=settings.dims,
@@ -69,7 +69,7 @@ def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
 
 
 def _model(star: StarFile, listed: ParticleList, settings: EmSettings) -> Model:
-    from verglas.em.model import Model
+    from verglas.em.state.model import Model
 
     general, classes = star["model_general"], star["model_classes"]
     k = len(classes)
@@ -174,7 +174,7 @@ def _scales(star: StarFile, listed: ParticleList) -> np.ndarray:
 
 
 def _state(optimiser: StarTable, model: Model, sampling: Sampling, listed: ParticleList) -> State:
-    from verglas.em.model import State
+    from verglas.em.state.model import State
 
     number = optimiser.number
     state = State(optimiser.integer("rlnCurrentIteration"), model, listed.assignments, sampling)
@@ -205,7 +205,7 @@ def _moments(optimiser: StarTable) -> Moments | None:
         return None
     import torch
 
-    from verglas.em.model import Moments
+    from verglas.em.state.model import Moments
 
     try:
         with np.load(name) as stored:

@@ -13,7 +13,7 @@ from verglas.jobs.refine_images import split_name
 from verglas.jobs.refine_reading import Source
 
 if TYPE_CHECKING:
-    from verglas.em.particles import Particles
+    from verglas.em.state.particles import Particles
 
 LOOKED_AT = 50  # particles
 # From mean 0 or standard deviation 1 of the background, in more than half of the particles. The worst of

@@ -14,7 +14,7 @@ from verglas.jobs.base import JobFailed
 from verglas.jobs.tables import after_job, read_list
 
 if TYPE_CHECKING:
-    from verglas.em.particles import Assignments, OpticsGroup, Particles
+    from verglas.em.state.particles import Assignments, OpticsGroup, Particles
 
 Floats = npt.NDArray[np.float64]
 PARTICLE_NUMBER = "verglasParticleNumber"  # in the list that a run began with
@@ -35,7 +35,7 @@ def read_particles(path: str, *, with_ctf: bool, going_on: bool = False) -> Part
 
     With `going_on` particles keep the numbers they had before others were set aside.
     """
-    from verglas.em.particles import Particles
+    from verglas.em.state.particles import Particles
 
     star, table = read_list(path, "particles")
     optics_table = star.get("optics")
@@ -77,7 +77,7 @@ class _Columns:
 
 def optics_groups(table: StarTable, path: str) -> tuple[tuple[OpticsGroup, ...], dict[int, int]]:
     """Optics groups in file order, and position by group number."""
-    from verglas.em.particles import OpticsGroup
+    from verglas.em.state.particles import OpticsGroup
 
     for label in ("rlnImageSize", "rlnImagePixelSize"):
         if label not in table:
@@ -151,7 +151,7 @@ def _assignments(
     table: StarTable, column: _Columns, particles: Particles, with_ctf: bool
 ) -> Assignments:
     """Poses of an earlier job where the file has them; unusable particles are set aside."""
-    from verglas.em.particles import Assignments
+    from verglas.em.state.particles import Assignments
 
     classes = column("rlnClassNumber").astype(np.int64) - 1
     found = Assignments(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verglas.em.refinement import Refinement
+    from verglas.em.run.refinement import Refinement
 
 
 def memory_lines(refinement: Refinement, free_bytes: int, n_ranks: int) -> tuple[str, str]:
@@ -15,9 +15,9 @@ def memory_lines(refinement: Refinement, free_bytes: int, n_ranks: int) -> tuple
     """
     import torch
 
-    from verglas.em.batches import host_bytes
-    from verglas.em.lanes import lanes
-    from verglas.em.memory import largest_size_that_fits, memory_need
+    from verglas.em.operands.batches import host_bytes
+    from verglas.em.run.lanes import lanes
+    from verglas.em.run.memory import largest_size_that_fits, memory_need
 
     settings, state = refinement.settings, refinement.state
     model, device = state.model, refinement.devices[0]

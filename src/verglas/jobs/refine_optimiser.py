@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verglas.em.model import State
-    from verglas.em.settings import EmSettings
+    from verglas.em.state.model import State
+    from verglas.em.state.settings import EmSettings
     from verglas.jobs.refine_output import RunNames
 
 
@@ -122,7 +122,7 @@ def _later_and_ours(names: RunNames, settings: EmSettings, state: State) -> dict
 
     RELION 3.1 keeps labels that it does not know.
     """
-    from verglas.em.settings import GradientSettings
+    from verglas.em.state.settings import GradientSettings
 
     gradient = settings.gradient or GradientSettings()
     moments = names.moments(state.iteration) if state.moments is not None else "None"

@@ -20,8 +20,8 @@ from verglas.jobs.refine_angdist import write_angular_distributions
 from verglas.jobs.refine_input import PARTICLE_NUMBER, ParticleList
 
 if TYPE_CHECKING:
-    from verglas.em.model import Model, State
-    from verglas.em.settings import EmSettings
+    from verglas.em.state.model import Model, State
+    from verglas.em.state.settings import EmSettings
 
 SET_ASIDE = "set_aside.star"
 
@@ -204,7 +204,7 @@ def _helix_general(settings: EmSettings) -> dict[str, Any]:
 
 
 def _model_classes(names: RunNames, settings: EmSettings, state: State) -> StarTable:
-    from verglas.em.resolution import class_resolutions
+    from verglas.em.maximise.resolution import class_resolutions
 
     model = state.model
     resolution, completeness = class_resolutions(model)

@@ -20,8 +20,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verglas.em.model import State
-    from verglas.em.settings import EmSettings
+    from verglas.em.state.model import State
+    from verglas.em.state.settings import EmSettings
 
 EVERY_S = 1.0
 
@@ -75,7 +75,7 @@ class ProgressStream:
 
 def figures(settings: EmSettings, state: State) -> dict[str, Any]:
     """What a page shows of an iteration; lengths in Å, angles in degrees, null for the unknown."""
-    from verglas.em.model import UNKNOWN_ACCURACY
+    from verglas.em.state.model import UNKNOWN_ACCURACY
 
     model = state.model
 

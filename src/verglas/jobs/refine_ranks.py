@@ -18,8 +18,8 @@ import numpy.typing as npt
 from verglas.formats.atomic import atomic_write
 
 if TYPE_CHECKING:
-    from verglas.em.combine import Packable
-    from verglas.em.particles import Assignments, Ints
+    from verglas.em.state.combine import Packable
+    from verglas.em.state.particles import Assignments, Ints
 
 PIECE = 1 << 26  # numbers per message: 512 MB
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "SLURM_NTASKS")
@@ -59,7 +59,7 @@ class MpiRanks:
 
     def merge(self, found: Assignments, rows: Ints) -> None:
         """Every rank gets the rows of all others, and what they set aside."""
-        from verglas.em.combine import pack_rows, unpack_rows
+        from verglas.em.state.combine import pack_rows, unpack_rows
 
         for packed, aside in self._comm.allgather((pack_rows(found, rows), found.set_aside)):
             unpack_rows(found, packed)

@@ -14,7 +14,7 @@ from verglas.jobs.base import JobFailed
 from verglas.jobs.program import Arguments
 
 if TYPE_CHECKING:
-    from verglas.em.particles import OpticsGroup
+    from verglas.em.state.particles import OpticsGroup
 
 SAME_PIXEL = 1e-3  # relative difference that is rounding
 # Correlation of density with the particle's sphere, below which contrast is inverted. White maps and
@@ -78,8 +78,8 @@ def _fitted(
     """In the pixel size and box of the particles."""
     import torch
 
-    from verglas.em.initialise import to_box
-    from verglas.em.rounding import nearest
+    from verglas.em.maximise.rounding import nearest
+    from verglas.em.start.initialise import to_box
 
     box, wanted = maps.shape[-1], optics.box_size
     same = abs(pixel / optics.pixel_size_angst - 1) < SAME_PIXEL

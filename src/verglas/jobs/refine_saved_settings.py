@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 from verglas.formats.star import StarFile, StarTable
 
 if TYPE_CHECKING:
-    from verglas.em.sampling import Steps
-    from verglas.em.settings import EmSettings, GradientSettings, HelixSettings, ParitySwitches
+    from verglas.em.poses.grid import Steps
+    from verglas.em.state.settings import (
+        EmSettings,
+        GradientSettings,
+        HelixSettings,
+        ParitySwitches,
+    )
 
 
 def flag_or(table: StarTable, label: str, default: bool = False) -> bool:
@@ -23,7 +28,7 @@ def number_or(table: StarTable, label: str, default: float) -> float:
 
 def sampling_asked(table: StarTable) -> Steps:
     """The steps the user asked for; RELION before 3.1 has only those in use."""
-    from verglas.em.sampling import Steps
+    from verglas.em.poses.grid import Steps
 
     def asked(label: str, default: float = 0.0) -> float:
         return number_or(table, f"{label}Original", number_or(table, label, default))
@@ -37,7 +42,7 @@ def sampling_asked(table: StarTable) -> Steps:
 def saved_settings(
     optimiser: StarTable, model: StarFile, sampling: StarTable, parity: ParitySwitches
 ) -> EmSettings:
-    from verglas.em.settings import EmSettings
+    from verglas.em.state.settings import EmSettings
 
     general = model["model_general"]
     flag, number = optimiser.flag, optimiser.number
@@ -99,7 +104,7 @@ def saved_settings(
 
 def _gradient(optimiser: StarTable) -> GradientSettings | None:
     """VDAM settings of a gradient run (RELION 4, 5, or ours)."""
-    from verglas.em.settings import GradientSettings
+    from verglas.em.state.settings import GradientSettings
 
     if not flag_or(optimiser, "rlnDoGradientRefine"):
         return None
@@ -124,7 +129,7 @@ def _helix(
 
     Its files do not say whether the polarity is searched.
     """
-    from verglas.em.settings import HelixSettings
+    from verglas.em.state.settings import HelixSettings
 
     restricted = flag_or(optimiser, "rlnDoHelicalRefine")
     diameter = number_or(optimiser, "rlnHelicalMaskTubeOuterDiameter", -1.0)

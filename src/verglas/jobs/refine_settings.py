@@ -10,8 +10,13 @@ from verglas.jobs.base import JobFailed
 from verglas.jobs.program import Arguments
 
 if TYPE_CHECKING:
-    from verglas.em.model import State
-    from verglas.em.settings import EmSettings, GradientSettings, HelixSettings, ParitySwitches
+    from verglas.em.state.model import State
+    from verglas.em.state.settings import (
+        EmSettings,
+        GradientSettings,
+        HelixSettings,
+        ParitySwitches,
+    )
 
 # flag -> field of EmSettings; what a continued run may change, too
 _FIELDS = {
@@ -64,7 +69,7 @@ _FIELDS = {
 
 def parity_of(arguments: Arguments) -> ParitySwitches:
     """The parity switches a run asks for."""
-    from verglas.em.settings import RELION_3_1, ParitySwitches
+    from verglas.em.state.settings import RELION_3_1, ParitySwitches
 
     known = {"": ParitySwitches(), "relion3.1": RELION_3_1}
     try:
@@ -90,7 +95,7 @@ def refuse_missing(arguments: Arguments) -> None:
 
 def settings_of(arguments: Arguments, dims: int) -> EmSettings:
     """Settings of a new run. Raises JobFailed for impossible combinations."""
-    from verglas.em.settings import EmSettings
+    from verglas.em.state.settings import EmSettings
 
     values = {field: arguments[flag] for flag, field in _FIELDS.items()}
     return _checked(EmSettings, dims=dims, **_refined(values, arguments))
@@ -112,7 +117,7 @@ _STEPS = (
 
 def with_sampling(state: State, settings: EmSettings, arguments: Arguments) -> State:
     """The state of a run that goes on, with the steps given now, if any are."""
-    from verglas.em.sampling import Sampling
+    from verglas.em.poses.grid import Sampling
 
     if not any(flag in arguments.given for flag in _STEPS):
         return state
@@ -158,7 +163,7 @@ _HELIX = ("--helix", "--helical_outer_diameter", "--bimodal_psi")
 
 def _helix(arguments: Arguments, known: HelixSettings | None) -> HelixSettings:
     """Settings of helical segments; a run that goes on keeps what is not given."""
-    from verglas.em.settings import HelixSettings
+    from verglas.em.state.settings import HelixSettings
 
     if known is None:
         known = HelixSettings(bimodal_psi=False)
@@ -188,7 +193,7 @@ _GRADIENT_FIELDS = {
 
 def _gradient(arguments: Arguments, known: GradientSettings | None) -> GradientSettings:
     """VDAM settings: those of the run that goes on, where there is one, and what is given now."""
-    from verglas.em.settings import GradientSettings
+    from verglas.em.state.settings import GradientSettings
 
     given = {
         name: arguments[flag]

@@ -17,7 +17,7 @@ from verglas.jobs.refine_reading import Served, Server, Source, has_threads
 from verglas.jobs.refine_scratch import Bar, Scratch
 
 if TYPE_CHECKING:
-    from verglas.em.particles import Particles
+    from verglas.em.state.particles import Particles
 
 MOST_OF_MEMORY = 0.8  # that images may fill
 

@@ -18,7 +18,7 @@ from verglas.jobs.sort_references import References, model_of, read_references
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from verglas.em.particles import OpticsGroup
+    from verglas.em.state.particles import OpticsGroup
     from verglas.fourier import Projector
 
 Z_SCORE = "rlnParticleSelectZScore"

@@ -1,0 +1,1 @@
+"""From posterior weights to sums."""

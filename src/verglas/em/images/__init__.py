@@ -1,0 +1,1 @@
+"""Particle images as the likelihood sees them."""

@@ -1,0 +1,1 @@
+"""What is fixed while an optics group passes through an expectation step, laid out for products."""

@@ -1,0 +1,1 @@
+"""The poses that are searched: grids, local neighbourhoods, priors."""

@@ -1,0 +1,1 @@
+"""Running iterations: threads, memory, progress."""

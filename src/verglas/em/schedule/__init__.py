@@ -1,0 +1,1 @@
+"""Which steps an iteration takes, and when a run changes its ways."""

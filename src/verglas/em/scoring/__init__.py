@@ -1,0 +1,1 @@
+"""From images and poses to posterior weights."""

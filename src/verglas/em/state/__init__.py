@@ -1,0 +1,1 @@
+"""What a refinement knows: settings, particles, model, sums, and how ranks add them."""
