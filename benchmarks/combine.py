@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from verglas.fourier.lattice import Lattice
-from verglas.jobs.refine_ranks import MpiRanks
+from verglas.jobs.refine.ranks import MpiRanks
 
 CASES = (
     ("3D, K = 1, 128 px, to half of Nyquist", 3, 32, 1),

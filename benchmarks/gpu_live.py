@@ -155,8 +155,8 @@ def session(home: Path, given: argparse.Namespace, workers: int, read_s: float) 
 def begun(home: Path, root: Path, given: argparse.Namespace, workers: int) -> LiveFolder:
     """A session at work; all movies are there."""
     from verglas.formats.movies import check_movie
-    from verglas.jobs.live_intake import Fact, Intake
     from verglas.project.project import Project
+    from verglas.scheduler.live.intake import Fact, Intake
     from verglas.scheduler.live.order import NEWEST, LiveOrder
     from verglas.scheduler.live.plan import chain_options, set_up
     from verglas.scheduler.supervisor import ensure_supervisor

@@ -100,7 +100,7 @@ class SimulatedMovies:
 
     def __init__(self, store: Path, n_movies: int) -> None:
         from verglas.cli.demo.plan import DemoPlan
-        from verglas.jobs.simulate_session import write_session
+        from verglas.jobs.simulate.session import write_session
 
         quick = DemoPlan.quick()
         self.plan = replace(quick, session=replace(quick.session, movies=n_movies))
@@ -122,7 +122,7 @@ class SimulatedMovies:
         return names
 
     def arrive(self, folder: Path, numbers: Sequence[int]) -> None:
-        from verglas.jobs.simulate_session import deliver
+        from verglas.jobs.simulate.session import deliver
 
         deliver([self.movies[number] for number in numbers], folder / "Movies")
 

@@ -109,7 +109,7 @@ class SimulatedMovies:
 
     def __init__(self, store: Path, movies: int) -> None:
         from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
-        from verglas.jobs.simulate_session import write_session
+        from verglas.jobs.simulate.session import write_session
 
         self.settings = replace(DemoPlan.quick().session, movies=movies)
         self.store, self.ending = store, self.settings.format
@@ -143,8 +143,8 @@ def session(
     root: Path, microscope: TinyMovies | SimulatedMovies, kills: int, given: argparse.Namespace
 ) -> tuple[dict[str, str], dict[str, int]]:
     """One session from its first movie to its end: digests of results by file, kills by kind."""
-    from verglas.jobs.live_intake import Fact, Intake
     from verglas.project.project import Project
+    from verglas.scheduler.live.intake import Fact, Intake
     from verglas.scheduler.live.order import LiveOrder
     from verglas.scheduler.live.plan import chain_options, set_up
     from verglas.scheduler.supervisor import ensure_supervisor

@@ -59,8 +59,8 @@ def simulate(root: Path, given: argparse.Namespace, seed: int) -> dict[str, Any]
     """A project with all images and the list of each lot; the truth."""
     from verglas.formats.stack_writer import StackWriter
     from verglas.formats.star import StarTable, write_star
-    from verglas.jobs.simulate_particles import _optics, particle_maker
-    from verglas.jobs.simulate_settings import ParticleSettings
+    from verglas.jobs.simulate.particles import _optics, particle_maker
+    from verglas.jobs.simulate.settings import ParticleSettings
     from verglas.project.project import Project
 
     Project.create(root)
@@ -157,7 +157,7 @@ def registered(given: argparse.Namespace, listed: str) -> tuple[Any, str]:
 def stream(root: Path, given: argparse.Namespace) -> str:
     """Classes that are brought up to date after the lots; the averages of the last update."""
     from verglas.formats.star import read_star, write_star
-    from verglas.jobs.live_thresholds import read_verdicts
+    from verglas.jobs.select.thresholds import read_verdicts
     from verglas.scheduler.live.classes import StreamingClasses
     from verglas.scheduler.live.order import LiveFolder, LiveOrder
 

@@ -69,7 +69,7 @@ def main() -> None:
 def simulated(home: Path) -> list[Path]:
     """Some movies of the demo, and the gain beside them."""
     from verglas.cli.demo.plan import DemoPlan
-    from verglas.jobs.simulate_session import write_session
+    from verglas.jobs.simulate.session import write_session
 
     settings = replace(DemoPlan().session, movies=SIMULATED)
     return write_session(home / "session", settings, workers=2)
@@ -78,8 +78,8 @@ def simulated(home: Path) -> list[Path]:
 def begun(home: Path, given: argparse.Namespace) -> LiveFolder:
     """A session at work on an empty folder."""
     from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
-    from verglas.jobs.live_intake import Fact, Intake
     from verglas.project.project import Project
+    from verglas.scheduler.live.intake import Fact, Intake
     from verglas.scheduler.live.order import LiveOrder
     from verglas.scheduler.live.plan import chain_options, set_up
     from verglas.scheduler.supervisor import ensure_supervisor

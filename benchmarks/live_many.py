@@ -58,8 +58,8 @@ def main() -> int:
 def run(movies: int, per_look: int, every: int, publish_s: float, begin_with: int) -> None:
     import psutil
 
-    from verglas.jobs.live_intake import Fact, Intake
     from verglas.project.project import Project
+    from verglas.scheduler.live.intake import Fact, Intake
     from verglas.scheduler.live.order import LiveOrder
     from verglas.scheduler.live.plan import chain_options, set_up
     from verglas.scheduler.live.publish import GROWTH

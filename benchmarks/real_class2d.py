@@ -39,7 +39,7 @@ from verglas.fourier import (
 )
 from verglas.fourier.pixels import SlicePixels, half_disc
 from verglas.geometry import euler_matrices
-from verglas.jobs.simulate_model import load_model
+from verglas.jobs.simulate.model import load_model
 from verglas.maps.pictures import contact_sheet, enlarged
 from verglas.simulate.projection import AtomProjector, ProjectionSettings
 from verglas.simulate.views import rot_tilt, spiral_views, unit_vectors

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import Job, JobFailed, JobType, NothingToDo
-from verglas.jobs.micrograph_job import Item, MicrographJob
-from verglas.jobs.nodes import MICROGRAPHS, MODEL, MOVIES, PARTICLES, Node
-from verglas.jobs.options import option
-from verglas.jobs.program import Flag, Program
-from verglas.jobs.running import QueueOptions, RankOptions
-from verglas.jobs.set_aside import SetAside
+from verglas.jobs.contract.base import Job, JobFailed, JobType, NothingToDo
+from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.nodes import MICROGRAPHS, MODEL, MOVIES, PARTICLES, Node
+from verglas.jobs.contract.options import option
+from verglas.jobs.contract.program import Flag, Program
+from verglas.jobs.contract.running import QueueOptions, RankOptions
+from verglas.jobs.contract.set_aside import SetAside
 
 UNFINISHED = Flag("--only_do_unfinished", False, "Keep what is finished")
 OUT = Flag("--o", "", "Output directory", required=True)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from verglas.formats.star import read_star
-from verglas.jobs.simulate_session import write_session
-from verglas.jobs.simulate_settings import SessionSettings
+from verglas.jobs.simulate.session import write_session
+from verglas.jobs.simulate.settings import SessionSettings
 
 DONE_FILES = (
     "MotionCorr/job002/Micrographs/*.mrc",

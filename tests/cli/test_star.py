@@ -10,7 +10,7 @@ import pytest
 
 from verglas.cli.star import main
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.star_handler_histogram import Histogram
+from verglas.jobs.handlers.star.histogram import Histogram
 
 OPTICS = {
     "rlnOpticsGroupName": ["opticsGroup1"],

@@ -23,7 +23,7 @@ from refine_runs import (
 from verglas.em.run import lanes
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
-from verglas.jobs.class2d import Classification2D
+from verglas.jobs.classification.class2d import Classification2D
 from verglas.web.progress import refinement_progress
 
 

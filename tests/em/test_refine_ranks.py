@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verglas.jobs import refine_ranks
-from verglas.jobs.refine_ranks import MpiRanks
+from verglas.jobs.refine import ranks as refine_ranks
+from verglas.jobs.refine.ranks import MpiRanks
 
 SIZE = 3
 

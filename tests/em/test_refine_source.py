@@ -22,9 +22,9 @@ from verglas.em.start.initialise import first_model
 from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import read_star
-from verglas.jobs import refine_scratch
-from verglas.jobs.refine_images import StackSource
-from verglas.jobs.refine_scratch import FOLDER, Scratch
+from verglas.jobs.refine.images import scratch as refine_scratch
+from verglas.jobs.refine.images.scratch import FOLDER, Scratch
+from verglas.jobs.refine.images.stacks import StackSource
 
 WORDS = ["--i", "particles.star", "--K", "2", "--iter", "2", *FLAGS]
 
@@ -115,7 +115,7 @@ def test_a_copy_can_be_kept_and_used_again_for_the_same_images_only(stacks):
 
 def test_what_a_dead_run_left_is_removed_and_a_living_one_is_left_alone(stacks):
     code = "import os, sys; sys.path[:0] = sys.argv[1:]; from pathlib import Path; " \
-           "from verglas.jobs.refine_scratch import _locked; " \
+           "from verglas.jobs.refine.images.scratch import _locked; " \
            "folder = Path('disc', 'verglas_volatile', 'host-1-dead'); folder.mkdir(parents=True); " \
            "lock = _locked(folder / 'owner.lock'); (folder / 'particles_000000001.mrcs').touch(); " \
            "os.kill(os.getpid(), 9)"  # fmt: skip

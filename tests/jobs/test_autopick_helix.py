@@ -9,11 +9,11 @@ import pytest
 
 from verglas.formats.mrc import read_mrc_header, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.autopick import AutoPicking
-from verglas.jobs.autopick_options import AutoPickOptions
-from verglas.jobs.base import RunContext
-from verglas.jobs.extract import ParticleExtraction
-from verglas.jobs.extract_options import ExtractOptions
+from verglas.jobs.autopick.job import AutoPicking
+from verglas.jobs.autopick.options import AutoPickOptions
+from verglas.jobs.contract.base import RunContext
+from verglas.jobs.extract.job import ParticleExtraction
+from verglas.jobs.extract.options import ExtractOptions
 
 PICKS, EXTRACT, NAME = "AutoPick/job003/", "Extract/job004/", "Movies/m0.mrc"
 PIXEL = 4.0

@@ -10,10 +10,10 @@ import pytest
 
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.autopick import AutoPicking
-from verglas.jobs.autopick_options import AutoPickOptions
-from verglas.jobs.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.autopick.job import AutoPicking
+from verglas.jobs.autopick.options import AutoPickOptions
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
 
 DIRECTORY = "AutoPick/job003/"
 LIST = "CtfFind/job002/micrographs_ctf.star"

@@ -11,12 +11,12 @@ import pytest
 from verglas.cli.autopick_train import main as train
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.autopick import AutoPicking
-from verglas.jobs.autopick_network import read_network
-from verglas.jobs.autopick_options import AutoPickOptions
-from verglas.jobs.autopick_pickers import read_references
-from verglas.jobs.base import JobFailed, RunContext
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.autopick.job import AutoPicking
+from verglas.jobs.autopick.network import read_network
+from verglas.jobs.autopick.options import AutoPickOptions
+from verglas.jobs.autopick.pickers import read_references
+from verglas.jobs.contract.base import JobFailed, RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
 
 DIRECTORY, NAME = "AutoPick/job003/", "Movies/m0.mrc"
 CENTRES = [(100 + 150 * i, 100 + 150 * j) for j in range(3) for i in range(3)]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verglas.jobs.coordinates import UnreadableCoordinates, X, Y, read_coordinates
-from verglas.jobs.coordinates_source import CoordinateSource, flags_of
+from verglas.jobs.coordinates.reading import UnreadableCoordinates, X, Y, read_coordinates
+from verglas.jobs.coordinates.source import CoordinateSource, flags_of
 
 MICROGRAPH = "MotionCorr/job002/Movies/a1.mrc"
 

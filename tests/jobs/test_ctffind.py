@@ -12,10 +12,10 @@ from verglas.ctf.model import CtfTrial
 from verglas.ctf.quality import ctf_phase
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.ctffind import CtfEstimation
-from verglas.jobs.ctffind_options import CtfFindOptions
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.ctffind.job import CtfEstimation
+from verglas.jobs.ctffind.options import CtfFindOptions
 
 DIRECTORY = "CtfFind/job003/"
 LIST = "MotionCorr/job002/corrected_micrographs.star"

@@ -11,10 +11,10 @@ import pytest
 
 from verglas.formats.mrc import read_mrc, read_mrc_header, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import NothingToDo, RunContext
-from verglas.jobs.extract import ParticleExtraction
-from verglas.jobs.extract_options import ExtractOptions
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.base import NothingToDo, RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.extract.job import ParticleExtraction
+from verglas.jobs.extract.options import ExtractOptions
 
 DIRECTORY = "Extract/job004/"
 LIST = "CtfFind/job002/micrographs_ctf.star"

@@ -12,11 +12,11 @@ import pytest
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import RunContext
-from verglas.jobs.extract import ParticleExtraction
-from verglas.jobs.extract_options import ExtractOptions
-from verglas.jobs.extract_reextract import RefinedParticles
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.base import RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.extract.job import ParticleExtraction
+from verglas.jobs.extract.options import ExtractOptions
+from verglas.jobs.extract.reextract import RefinedParticles
 from verglas.particles.tubes import beside_tube
 
 LIST = "mics.star"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from verglas.jobs.autopick import AutoPicking
-from verglas.jobs.base import JobFailed, RunContext
-from verglas.jobs.ctffind import CtfEstimation
-from verglas.jobs.micrograph_job import Item, MicrographJob
-from verglas.jobs.motioncorr import MotionCorrection
+from verglas.jobs.autopick.job import AutoPicking
+from verglas.jobs.contract.base import JobFailed, RunContext
+from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.ctffind.job import CtfEstimation
+from verglas.jobs.motioncorr.job import MotionCorrection
 
 JOBS: list[Any] = [MotionCorrection, CtfEstimation, AutoPicking]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from verglas.jobs import grid_places
-from verglas.jobs.grid_places import GridPlaces
+from verglas.project.results import grid_places
+from verglas.project.results.grid_places import GridPlaces
 
 _DM = """<GridSquareXml xmlns="http://x/Epu" xmlns:b="http://x/Generic" xmlns:c="http://x/Drawing">
  <Position xmlns:s="http://x/Shared"><s:X>1.0E-05</s:X><s:Y>-2.5E-05</s:Y></Position>

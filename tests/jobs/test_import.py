@@ -10,10 +10,10 @@ import pytest
 
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import read_star
-from verglas.jobs.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.import_job import ImportJob
-from verglas.jobs.import_options import ImportOptions
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.importing.job import ImportJob
+from verglas.jobs.importing.options import ImportOptions
 
 DIRECTORY = "Import/job001/"
 

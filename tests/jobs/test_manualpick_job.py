@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import NothingToDo, RunContext
-from verglas.jobs.manualpick import ManualPicking
-from verglas.jobs.manualpick_files import picks_path, read_picks, write_picks, write_selection
-from verglas.jobs.manualpick_options import ManualPickOptions
+from verglas.jobs.contract.base import NothingToDo, RunContext
+from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks, write_selection
+from verglas.jobs.manualpick.job import ManualPicking
+from verglas.jobs.manualpick.options import ManualPickOptions
 
 DIRECTORY = Path("ManualPick/job003")
 LIST = "mics.star"

@@ -13,10 +13,10 @@ from dm_file import dm_file
 from verglas.formats.movies_write import write_movie_eer, write_movie_mrc, write_movie_tiff
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.motioncorr import MotionCorrection
-from verglas.jobs.motioncorr_options import MotionCorrOptions
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.motioncorr.job import MotionCorrection
+from verglas.jobs.motioncorr.options import MotionCorrOptions
 
 DIRECTORY = "MotionCorr/job002/"
 LIST = "Import/job001/movies.star"

@@ -11,8 +11,8 @@ import pytest
 from verglas.formats.movies_write import write_movie_mrc
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import RunContext
-from verglas.jobs.motioncorr import MotionCorrection
+from verglas.jobs.contract.base import RunContext
+from verglas.jobs.motioncorr.job import MotionCorrection
 
 pytestmark = pytest.mark.relion
 FLAGS = [

@@ -9,11 +9,11 @@ import pytest
 
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.joinstar import JoinStarFiles
-from verglas.jobs.joinstar_options import JoinStarOptions
-from verglas.jobs.select import SubsetSelection
-from verglas.jobs.select_options import SelectOptions
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.joinstar.job import JoinStarFiles
+from verglas.jobs.joinstar.options import JoinStarOptions
+from verglas.jobs.select.job import SubsetSelection
+from verglas.jobs.select.options import SelectOptions
 
 DIRECTORY = "Select/job002/"
 OPTICS = {

@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import rotate
 
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.base import NothingToDo
-from verglas.jobs.select_choice import (
+from verglas.jobs.contract.base import NothingToDo
+from verglas.jobs.select.choice import (
     BACKUP,
     PREVIOUS,
     PREVIOUS_AVERAGES,

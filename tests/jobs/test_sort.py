@@ -12,11 +12,11 @@ from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.fourier import Projector, centre_signs, forward, inverse, shift_in_fourier
 from verglas.geometry import euler_matrices
-from verglas.jobs.base import JobFailed, RunContext
-from verglas.jobs.refine_input import read_particles
-from verglas.jobs.sort import Z_SCORE, ParticleSorting
-from verglas.jobs.sort_options import SortOptions
-from verglas.jobs.sort_references import read_references
+from verglas.jobs.contract.base import JobFailed, RunContext
+from verglas.jobs.refine.files.particles import read_particles
+from verglas.jobs.sort.job import Z_SCORE, ParticleSorting
+from verglas.jobs.sort.options import SortOptions
+from verglas.jobs.sort.references import read_references
 from verglas.particles.residuals import residual_features, sorting_scores
 
 N, COUNT, JUNK = 32, 60, 10

@@ -11,16 +11,16 @@ import pytest
 
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
-from verglas.jobs.micrograph_log import SHOWN, SUMMARY, write_log, write_summary
-from verglas.jobs.set_aside import SetAsideList
-from verglas.jobs.summary_pictures import (
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.motioncorr.pictures import drift_pictures
+from verglas.jobs.summary.micrograph_log import SHOWN, SUMMARY, write_log, write_summary
+from verglas.jobs.summary.pictures import (
     ctf_picture,
-    drift_pictures,
     micrograph_picture,
     particles_picture,
     picks_picture,
 )
-from verglas.jobs.summary_plots import MOST_POINTS, Track, histogram_counts, limits
+from verglas.jobs.summary.plots import MOST_POINTS, Track, histogram_counts, limits
 
 COLUMNS = {"rlnDefocusU": "Defocus (Å)", "rlnNone": "not there"}
 

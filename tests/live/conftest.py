@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from verglas.formats.movies_write import write_movie_mrc
-from verglas.jobs.live_intake import Fact, Intake
 from verglas.project.project import Project
+from verglas.scheduler.live.intake import Fact, Intake
 from verglas.scheduler.live.order import LiveFolder, LiveOrder
 from verglas.scheduler.live.plan import chain_options, set_up
 from verglas.scheduler.live.session import LiveSession

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarTable, write_star
-from verglas.jobs.autopick import AutoPicking
-from verglas.jobs.coordinates import read_coordinates
-from verglas.jobs.coordinates_source import CoordinateSource
-from verglas.jobs.ctffind import CtfEstimation
-from verglas.jobs.extract import ParticleExtraction
-from verglas.jobs.extract_columns import ctf_columns
-from verglas.jobs.motioncorr import MotionCorrection
-from verglas.jobs.set_aside import SetAside
-from verglas.jobs.tables import output_root, table_of
+from verglas.jobs.autopick.job import AutoPicking
+from verglas.jobs.contract.set_aside import SetAside
+from verglas.jobs.contract.tables import output_root, table_of
+from verglas.jobs.coordinates.reading import read_coordinates
+from verglas.jobs.coordinates.source import CoordinateSource
+from verglas.jobs.ctffind.job import CtfEstimation
+from verglas.jobs.extract.columns import ctf_columns
+from verglas.jobs.extract.job import ParticleExtraction
+from verglas.jobs.motioncorr.job import MotionCorrection
 
 
 def _value(item, *more: object) -> int:

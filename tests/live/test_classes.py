@@ -10,7 +10,7 @@ from scipy.ndimage import rotate, shift
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.live_thresholds import judge, read_verdicts, write_manual
+from verglas.jobs.select.thresholds import judge, read_verdicts, write_manual
 from verglas.project.dialect import Status
 from verglas.project.job_directory import JobOutcome
 from verglas.project.project import Project

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.autopick_results import summary_row
+from verglas.jobs.autopick.results import summary_row
 from verglas.scheduler.events import read_events
 from verglas.scheduler.live.change import change_settings, preview_settings, try_again
 from verglas.scheduler.live.edits import edited_among

@@ -12,7 +12,7 @@ from verglas.formats.cryosparc import read_cs
 from verglas.formats.mrc import write_mrc
 from verglas.formats.stack_writer import write_stack
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.handover import Lists, hand_over, inner_name, read_sums
+from verglas.project.handover import Lists, hand_over, inner_name, read_sums
 
 OPTICS = {
     "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],

@@ -20,18 +20,18 @@ from verglas.formats.mdoc import UnreadableMdoc, read_mdoc
 from verglas.formats.movies_write import write_movie_mrc
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.live_intake import NothingFound, find_wildcard, look_at_session
-from verglas.jobs.live_sanity import Stated, check_inputs, find_gain_turn
-from verglas.jobs.live_thresholds import complaints, judge, parse_thresholds
-from verglas.jobs.optics_groups import assign_groups
+from verglas.jobs.importing.optics_groups import assign_groups
+from verglas.jobs.select.thresholds import complaints, judge, parse_thresholds
 from verglas.maps.average_matching import match_averages
 from verglas.optics.groups import ShiftClusters, cluster_shifts, natural_tolerance
 from verglas.scheduler.live import grouping
 from verglas.scheduler.live.grouping import BeamShiftGroups
+from verglas.scheduler.live.intake import NothingFound, find_wildcard, look_at_session
 from verglas.scheduler.live.lanes import Lanes
 from verglas.scheduler.live.ledger import Ledger
 from verglas.scheduler.live.order import LiveOrder
 from verglas.scheduler.live.queue import StageQueues
+from verglas.scheduler.live.sanity import Stated, check_inputs, find_gain_turn
 from verglas.scheduler.live.settings import StageSettings, Version
 from verglas.scheduler.live.status import LiveStatus
 from verglas.scheduler.live.watcher import Watcher

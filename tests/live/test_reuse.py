@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from verglas.jobs.live_intake import Fact, Intake
 from verglas.project.project import Project
+from verglas.scheduler.live.intake import Fact, Intake
 from verglas.scheduler.live.order import LiveOrder
 from verglas.scheduler.live.plan import chain_options, set_up
 from verglas.scheduler.live.reuse import (

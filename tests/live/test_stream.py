@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from verglas.formats.star import read_star
-from verglas.jobs.live_thresholds import KIND, UNLIKE_FILE, UNLIKE_VERDICT, write_manual
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.select.thresholds import KIND, UNLIKE_FILE, UNLIKE_VERDICT, write_manual
 from verglas.project.dialect import Status
 from verglas.scheduler.live.change import (
     change_settings,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from verglas.formats.gain import Gain, orient
-from verglas.jobs.gain_estimation import gain_orientations
+from verglas.jobs.motioncorr.gain_estimation import gain_orientations
 from verglas.motion.gain import GainEstimate, gain_fit
 
 

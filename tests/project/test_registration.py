@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from verglas.jobs.nodes import MICROGRAPHS, PARTICLES
+from verglas.jobs.contract.nodes import MICROGRAPHS, PARTICLES
 from verglas.project.browse import browse, node_type_named
 from verglas.project.dialect import DIALECT_5, Status
 from verglas.project.editing import edit, mark, reorder, set_alias

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from verglas.formats.star import StarTable, write_star
-from verglas.jobs.control_files import ABORT_NOW
+from verglas.jobs.contract.control_files import ABORT_NOW
 from verglas.project.dialect import DIALECT_4, DIALECT_31, Status
 from verglas.project.job_star import JobSettings, write_job_star
 from verglas.project.registration import ForeignJob

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import pytest
 
-from verglas.jobs.base import JobAborted
+from verglas.jobs.contract.base import JobAborted
 from verglas.scheduler import disc as disc_module
 from verglas.scheduler.alarms import clear_alarm, deliver, raise_alarm
 from verglas.scheduler.disc import DiscGate, DiscUse, disc_use

@@ -9,8 +9,8 @@ import torch
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star, write_star
-from verglas.jobs.simulate_particles import particle_truth, write_particles
-from verglas.jobs.simulate_settings import ParticleSettings
+from verglas.jobs.simulate.particles import particle_truth, write_particles
+from verglas.jobs.simulate.settings import ParticleSettings
 from verglas.simulate.particles import ParticleImaging, ParticleMaker
 from verglas.simulate.projection import AtomProjector, ProjectionSettings
 from verglas.simulate.volume import model_map
@@ -26,7 +26,7 @@ def test_relion_projects_our_map_to_our_particles(blob, tmp_path, monkeypatch):
     settings = ParticleSettings(
         count=COUNT, box=BOX, pixel_size_angst=PIXEL, shift_angst=9.0, astigmatism_angst=3000.0
     )
-    monkeypatch.setattr("verglas.jobs.simulate_particles.load_model", lambda *_, **__: blob)
+    monkeypatch.setattr("verglas.jobs.simulate.particles.load_model", lambda *_, **__: blob)
     write_particles(tmp_path, settings)
     sampling = ProjectionSettings(BOX, PIXEL)
     made = ParticleMaker(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verglas.jobs.simulate_model import load_model, packaged_model
+from verglas.jobs.simulate.model import load_model, packaged_model
 from verglas.simulate.mmcif import expand_expression, parse_mmcif
 from verglas.simulate.model import UnusableModel, cyclic_operators, dihedral_operators
 from verglas.simulate.pdb import element_of_name, parse_pdb

@@ -9,8 +9,8 @@ import torch
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import read_star
 from verglas.geometry.euler import euler_matrices
-from verglas.jobs.simulate_particles import particle_truth, write_particles
-from verglas.jobs.simulate_settings import ParticleSettings
+from verglas.jobs.simulate.particles import particle_truth, write_particles
+from verglas.jobs.simulate.settings import ParticleSettings
 from verglas.optics.ctf import CtfParameters, ctf
 from verglas.simulate.optics import frame_frequencies
 from verglas.simulate.particles import ParticleImaging, ParticleMaker

@@ -12,9 +12,9 @@ from verglas.cli.simulate import main, parse_duration
 from verglas.formats.gain import read_gain
 from verglas.formats.movies import open_movie
 from verglas.formats.star import read_star
-from verglas.jobs.simulate_movie import read_motion, session_camera, session_views, simulate_movie
-from verglas.jobs.simulate_session import deliver, lots, run_microscope, write_session
-from verglas.jobs.simulate_settings import SessionSettings
+from verglas.jobs.simulate.movie import read_motion, session_camera, session_views, simulate_movie
+from verglas.jobs.simulate.session import deliver, lots, run_microscope, write_session
+from verglas.jobs.simulate.settings import SessionSettings
 
 TINY = SessionSettings(
     movies=3, size=192, width=160, frames=4, pixel_size_angst=4.0, particles=6, drift_pixels=3.0,
@@ -100,7 +100,7 @@ def test_an_interrupted_session_goes_on(session, tmp_path):
 
 @pytest.mark.parametrize(("rotation", "flip"), [(0, 0), (1, 0), (2, 1), (3, 2)])
 def test_the_gain_file_needs_the_turns_it_says(tmp_path, rotation, flip):
-    from verglas.jobs.simulate_session import write_gain
+    from verglas.jobs.simulate.session import write_gain
 
     settings = replace(TINY, gain_rotation=rotation, gain_flip=flip)
     write_gain(tmp_path / "gain.mrc", settings)
@@ -312,7 +312,7 @@ def test_relion_finds_the_motion_and_the_hot_pixels_of_the_truth(tmp_path):
     )  # fmt: skip
     write_session(tmp_path, settings, movies_in=tmp_path / "Movies", workers=1)
     from verglas.formats.star import StarTable, write_star
-    from verglas.jobs.simulate_truth import optics_table
+    from verglas.jobs.simulate.truth import optics_table
 
     movies = {"rlnMicrographMovieName": ["Movies/mov_0001.tif"], "rlnOpticsGroup": [1]}
     tables = [optics_table(settings, {}), StarTable.from_columns("movies", movies)]

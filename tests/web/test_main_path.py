@@ -11,7 +11,7 @@ import pytest
 
 from verglas.cli.demo.plan import DemoPlan
 from verglas.formats.star import read_star
-from verglas.jobs.options import to_text
+from verglas.jobs.contract.options import to_text
 from verglas.jobs.registry import job_class
 
 FRONTEND = Path(__file__).parents[2] / "frontend"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from verglas.formats.star import StarTable, write_star
-from verglas.jobs.set_aside import SetAsideList
+from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.project.results.accepted import acceptance, reason_kind
 from verglas.project.results.taken import times_taken_s
 from verglas.web.report import report_html

@@ -10,7 +10,7 @@ from PIL import Image
 
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.manualpick_files import read_picks
+from verglas.jobs.manualpick.files import read_picks
 
 LIST = "CtfFind/job003/micrographs_ctf.star"
 NAME = "MotionCorr/job002/Movies/a.mrc"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from verglas.compute.progress import MouseProgress
-from verglas.jobs.base import JobFailed, NothingToDo
+from verglas.jobs.contract.base import JobFailed, NothingToDo
 
 
 def main(words: Sequence[str]) -> int:
@@ -35,7 +35,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from verglas.jobs.autopick_network import train
+    from verglas.jobs.autopick.network import train
     from verglas.picking.training import TrainingSettings
 
     settings = TrainingSettings(

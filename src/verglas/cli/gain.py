@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
 
 def _estimate(given: Words) -> int:
     from verglas.formats.mrc import write_mrc
-    from verglas.jobs.gain_estimation import ENOUGH_COUNTS, ENOUGH_MOVIES, estimate_gain
+    from verglas.jobs.motioncorr.gain_estimation import ENOUGH_COUNTS, ENOUGH_MOVIES, estimate_gain
 
     output = given.text("--o")
     if not output:
@@ -56,7 +56,7 @@ def _estimate(given: Words) -> int:
 
 
 def _orientation(given: Words) -> int:
-    from verglas.jobs.gain_estimation import find_orientation
+    from verglas.jobs.motioncorr.gain_estimation import find_orientation
 
     gain = given.text("--gain")
     if not gain:
@@ -78,7 +78,7 @@ def _movies(given: Words) -> list[str]:
     if not name:
         raise CommandError("--i needs a movies.star or a wildcard")
     if name.endswith(".star"):
-        from verglas.jobs.tables import read_list
+        from verglas.jobs.contract.tables import read_list
 
         _, table = read_list(name, "movies", "")
         paths = table.strings("rlnMicrographMovieName")

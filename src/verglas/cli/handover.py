@@ -13,7 +13,7 @@ from verglas.formats.star import StarError
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
-    from verglas.jobs.handover import Lists
+    from verglas.project.handover import Lists
 
 _HELP = """verglas handover DEST --for relion|cryosparc [--with movies,micrographs,particles]
   [--session NAME | --snapshot NAME | --micrographs FILE.star --particles FILE.star]
@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _handover(words: list[str]) -> int:
-    from verglas.jobs.handover import PARTS, hand_over
+    from verglas.project.handover import PARTS, hand_over
 
     parsed = split_words(words, {
         "--for": True, "--with": True, "--session": True, "--snapshot": True,
@@ -71,7 +71,7 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
     """The lists of a live session (the newest without a name), or of a snapshot of it."""
     import json
 
-    from verglas.jobs.handover import Lists
+    from verglas.project.handover import Lists
     from verglas.scheduler.live.chain import LISTS
     from verglas.scheduler.live.order import LiveFolder, all_sessions
 

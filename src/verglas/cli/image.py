@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from verglas.cli.arguments import complain
 from verglas.formats.star import StarError
-from verglas.jobs.base import JobFailed, NothingToDo
-from verglas.jobs.image_handler_flags import PROGRAM
-from verglas.jobs.program import UsageError
+from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.program import UsageError
+from verglas.jobs.handlers.image.flags import PROGRAM
 
 
 def main(words: Sequence[str]) -> int:
@@ -19,7 +19,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     try:
         arguments = PROGRAM.parse(rest)
-        from verglas.jobs.image_handler import handle_images
+        from verglas.jobs.handlers.image.handler import handle_images
 
         handle_images(arguments)
     except (UsageError, JobFailed, NothingToDo, StarError, ValueError, OSError) as error:

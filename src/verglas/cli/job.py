@@ -70,7 +70,7 @@ def _types(words: list[str]) -> int:
 
 
 def _options(words: list[str]) -> int:
-    from verglas.jobs.options import to_text
+    from verglas.jobs.contract.options import to_text
     from verglas.jobs.registry import job_class
 
     kind = job_class(one_word(words, "a job type"))
@@ -167,7 +167,7 @@ def _show(words: list[str]) -> int:
 
 
 def _log(words: list[str]) -> int:
-    from verglas.jobs.control_files import RUN_ERR, RUN_OUT
+    from verglas.jobs.contract.control_files import RUN_ERR, RUN_OUT
     from verglas.project.job_directory import tail
 
     words, errors = without_flag(words, "--err")

@@ -48,7 +48,7 @@ def main(words: Sequence[str]) -> int:
     if not rest or "--help" in rest or "-h" in rest:
         print(_HELP)
         return 0
-    from verglas.jobs.live_intake import NothingFound
+    from verglas.scheduler.live.intake import NothingFound
     from verglas.scheduler.live.order import SessionTaken
 
     command = rest[0]

@@ -14,7 +14,7 @@ from verglas.cli.arguments import CommandError, Words, split_words
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
-    from verglas.jobs.live_intake import Intake
+    from verglas.scheduler.live.intake import Intake
     from verglas.scheduler.live.order import LiveFolder
 
 FIRST_CHECKED = 3  # movies that --look --json compares with what is known
@@ -33,7 +33,7 @@ _START = {
 
 
 def start(words: list[str]) -> int:
-    from verglas.jobs.live_intake import look_at_session
+    from verglas.scheduler.live.intake import look_at_session
     from verglas.scheduler.live.plan import chain_options, set_up
 
     words, changed = take_settings(words)
@@ -172,8 +172,8 @@ def _tell(intake: Intake) -> None:
 
 def _look(intake: Intake) -> dict[str, object]:
     """What is known, what somebody has to give, and how the first three movies fit it."""
-    from verglas.jobs.live_intake import NEEDED, some_movies
-    from verglas.jobs.live_sanity import Stated, check_inputs
+    from verglas.scheduler.live.intake import NEEDED, some_movies
+    from verglas.scheduler.live.sanity import Stated, check_inputs
 
     first = [Path(info.path) for info in some_movies(intake.wildcard, FIRST_CHECKED)]
     values = {key: fact.value for key, fact in intake.facts.items()}

@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _optics(words: list[str]) -> int:
-    from verglas.jobs.optics_groups import assign_groups
+    from verglas.jobs.importing.optics_groups import assign_groups
 
     parsed = split_words(words, {"--from": True, "--o": True, "--tolerance": True})
     if len(parsed.positional) != 1 or not parsed.has("--from"):

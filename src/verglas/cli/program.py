@@ -9,8 +9,8 @@ from pathlib import Path
 
 from verglas.cli.arguments import complain, in_words
 from verglas.compute.progress import MouseProgress
-from verglas.jobs.base import Job, JobAborted, JobFailed, NothingToDo, RunContext
-from verglas.jobs.control_files import (
+from verglas.jobs.contract.base import Job, JobAborted, JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.control_files import (
     ABORTED,
     EXIT_ABORTED,
     EXIT_FAILURE,
@@ -19,7 +19,7 @@ from verglas.jobs.control_files import (
     SUCCEEDED,
     WAITING,
 )
-from verglas.jobs.program import Arguments, UsageError
+from verglas.jobs.contract.program import Arguments, UsageError
 from verglas.jobs.registry import PROGRAMS, job_class
 
 CONTROL = "--pipeline_control"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verglas.compute.progress import MouseProgress
-from verglas.jobs.simulate_settings import ParticleSettings, SessionSettings
+from verglas.jobs.simulate.settings import ParticleSettings, SessionSettings
 
 _KINDS = ("particles", "micrograph", "movie", "session")
 
@@ -103,7 +103,7 @@ def _settings(arguments: argparse.Namespace, kind: Any) -> Any:
 
 
 def _session(arguments: argparse.Namespace) -> str:
-    from verglas.jobs.simulate_session import run_microscope, write_session
+    from verglas.jobs.simulate.session import run_microscope, write_session
 
     settings = _settings(arguments, SessionSettings)
     directory, destination = Path(arguments.directory), Path(arguments.into)
@@ -128,7 +128,7 @@ def _announce(movie: Path) -> None:
 
 
 def _movie(arguments: argparse.Namespace) -> str:
-    from verglas.jobs.simulate_session import write_session
+    from verglas.jobs.simulate.session import write_session
 
     directory = Path(arguments.directory)
     settings = _settings(arguments, SessionSettings)
@@ -137,7 +137,7 @@ def _movie(arguments: argparse.Namespace) -> str:
 
 
 def _micrograph(arguments: argparse.Namespace) -> str:
-    from verglas.jobs.simulate_micrograph import write_micrographs
+    from verglas.jobs.simulate.micrograph import write_micrographs
 
     directory = Path(arguments.directory)
     settings = _settings(arguments, SessionSettings)
@@ -147,7 +147,7 @@ def _micrograph(arguments: argparse.Namespace) -> str:
 
 def _particles(arguments: argparse.Namespace) -> str:
     from verglas.compute.devices import available_devices
-    from verglas.jobs.simulate_particles import write_particles
+    from verglas.jobs.simulate.particles import write_particles
 
     directory = Path(arguments.directory)
     settings = _settings(arguments, ParticleSettings)

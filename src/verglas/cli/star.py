@@ -9,8 +9,8 @@ from pathlib import Path
 
 from verglas.cli.arguments import CommandError, complain, split_words
 from verglas.formats.star import StarError
-from verglas.jobs.base import JobFailed, NothingToDo
-from verglas.jobs.program import UsageError
+from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.program import UsageError
 
 _HELP = {
     "print": "verglas star print FILE TABLE [LABEL ...]   rows of a table as text",
@@ -39,18 +39,18 @@ def main(words: Sequence[str]) -> int:
 
 
 def _handle(words: list[str]) -> None:
-    from verglas.jobs.star_handler_flags import PROGRAM
+    from verglas.jobs.handlers.star.flags import PROGRAM
 
     if not words or "--help" in words or "-h" in words:
         print("\n".join([PROGRAM.help_text(), "", *_HELP.values()]))
         return
-    from verglas.jobs.star_handler import handle_star
+    from verglas.jobs.handlers.star.handler import handle_star
 
     handle_star(PROGRAM.parse(words))
 
 
 def _print(words: list[str]) -> None:
-    from verglas.jobs.star_handler_print import table_named, table_text
+    from verglas.jobs.handlers.star.print import table_named, table_text
 
     parsed = split_words(words, {})
     if len(parsed.positional) < 2:
@@ -60,7 +60,7 @@ def _print(words: list[str]) -> None:
 
 
 def _plot(words: list[str]) -> None:
-    from verglas.jobs.star_handler_print import plot_table, table_named
+    from verglas.jobs.handlers.star.print import plot_table, table_named
 
     parsed = split_words(words, {"--o": True})
     if len(parsed.positional) < 3:
@@ -72,7 +72,7 @@ def _plot(words: list[str]) -> None:
 
 
 def _convert(words: list[str]) -> None:
-    from verglas.jobs.star_handler_print import convert
+    from verglas.jobs.handlers.star.print import convert
 
     flags = {
         "--Cs": "rlnSphericalAberration",

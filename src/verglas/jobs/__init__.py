@@ -1,1 +1,1 @@
-"""One module per job type: options -> expected outputs -> work -> output files."""
+"""One folder per job type: options -> expected outputs -> work -> output files; below them `contract`."""

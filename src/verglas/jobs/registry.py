@@ -12,20 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verglas.jobs.base import Job
+    from verglas.jobs.contract.base import Job
 
 _JOBS: dict[str, str] = {
-    "Import": "verglas.jobs.import_job:ImportJob",
-    "MotionCorr": "verglas.jobs.motioncorr:MotionCorrection",
-    "CtfFind": "verglas.jobs.ctffind:CtfEstimation",
-    "ManualPick": "verglas.jobs.manualpick:ManualPicking",
-    "AutoPick": "verglas.jobs.autopick:AutoPicking",
-    "Extract": "verglas.jobs.extract:ParticleExtraction",
-    "Sort": "verglas.jobs.sort:ParticleSorting",
-    "Select": "verglas.jobs.select:SubsetSelection",
-    "Class2D": "verglas.jobs.class2d:Classification2D",
-    "Class3D": "verglas.jobs.class3d:Classification3D",
-    "JoinStar": "verglas.jobs.joinstar:JoinStarFiles",
+    "Import": "verglas.jobs.importing.job:ImportJob",
+    "MotionCorr": "verglas.jobs.motioncorr.job:MotionCorrection",
+    "CtfFind": "verglas.jobs.ctffind.job:CtfEstimation",
+    "ManualPick": "verglas.jobs.manualpick.job:ManualPicking",
+    "AutoPick": "verglas.jobs.autopick.job:AutoPicking",
+    "Extract": "verglas.jobs.extract.job:ParticleExtraction",
+    "Sort": "verglas.jobs.sort.job:ParticleSorting",
+    "Select": "verglas.jobs.select.job:SubsetSelection",
+    "Class2D": "verglas.jobs.classification.class2d:Classification2D",
+    "Class3D": "verglas.jobs.classification.class3d:Classification3D",
+    "JoinStar": "verglas.jobs.joinstar.job:JoinStarFiles",
 }
 
 PROGRAMS: dict[str, str] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from verglas.jobs.nodes import NODE_TYPES, NodeType
+from verglas.jobs.contract.nodes import NODE_TYPES, NodeType
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 

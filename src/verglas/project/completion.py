@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from verglas.formats.star import StarError, read_star
-from verglas.jobs.control_files import OUTPUT_NODES
+from verglas.jobs.contract.control_files import OUTPUT_NODES
 from verglas.project.dialect import Status
 from verglas.project.graph import Graph, GraphNode
 from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord

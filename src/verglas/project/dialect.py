@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from verglas.jobs.nodes import NODE_TYPES, Node, NodeType
+from verglas.jobs.contract.nodes import NODE_TYPES, Node, NodeType
 
 
 class Status(Enum):

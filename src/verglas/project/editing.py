@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from verglas.jobs.nodes import MAP, MODEL, PARTICLES, Node
+from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
 from verglas.project.aliases import relink
 from verglas.project.completion import add_declared_outputs, missing_outputs
 from verglas.project.dialect import Status

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 
-from verglas.jobs.nodes import NodeType
+from verglas.jobs.contract.nodes import NodeType
 from verglas.project.dialect import DIALECT_31, Dialect, Status, node_type, process_code
 
 NO_ALIAS = "None"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.control_files import (
+from verglas.jobs.contract.control_files import (
     ABORT_NOW,
     EXIT_ABORTED,
     EXIT_FAILURE,

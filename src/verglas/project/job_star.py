@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.control_files import JOB_STAR, RUN_JOB
+from verglas.jobs.contract.control_files import JOB_STAR, RUN_JOB
 from verglas.project.dialect import Dialect
 
 TYPE, TYPE_LABEL, IS_CONTINUE, IS_TOMO = (

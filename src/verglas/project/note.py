@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.control_files import NOTE
+from verglas.jobs.contract.control_files import NOTE
 
 PROJECT_NOTE = "project_note.txt"
 

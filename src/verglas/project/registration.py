@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verglas.formats.atomic import atomic_write
-from verglas.jobs.base import Job
-from verglas.jobs.control_files import JOB_PIPELINE, JOB_STAR, PIPELINE_BACKUP
-from verglas.jobs.nodes import Node
-from verglas.jobs.options import JobOptions
+from verglas.jobs.contract.base import Job
+from verglas.jobs.contract.control_files import JOB_PIPELINE, JOB_STAR, PIPELINE_BACKUP
+from verglas.jobs.contract.nodes import Node
+from verglas.jobs.contract.options import JobOptions
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import PROCESS_TYPES, Dialect, Status, process_code
 from verglas.project.graph import Graph, GraphNode, Process

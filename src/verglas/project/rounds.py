@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import atomic_write, is_temporary, sync_directory, write_text
-from verglas.jobs.control_files import (
+from verglas.jobs.contract.control_files import (
     ABORT_NOW,
     EXIT_FILES,
     JOB_PIPELINE,

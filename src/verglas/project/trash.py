@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from verglas.formats.atomic import atomic_write
-from verglas.jobs.control_files import JOB_PIPELINE, NO_HARSH_CLEAN
+from verglas.jobs.contract.control_files import JOB_PIPELINE, NO_HARSH_CLEAN
 from verglas.project.aliases import relink
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from verglas.jobs.base import Job
-from verglas.jobs.options import JobOptions
+from verglas.jobs.contract.base import Job
+from verglas.jobs.contract.options import JobOptions
 
 KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"  # earlier results of a job from scratch that are to be kept
 ATTEMPT = "VERGLAS_ATTEMPT"  # which start of the job a process stems from

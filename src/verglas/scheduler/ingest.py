@@ -18,7 +18,7 @@ from pathlib import Path
 import xxhash
 
 from verglas.formats.atomic import sync_directory
-from verglas.jobs.raw_files import is_unfinished_name
+from verglas.jobs.importing.raw_files import is_unfinished_name
 
 BLOCK = 4 * 2**20
 SETTLED_POLLS = 2  # size and time unchanged over so many looks: whoever writes has finished

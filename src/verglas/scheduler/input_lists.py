@@ -15,8 +15,8 @@ from pathlib import Path
 import xxhash
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.base import Job, NothingToDo
-from verglas.jobs.options import JobOptions
+from verglas.jobs.contract.base import Job, NothingToDo
+from verglas.jobs.contract.options import JobOptions
 
 FILE_NAME = ".verglas_inputs.json"
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from verglas.formats.star import StarError
-from verglas.jobs.options import OptionError
+from verglas.jobs.contract.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, RefusedJob

@@ -19,8 +19,8 @@ from types import FrameType
 from verglas import __version__
 from verglas.compute.progress import MouseProgress
 from verglas.formats.star import StarError, StarTable, write_star
-from verglas.jobs.base import Job, JobAborted, JobFailed, NothingToDo, RunContext
-from verglas.jobs.control_files import (
+from verglas.jobs.contract.base import Job, JobAborted, JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.control_files import (
     ABORTED,
     EXIT_SUCCESS,
     FAILED,
@@ -30,8 +30,8 @@ from verglas.jobs.control_files import (
     SUCCEEDED,
     WAITING,
 )
-from verglas.jobs.options import OptionError
-from verglas.jobs.program import UsageError
+from verglas.jobs.contract.options import OptionError
+from verglas.jobs.contract.program import UsageError
 from verglas.project.completion import Ended, missing_outputs, record_ends
 from verglas.project.dialect import Status
 from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from verglas.jobs.control_files import RUN_ERR, RUN_OUT
+from verglas.jobs.contract.control_files import RUN_ERR, RUN_OUT
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
 from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord

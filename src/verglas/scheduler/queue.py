@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.control_files import RUN_ERR, RUN_OUT, SUBMIT_SCRIPT
-from verglas.jobs.options import JobOptions
+from verglas.jobs.contract.control_files import RUN_ERR, RUN_OUT, SUBMIT_SCRIPT
+from verglas.jobs.contract.options import JobOptions
 from verglas.project.job_directory import RunRecord
 from verglas.project.owner import Owner
 from verglas.project.project import Project

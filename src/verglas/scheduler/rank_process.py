@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.compute.ranks import end_rank_workers, rank_executor, world
-from verglas.jobs.base import Job, JobAborted, NothingToDo, RunContext
-from verglas.jobs.control_files import FAILED, SUCCEEDED
+from verglas.jobs.contract.base import Job, JobAborted, NothingToDo, RunContext
+from verglas.jobs.contract.control_files import FAILED, SUCCEEDED
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarError
-from verglas.jobs.options import OptionError
+from verglas.jobs.contract.options import OptionError
 from verglas.project.editing import Unfinished
 from verglas.project.lock import LockTimeout
 from verglas.project.names import AliasError

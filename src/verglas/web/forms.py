@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verglas.jobs.base import Job
-from verglas.jobs.options import JobOptions, OptionError, OptionInfo, to_text
+from verglas.jobs.contract.base import Job
+from verglas.jobs.contract.options import JobOptions, OptionError, OptionInfo, to_text
 from verglas.jobs.registry import job_class, job_folders
 from verglas.project.job_star import read_job_star, read_settings
 from verglas.project.project import Project

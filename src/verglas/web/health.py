@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verglas.formats.star import StarError
-from verglas.jobs.select_classes import BACKUP
+from verglas.jobs.select.classes import BACKUP
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.results.classes import Gallery, gallery, stored_selection

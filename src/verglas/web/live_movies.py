@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verglas.jobs.grid_places import GridPlaces
-from verglas.jobs.live_figures import KINDS
-from verglas.jobs.live_thresholds import (
+from verglas.jobs.contract.set_aside import file_stamp
+from verglas.jobs.select.figures import KINDS
+from verglas.jobs.select.thresholds import (
     FAILURE,
     UNLIKE_FILE,
     UNLIKE_VERDICT,
@@ -24,9 +24,9 @@ from verglas.jobs.live_thresholds import (
     parse_thresholds,
     read_verdicts,
 )
-from verglas.jobs.set_aside import file_stamp
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
+from verglas.project.results.grid_places import GridPlaces
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.order import STAGES, LiveFolder
 

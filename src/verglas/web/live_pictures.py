@@ -9,8 +9,8 @@ from typing import Any
 from verglas.formats.mrc import read_mrc_header
 from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarError
-from verglas.jobs.autopick_results import FOM, first_table
-from verglas.jobs.live_figures import KINDS
+from verglas.jobs.autopick.results import FOM, first_table
+from verglas.jobs.select.figures import KINDS
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.results.one_micrograph import candidates_of
 from verglas.scheduler.live.ledger import Movie

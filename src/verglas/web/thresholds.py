@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from verglas.jobs.base import Job
+from verglas.jobs.contract.base import Job
 from verglas.jobs.registry import job_class
 from verglas.project.project import Project
 from verglas.project.registration import RefusedJob, register

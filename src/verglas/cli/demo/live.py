@@ -16,8 +16,8 @@ from rich.text import Text
 from verglas.cli.demo.pages import DemoPages
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.cli.live_display import picture
-from verglas.jobs.live_intake import Fact, Intake
 from verglas.project.project import Project
+from verglas.scheduler.live.intake import Fact, Intake
 from verglas.scheduler.live.order import OVER, LiveFolder, LiveOrder
 from verglas.scheduler.live.plan import chain_options, set_up
 from verglas.scheduler.live.status import read_status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from verglas.jobs.simulate_settings import SessionSettings
+from verglas.jobs.simulate.settings import SessionSettings
 
 PARTICLE_DIAMETER_ANGST = 190.0
 FIRST_LOT = 8  # movies; the rest arrive while the first round runs

@@ -16,7 +16,7 @@ from verglas.compute.executors import available_cores
 from verglas.compute.progress import MouseProgress
 from verglas.formats.atomic import atomic_write
 from verglas.jobs.registry import job_class
-from verglas.jobs.simulate_session import deliver, write_session
+from verglas.jobs.simulate.session import deliver, write_session
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.project.registration import register

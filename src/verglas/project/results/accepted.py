@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from verglas.formats.star import StarError, StarTable, read_star
-from verglas.jobs.nodes import MICROGRAPHS, MOVIES, PARTICLES, NodeType
-from verglas.jobs.set_aside import FILE_NAME as SET_ASIDE
-from verglas.jobs.set_aside import REASON
+from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, PARTICLES, NodeType
+from verglas.jobs.contract.set_aside import FILE_NAME as SET_ASIDE
+from verglas.jobs.contract.set_aside import REASON
 from verglas.project.graph import Graph
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project

@@ -11,8 +11,8 @@ import numpy as np
 
 from verglas.formats.stack import parse_image_name
 from verglas.formats.star import StarError, StarTable, read_star, write_star
-from verglas.jobs.nodes import MODEL, OPTIMISER
-from verglas.jobs.select_classes import BACKUP
+from verglas.jobs.contract.nodes import MODEL, OPTIMISER
+from verglas.jobs.select.classes import BACKUP
 from verglas.project.names import owner_of
 from verglas.project.project import Project
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from verglas.jobs.grid_places import GridPlaces
-from verglas.jobs.tables import after_job
+from verglas.jobs.contract.tables import after_job
 from verglas.project.project import Project
+from verglas.project.results.grid_places import GridPlaces
 from verglas.project.results.micrographs import micrograph_table
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
-from verglas.jobs.nodes import MICROGRAPHS
+from verglas.jobs.contract.nodes import MICROGRAPHS
 from verglas.project.graph import Graph
 from verglas.project.names import owner_of
 from verglas.project.project import PIPELINE, Project

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.star import StarError, read_star
-from verglas.jobs.autopick_results import first_table
-from verglas.jobs.coordinates import FOM, X, Y, read_coordinates
-from verglas.jobs.coordinates_source import CoordinateSource
-from verglas.jobs.manualpick_files import PICK_NAME, picks_path
-from verglas.jobs.nodes import COORDINATES
-from verglas.jobs.tables import output_root
+from verglas.jobs.autopick.results import first_table
+from verglas.jobs.contract.nodes import COORDINATES
+from verglas.jobs.contract.tables import output_root
+from verglas.jobs.coordinates.reading import FOM, X, Y, read_coordinates
+from verglas.jobs.coordinates.source import CoordinateSource
+from verglas.jobs.manualpick.files import PICK_NAME, picks_path
 from verglas.project.names import owner_of
 from verglas.project.project import Project
 

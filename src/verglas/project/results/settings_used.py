@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verglas.formats.star import StarError
-from verglas.jobs.options import to_text
+from verglas.jobs.contract.options import to_text
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, load_job
 

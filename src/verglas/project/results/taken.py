@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from verglas.formats.star import StarError, read_star
-from verglas.jobs.nodes import MOVIES
+from verglas.jobs.contract.nodes import MOVIES
 from verglas.project.names import decompose
 from verglas.project.project import Project
 

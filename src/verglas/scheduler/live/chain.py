@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from verglas.jobs.options import JobOptions
+from verglas.jobs.contract.options import JobOptions
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.editing import edit

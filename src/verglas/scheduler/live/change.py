@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.live_figures import KINDS
-from verglas.jobs.live_thresholds import (
+from verglas.jobs.select.figures import KINDS
+from verglas.jobs.select.thresholds import (
     ACCEPT,
     REJECT,
     judge,

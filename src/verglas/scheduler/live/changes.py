@@ -16,8 +16,10 @@ from typing import Any
 
 from verglas.formats.star import StarTable, concatenate, format_star, write_star
 from verglas.formats.star.reading import parse_star
-from verglas.jobs.live_lists import movies_list, settings_record
-from verglas.jobs.live_thresholds import (
+from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.set_aside import FILE_NAME, SetAsideList
+from verglas.jobs.contract.tables import Row, rows_of
+from verglas.jobs.select.thresholds import (
     ABSENT,
     FAILURE,
     aside_row,
@@ -27,10 +29,8 @@ from verglas.jobs.live_thresholds import (
     parse_thresholds,
     read_verdicts,
 )
-from verglas.jobs.micrograph_job import Item, MicrographJob
-from verglas.jobs.set_aside import FILE_NAME, SetAsideList
-from verglas.jobs.tables import Row, rows_of
 from verglas.scheduler.live.ledger import INDEX, Movie
+from verglas.scheduler.live.lists import movies_list, settings_record
 from verglas.scheduler.live.order import STAGES
 from verglas.scheduler.live.published import (
     FAILED_AT,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from verglas.formats.atomic import write_text
 from verglas.formats.mrc import Image, read_mrc, write_mrc
-from verglas.jobs.options import OptionError
+from verglas.jobs.contract.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
 from verglas.project.job_star import read_settings

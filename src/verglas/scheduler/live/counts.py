@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from verglas.jobs.live_thresholds import FAILURE
+from verglas.jobs.select.thresholds import FAILURE
 from verglas.scheduler.live.ledger import INDEX, Movie
 from verglas.scheduler.live.order import STAGES
 

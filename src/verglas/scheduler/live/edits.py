@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from verglas.jobs.autopick_results import picks_fingerprint, picks_path
+from verglas.jobs.autopick.results import picks_fingerprint, picks_path
 from verglas.scheduler.live.ledger import Movie
 
 NAMED = 10  # micrographs that a sentence names

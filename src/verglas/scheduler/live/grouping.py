@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.live_lists import optics_row
-from verglas.jobs.optics_groups import beam_shift_of
+from verglas.jobs.importing.optics_groups import beam_shift_of
+from verglas.scheduler.live.lists import optics_row
 from verglas.scheduler.live.order import read_json
 
 CLEAR_FROM = 10  # shifts from which on a gap between scatter and spacing is believed

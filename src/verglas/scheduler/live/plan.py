@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.live_intake import Fact, Intake
 from verglas.project.project import Project
 from verglas.scheduler.live.chain import checked_options, register_chain, stage_options
 from verglas.scheduler.live.grouping import BeamShiftGroups
+from verglas.scheduler.live.intake import Fact, Intake
 from verglas.scheduler.live.order import LiveFolder, LiveOrder
 from verglas.scheduler.live.settings import StageSettings, Version
 
@@ -68,7 +68,7 @@ def _motion_options(intake: Intake, binning: float) -> dict[str, str]:
 
 
 def _menu(key: str, number: int) -> str:
-    from verglas.jobs.motioncorr_options import FLIPS, ROTATIONS
+    from verglas.jobs.motioncorr.options import FLIPS, ROTATIONS
 
     choices = ROTATIONS if key == "gain_rot" else FLIPS
     if not 0 <= number < len(choices):

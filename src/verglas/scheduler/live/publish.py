@@ -18,9 +18,9 @@ from pathlib import Path
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarError
 from verglas.formats.star.splicing import CannotSplice
-from verglas.jobs.base import JobFailed, NothingToDo
-from verglas.jobs.live_thresholds import UNLIKE_FILE
-from verglas.jobs.set_aside import SetAside, SetAsideList, file_stamp
+from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.set_aside import SetAside, SetAsideList, file_stamp
+from verglas.jobs.select.thresholds import UNLIKE_FILE
 from verglas.scheduler.live.changes import publish_changes
 from verglas.scheduler.live.ledger import Ledger, Movie
 from verglas.scheduler.live.order import read_json
@@ -169,7 +169,7 @@ def _write_not_taken(task: PublishTask) -> None:
 
 def _check(task: SanityTask) -> Checked:
     """Findings about the first movies; all of them are kept in findings.json."""
-    from verglas.jobs.live_sanity import Stated, check_inputs
+    from verglas.scheduler.live.sanity import Stated, check_inputs
 
     folder = Path(task.folder)
     facts = {key: fact["value"] for key, fact in read_json(folder / "facts.json").items()}

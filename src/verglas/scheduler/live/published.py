@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from verglas.formats.star.splicing import SplicedList
-from verglas.jobs.base import RunContext
-from verglas.jobs.micrograph_job import Item, MicrographJob
-from verglas.jobs.program import Arguments
+from verglas.jobs.contract.base import RunContext
+from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.program import Arguments
 from verglas.jobs.registry import job_class
 from verglas.scheduler.live.ledger import INDEX, Movie
 from verglas.scheduler.live.order import STAGES

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from verglas.formats.star import StarError, read_star
 from verglas.formats.star.splicing import CannotSplice
-from verglas.jobs.base import JobFailed, NothingToDo
-from verglas.jobs.live_lists import write_movies_list, write_settings_record
-from verglas.jobs.live_thresholds import FAILURE, KIND
-from verglas.jobs.micrograph_job import Item
+from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.micrograph_job import Item
+from verglas.jobs.contract.set_aside import FILE_NAME, NAME, SetAsideList
 from verglas.jobs.registry import job_class
-from verglas.jobs.set_aside import FILE_NAME, NAME, SetAsideList
+from verglas.jobs.select.thresholds import FAILURE, KIND
 from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.lists import write_movies_list, write_settings_record
 from verglas.scheduler.live.order import STAGES
 from verglas.scheduler.live.published import (
     SETTINGS_RECORD,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from verglas import __version__
 from verglas.formats.atomic import write_text
-from verglas.jobs.live_figures import KINDS
+from verglas.jobs.select.figures import KINDS
 from verglas.scheduler.live.ledger import Ledger, Movie
 from verglas.scheduler.live.order import LiveFolder
 from verglas.scheduler.live.status import LiveStatus, read_status

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.live_intake import Fact, Intake
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
+from verglas.scheduler.live.intake import Fact, Intake
 from verglas.scheduler.live.order import all_sessions, read_json
 
 Options = dict[str, dict[str, str]]  # job folder -> option -> text
@@ -80,7 +80,7 @@ def _value(text: str) -> float | str:
 
 def _number_of(key: str, text: str) -> str:
     """An option's text; a choice of a menu as its place in the menu, as the flag takes it."""
-    from verglas.jobs.motioncorr_options import FLIPS, ROTATIONS
+    from verglas.jobs.motioncorr.options import FLIPS, ROTATIONS
 
     menu = {"gain_rot": ROTATIONS, "gain_flip": FLIPS}.get(key, ())
     if text not in menu:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verglas.jobs.live_lists import movie_alone
 from verglas.scheduler.live.edits import edited_picks
 from verglas.scheduler.live.ledger import INDEX, Movie
+from verglas.scheduler.live.lists import movie_alone
 from verglas.scheduler.live.order import STAGES
 from verglas.scheduler.live.queue import StageQueues
 from verglas.scheduler.live.work import StageTask, WarmUp

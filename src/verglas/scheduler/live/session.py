@@ -12,7 +12,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from verglas.jobs.live_thresholds import (
+from verglas.jobs.contract.set_aside import file_stamp
+from verglas.jobs.importing.raw_files import link_into_project, raw_file
+from verglas.jobs.select.thresholds import (
     FAILURE,
     UNLIKE_FILE,
     Threshold,
@@ -20,8 +22,6 @@ from verglas.jobs.live_thresholds import (
     parse_thresholds,
     read_verdicts,
 )
-from verglas.jobs.raw_files import link_into_project, raw_file
-from verglas.jobs.set_aside import file_stamp
 from verglas.project.project import Project
 from verglas.scheduler.events import record_event
 from verglas.scheduler.live.chain import hold, note_execution, release

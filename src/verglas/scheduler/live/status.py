@@ -37,7 +37,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class MicrographStatus:
-    """One of the newest movies with its figures (keys: jobs/live_figures.py)."""
+    """One of the newest movies with its figures (keys: jobs/select/figures.py)."""
 
     number: int
     name: str

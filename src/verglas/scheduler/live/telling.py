@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from verglas.jobs.live_thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
+from verglas.jobs.select.thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
 from verglas.scheduler.live.ledger import INDEX, Movie
 from verglas.scheduler.live.order import STAGES
 from verglas.scheduler.live.status import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from verglas.formats.mrc import read_mrc
 from verglas.formats.stack_writer import write_stack
-from verglas.jobs.live_lists import write_references
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.note import append_execution
@@ -13,6 +12,7 @@ from verglas.project.registration import register
 from verglas.project.rounds import finish_first
 from verglas.scheduler.live.change import change_settings
 from verglas.scheduler.live.classes import ClassState, chosen_file
+from verglas.scheduler.live.lists import write_references
 from verglas.scheduler.live.order import LiveFolder
 
 

@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.autopick_results import picks_path
-from verglas.jobs.live_figures import KINDS, row_of
-from verglas.jobs.live_lists import movie_alone
-from verglas.jobs.set_aside import SetAside
-from verglas.jobs.tables import output_root
+from verglas.jobs.autopick.results import picks_path
+from verglas.jobs.contract.set_aside import SetAside
+from verglas.jobs.contract.tables import output_root
+from verglas.jobs.select.figures import KINDS, row_of
 from verglas.project.project import Project
 from verglas.scheduler.live.chain import checked_options
 from verglas.scheduler.live.change import find_movies, known_movies
 from verglas.scheduler.live.grouping import BeamShiftGroups
 from verglas.scheduler.live.ledger import INDEX, Movie
+from verglas.scheduler.live.lists import movie_alone
 from verglas.scheduler.live.order import STAGES, LiveFolder, read_json
 from verglas.scheduler.live.settings import StageSettings
 from verglas.scheduler.live.work import StageDone, StageTask, run_stage, work

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from verglas.formats.star import read_star
-from verglas.jobs.live_thresholds import UNLIKE_FILE, UNLIKE_VERDICT, read_manual, write_manual
+from verglas.jobs.select.thresholds import UNLIKE_FILE, UNLIKE_VERDICT, read_manual, write_manual
 from verglas.particles.unlike import class_divergence
 
 LEAST_DIVERGENCE = 1.0  # nats; good micrographs lie below 0.2, junk above 2

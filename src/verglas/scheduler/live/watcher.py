@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verglas.formats.movies import MovieInfo, UnreadableMovie, check_movie
-from verglas.jobs.raw_files import RawFile, fixed_folder, is_unfinished_name, raw_file
-from verglas.jobs.set_aside import file_stamp
+from verglas.jobs.contract.set_aside import file_stamp
+from verglas.jobs.importing.raw_files import RawFile, fixed_folder, is_unfinished_name, raw_file
 
 LOOK_AGAIN_S = 60.0  # file systems whose folders do not tell that they changed
 CHECKS_PER_LOOK = 200  # files opened in one look; the rest waits for the next

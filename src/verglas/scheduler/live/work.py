@@ -15,11 +15,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from verglas.jobs.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.micrograph_job import Item, MicrographJob
-from verglas.jobs.program import Arguments
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.program import Arguments
+from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.registry import job_class
-from verglas.jobs.set_aside import SetAside
 
 NUMERICS = (
     "verglas.motion.correction", "verglas.ctf", "verglas.picking.log_picker",
@@ -122,7 +122,7 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
 
 
 def _fingerprint(task: StageTask, item: Item) -> str:
-    from verglas.jobs.autopick_results import picks_fingerprint, picks_path
+    from verglas.jobs.autopick.results import picks_fingerprint, picks_path
 
     if task.stage != "AutoPick":
         return ""
@@ -142,7 +142,7 @@ def figures_of(
     stage: str, item: Item, listed: bytes, directory: str
 ) -> tuple[dict[str, float], str]:
     """What the pages show of a result, by name with unit, and the micrograph's name."""
-    from verglas.jobs.live_figures import figures_of_list, figures_of_picks
+    from verglas.jobs.select.figures import figures_of_list, figures_of_picks
 
     if stage in ("MotionCorr", "CtfFind"):
         return figures_of_list(listed)

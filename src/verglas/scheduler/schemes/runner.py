@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from verglas.jobs.control_files import ABORT_NOW, JOB_STAR
+from verglas.jobs.contract.control_files import ABORT_NOW, JOB_STAR
 from verglas.project.dialect import Status
 from verglas.project.job_star import read_job_star
 from verglas.project.names import owner_of

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from verglas.jobs.control_files import RUN_ERR, RUN_OUT
+from verglas.jobs.contract.control_files import RUN_ERR, RUN_OUT
 from verglas.project.dialect import Status
 from verglas.project.editing import mark, reorder, set_alias
 from verglas.project.note import read_note, write_note

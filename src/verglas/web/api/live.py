@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from verglas.jobs.raw_files import fixed_folder
+from verglas.jobs.importing.raw_files import fixed_folder
 from verglas.project.project import Project
 from verglas.scheduler.live.order import LiveFolder
 from verglas.scheduler.live.reuse import profile_names

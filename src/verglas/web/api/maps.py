@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException, Response
 
 from verglas.formats.mrc import UnreadableImage, read_mrc_header
-from verglas.jobs.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
+from verglas.jobs.contract.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
 from verglas.project.names import owner_of
 from verglas.project.results import curves
 from verglas.project.results.classes import models_of

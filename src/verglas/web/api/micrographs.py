@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
-from verglas.jobs.coordinates import UnreadableCoordinates
-from verglas.jobs.manualpick_files import picks_path, read_picks, write_picks
+from verglas.jobs.coordinates.reading import UnreadableCoordinates
+from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks
 from verglas.jobs.registry import job_class
 from verglas.project.project import Project
 from verglas.project.registration import load_job, register

@@ -1,0 +1,1 @@
+"""Auto-picking: by references, blobs, a small network or Topaz."""

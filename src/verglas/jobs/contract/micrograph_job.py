@@ -1,0 +1,169 @@
+"""Jobs that treat micrographs (or movies) one by one.
+
+Each item is processed in a worker, its result lies in complete files of its own, and the output tables
+are rebuilt at the end from all items of the present input whose files exist, in input order. So a kill
+loses at most the items in hand, a repeat processes only what is missing, and a failed item is a result:
+listed in `set_aside.star` with its reason, tried again when its file changes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verglas.compute.devices import devices_in_turn
+from verglas.compute.executors import Poison, run_tasks
+from verglas.formats.star import StarTable
+from verglas.jobs.contract.base import Job, JobFailed
+from verglas.jobs.contract.gathered import is_gathered, remember_gathered
+from verglas.jobs.contract.set_aside import SetAside, SetAsideList
+
+
+@dataclass(frozen=True)
+class Item:
+    """One micrograph or movie of the input list."""
+
+    name: str  # as the input table names it; unique in the job
+    row: dict[str, Any]  # the input row, by label
+    source: Path  # the file whose change means "try again"
+
+
+class MicrographJob(Job):
+    """Base of Motion correction, CTF estimation, Auto-picking and Particle extraction."""
+
+    @abstractmethod
+    def items(self) -> Iterable[Item]:
+        """All items of the input table in its order. Raises JobFailed, NothingToDo."""
+
+    @abstractmethod
+    def is_done(self, item: Item) -> bool:
+        """Whether complete output files of this item exist (looks at nothing else)."""
+
+    @abstractmethod
+    def process(self, item: Item, device: str) -> None:
+        """Make the item's output files, atomically. Raises SetAside with a reason.
+
+        Runs in a worker process; must not touch anything shared between items.
+        """
+
+    @abstractmethod
+    def gather(self, done: Sequence[Item]) -> None:
+        """Rebuild the output tables from the items whose files exist, in input order."""
+
+    def listed(self, item: Item) -> Sequence[StarTable]:
+        """The output list that `gather` would write if this finished item were the only one.
+
+        It is the next job's input for one micrograph that goes ahead of the others (live sessions).
+        Empty where the next job takes the same list as this one.
+        """
+        return ()
+
+    def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
+        """All lists that `gather` would write if this finished item were the only one, by file name.
+
+        A list changed by the rows of a few items (live sessions) has the bytes that `gather` writes. A
+        file that would list nothing is left out.
+        """
+        return {}
+
+    common_columns = False
+    """Whether a list keeps the columns that all rows have; else `0` stands where a row has none."""
+
+    over_ranks = "items"
+    _finished: frozenset[str] = frozenset()  # names whose results were there when the call began
+    processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()
+
+    @property
+    def only_unfinished(self) -> bool:
+        """Whether finished items are kept (`--only_do_unfinished`)."""
+        return bool(self.arguments["--only_do_unfinished"])
+
+    @property
+    def title(self) -> str:
+        """The line above the progress bar, in RELION's words."""
+        return f"{self.type.title} ..."
+
+    def run(self) -> None:
+        items = list(self.items())
+        directory = self.context.directory
+        aside = SetAsideList.read(directory)
+        keeping = self.only_unfinished
+        self._finished = frozenset(item.name for item in items if keeping and self.is_done(item))
+        todo = [item for item in items if self._is_due(item, aside)]
+        kept = len(self._finished)
+        self.context.say(f" {len(todo)} to process, {kept} finished before, {len(items)} in all")
+        self.processed = frozenset(item.name for item in todo)
+        if todo:
+            self._process_all(todo, aside)
+        aside.keep_only({item.name for item in items})
+        aside.write()
+        for name, reason in aside.reasons():
+            self.context.warn(f" WARNING: {name} was set aside: {reason}")
+        self._gather_if_new([item for item in items if self._has_result(item, aside)])
+
+    def _gather_if_new(self, done: Sequence[Item]) -> None:
+        """Rebuild the lists, unless nothing that they depend on has changed since the last time."""
+        names = [item.name for item in done]
+        where, flags = self.context.directory, dict(self.arguments.items())
+        if not self.processed and is_gathered(where, flags, names):
+            self.context.say(" Nothing new: the lists stay as they are")
+            return
+        self.gather(done)
+        remember_gathered(where, flags, names)
+
+    def _has_result(self, item: Item, aside: SetAsideList) -> bool:
+        if item.name in aside:
+            return False
+        kept = item.name in self._finished and item.name not in self.processed
+        return kept or self.is_done(item)
+
+    def _is_due(self, item: Item, aside: SetAsideList) -> bool:
+        if not self.only_unfinished:
+            return True
+        return item.name not in self._finished and not aside.still_holds(item.name, item.source)
+
+    def _process_all(self, todo: Sequence[Item], aside: SetAsideList) -> None:
+        progress = self.context.progress
+        progress.start(self.title, len(todo))
+        context = self.context
+        results = run_tasks(
+            self._attempt, todo, workers=context.workers, devices=self._devices(),
+            isolate=context.isolate, executor=context.executor,
+        )  # fmt: skip
+        for count, (item, outcome) in enumerate(results, start=1):
+            if isinstance(outcome, SetAside):
+                aside.add(item.name, item.source, str(outcome))
+            elif isinstance(outcome, Poison):
+                # a kill may not be the item's fault: it is tried again in the next execution
+                aside.add(item.name, None if outcome.killed else item.source, f"poison: {outcome}")
+            else:
+                aside.remove(item.name)
+            progress.update(count)
+            self.context.check_abort()
+
+    def _devices(self) -> Sequence[str]:
+        """Those of `--gpu`, dealt out in turn; the context's (the CPU) where none are asked for."""
+        if "--gpu" not in self.arguments.given:
+            return self.context.devices
+        try:
+            devices = devices_in_turn(self.arguments["--gpu"].strip('"'))
+        except ValueError as error:
+            raise JobFailed(str(error)) from error
+        if devices == ["cpu"]:
+            self.context.warn(" WARNING: there is no GPU to be seen here; working on the CPU")
+        else:
+            self.context.say(f" Working on {', '.join(devices)}")
+        return devices
+
+    def _attempt(self, item: Item, device: str) -> SetAside | None:
+        """The worker's single boundary: what an item does wrong becomes its result."""
+        try:
+            self.process(item, device)
+        except SetAside as reason:
+            return reason
+        except (ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError) as error:
+            return SetAside(f"{type(error).__name__}: {error}")
+        return None

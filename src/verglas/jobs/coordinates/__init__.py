@@ -1,0 +1,1 @@
+"""Coordinates of particles, from whichever program wrote them."""

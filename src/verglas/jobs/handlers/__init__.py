@@ -1,0 +1,1 @@
+"""Programs that work on single files: `verglas star` and `verglas image`."""

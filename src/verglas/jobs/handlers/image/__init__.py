@@ -1,0 +1,1 @@
+"""`verglas image`: operations on maps, stacks and movies."""

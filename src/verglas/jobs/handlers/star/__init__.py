@@ -1,0 +1,1 @@
+"""`verglas star`: operations on STAR files."""

@@ -1,0 +1,1 @@
+"""Import: raw data and everything else that comes from outside the project."""

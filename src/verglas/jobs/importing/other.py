@@ -1,0 +1,98 @@
+"""Import of everything that is not raw data: a copy under the job directory (pipeline.md §4.1)."""
+
+from __future__ import annotations
+
+import glob
+import shutil
+from pathlib import Path
+from typing import Any
+
+from verglas.formats.atomic import atomic_write, write_text
+from verglas.formats.star import StarError, read_star, write_star
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
+from verglas.jobs.contract.nodes import COORDINATES, HALF_MAP, Node
+from verglas.jobs.contract.program import Arguments
+from verglas.jobs.importing.options import OTHER_TYPES, ImportOptions
+
+
+def other_outputs(options: ImportOptions, directory: str) -> list[Node]:
+    """Expected outputs of an import of another node type."""
+    node_type = OTHER_TYPES[options.node_type][0]
+    base = Path(options.fn_in_other).name
+    if node_type is COORDINATES:
+        return [Node(f"{directory}coords_suffix{_suffix(options.fn_in_other)}", COORDINATES)]
+    if node_type is HALF_MAP:
+        return [Node(directory + name, HALF_MAP) for name in (base, _other_half(base))]
+    return [Node(directory + base, node_type)]
+
+
+def import_other(arguments: Arguments, context: RunContext) -> None:
+    """Copy the file(s) into the job directory. Raises NothingToDo when there is none yet."""
+    source = arguments["--i"]
+    if arguments["--do_coordinates"]:
+        _import_coordinates(source, context)
+    elif arguments["--do_halfmaps"]:
+        for name in (source, str(Path(source).with_name(_other_half(Path(source).name)))):
+            _copy(Path(name), context.directory)
+    elif arguments["--do_particles"]:
+        _import_particles(Path(source), arguments["--particles_optics_group_name"], context)
+    else:
+        _copy(Path(source), context.directory)
+
+
+def _copy(source: Path, directory: Path) -> None:
+    if not source.exists():
+        raise NothingToDo(f"{source} does not exist yet")
+    with open(source, "rb") as read, atomic_write(directory / source.name) as write:
+        shutil.copyfileobj(read, write, 1 << 22)
+
+
+def _import_coordinates(wildcard: str, context: RunContext) -> None:
+    """Copy every matching file, keeping sub-folders; the suffix file names what they belong to."""
+    found = sorted(glob.glob(wildcard, recursive=True))
+    if not found:
+        raise NothingToDo(f"no coordinate file matches {wildcard}")
+    for name in found:
+        target = context.directory / Path(name).name
+        if not Path(name).is_absolute() and ".." not in Path(name).parts:
+            target = context.directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _copy(Path(name), target.parent)
+    prefix = wildcard[: wildcard.rindex("*")]
+    write_text(context.directory / f"coords_suffix{_suffix(wildcard)}", f"{prefix}*.mrc\n")
+    context.say(f" {len(found)} coordinate files")
+
+
+def _import_particles(source: Path, group_name: str, context: RunContext) -> None:
+    """A copy; with a new name for its single optics group where one is given."""
+    if not source.exists():
+        raise NothingToDo(f"{source} does not exist yet")
+    if not group_name:
+        _copy(source, context.directory)
+        return
+    try:
+        star = read_star(source)
+    except StarError as error:
+        raise JobFailed(str(error)) from error
+    optics = star.get("optics")
+    if optics is None or len(optics) != 1:
+        count = 0 if optics is None else len(optics)
+        raise JobFailed(f"{source} has {count} optics groups; renaming needs exactly one")
+    renamed: dict[str, Any] = {"rlnOpticsGroupName": [group_name]}
+    tables = [optics.with_columns(renamed) if t.name == "optics" else t for t in star.values()]
+    write_star(context.directory / source.name, tables)
+
+
+def _suffix(wildcard: str) -> str:
+    """What follows the * in a coordinate wildcard: `_pick.star` of `Micrographs/*_pick.star`."""
+    if "*" not in wildcard:
+        raise JobFailed(f"coordinates need a wildcard with * before the suffix, got {wildcard!r}")
+    return wildcard.rsplit("*", 1)[1]
+
+
+def _other_half(name: str) -> str:
+    """The other half-map's name. Raises JobFailed when it says neither half1 nor half2."""
+    for one, other in (("half1", "half2"), ("half2", "half1")):
+        if one in name:
+            return name.replace(one, other)
+    raise JobFailed(f"half-map {name!r}: the name must contain half1 or half2")

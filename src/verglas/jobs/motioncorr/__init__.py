@@ -1,0 +1,1 @@
+"""Motion correction: aligned sums of every movie, with their gains and metadata."""

@@ -1,0 +1,1 @@
+"""`verglas refine`: from its flags to a run of the engine."""

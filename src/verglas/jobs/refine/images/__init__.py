@@ -1,0 +1,1 @@
+"""Where a refinement's images come from: stacks, memory, a scratch disc, or rank 0."""

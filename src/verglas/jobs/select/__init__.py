@@ -1,0 +1,1 @@
+"""Subset selection: classes, values, thresholds."""

@@ -1,0 +1,1 @@
+"""Simulated sessions and particles as files, with their truth."""
