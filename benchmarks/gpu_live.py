@@ -30,7 +30,7 @@ import torch
 from gpu_motion import movie
 
 if TYPE_CHECKING:
-    from verglas.scheduler.live.order import LiveFolder
+    from verglas.scheduler.live.record.order import LiveFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 PIXEL_ANGST, DOSE_E_A2 = 0.85, 1.2 / 0.85**2
@@ -156,9 +156,9 @@ def begun(home: Path, root: Path, given: argparse.Namespace, workers: int) -> Li
     """A session at work; all movies are there."""
     from verglas.formats.movies import check_movie
     from verglas.project.project import Project
-    from verglas.scheduler.live.intake import Fact, Intake
-    from verglas.scheduler.live.order import NEWEST, LiveOrder
-    from verglas.scheduler.live.plan import chain_options, set_up
+    from verglas.scheduler.live.record.order import NEWEST, LiveOrder
+    from verglas.scheduler.live.requests.first_options import chain_options, set_up
+    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.supervisor import ensure_supervisor
 
     project = Project.create(root)
@@ -183,7 +183,7 @@ def begun(home: Path, root: Path, given: argparse.Namespace, workers: int) -> Li
 
 def _all_done(folder: LiveFolder, movies: int) -> list[float]:
     """Wait for all movies; when each was through (calendar time)."""
-    from verglas.scheduler.live.status import read_status
+    from verglas.scheduler.live.record.status import read_status
 
     deadline, told = time.monotonic() + TIMEOUT_S, ""
     particles = folder.root / folder.order().jobs["Extract"] / "Movies"

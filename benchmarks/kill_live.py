@@ -130,8 +130,8 @@ class SimulatedMovies:
     def scores(self, root: Path) -> dict[str, float]:
         """NMI of the final classes with the true views, and how often there were classes before."""
         from verglas.cli.demo.measure import class_scores
-        from verglas.scheduler.live.classes import ClassState
-        from verglas.scheduler.live.order import LiveFolder
+        from verglas.scheduler.live.record.class_state import ClassState
+        from verglas.scheduler.live.record.order import LiveFolder
 
         state = ClassState.read(LiveFolder(root, "live1"))
         data = root / state.averages.replace("_classes.mrcs", "_data.star")
@@ -144,9 +144,9 @@ def session(
 ) -> tuple[dict[str, str], dict[str, int]]:
     """One session from its first movie to its end: digests of results by file, kills by kind."""
     from verglas.project.project import Project
-    from verglas.scheduler.live.intake import Fact, Intake
-    from verglas.scheduler.live.order import LiveOrder
-    from verglas.scheduler.live.plan import chain_options, set_up
+    from verglas.scheduler.live.record.order import LiveOrder
+    from verglas.scheduler.live.requests.first_options import chain_options, set_up
+    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.supervisor import ensure_supervisor
 
     shutil.rmtree(root, ignore_errors=True)

@@ -158,8 +158,8 @@ def stream(root: Path, given: argparse.Namespace) -> str:
     """Classes that are brought up to date after the lots; the averages of the last update."""
     from verglas.formats.star import read_star, write_star
     from verglas.jobs.select.thresholds import read_verdicts
-    from verglas.scheduler.live.classes import StreamingClasses
-    from verglas.scheduler.live.order import LiveFolder, LiveOrder
+    from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
+    from verglas.scheduler.live.session.streaming_classes import StreamingClasses
 
     shutil.copyfile("lot01.star", "particles.star")
     project, name = registered(given, "particles.star")
@@ -195,7 +195,7 @@ def stream(root: Path, given: argparse.Namespace) -> str:
 def batch(root: Path, given: argparse.Namespace) -> str:
     """All particles at once."""
     from verglas.scheduler.launch import launch, wait_for
-    from verglas.scheduler.live.classes import newest_averages
+    from verglas.scheduler.live.record.class_state import newest_averages
 
     project, name = registered(given, f"lot{LOTS:02d}.star")
     wait_for(project, launch(project, name))

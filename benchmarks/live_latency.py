@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verglas.project.project import Project
-    from verglas.scheduler.live.order import LiveFolder
+    from verglas.scheduler.live.record.order import LiveFolder
 
 SIMULATED = 4
 ALONE = 3  # movies that come one at a time for the pure compute time, after the first
@@ -79,9 +79,9 @@ def begun(home: Path, given: argparse.Namespace) -> LiveFolder:
     """A session at work on an empty folder."""
     from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
     from verglas.project.project import Project
-    from verglas.scheduler.live.intake import Fact, Intake
-    from verglas.scheduler.live.order import LiveOrder
-    from verglas.scheduler.live.plan import chain_options, set_up
+    from verglas.scheduler.live.record.order import LiveOrder
+    from verglas.scheduler.live.requests.first_options import chain_options, set_up
+    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.supervisor import ensure_supervisor
 
     shutil.rmtree(home / "project", ignore_errors=True)

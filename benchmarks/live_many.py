@@ -23,8 +23,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from verglas.project.project import Project
-    from verglas.scheduler.live.order import LiveFolder
-    from verglas.scheduler.live.session import LiveSession
+    from verglas.scheduler.live.record.order import LiveFolder
+    from verglas.scheduler.live.session.session import LiveSession
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests" / "live"
@@ -59,12 +59,12 @@ def run(movies: int, per_look: int, every: int, publish_s: float, begin_with: in
     import psutil
 
     from verglas.project.project import Project
-    from verglas.scheduler.live.intake import Fact, Intake
-    from verglas.scheduler.live.order import LiveOrder
-    from verglas.scheduler.live.plan import chain_options, set_up
-    from verglas.scheduler.live.publish import GROWTH
-    from verglas.scheduler.live.session import LiveSession
-    from verglas.scheduler.live.telling import tell_status
+    from verglas.scheduler.live.publishing.process import GROWTH
+    from verglas.scheduler.live.record.order import LiveOrder
+    from verglas.scheduler.live.requests.first_options import chain_options, set_up
+    from verglas.scheduler.live.requests.intake import Fact, Intake
+    from verglas.scheduler.live.session.session import LiveSession
+    from verglas.scheduler.live.session.telling import tell_status
 
     project = Project.create(".")
     Path("Movies").mkdir()
@@ -113,7 +113,7 @@ def run(movies: int, per_look: int, every: int, publish_s: float, begin_with: in
 
 def populate(project: Project, folder: LiveFolder, count: int, per_look: int) -> None:
     """Finished movies: one goes through the session, the others get copies of its files."""
-    from verglas.scheduler.live.session import LiveSession
+    from verglas.scheduler.live.session.session import LiveSession
 
     session = LiveSession(project, folder)
     folder.take()

@@ -26,10 +26,10 @@ import numpy as np
 from verglas.formats.atomic import write_text
 from verglas.project.project import Project
 from verglas.project.results.classes import gallery
-from verglas.scheduler.live.chain import change_options
-from verglas.scheduler.live.classes import ClassState
-from verglas.scheduler.live.ledger import Ledger, Movie
-from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.live.record.chain import change_options
+from verglas.scheduler.live.record.class_state import ClassState
+from verglas.scheduler.live.record.ledger import Ledger, Movie
+from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.settings import load_settings, save_settings
 
 HOLES, PER_HOLE = 24, 3

@@ -14,18 +14,13 @@ from verglas.jobs.select.thresholds import judge, read_verdicts, write_manual
 from verglas.project.dialect import Status
 from verglas.project.job_directory import JobOutcome
 from verglas.project.project import Project
-from verglas.scheduler.live.classes import (
-    DEATHS,
-    ClassState,
-    StreamingClasses,
-    choose_classes,
-    chosen_file,
-    newest_averages,
-)
-from verglas.scheduler.live.settings import StageSettings
-from verglas.scheduler.live.snapshot import take_snapshot
-from verglas.scheduler.live.templates import pick_with_classes
-from verglas.scheduler.live.unlike import set_unlike_aside
+from verglas.scheduler.live.record.class_state import ClassState, chosen_file, newest_averages
+from verglas.scheduler.live.record.stage_settings import StageSettings
+from verglas.scheduler.live.requests.class_choice import choose_classes
+from verglas.scheduler.live.requests.snapshot import take_snapshot
+from verglas.scheduler.live.requests.templates import pick_with_classes
+from verglas.scheduler.live.session.streaming_classes import DEATHS, StreamingClasses
+from verglas.scheduler.live.session.unlike import set_unlike_aside
 
 BOX = 48
 
@@ -107,7 +102,7 @@ def test_chosen_classes_become_templates_in_one_step(project, folder):
     choose_classes(project, folder, [1, 3])
     told = pick_with_classes(project, folder, "new")
     assert "2 templates" in told[0]
-    settings = StageSettings.read(folder.path / "settings.json")
+    settings = StageSettings.read(folder.settings_file)
     changed = settings.versions["AutoPick"][-1].changed
     assert changed["do_refs"] == "Yes" and changed["do_log"] == "No"
     stack = project.root / changed["fn_refs_autopick"]

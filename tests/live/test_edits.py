@@ -7,9 +7,10 @@ import pytest
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.autopick.results import summary_row
 from verglas.scheduler.events import read_events
-from verglas.scheduler.live.change import change_settings, preview_settings, try_again
-from verglas.scheduler.live.edits import edited_among
-from verglas.scheduler.live.ledger import Ledger
+from verglas.scheduler.live.record.edited_picks import edited_among
+from verglas.scheduler.live.record.ledger import Ledger
+from verglas.scheduler.live.requests.stage_changes import change_settings, preview_settings
+from verglas.scheduler.live.requests.verdicts import try_again
 
 pytestmark = pytest.mark.slow  # most start processes
 EDITED_PICKS = 7

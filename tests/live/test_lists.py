@@ -12,12 +12,12 @@ import pytest
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.formats.star.splicing import CannotSplice, SplicedList
 from verglas.project.job_star import read_settings
-from verglas.scheduler.live.grouping import BeamShiftGroups
-from verglas.scheduler.live.ledger import Movie
-from verglas.scheduler.live.order import STAGES
-from verglas.scheduler.live.publish import PublishTask, _Publisher, _situation
-from verglas.scheduler.live.published import Lists
-from verglas.scheduler.live.settings import StageSettings
+from verglas.scheduler.live.publishing.process import PublishTask, _Publisher, _situation
+from verglas.scheduler.live.publishing.standing import Lists
+from verglas.scheduler.live.record.grouping import BeamShiftGroups
+from verglas.scheduler.live.record.ledger import Movie
+from verglas.scheduler.live.record.order import STAGES
+from verglas.scheduler.live.record.stage_settings import StageSettings
 
 OPTICS = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})
 
@@ -148,7 +148,7 @@ def lists_of(folder) -> dict[str, bytes]:
 
 def task_of(project, folder) -> PublishTask:
     order = folder.order()
-    settings = StageSettings.read(folder.path / "settings.json")
+    settings = StageSettings.read(folder.settings_file)
     options = {stage: settings.options(stage, 1) for stage in STAGES}
     options["Select"] = dict(read_settings(project.root / order.jobs["Select"]).options)
     groups = BeamShiftGroups.read(folder.path / "groups.json")

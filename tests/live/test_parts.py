@@ -24,17 +24,17 @@ from verglas.jobs.importing.optics_groups import assign_groups
 from verglas.jobs.select.thresholds import complaints, judge, parse_thresholds
 from verglas.maps.average_matching import match_averages
 from verglas.optics.groups import ShiftClusters, cluster_shifts, natural_tolerance
-from verglas.scheduler.live import grouping
-from verglas.scheduler.live.grouping import BeamShiftGroups
-from verglas.scheduler.live.intake import NothingFound, find_wildcard, look_at_session
-from verglas.scheduler.live.lanes import Lanes
-from verglas.scheduler.live.ledger import Ledger
-from verglas.scheduler.live.order import LiveOrder
-from verglas.scheduler.live.queue import StageQueues
-from verglas.scheduler.live.sanity import Stated, check_inputs, find_gain_turn
-from verglas.scheduler.live.settings import StageSettings, Version
-from verglas.scheduler.live.status import LiveStatus
-from verglas.scheduler.live.watcher import Watcher
+from verglas.scheduler.live.record import grouping
+from verglas.scheduler.live.record.grouping import BeamShiftGroups
+from verglas.scheduler.live.record.ledger import Ledger
+from verglas.scheduler.live.record.order import LiveOrder
+from verglas.scheduler.live.record.sanity import Stated, check_inputs, find_gain_turn
+from verglas.scheduler.live.record.stage_settings import StageSettings, Version
+from verglas.scheduler.live.record.status import LiveStatus
+from verglas.scheduler.live.requests.intake import NothingFound, find_wildcard, look_at_session
+from verglas.scheduler.live.session.stage_queues import StageQueues
+from verglas.scheduler.live.session.watcher import Watcher
+from verglas.scheduler.live.session.worker_lanes import Lanes
 
 
 def test_settings_say_which_version_a_movie_needs():

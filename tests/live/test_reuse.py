@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from verglas.project.project import Project
-from verglas.scheduler.live.intake import Fact, Intake
-from verglas.scheduler.live.order import LiveOrder
-from verglas.scheduler.live.plan import chain_options, set_up
-from verglas.scheduler.live.reuse import (
+from verglas.scheduler.live.record.order import LiveOrder
+from verglas.scheduler.live.requests.first_options import chain_options, set_up
+from verglas.scheduler.live.requests.intake import Fact, Intake
+from verglas.scheduler.live.requests.reuse import (
     lend,
     options_like,
     profile_names,

@@ -11,17 +11,14 @@ from verglas.formats.star import read_star
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.select.thresholds import KIND, UNLIKE_FILE, UNLIKE_VERDICT, write_manual
 from verglas.project.dialect import Status
-from verglas.scheduler.live.change import (
-    change_settings,
-    change_thresholds,
-    give_verdict,
-    try_again,
-)
-from verglas.scheduler.live.ledger import Ledger
-from verglas.scheduler.live.session import LiveSession
-from verglas.scheduler.live.snapshot import take_snapshot
-from verglas.scheduler.live.status import read_status
-from verglas.scheduler.live.trial import read_trial, try_movies
+from verglas.scheduler.live.record.ledger import Ledger
+from verglas.scheduler.live.record.status import read_status
+from verglas.scheduler.live.requests.limits import change_thresholds
+from verglas.scheduler.live.requests.snapshot import take_snapshot
+from verglas.scheduler.live.requests.stage_changes import change_settings
+from verglas.scheduler.live.requests.trial import read_trial, try_movies
+from verglas.scheduler.live.requests.verdicts import give_verdict, try_again
+from verglas.scheduler.live.session.session import LiveSession
 
 pytestmark = pytest.mark.slow  # each starts processes; the parts are tested by themselves
 

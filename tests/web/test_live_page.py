@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
-from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.live.record.order import LiveFolder
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 

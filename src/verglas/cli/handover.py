@@ -72,8 +72,8 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
     import json
 
     from verglas.project.handover import Lists
-    from verglas.scheduler.live.chain import LISTS
-    from verglas.scheduler.live.order import LiveFolder, all_sessions
+    from verglas.scheduler.live.record.chain import LISTS
+    from verglas.scheduler.live.record.order import LiveFolder, all_sessions
 
     sessions = all_sessions(project.root)
     if not sessions and not session:

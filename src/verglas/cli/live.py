@@ -15,7 +15,7 @@ from verglas.cli.live_start import put_setting, run_here, start, take_settings, 
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
-    from verglas.scheduler.live.order import LiveFolder
+    from verglas.scheduler.live.record.order import LiveFolder
 
 _HELP = """verglas live start FOLDER|'WILDCARD'   treat movies as they arrive (EPU, SerialEM, or any folder)
   what nobody recorded:   --pixel-size Å --kv kV --cs mm --amplitude-contrast --dose-per-frame e/Å2
@@ -48,8 +48,8 @@ def main(words: Sequence[str]) -> int:
     if not rest or "--help" in rest or "-h" in rest:
         print(_HELP)
         return 0
-    from verglas.scheduler.live.intake import NothingFound
-    from verglas.scheduler.live.order import SessionTaken
+    from verglas.scheduler.live.record.order import SessionTaken
+    from verglas.scheduler.live.requests.intake import NothingFound
 
     command = rest[0]
     if command not in _COMMANDS:
@@ -62,7 +62,7 @@ def main(words: Sequence[str]) -> int:
 
 def _work(words: list[str]) -> int:
     """What the supervisor starts."""
-    from verglas.scheduler.live.order import LiveFolder
+    from verglas.scheduler.live.record.order import LiveFolder
 
     project = Project.open()
     os.chdir(project.root)
@@ -70,7 +70,7 @@ def _work(words: list[str]) -> int:
 
 
 def _folder(words: Sequence[str]) -> LiveFolder:
-    from verglas.scheduler.live.order import OVER, LiveFolder, all_sessions
+    from verglas.scheduler.live.record.order import OVER, LiveFolder, all_sessions
 
     project = Project.open()
     os.chdir(project.root)
@@ -98,7 +98,7 @@ def _steered(words: Sequence[str]) -> tuple[list[str], LiveFolder]:
 
 
 def _status(words: list[str]) -> int:
-    from verglas.scheduler.live.status import read_status
+    from verglas.scheduler.live.record.status import read_status
 
     parsed = split_words(words, {"--json": False, "--watch": False, "--files": False})
     folder = _folder(parsed.positional)
@@ -114,7 +114,7 @@ def _status(words: list[str]) -> int:
 
 
 def _print_status(folder: LiveFolder, files: bool) -> None:
-    from verglas.scheduler.live.status import read_status
+    from verglas.scheduler.live.record.status import read_status
 
     status = read_status(folder)
     print(f"{status.name}: {status.line}")
@@ -138,7 +138,7 @@ def _print_status(folder: LiveFolder, files: bool) -> None:
 
 def _wish(what: str) -> Callable[[list[str]], int]:
     def command(words: list[str]) -> int:
-        from verglas.scheduler.live.order import FINISHED, OVER, RUNNING
+        from verglas.scheduler.live.record.order import FINISHED, OVER, RUNNING
 
         parsed = split_words(words, {"--wait": False})
         folder = _folder(parsed.positional)
@@ -159,7 +159,7 @@ def _wish(what: str) -> Callable[[list[str]], int]:
 
 
 def _set(words: list[str]) -> int:
-    from verglas.scheduler.live.change import change_settings
+    from verglas.scheduler.live.requests.stage_changes import change_settings
 
     words, folder = _steered(words)
     parsed = split_words(words, {"--for": True, "--edited-aside": False})
@@ -177,7 +177,7 @@ def _set(words: list[str]) -> int:
 
 
 def _thresholds(words: list[str]) -> int:
-    from verglas.scheduler.live.change import change_thresholds, thresholds_now
+    from verglas.scheduler.live.requests.limits import change_thresholds, thresholds_now
 
     words, folder = _steered(words)
     if words:
@@ -190,7 +190,7 @@ def _thresholds(words: list[str]) -> int:
 
 def _verdict(verdict: str) -> Callable[[list[str]], int]:
     def command(words: list[str]) -> int:
-        from verglas.scheduler.live.change import give_verdict
+        from verglas.scheduler.live.requests.verdicts import give_verdict
 
         words, folder = _steered(words)
         parsed = split_words(words, {"--why": True})
@@ -204,7 +204,7 @@ def _verdict(verdict: str) -> Callable[[list[str]], int]:
 
 
 def _try(words: list[str]) -> int:
-    from verglas.scheduler.live.trial import try_movies
+    from verglas.scheduler.live.requests.trial import try_movies
 
     words, folder = _steered(words)
     words, changed = take_settings(words)
@@ -224,8 +224,9 @@ def _try(words: list[str]) -> int:
 
 
 def _classes(words: list[str]) -> int:
-    from verglas.scheduler.live.classes import ClassState, choose_classes
-    from verglas.scheduler.live.templates import pick_with_classes
+    from verglas.scheduler.live.record.class_state import ClassState
+    from verglas.scheduler.live.requests.class_choice import choose_classes
+    from verglas.scheduler.live.requests.templates import pick_with_classes
 
     words, folder = _steered(words)
     project = Project.open()
@@ -245,7 +246,7 @@ def _classes(words: list[str]) -> int:
 
 
 def _again(words: list[str]) -> int:
-    from verglas.scheduler.live.change import try_again
+    from verglas.scheduler.live.requests.verdicts import try_again
 
     words, folder = _steered(words)
     for line in try_again(folder, words):
@@ -254,7 +255,7 @@ def _again(words: list[str]) -> int:
 
 
 def _snapshot(words: list[str]) -> int:
-    from verglas.scheduler.live.snapshot import take_snapshot
+    from verglas.scheduler.live.requests.snapshot import take_snapshot
 
     words, folder = _steered(words)
     parsed = split_words(words, {})

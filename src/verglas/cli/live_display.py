@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from verglas.scheduler.live.order import LiveFolder
-    from verglas.scheduler.live.status import LiveStatus
+    from verglas.scheduler.live.record.order import LiveFolder
+    from verglas.scheduler.live.record.status import LiveStatus
 
 REFRESH_S = 1.0
 SHOWN = 12
@@ -20,8 +20,8 @@ SHOWN = 12
 
 def watch(folder: LiveFolder) -> int:
     """Show the session until it is over or the user presses Ctrl-C (the session goes on)."""
-    from verglas.scheduler.live.order import OVER
-    from verglas.scheduler.live.status import read_status
+    from verglas.scheduler.live.record.order import OVER
+    from verglas.scheduler.live.record.status import read_status
 
     console = Console()
     try:

@@ -14,8 +14,8 @@ from verglas.cli.arguments import CommandError, Words, split_words
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
-    from verglas.scheduler.live.intake import Intake
-    from verglas.scheduler.live.order import LiveFolder
+    from verglas.scheduler.live.record.order import LiveFolder
+    from verglas.scheduler.live.requests.intake import Intake
 
 FIRST_CHECKED = 3  # movies that --look --json compares with what is known
 _VALUES = (
@@ -33,8 +33,8 @@ _START = {
 
 
 def start(words: list[str]) -> int:
-    from verglas.scheduler.live.intake import look_at_session
-    from verglas.scheduler.live.plan import chain_options, set_up
+    from verglas.scheduler.live.requests.first_options import chain_options, set_up
+    from verglas.scheduler.live.requests.intake import look_at_session
 
     words, changed = take_settings(words)
     parsed = split_words(words, _START)
@@ -90,7 +90,7 @@ def _as_project_path(project: Project, source: str) -> str:
 
 def _order(project: Project, parsed: Words):  # type: ignore[no-untyped-def]
     from verglas.compute.executors import available_cores
-    from verglas.scheduler.live.order import STAGES, LiveFolder, LiveOrder
+    from verglas.scheduler.live.record.order import STAGES, LiveFolder, LiveOrder
 
     name = parsed.text("--name") or _free_name(project)
     if (LiveFolder(project.root, name).path / "order.json").exists():
@@ -126,7 +126,7 @@ def _devices(text: str) -> tuple[str, ...]:
 
 
 def _free_name(project: Project) -> str:
-    from verglas.scheduler.live.order import all_sessions
+    from verglas.scheduler.live.record.order import all_sessions
 
     taken = {folder.name for folder in all_sessions(project.root)}
     return next(name for n in range(1, 1000) if (name := f"live{n}") not in taken)
@@ -134,7 +134,7 @@ def _free_name(project: Project) -> str:
 
 def _lent(parsed: Words, intake: Intake) -> dict[str, dict[str, str]]:
     """Options of another session or of a profile; what they tell about the session is entered."""
-    from verglas.scheduler.live.reuse import lend, options_like, read_profile
+    from verglas.scheduler.live.requests.reuse import lend, options_like, read_profile
 
     if parsed.has("--like"):
         where = parsed.text("--like")
@@ -156,7 +156,7 @@ def _over(
 
 
 def _save_profile(parsed: Words, options: dict[str, dict[str, str]]) -> None:
-    from verglas.scheduler.live.reuse import write_profile
+    from verglas.scheduler.live.requests.reuse import write_profile
 
     if parsed.has("--profile"):
         print(f"profile saved: {write_profile(parsed.text('--profile'), options)}")
@@ -172,8 +172,8 @@ def _tell(intake: Intake) -> None:
 
 def _look(intake: Intake) -> dict[str, object]:
     """What is known, what somebody has to give, and how the first three movies fit it."""
-    from verglas.scheduler.live.intake import NEEDED, some_movies
-    from verglas.scheduler.live.sanity import Stated, check_inputs
+    from verglas.scheduler.live.record.sanity import Stated, check_inputs
+    from verglas.scheduler.live.requests.intake import NEEDED, some_movies
 
     first = [Path(info.path) for info in some_movies(intake.wildcard, FIRST_CHECKED)]
     values = {key: fact.value for key, fact in intake.facts.items()}
@@ -225,6 +225,6 @@ def wake(project: Project, folder: LiveFolder) -> None:
 
 
 def run_here(project: Project, folder: LiveFolder, *, supervised: bool) -> int:
-    from verglas.scheduler.live.session import LiveSession
+    from verglas.scheduler.live.session.session import LiveSession
 
     return LiveSession(project, folder, supervised=supervised).run()

@@ -21,7 +21,7 @@ from verglas.project.project import OWN_FOLDER
 from verglas.scheduler.child import start_child
 from verglas.scheduler.command import process_environment
 from verglas.scheduler.events import record_event
-from verglas.scheduler.live.order import LiveFolder, all_sessions
+from verglas.scheduler.live.record.order import LiveFolder, all_sessions
 from verglas.scheduler.schedule import ScheduleFolder, all_schedules
 from verglas.scheduler.watch import Watch
 

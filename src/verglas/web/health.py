@@ -17,8 +17,8 @@ from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.results.classes import Gallery, gallery, stored_selection
 from verglas.scheduler.disc import DiscUse, disc_use
-from verglas.scheduler.live.classes import ClassState
-from verglas.scheduler.live.order import LiveFolder
+from verglas.scheduler.live.record.class_state import ClassState
+from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.settings import load_settings
 
 DISC_EVERY_S = 600.0  # a walk through all job directories

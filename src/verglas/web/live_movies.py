@@ -27,8 +27,8 @@ from verglas.jobs.select.thresholds import (
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.results.grid_places import GridPlaces
-from verglas.scheduler.live.ledger import INDEX, Ledger, Movie
-from verglas.scheduler.live.order import STAGES, LiveFolder
+from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.record.order import STAGES, LiveFolder
 
 CACHE_SESSIONS = 4
 SHOWN_FATES = 5

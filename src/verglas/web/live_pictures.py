@@ -13,9 +13,9 @@ from verglas.jobs.autopick.results import FOM, first_table
 from verglas.jobs.select.figures import KINDS
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.results.one_micrograph import candidates_of
-from verglas.scheduler.live.ledger import Movie
-from verglas.scheduler.live.order import LiveFolder
-from verglas.scheduler.live.trial import files_of, read_trial
+from verglas.scheduler.live.record.ledger import Movie
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.trial import files_of, read_trial
 
 MOST_PICKS = 5000
 

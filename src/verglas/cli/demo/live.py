@@ -17,10 +17,10 @@ from verglas.cli.demo.pages import DemoPages
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.cli.live_display import picture
 from verglas.project.project import Project
-from verglas.scheduler.live.intake import Fact, Intake
-from verglas.scheduler.live.order import OVER, LiveFolder, LiveOrder
-from verglas.scheduler.live.plan import chain_options, set_up
-from verglas.scheduler.live.status import read_status
+from verglas.scheduler.live.record.order import OVER, LiveFolder, LiveOrder
+from verglas.scheduler.live.record.status import read_status
+from verglas.scheduler.live.requests.first_options import chain_options, set_up
+from verglas.scheduler.live.requests.intake import Fact, Intake
 from verglas.scheduler.supervisor import ensure_supervisor
 
 SESSION = "demo"

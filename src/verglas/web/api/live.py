@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 
 from verglas.jobs.importing.raw_files import fixed_folder
 from verglas.project.project import Project
-from verglas.scheduler.live.order import LiveFolder
-from verglas.scheduler.live.reuse import profile_names
-from verglas.scheduler.live.trial import files_of
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.reuse import profile_names
+from verglas.scheduler.live.requests.trial import files_of
 from verglas.scheduler.settings import load_settings, save_settings
 from verglas.web import live, live_pictures
 from verglas.web.api.common import Asked, Asker, file_of, picture, record

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
-from verglas.scheduler.live.change import preview_settings
-from verglas.scheduler.live.order import LiveFolder
-from verglas.scheduler.live.settings import StageSettings
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.record.stage_settings import StageSettings
+from verglas.scheduler.live.requests.stage_changes import preview_settings
 from verglas.web import live, live_pictures
 from verglas.web.api.common import Asked, Asker, picture, record
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
@@ -38,7 +38,7 @@ class Trial(BaseModel):
 def settings(name: str, project: Asked) -> dict[str, Any]:
     """Options in force by stage, and what was changed since the start."""
     live.session_status(project, name)
-    known = StageSettings.read(LiveFolder(project.root, name).path / "settings.json")
+    known = StageSettings.read(LiveFolder(project.root, name).settings_file)
     return {
         stage: {
             "options": known.options(stage, known.latest(stage)),

@@ -1,0 +1,1 @@
+"""What a live session keeps on disc: its order, its journal, its settings, its status."""

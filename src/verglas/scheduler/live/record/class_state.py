@@ -1,0 +1,67 @@
+"""What is known about a session's 2D classes, and the averages that were chosen among them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from verglas.formats.atomic import write_text
+from verglas.formats.mrc import Image, write_mrc
+from verglas.project.project import Project
+from verglas.scheduler.live.record.order import LiveFolder, read_json
+
+
+@dataclass
+class ClassState:
+    """What is known about the classes; `classes.json` of the session."""
+
+    job: str = ""
+    state: str = "none"  # none, updating, last run, up to date, failed, final
+    updates: int = 0
+    particles: int = 0  # that the last update has seen
+    averages: str = ""  # newest class averages, relative to the project
+    chosen: list[int] = field(default_factory=list)  # class numbers from 1, in the newest averages
+    lost: int = 0  # chosen classes that the last update had no counterpart of
+    own_options: dict[str, str] = field(default_factory=dict)  # of a run from nothing
+
+    @classmethod
+    def read(cls, folder: LiveFolder) -> ClassState:
+        known = read_json(state_file(folder))
+        return cls(
+            **{key: value for key, value in known.items() if key in cls.__dataclass_fields__}
+        )
+
+    def write(self, folder: LiveFolder) -> None:
+        write_text(state_file(folder), json.dumps(asdict(self)))
+
+
+def state_file(folder: LiveFolder) -> Path:
+    return folder.path / "classes.json"
+
+
+def chosen_file(folder: LiveFolder) -> Path:
+    """The chosen averages themselves: what a later update is searched for."""
+    return folder.path / "chosen_averages.mrcs"
+
+
+def others_file(folder: LiveFolder) -> Path:
+    """The averages beside them: what shows one of these is no chosen class."""
+    return folder.path / "other_averages.mrcs"
+
+
+def newest_averages(project: Project, job: str) -> str:
+    """The class averages of a job's last iteration, relative to the project; "" if there are none."""
+    found = sorted((project.root / job).glob("run*_it*_classes.mrcs"), key=lambda path: path.name)
+    return str(found[-1].relative_to(project.root)) if found else ""
+
+
+def write_others(folder: LiveFolder, image: Image, chosen: list[int]) -> None:
+    """Keep the averages that are not chosen (numbers from 1)."""
+    others = [each for number, each in enumerate(image.data, 1) if number not in chosen]
+    if others:
+        import numpy as np
+
+        write_mrc(others_file(folder), np.stack(others), image.pixel_size_angst)
+    else:
+        others_file(folder).unlink(missing_ok=True)

@@ -1,0 +1,145 @@
+"""From what is known about a session to the options of its jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from verglas.formats.atomic import write_text
+from verglas.project.project import Project
+from verglas.scheduler.live.record.chain import checked_options, register_chain, stage_options
+from verglas.scheduler.live.record.grouping import BeamShiftGroups
+from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
+from verglas.scheduler.live.record.stage_settings import StageSettings, Version
+from verglas.scheduler.live.requests.intake import Fact, Intake
+
+BOX_OF_DIAMETER = 1.5
+FINEST_2D_PIXEL_ANGST = 3.5
+PATCH_PIXELS = 800
+DIAMETERS = ("100", "180")
+
+
+def chain_options(
+    intake: Intake, changed: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Options by job folder; `changed` (what the user or a profile sets) goes before all."""
+    pixel = intake.number("pixel-size")
+    binning = float(intake.facts["bin"].value) if "bin" in intake.facts else 1.0
+    options = {
+        "Import": _import_options(intake, pixel),
+        "MotionCorr": _motion_options(intake, binning),
+        "CtfFind": {"do_phaseshift": "Yes"} if intake.epu and intake.epu.phase_plate else {},
+        **_particle_options(intake, pixel * binning),
+        "Select": {"thresholds": intake.text("thresholds")},
+    }
+    for folder, values in changed.items():
+        options[folder] = {**options.get(folder, {}), **values}
+    for folder, texts in options.items():
+        checked_options(folder, texts)
+    return options
+
+
+def _import_options(intake: Intake, pixel: float) -> dict[str, str]:
+    return {
+        "fn_in_raw": intake.wildcard, "angpix": f"{pixel:.6g}", "kV": f"{intake.number('kv'):g}",
+        "Cs": f"{intake.number('cs'):g}", "Q0": f"{intake.number('amplitude-contrast'):g}",
+    }  # fmt: skip
+
+
+def _motion_options(intake: Intake, binning: float) -> dict[str, str]:
+    options = {"bin_factor": f"{binning:g}"}
+    if "dose-per-frame" in intake.facts:
+        options["dose_per_frame"] = f"{intake.number('dose-per-frame'):.6g}"
+    else:
+        options["do_dose_weighting"] = "No"
+    if "eer-grouping" in intake.facts:
+        options["eer_grouping"] = f"{intake.number('eer-grouping'):.0f}"
+    if intake.text("gain"):
+        options["fn_gain_ref"] = intake.text("gain")
+    for key, flag in (("gain_rot", "gain-rot"), ("gain_flip", "gain-flip")):
+        if flag in intake.facts:
+            options[key] = _menu(key, int(intake.number(flag)))
+    if intake.first is not None:
+        height, width = (side / binning for side in intake.first.shape_yx)
+        options["patch_x"] = str(max(1, min(7, round(width / PATCH_PIXELS))))
+        options["patch_y"] = str(max(1, min(7, round(height / PATCH_PIXELS))))
+    return options
+
+
+def _menu(key: str, number: int) -> str:
+    from verglas.jobs.motioncorr.options import FLIPS, ROTATIONS
+
+    choices = ROTATIONS if key == "gain_rot" else FLIPS
+    if not 0 <= number < len(choices):
+        raise ValueError(f"{key}: expected 0 to {len(choices) - 1}, got {number}")
+    return choices[number]
+
+
+def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]:
+    """Picking, box and classes from the range of diameters."""
+    low, _, high = intake.text("diameter").partition(",")
+    if not low:
+        low, high = DIAMETERS
+        text = ",".join(DIAMETERS)
+        intake.facts["diameter"] = Fact(text, "give --diameter MIN,MAX in Å", assumed=True)
+    least, most = float(low), float(high or low)
+    if not 0 < least <= most:
+        raise ValueError(f"--diameter {intake.text('diameter')!r}: expected MIN,MAX in Å")
+    box = _even(BOX_OF_DIAMETER * most / pixel)
+    small = _even(min(box, BOX_OF_DIAMETER * most / max(pixel, FINEST_2D_PIXEL_ANGST)))
+    extract = {"extract_size": str(box), "do_rescale": "Yes" if small < box else "No"}
+    if small < box:
+        extract["rescale"] = str(small)
+    return {
+        "AutoPick": {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
+        "Extract": extract,
+        "Class2D": {
+            "particle_diameter": f"{1.1 * most:g}",
+            "nr_classes": "50",
+            "do_grad": "Yes",
+        },
+    }
+
+
+def _even(size: float) -> int:
+    return max(2, 2 * round(size / 2))
+
+
+def set_up(
+    project: Project,
+    order: LiveOrder,
+    intake: Intake,
+    options: Mapping[str, Mapping[str, str]],
+    *,
+    classes: bool,
+    by_beam_shift: bool,
+) -> LiveFolder:
+    """Register the chain and write the session's files; nothing runs yet."""
+    folder = LiveFolder(project.root, order.name)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    manual = str(folder.manual_file.relative_to(project.root))
+    jobs = register_chain(project, options, manual, classes=classes)
+    first = {stage: [Version(texts)] for stage, texts in stage_options(project, jobs).items()}
+    StageSettings(first).write(folder.settings_file)
+    groups(intake, by_beam_shift=by_beam_shift).write(folder.path / "groups.json")
+    facts = {key: asdict(fact) for key, fact in intake.facts.items()}
+    write_text(folder.path / "facts.json", json.dumps(facts, indent=1))
+    kept = {key: value for key, value in order.__dict__.items() if key not in ("jobs", "wildcard")}
+    folder.create(LiveOrder(**kept, jobs=jobs, wildcard=intake.wildcard))
+    return folder
+
+
+def groups(intake: Intake, *, by_beam_shift: bool) -> BeamShiftGroups:
+    """Optics of the session's movies."""
+    microscope = {
+        "pixel_size_angst": intake.number("pixel-size"), "voltage_kv": intake.number("kv"),
+        "cs_mm": intake.number("cs"), "amplitude_contrast": intake.number("amplitude-contrast"),
+    }  # fmt: skip
+    tolerance = (
+        float(intake.facts["shift-tolerance"].value) if "shift-tolerance" in intake.facts else 0.0
+    )
+    return BeamShiftGroups(
+        microscope=microscope, mtf=intake.text("mtf"), by_beam_shift=by_beam_shift,
+        tolerance=tolerance,
+    )  # fmt: skip

@@ -1,0 +1,329 @@
+"""What a session's folder tells by itself: where movies are, and how they were taken.
+
+Every value comes with its source; what nobody recorded is assumed (and said to be so) or has to be given.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verglas.formats.epu import (
+    EpuImage,
+    EpuSession,
+    UnreadableEpu,
+    find_epu_session,
+    read_epu_image,
+    read_epu_session,
+    xml_of_movie,
+)
+from verglas.formats.mdoc import MdocSection, UnreadableMdoc, mdoc_of_movie, read_mdoc
+from verglas.formats.movies import MovieInfo, UnreadableMovie, check_movie
+from verglas.jobs.importing.raw_files import is_unfinished_name
+
+MOVIE_ENDINGS = (".eer", ".tiff", ".tif", ".mrcs", ".mrc")
+GAIN_NAME = re.compile(r"gain|\.gain$|superref|countref", re.IGNORECASE)
+GAIN_ENDINGS = (".gain", ".mrc", ".tif", ".tiff", ".dm4", ".dm3")
+MOST_FOLDERS = 2000
+NEEDED = ("pixel-size", "kv")  # without which no session begins
+EER_FRACTION_DOSE = 1.0  # e/A2 of a fraction that EER frames are grouped to
+
+
+class NothingFound(LookupError):
+    """A value is missing that nobody recorded; the message says what to type."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One value and where it comes from."""
+
+    value: float | str
+    source: str
+    assumed: bool = False
+
+    @property
+    def shown(self) -> str:
+        value = f"{self.value:.6g}" if isinstance(self.value, float) else str(self.value)
+        return f"{value}  ({'assumed: ' if self.assumed else ''}{self.source})"
+
+
+@dataclass
+class Intake:
+    """All that is known before the first movie is processed; keys of `facts` are flags of `live start`."""
+
+    wildcard: str
+    facts: dict[str, Fact] = field(default_factory=dict)
+    first: MovieInfo | None = None
+    epu: EpuImage | None = None
+    session: EpuSession | None = None
+    mdoc: MdocSection | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def number(self, key: str) -> float:
+        """A value as number. Raises NothingFound saying which flag to give."""
+        if key not in self.facts:
+            raise NothingFound(f"nobody recorded the {key.replace('-', ' ')}: give --{key}")
+        return float(self.facts[key].value)
+
+    def text(self, key: str) -> str:
+        return str(self.facts[key].value) if key in self.facts else ""
+
+
+def look_at_session(source: str, given: dict[str, str]) -> Intake:
+    """Everything about a session from its folder (or wildcard) and from what the user gave.
+
+    `given` holds texts by flag name and goes before everything else. Raises NothingFound.
+    """
+    wildcard = find_wildcard(source, given.get("movies", ""))
+    intake = Intake(wildcard)
+    intake.facts["movies"] = Fact(
+        wildcard, "given" if glob.has_magic(source) else f"found in {source}"
+    )
+    first = first_movie(wildcard)
+    if first is not None:
+        intake.first = first
+        _read_companions(intake, Path(first.path))
+    for key, text in given.items():
+        if key != "movies":
+            intake.facts[key] = Fact(_value(text), "given")
+    _microscope(intake)
+    if intake.first is not None:
+        _pixel_size(intake, intake.first)
+        _dose(intake, intake.first)
+        _gain(intake, Path(intake.first.path))
+    return intake
+
+
+def find_wildcard(source: str, pattern: str = "") -> str:
+    """The wildcard that movies of a folder match. Raises NothingFound for a folder without movies."""
+    if glob.has_magic(source):
+        return source
+    if not os.path.isdir(source):
+        raise NothingFound(f"{source} is no folder and no wildcard")
+    if pattern:
+        return os.path.join(source, pattern)
+    if (Path(source) / "EpuSession.dm").is_file() or glob.glob(f"{source}/Images-Disc*"):
+        return _epu_wildcard(source)
+    found: dict[tuple[str, str], int] = {}
+    for path in _files_below(source):
+        if path.suffix.lower() in MOVIE_ENDINGS and not GAIN_NAME.search(path.name):
+            key = (str(path.parent), path.suffix)
+            found[key] = found.get(key, 0) + 1
+    if not found:
+        raise NothingFound(
+            f"there is no movie in {source} yet: give --movies with the pattern they will have, "
+            "e.g. --movies '*.tiff'"
+        )
+    endings: dict[str, int] = {}
+    for (_, ending), count in found.items():
+        endings[ending] = endings.get(ending, 0) + count
+    ending = max(endings, key=lambda each: endings[each])
+    folders = {folder for folder, each in found if each == ending}
+    if folders == {source.rstrip("/")}:
+        return os.path.join(source, f"*{ending}")
+    common = os.path.commonpath(folders)
+    return os.path.join(common, f"*{ending}" if len(folders) == 1 else f"**/*{ending}")
+
+
+def _epu_wildcard(source: str) -> str:
+    data = os.path.join(source, "Images-Disc*", "GridSquare_*", "Data")
+    for pattern in (
+        "*_EER.eer",
+        "*.eer",
+        "*_[fF]ractions.tiff",
+        "*_[fF]ractions.mrc",
+        "*.tiff",
+        "*.tif",
+    ):
+        if glob.glob(os.path.join(data, pattern)):
+            return os.path.join(data, pattern)
+    try:
+        session = read_epu_session(Path(source) / "EpuSession.dm")
+    except UnreadableEpu:
+        session = None
+    text = session.movie_format.lower() if session else ""
+    if "eer" in text:
+        return os.path.join(data, "*_EER.eer")
+    if "tiff" in text:
+        return os.path.join(data, "*_[fF]ractions.tiff")
+    if "mrc" in text:
+        return os.path.join(data, "*_[fF]ractions.mrc")
+    raise NothingFound(
+        f"EPU wrote no movie to {data} yet and does not say which format it will have: give --movies"
+    )
+
+
+def first_movie(wildcard: str) -> MovieInfo | None:
+    """The first file by name that is a complete movie."""
+    for info in some_movies(wildcard, 1):
+        return info
+    return None
+
+
+def some_movies(wildcard: str, count: int) -> Iterator[MovieInfo]:
+    """The first complete movies by name, at most `count`."""
+    found = 0
+    for path in sorted(glob.iglob(wildcard, recursive=True)):
+        if is_unfinished_name(Path(path).name) or GAIN_NAME.search(Path(path).name):
+            continue
+        try:
+            yield check_movie(path)
+        except (UnreadableMovie, OSError):
+            continue
+        found += 1
+        if found == count:
+            return
+
+
+def _read_companions(intake: Intake, movie: Path) -> None:
+    """Files that the microscope's program left beside the movie or above it."""
+    xml = xml_of_movie(movie)
+    try:
+        if xml is not None:
+            intake.epu = read_epu_image(xml)
+        session = find_epu_session(movie)
+        if session is not None:
+            intake.session = read_epu_session(session)
+    except UnreadableEpu as error:
+        intake.warnings.append(str(error))
+    mdoc = mdoc_of_movie(movie)
+    candidates = [mdoc] if mdoc else sorted(movie.parent.glob("*.mdoc"))[:20]
+    for path in candidates:
+        try:
+            section = read_mdoc(path).section_of(movie.name)
+        except UnreadableMdoc as error:
+            intake.warnings.append(str(error))
+            continue
+        if section is not None:
+            intake.mdoc = section
+            return
+
+
+def _add(
+    intake: Intake, key: str, value: float | str | None, source: str, *, assumed: bool = False
+) -> None:
+    """A fact, unless a better source gave it before."""
+    if value is not None and value != "" and key not in intake.facts:
+        intake.facts[key] = Fact(value, source, assumed)
+
+
+def _microscope(intake: Intake) -> None:
+    if intake.epu is not None:
+        _add(intake, "kv", intake.epu.voltage_kv, f"EPU, {Path(intake.epu.path).name}")
+    if intake.mdoc is not None:
+        _add(intake, "kv", intake.mdoc.voltage_kv, "SerialEM's mdoc")
+    _add(
+        intake,
+        "cs",
+        2.7,
+        "no program records it; 2.7 mm is usual, 0.01 with a corrector",
+        assumed=True,
+    )
+    _add(intake, "amplitude-contrast", 0.1, "usual for ice", assumed=True)
+
+
+def _pixel_size(intake: Intake, first: MovieInfo) -> None:
+    epu, mdoc = intake.epu, intake.mdoc
+    if epu is not None and epu.pixel_size_angst:
+        width = epu.width or first.shape_yx[1]
+        finer = first.shape_yx[1] / width if first.kind != "eer" else 1.0
+        if abs(finer - round(finer)) < 0.05 and round(finer) >= 2:
+            source = (
+                f"EPU's {epu.pixel_size_angst:.4f} Å over {round(finer)}: super-resolution frames"
+            )
+            _add(intake, "pixel-size", epu.pixel_size_angst / round(finer), source)
+            _add(intake, "bin", float(round(finer)), "back to physical pixels")
+        _add(intake, "pixel-size", epu.pixel_size_angst, f"EPU, {Path(epu.path).name}")
+    if mdoc is not None and mdoc.pixel_size_angst:
+        _add(intake, "pixel-size", mdoc.pixel_size_angst, "SerialEM's mdoc (PixelSpacing)")
+    if first.pixel_size_angst > 0:
+        _add(intake, "pixel-size", first.pixel_size_angst, f"header of {Path(first.path).name}")
+
+
+def _dose(intake: Intake, first: MovieInfo) -> None:
+    epu, mdoc = intake.epu, intake.mdoc
+    total: tuple[float, str] | None = None
+    if "dose" in intake.facts:
+        total = float(intake.facts["dose"].value), "given"
+    elif epu is not None and epu.dose_e_a2:
+        total = epu.dose_e_a2, "EPU's dose"
+    elif mdoc is not None and mdoc.dose_e_a2:
+        total = mdoc.dose_e_a2, "SerialEM's ExposureDose"
+    if total is None:
+        return
+    frames = first.n_frames
+    if first.kind == "eer":
+        grouping = max(1, round(frames * EER_FRACTION_DOSE / total[0]))
+        _add(intake, "eer-grouping", float(grouping), f"{EER_FRACTION_DOSE:g} e/Å² per fraction")
+        frames = max(1, frames // int(intake.number("eer-grouping")))
+    source = f"{total[1]} of {total[0]:.1f} e/Å² over {frames} frames"
+    _add(intake, "dose-per-frame", total[0] / frames, source)
+
+
+def _gain(intake: Intake, movie: Path) -> None:
+    """A gain file near the movies, if their frames need one."""
+    needed = intake.session.movies_need_gain if intake.session is not None else None
+    if "gain" in intake.facts:
+        _gain_turn(intake)
+        return
+    if needed is False:
+        return
+    names = [intake.mdoc.gain_name] if intake.mdoc is not None and intake.mdoc.gain_name else []
+    for folder in list(dict.fromkeys([movie.parent, *list(movie.parents)[1:5]])):
+        for path in _gain_files(folder, names):
+            _add(intake, "gain", str(path), f"found in {folder}")
+            _gain_turn(intake)
+            return
+    if needed or (intake.first is not None and intake.first.kind == "eer"):
+        intake.warnings.append(
+            "the movies are not gain-corrected and no gain reference was found near them: give --gain"
+        )
+
+
+def _gain_turn(intake: Intake) -> None:
+    """Rotation and flip by the pixel pattern of the first movies, unless they were given."""
+    if "gain-rot" in intake.facts or "gain-flip" in intake.facts:
+        return
+    from verglas.scheduler.live.record.sanity import find_gain_turn
+
+    paths = [Path(info.path) for info in some_movies(intake.wildcard, 3)]
+    match = find_gain_turn(paths, intake.text("gain"))
+    if match is not None and not match.is_reciprocal and (match.rotation or match.flip):
+        source = f"fits the pixel pattern of the first movies, {match.significance:.0f} sigma"
+        _add(intake, "gain-rot", float(match.rotation), source)
+        _add(intake, "gain-flip", float(match.flip), source)
+
+
+def _gain_files(folder: Path, names: list[str]) -> list[Path]:
+    try:
+        entries = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except OSError:
+        return []
+    exact = [name for name in entries if name in names]
+    likely = [
+        name
+        for name in entries
+        if GAIN_NAME.search(name) and Path(name).suffix.lower() in GAIN_ENDINGS
+    ]
+    return [folder / name for name in [*exact, *likely]]
+
+
+def _files_below(source: str) -> Iterator[Path]:
+    for count, (parent, folders, files) in enumerate(os.walk(source, followlinks=True)):
+        if count > MOST_FOLDERS:
+            return
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in files:
+            if not is_unfinished_name(name):
+                yield Path(parent) / name
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,89 @@
+"""`verglas live snapshot NAME`: what is accepted now, as ordinary Select jobs that never change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from verglas.formats.atomic import write_text
+from verglas.formats.star import StarFile, read_star, write_star
+from verglas.jobs.registry import job_class
+from verglas.project.dialect import Status
+from verglas.project.editing import set_alias
+from verglas.project.note import append_execution
+from verglas.project.project import Project
+from verglas.project.registration import register
+from verglas.project.rounds import finish_first
+from verglas.scheduler.live.record.chain import LISTS
+from verglas.scheduler.live.record.class_state import ClassState
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.class_choice import chosen_particles
+
+
+def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
+    """Freeze the accepted micrographs, and their particles in chosen classes (all while none is chosen).
+
+    The names of the new jobs in words. Raises LookupError if the session has no lists yet, AliasError for
+    a name that cannot be an alias.
+    """
+    jobs = folder.order().jobs
+    micrographs = _listed(project, jobs["Select"] + LISTS["Select"], "micrographs")
+    source, particles, which = _particles(project, folder, micrographs)
+    made = []
+    for field, where, star, what in (
+        ("fn_mic", jobs["Select"] + LISTS["Select"], micrographs, "micrographs"),
+        ("fn_data", source, particles, "particles"),
+    ):
+        job_name = _register(project, field, where)
+        write_star(project.root / job_name / f"{what}.star", list(star.values()))
+        _end(project, job_name, where)
+        set_alias(project, job_name, f"{name}_{what}")
+        made.append((job_name, what, len(star[what])))
+    _note(folder, name, made)
+    lines = [f"{job} ({name}_{what}): {count} {what}" for job, what, count in made]
+    return [*lines[:-1], f"{lines[-1]} {which}".rstrip()]
+
+
+def _listed(project: Project, source: str, block: str) -> StarFile:
+    if not (project.root / source).exists():
+        raise LookupError(f"{source} does not exist yet: the session has no {block}")
+    star = read_star(project.root / source)
+    if block not in star:
+        raise LookupError(f"{source} lists no {block} yet")
+    return star
+
+
+def _particles(
+    project: Project, folder: LiveFolder, micrographs: StarFile
+) -> tuple[str, StarFile, str]:
+    """Their list, the rows to freeze, and which they are in words."""
+    names = set(micrographs["micrographs"].strings("rlnMicrographName"))
+    chosen = chosen_particles(project, folder, names)
+    if chosen is not None:
+        numbers = ", ".join(map(str, ClassState.read(folder).chosen))
+        return *chosen, f"in the chosen classes {numbers}"
+    source = folder.order().jobs["Extract"] + LISTS["Extract"]
+    return source, _listed(project, source, "particles"), ""
+
+
+def _register(project: Project, field: str, source: str) -> str:
+    """A Select job that keeps every row: its limits hold for all."""
+    job = job_class("Select")
+    texts = {field: source, "do_select_values": "Yes", "select_label": "rlnOpticsGroup",
+             "select_minval": "0", "select_maxval": "1000000"}  # fmt: skip
+    options, _ = job.Options.parse(texts)
+    return register(project, job, options, status=Status.RUNNING)
+
+
+def _end(project: Project, name: str, source: str) -> None:
+    append_execution(project.root / name, [f"verglas live snapshot: frozen copy of {source}"])
+    finish_first(project.root / name)
+    project.directory(name).write_exit(Status.SUCCEEDED)
+    project.set_status(name, Status.SUCCEEDED)
+
+
+def _note(folder: LiveFolder, name: str, made: list[tuple[str, str, int]]) -> None:
+    path: Path = folder.path / "snapshots.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known[name] = {what: {"job": job, "count": count} for job, what, count in made}
+    write_text(path, json.dumps(known, indent=1))

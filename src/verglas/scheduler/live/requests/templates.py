@@ -1,0 +1,45 @@
+"""Chosen class averages become the templates of picking, in one step."""
+
+from __future__ import annotations
+
+from verglas.formats.mrc import read_mrc
+from verglas.formats.stack_writer import write_stack
+from verglas.jobs.registry import job_class
+from verglas.project.dialect import Status
+from verglas.project.note import append_execution
+from verglas.project.project import Project
+from verglas.project.registration import register
+from verglas.project.rounds import finish_first
+from verglas.scheduler.live.record.class_state import ClassState, chosen_file
+from verglas.scheduler.live.record.lists import write_references
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.stage_changes import change_settings
+
+
+def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[str]:
+    """Freeze the chosen averages as an Import job of 2D references and pick with them from now on.
+
+    Raises LookupError if no class is chosen, ValueError for a scope that is none.
+    """
+    state = ClassState.read(folder)
+    if not state.chosen or not chosen_file(folder).exists():
+        raise LookupError("choose classes first: verglas live classes --choose 1,4,7")
+    image = read_mrc(chosen_file(folder))
+    job = job_class("Import")
+    source = str(chosen_file(folder).relative_to(project.root))
+    texts = {"do_raw": "No", "do_other": "Yes", "fn_in_other": source,
+             "node_type": "2D references (.star or .mrcs)"}  # fmt: skip
+    options, _ = job.Options.parse(texts)
+    name = register(project, job, options, status=Status.RUNNING)
+    stack = project.root / name / chosen_file(folder).name
+    write_stack(stack, image.data, image.pixel_size_angst)
+    write_references(
+        project.root / name / "references.star", f"{name}{stack.name}", len(image.data)
+    )
+    append_execution(project.root / name, [f"verglas live classes --templates: {source}"])
+    finish_first(project.root / name)
+    project.directory(name).write_exit(Status.SUCCEEDED)
+    project.set_status(name, Status.SUCCEEDED)
+    changed = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack.name}"}
+    told = change_settings(project, folder, {"AutoPick": changed}, scope)
+    return [f"{name}{stack.name}: {len(image.data)} templates", *told]

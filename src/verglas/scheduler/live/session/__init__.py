@@ -1,0 +1,1 @@
+"""The session at work: movies in, through the stages, results out."""

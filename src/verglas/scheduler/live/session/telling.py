@@ -1,0 +1,104 @@
+"""From a session at work to its status file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from verglas.jobs.select.thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
+from verglas.scheduler.live.record.ledger import INDEX, Movie
+from verglas.scheduler.live.record.order import STAGES
+from verglas.scheduler.live.record.status import (
+    NEWEST,
+    NOT_TAKEN,
+    LiveStatus,
+    MicrographStatus,
+    StageStatus,
+    write_status,
+)
+
+if TYPE_CHECKING:
+    from verglas.scheduler.live.session.session import LiveSession
+
+
+def tell_status(session: LiveSession, phase: str) -> None:
+    """Write status.json; costs the same however many movies there are."""
+    write_status(session.folder, status_now(session, phase))
+
+
+def status_now(session: LiveSession, phase: str) -> LiveStatus:
+    counts, waiting = session.counts, session.watcher.waiting
+    now = time.monotonic()
+    kinds = counts.kinds
+    asides = sum(kinds.get(kind, 0) for kind in (THRESHOLD, MANUAL, UNLIKE))
+    failed = kinds.get(FAILURE, 0)
+    return LiveStatus(
+        session.order.name,
+        phase,
+        message=session.folder.message(),
+        updated=time.time(),
+        source=session.order.wildcard,
+        found=counts.found,
+        waiting_files=len(waiting),
+        accepted=counts.done[INDEX["AutoPick"]] - asides - _failed_late(session),
+        set_aside=asides,
+        failed=failed,
+        finished=counts.finished,
+        particles=counts.particles,
+        lag_s=round(session.lag_s, 1),
+        in_per_hour=round(session.rate_in.per_hour(), 1),
+        done_per_hour=round(session.rate_done.per_hour(), 1),
+        latency_s=round(session.latency.median, 2),
+        stages=_stages(session),
+        devices=_devices(session),
+        newest=[_micrograph(session, movie) for movie in session.ledger.movies[-NEWEST:][::-1]],
+        not_taken=[(each.raw.name, each.reason) for each in waiting[-NOT_TAKEN:]],
+        problems=list(session.problems),
+        classes=asdict(session.streaming.state),
+        lists_age_s=round(now - session.listing.begun_s, 1),
+        manual_rejects=kinds.get(MANUAL, 0),
+        thresholds="; ".join(each.text for each in session.thresholds),
+    )
+
+
+def _failed_late(session: LiveSession) -> int:
+    """Micrographs that were picked and could not be extracted."""
+    return session.counts.failed_in.get("Extract", 0)
+
+
+def _stages(session: LiveSession) -> list[StageStatus]:
+    in_hand = [task.stage for task in session.lanes.in_hand]
+    return [
+        StageStatus(
+            stage,
+            session.jobs[stage],
+            session.counts.done[index],
+            session.counts.failed_in.get(stage, 0),
+            session.routing.queues.waiting(stage),
+            in_hand.count(stage),
+            round(session.costs[stage].mean, 3),
+        )
+        for index, stage in enumerate(STAGES)
+    ]
+
+
+def _devices(session: LiveSession) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for lane in session.lanes.lanes:
+        working = lane.task is not None or found.get(lane.device) == "working"
+        found[lane.device] = "working" if working else "idle"
+    for device, reason in session.lanes.benched.items():
+        found[device] = f"benched: {reason}"
+    return found
+
+
+def _micrograph(session: LiveSession, movie: Movie) -> MicrographStatus:
+    kind, reason = ("", "")
+    if movie.is_aside or movie.made[INDEX["AutoPick"]]:
+        kind, reason = session.verdict(movie)
+    done = [stage for stage, made in zip(STAGES, movie.made) if made > 0]
+    return MicrographStatus(
+        movie.number, movie.name, movie.micrograph, done[-1] if done else "", movie.figures,
+        reason, kind, movie.taken_s, movie.ready_s,
+    )  # fmt: skip
