@@ -159,22 +159,22 @@ def stream(root: Path, given: argparse.Namespace) -> str:
     from verglas.formats.star import read_star, write_star
     from verglas.jobs.select.thresholds import read_verdicts
     from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
+    from verglas.scheduler.live.session.session_log import SessionLog
     from verglas.scheduler.live.session.streaming_classes import StreamingClasses
 
     shutil.copyfile("lot01.star", "particles.star")
     project, name = registered(given, "particles.star")
     folder = LiveFolder(root, "live1")
-    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.create(LiveOrder(jobs={"Class2D": name}))
     session = SimpleNamespace(
-        project=project, folder=folder, order=LiveOrder(), jobs={"Class2D": name}, complain=print,
-        tell=lambda: None, counts=SimpleNamespace(particles=0),
-        listing=SimpleNamespace(covers=lambda since_s: True),
-    )  # fmt: skip
-    classes = StreamingClasses(session)  # type: ignore[arg-type]
+        tell=lambda: None, accepted_particles=0, lists_cover=lambda since_s: True
+    )
+    log = SessionLog(root, folder.name)
+    classes = StreamingClasses(project, folder, session, log)
     for lot in range(1, LOTS + 1):
         star = read_star(f"lot{lot:02d}.star")
         if lot == LOTS:
-            session.order = replace(session.order, classes_growth=1.0001)
+            classes.order = replace(classes.order, classes_growth=1.0001)
         busy = True
         while busy:  # once more where an update sets micrographs aside
             aside = read_verdicts(folder.manual_file)

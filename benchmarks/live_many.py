@@ -106,9 +106,7 @@ def run(movies: int, per_look: int, every: int, publish_s: float, begin_with: in
             flush=True,
         )
         cpu = _cpu()
-    session.lanes.close()
-    session.listing.lanes.close()
-    session.ledger.close()
+    session.close()
 
 
 def populate(project: Project, folder: LiveFolder, count: int, per_look: int) -> None:
@@ -121,9 +119,7 @@ def populate(project: Project, folder: LiveFolder, count: int, per_look: int) ->
     feed = _Feed(session, per_look, 0)
     feed.until(1)
     feed.current()
-    session.lanes.close()
-    session.listing.lanes.close()
-    session.ledger.close()
+    session.close()
     made = [path for job in folder.order().jobs.values() for path in Path(job).rglob("*m00000*")]
     texts = {path: path.read_bytes() for path in made if not path.is_symlink()}
     lines = folder.journal.read_text()
@@ -146,8 +142,8 @@ class _Feed:
 
     def until(self, movies: int) -> None:
         """Go on until so many are through all stages."""
-        while self.session.counts.finished < movies:
-            if self.made - self.session.counts.finished < 2 * self.per_look:
+        while self.session.known.counts.finished < movies:
+            if self.made - self.session.known.counts.finished < 2 * self.per_look:
                 for _ in range(min(self.per_look, movies - self.made)):
                     Path(f"Movies/m{self.made:05d}.mrc").write_bytes(self.data)
                     self.made += 1
@@ -157,13 +153,13 @@ class _Feed:
         """CPU seconds of the change of the lists that two more movies make."""
         listing = self.session.listing
         self.current()
-        self.until(self.session.counts.finished + 2)
+        self.until(self.session.known.counts.finished + 2)
         for _ in range(3):  # the first one may rebuild everything
             listing.cost_s = 0.0
             self.current()
             if listing.cost_s:
                 return listing.cost_s
-            self.until(self.session.counts.finished + 2)
+            self.until(self.session.known.counts.finished + 2)
         return listing.cost_s
 
     def current(self) -> None:

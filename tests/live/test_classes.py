@@ -19,6 +19,7 @@ from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.requests.class_choice import choose_classes
 from verglas.scheduler.live.requests.snapshot import take_snapshot
 from verglas.scheduler.live.requests.templates import pick_with_classes
+from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.streaming_classes import DEATHS, StreamingClasses
 from verglas.scheduler.live.session.unlike import set_unlike_aside
 
@@ -68,11 +69,9 @@ def write_result(project, folder, order: list[int], turn_deg: float = 0.0) -> st
 
 
 def streaming(project, folder) -> StreamingClasses:
-    session = SimpleNamespace(
-        project=project, folder=folder, order=folder.order(), jobs=folder.order().jobs,
-        complain=pytest.fail,
-    )  # fmt: skip
-    return StreamingClasses(session)
+    log = SessionLog(project.root, folder.name)
+    log.complain = pytest.fail
+    return StreamingClasses(project, folder, SimpleNamespace(), log)
 
 
 def test_a_choice_survives_an_update(project, folder):
@@ -177,7 +176,7 @@ def test_micrographs_set_aside_are_followed_by_an_update_without_them(project, f
     classes._set_unlike_aside(path)
     assert "m7.mrc" in read_verdicts(folder.manual_file)
     listed = []
-    classes.session.listing = SimpleNamespace(covers=lambda since_s: listed.append(since_s) or True)
+    classes.session.lists_cover = lambda since_s: listed.append(since_s) or True
     assert classes._is_due(0.0, 19970)
     assert not classes._is_due(1000.0, 19970)  # movies go first
     assert listed[0] == classes.unlike_s > 0
@@ -186,7 +185,7 @@ def test_micrographs_set_aside_are_followed_by_an_update_without_them(project, f
 def test_an_update_that_was_killed_is_begun_again_at_once_for_a_while(project, folder):
     classes = streaming(project, folder)
     told: list[str] = []
-    classes.session.complain = told.append
+    classes.log.complain = told.append
     directory = project.directory(folder.order().jobs["Class2D"])
     directory.write_outcome(JobOutcome("killed", "gone"))
     for _ in range(DEATHS - 1):

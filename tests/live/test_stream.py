@@ -268,5 +268,4 @@ def test_pause_finishes_what_is_in_hand_and_hands_the_jobs_back(
     assert names_in(listed, "micrographs", "rlnMicrographName") == ["a_slow"]
     assert not (project.root / "Extract/job006/particles.star").exists()
     assert all(lane.worker is None for lane in session.lanes.lanes)
-    session.listing.lanes.close()
-    session.ledger.close()
+    session.close()

@@ -1,9 +1,9 @@
-"""When the output lists of a session are brought up to date, by the process that does it (publishing/process.py)."""
+"""When the output lists of a session are brought up to date; `publishing/process.py` does it."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from verglas.compute.workers import Raised
 from verglas.scheduler.live.publishing.process import (
@@ -14,10 +14,10 @@ from verglas.scheduler.live.publishing.process import (
     publish,
 )
 from verglas.scheduler.live.record.order import FINISHING, PAUSED, STAGES
+from verglas.scheduler.live.session.known import Known
+from verglas.scheduler.live.session.session_log import SessionLog
+from verglas.scheduler.live.session.watcher import Watcher
 from verglas.scheduler.live.session.worker_lanes import Lanes
-
-if TYPE_CHECKING:
-    from verglas.scheduler.live.session.session import LiveSession
 
 SHARE = 10.0  # the lists take at most one part in so many of a processor
 BYTES_PER_S = 20e6  # and write no more than this in the long run: a list is replaced as a whole
@@ -28,10 +28,9 @@ ATTEMPTS = 3  # to rebuild the lists, before a new change is waited for
 class Listing:
     """The lists on disc against what the session knows."""
 
-    def __init__(self, session: LiveSession) -> None:
-        self.session = session
+    def __init__(self, known: Known, watcher: Watcher, at_work: Lanes, log: SessionLog) -> None:
+        self.known, self.watcher, self.at_work, self.log = known, watcher, at_work, log
         self.lanes = Lanes(publish, ("cpu",))
-        self.dirty = True  # something has changed since the lists were rebuilt
         self.begun_s = 0.0  # when they were rebuilt last
         self.cost_s = 0.0  # processor time of the last change of the lists
         self.rebuild_s = 0.0  # and of the last time that everything was rebuilt
@@ -42,12 +41,12 @@ class Listing:
         self._fresh = True  # rows written by an earlier life may be stale
         self._waiting = 0
         self._failures = 0  # in a row
-        self._checked = (session.folder.path / "findings.json").exists()
+        self._checked = (self.known.folder.path / "findings.json").exists()
 
     @property
     def is_current(self) -> bool:
         """Whether all that is known stands in the lists."""
-        return not self.dirty and not self.lanes.in_hand
+        return not self.known.unlisted and not self.lanes.in_hand
 
     def covers(self, since_s: float) -> bool:
         """Whether the lists were brought up to date after a (monotonic) time."""
@@ -57,53 +56,53 @@ class Listing:
         """Take what is ready; begin what is due."""
         for _, _, outcome in self.lanes.take(0) if self.lanes.in_hand else ():
             self._take(outcome)
-        waiting = len(self.session.watcher.waiting)
-        self.dirty |= waiting != self._waiting
+        waiting = len(self.watcher.waiting)
+        self.known.unlisted |= waiting != self._waiting
         self._waiting = waiting
         self._check_inputs()
         self._rebuild(phase)
 
     def _rebuild(self, phase: str) -> None:
         now = time.monotonic()
-        order = self.session.order
+        order = self.known.order
         pause_s = max(order.publish_s, SHARE * self.cost_s, self.bytes / BYTES_PER_S)
-        urgent = phase in (PAUSED, FINISHING) and not self.session.lanes.in_hand
-        self.dirty |= urgent and not self._complete
+        urgent = phase in (PAUSED, FINISHING) and not self.at_work.in_hand
+        self.known.unlisted |= urgent and not self._complete
         idle = self.lanes.idle()
-        if not self.dirty or not idle or not (urgent or now - self.begun_s > pause_s):
+        if not self.known.unlisted or not idle or not (urgent or now - self.begun_s > pause_s):
             return
-        self.dirty, self.begun_s, self._complete = False, now, False
-        self._particles_begun = self.session.counts.particles
+        self.known.unlisted, self.begun_s, self._complete = False, now, False
+        self._particles_begun = self.known.counts.particles
         self.lanes.give(idle[0], self._task(complete=urgent))
 
     def _check_inputs(self) -> None:
         """Once three movies are there: do they fit what was said about them?"""
-        idle, movies = self.lanes.idle(), self.session.ledger.movies
+        idle, movies = self.lanes.idle(), self.known.ledger.movies
         if self._checked or len(movies) < CHECKED_MOVIES or not idle:
             return
         self._checked = True
         paths = tuple(movie.path for movie in movies[:CHECKED_MOVIES])
-        self.lanes.give(idle[0], SanityTask(str(self.session.folder.path), paths))
+        self.lanes.give(idle[0], SanityTask(str(self.known.folder.path), paths))
 
     def _task(self, *, complete: bool) -> PublishTask:
         """All that the process needs to know."""
-        session, settings = self.session, self.session.settings
+        known, settings = self.known, self.known.settings
         options = {stage: settings.options(stage, settings.latest(stage)) for stage in STAGES}
-        waiting = session.watcher.waiting
+        waiting = self.watcher.waiting
         not_taken = tuple((each.raw.name, str(each.raw.path), each.reason) for each in waiting)
         fresh, self._fresh = self._fresh, False
         return PublishTask(
-            str(session.folder.path),
-            dict(session.jobs),
-            {**options, "Select": session.select_options},
-            tuple(session.groups.optics),
+            str(known.folder.path),
+            dict(known.jobs),
+            {**options, "Select": known.select_options},
+            tuple(known.groups.optics),
             not_taken,
             fresh,
             complete,
         )
 
     def _take(self, outcome: Any) -> None:
-        complain = self.session.complain
+        complain = self.log.complain
         if isinstance(outcome, Checked):
             for warning in outcome.warnings:
                 complain(warning)
@@ -113,9 +112,9 @@ class Listing:
             for problem in outcome.problems:
                 complain(f"a list could not be rebuilt: {problem}")
             self._failures = self._failures + 1 if outcome.problems else 0
-            self.dirty |= 0 < self._failures < ATTEMPTS  # else with the next change
+            self.known.unlisted |= 0 < self._failures < ATTEMPTS  # else with the next change
         else:
-            self.dirty = self._fresh = True
+            self.known.unlisted = self._fresh = True
             text = outcome.error if isinstance(outcome, Raised) else outcome
             complain(f"the lists were not rebuilt: {text}")
 

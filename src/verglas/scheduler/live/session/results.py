@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from verglas.compute.workers import Died, Raised
 from verglas.scheduler.live.record.ledger import INDEX, Movie
 from verglas.scheduler.live.record.order import STAGES
+from verglas.scheduler.live.session.known import Known
+from verglas.scheduler.live.session.pace import Pace
+from verglas.scheduler.live.session.routing import Routing
+from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.stage_work import (
     DeviceFault,
     Outcome,
@@ -16,10 +20,7 @@ from verglas.scheduler.live.session.stage_work import (
     StageTask,
     WarmUp,
 )
-from verglas.scheduler.live.session.worker_lanes import Lane
-
-if TYPE_CHECKING:
-    from verglas.scheduler.live.session.session import LiveSession
+from verglas.scheduler.live.session.worker_lanes import Lane, Lanes
 
 DEATHS_UNTIL_POISON = 3
 KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
@@ -28,8 +29,10 @@ KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
 class Results:
     """Takes outcomes of workers into a session's journal."""
 
-    def __init__(self, session: LiveSession) -> None:
-        self.session = session
+    def __init__(
+        self, known: Known, lanes: Lanes, routing: Routing, pace: Pace, log: SessionLog
+    ) -> None:
+        self.known, self.lanes, self.routing, self.pace, self.log = known, lanes, routing, pace, log
         self.deaths: dict[tuple[int, str], list[Died]] = {}
 
     def forget(self, movie: Movie) -> None:
@@ -38,21 +41,20 @@ class Results:
 
     def take(self, timeout_s: float) -> None:
         """Note what workers have done; wait at most so long for one of them."""
-        for lane, task, outcome in self.session.lanes.take(timeout_s):
+        for lane, task, outcome in self.lanes.take(timeout_s):
             if isinstance(task, WarmUp):
                 continue
-            movie = self.session.ledger.movies[task.number - 1]
+            movie = self.known.movie(task.number)
             self._handle(lane, task, movie, outcome)
-            self.session.counts.update(movie, self.session.verdict(movie)[0])
-            self.session.listing.dirty = True
+            self.known.count(movie)
 
     def _handle(self, lane: Lane, task: StageTask, movie: Movie, outcome: Any) -> None:
         result: Outcome | Died | Raised = outcome
         if isinstance(result, StageDone):
             self._done(lane, task, movie, result)
         elif isinstance(result, StageAside):
-            self.session.ledger.set_aside(movie, task.stage, result.reason)
-            self.session.event("movie-aside", f"{movie.name}: {result.reason}")
+            self.known.ledger.set_aside(movie, task.stage, result.reason)
+            self.log.event("movie-aside", f"{movie.name}: {result.reason}")
         elif isinstance(result, DeviceFault):
             self._fault(lane, task, movie, result.reason)
             return
@@ -60,10 +62,10 @@ class Results:
             self._died(lane, task, movie, result)
             return
         else:
-            self.session.ledger.set_aside(
+            self.known.ledger.set_aside(
                 movie, task.stage, f"{type(result.error).__name__}: {result.error}"
             )
-        self.session.routing.route(movie)
+        self.routing.route(movie)
 
     def _done(self, lane: Lane, task: StageTask, movie: Movie, result: StageDone) -> None:
         known: dict[str, Any] = {"figures": result.figures, "device": lane.device}
@@ -72,42 +74,42 @@ class Results:
         if result.picks:
             known["picks"] = result.picks
         if not result.kept:
-            self.session.costs[task.stage].add(result.seconds)
-        if task.stage == STAGES[-1] and movie.number in self.session.seen:
-            known["ready"] = round(time.monotonic() - self.session.seen[movie.number], 3)
-            self.session.latency.add(known["ready"])
-            self.session.rate_done.tick()
-        self.session.routing.note_list(movie, task.stage, result.listed, kept=result.kept)
+            self.pace.costs[task.stage].add(result.seconds)
+        if task.stage == STAGES[-1] and movie.number in self.known.seen:
+            known["ready"] = round(time.monotonic() - self.known.seen[movie.number], 3)
+            self.pace.latency.add(known["ready"])
+            self.pace.rate_done.tick()
+        self.routing.note_list(movie, task.stage, result.listed, kept=result.kept)
         if not (result.kept and movie.made[INDEX[task.stage]] == task.version):
-            self.session.ledger.done(movie, task.stage, task.version, result.seconds, **known)
+            self.known.ledger.done(movie, task.stage, task.version, result.seconds, **known)
 
     def _fault(self, lane: Lane, task: StageTask, movie: Movie, reason: str) -> None:
         """The device failed: its worker begins anew; three movies on one device bench it."""
-        self.session.lanes.end(lane)
+        self.lanes.end(lane)
         key = (task.number, task.stage)
         self.deaths.setdefault(key, []).append(Died(1))
-        message = self.session.lanes.note_fault(lane.device, task.number, reason)
+        message = self.lanes.note_fault(lane.device, task.number, reason)
         if message:
-            self.session.problems.append(message)
-            self.session.event("device-benched", message, device=lane.device)
+            self.log.show(message)
+            self.log.event("device-benched", message, device=lane.device)
         if len(self.deaths[key]) >= 2 * DEATHS_UNTIL_POISON:
-            self.session.lanes.forgive(task.number)
-            self.session.ledger.set_aside(movie, task.stage, f"failed on every device: {reason}")
-            self.session.routing.leave(movie)
+            self.lanes.forgive(task.number)
+            self.known.ledger.set_aside(movie, task.stage, f"failed on every device: {reason}")
+            self.routing.leave(movie)
         else:
-            self.session.routing.queues.add(task.stage, task.number, late=True)
-        if len(self.session.lanes.benched) == len(self.session.order.all_devices):
-            self.session.folder.wish("pause")
-            self.session.problems.append("every device failed: the session is paused")
+            self.routing.queues.add(task.stage, task.number, late=True)
+        if len(self.lanes.benched) == len(self.known.order.all_devices):
+            self.known.folder.wish("pause")
+            self.log.show("every device failed: the session is paused")
 
     def _died(self, lane: Lane, task: StageTask, movie: Movie, died: Died) -> None:
         deaths = self.deaths.setdefault((task.number, task.stage), [])
         deaths.append(died)
         others = sum(not each.is_kill for each in deaths)
         if others < DEATHS_UNTIL_POISON and len(deaths) < KILLS_UNTIL_POISON:
-            self.session.routing.queues.add(task.stage, task.number, late=len(deaths) > 1)
+            self.routing.queues.add(task.stage, task.number, late=len(deaths) > 1)
             return
         reason = f"poison: the worker processing it died {len(deaths)} times ({died})"
-        self.session.ledger.set_aside(movie, task.stage, reason)
-        self.session.event("movie-poison", f"{movie.name}: {reason}")
-        self.session.routing.leave(movie)
+        self.known.ledger.set_aside(movie, task.stage, reason)
+        self.log.event("movie-poison", f"{movie.name}: {reason}")
+        self.routing.leave(movie)

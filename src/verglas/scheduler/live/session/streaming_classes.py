@@ -14,15 +14,15 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.jobs.contract.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
 from verglas.project.job_star import read_settings
+from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, RefusedJob
-from verglas.scheduler.events import record_event
 from verglas.scheduler.launch import Launched, abort, launch, wait_for
 from verglas.scheduler.live.record.class_state import (
     ClassState,
@@ -31,9 +31,8 @@ from verglas.scheduler.live.record.class_state import (
     others_file,
     write_others,
 )
-
-if TYPE_CHECKING:
-    from verglas.scheduler.live.session.session import LiveSession
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.session.session_log import SessionLog
 
 START_SHARE = 0.6  # of the particle's diameter: previous averages are low-passed to this
 WAIT_S = 1.0
@@ -43,12 +42,29 @@ NICE = 10  # of updates: movies go first
 _CHANGED = ("do_grad", "other_args")  # by updates
 
 
+class Session(Protocol):
+    """What the classes need of the session whose particles they take."""
+
+    @property
+    def accepted_particles(self) -> int: ...
+    def lists_cover(self, since_s: float) -> bool:
+        """Whether the lists were brought up to date after a (monotonic) time."""
+        ...
+
+    def tell(self) -> None:
+        """Bring the status up to date while the session waits for classes."""
+        ...
+
+
 class StreamingClasses:
     """The Class2D job of a session at work."""
 
-    def __init__(self, session: LiveSession) -> None:
-        self.session, self.folder, self.project = session, session.folder, session.project
-        self.name = session.jobs.get("Class2D", "")
+    def __init__(
+        self, project: Project, folder: LiveFolder, session: Session, log: SessionLog
+    ) -> None:
+        self.project, self.folder, self.session, self.log = project, folder, session, log
+        self.order = folder.order()
+        self.name = self.order.jobs.get("Class2D", "")
         self.state = ClassState.read(self.folder)
         self.state.job = self.name
         self._launched: Launched | None = None
@@ -82,7 +98,7 @@ class StreamingClasses:
             abort(self.project, self.name)
             wait_for(self.project, self._launched, 60)
             self._launched = None
-        if not self.session.counts.particles:
+        if not self.session.accepted_particles:
             return
         self.unlike_s = 0.0
         self._run_through()
@@ -92,15 +108,15 @@ class StreamingClasses:
 
     def _run_through(self) -> None:
         """The last run, from its start to its end."""
-        self._begin(self.session.counts.particles, self._own_options(), "last run")
+        self._begin(self.session.accepted_particles, self._own_options(), "last run")
         while self._launched is not None:
             self.session.tell()
             if wait_for(self.project, self._launched, WAIT_S) is not None:
                 self._look()
 
     def _is_due(self, lag_s: float, listed: int) -> bool:
-        order = self.session.order
-        again = self.unlike_s > 0 and self.session.listing.covers(self.unlike_s)
+        order = self.order
+        again = self.unlike_s > 0 and self.session.lists_cover(self.unlike_s)
         grown = again or listed >= max(
             order.classes_from, order.classes_growth * self.state.particles
         )
@@ -135,7 +151,7 @@ class StreamingClasses:
         self.state.state, self.state.averages = "up to date", averages
         self.state.write(self.folder)
         text = f"2D classes, update {self.state.updates}: {self.state.particles} particles"
-        record_event(self.project.root, "live-classes", text, session=self.folder.name)
+        self.log.event("live-classes", text)
         self._set_unlike_aside(averages)
 
     def _set_unlike_aside(self, averages: str) -> None:
@@ -147,11 +163,11 @@ class StreamingClasses:
             return
         new, complaint = set_unlike_aside(data, self.folder.manual_file)
         if complaint:
-            self.session.complain(complaint)
+            self.log.complain(complaint)
         if new:
             self.unlike_s = time.monotonic()
             text = f"{len(new)} micrographs hold other things than the rest: {', '.join(new[:10])}"
-            record_event(self.project.root, "live-unlike", text, session=self.folder.name)
+            self.log.event("live-unlike", text)
 
     def _ended_badly(self, status: Status) -> None:
         """One that was killed is begun again at once, for a while; a failure waits for more particles."""
@@ -159,12 +175,12 @@ class StreamingClasses:
         reason = outcome.reason if outcome else status.label
         self._deaths = self._deaths + 1 if outcome is not None and outcome.kind == "killed" else 0
         if 0 < self._deaths < DEATHS:
-            record_event(self.project.root, "live-classes-killed", reason, session=self.folder.name)
+            self.log.event("live-classes-killed", reason)
             return
         self._fail(f"{self.name}: {reason}")
 
     def _fail(self, text: str) -> None:
-        self.session.complain(text)
+        self.log.complain(text)
         self._deaths, self._not_before_s = 0, time.monotonic() + PAUSE_S
         self._save(state="failed")
 
@@ -182,7 +198,7 @@ class StreamingClasses:
         image = read_mrc(self.project.root / averages)
         new = image.data
         if old.shape[1:] != new.shape[1:]:
-            self.session.complain("the box changed: choose the classes anew")
+            self.log.complain("the box changed: choose the classes anew")
             self.state.chosen = []
             return
         rivals = read_mrc(others).data if others.exists() else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from verglas.jobs.select.thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
 from verglas.scheduler.live.record.ledger import INDEX, Movie
@@ -17,28 +17,54 @@ from verglas.scheduler.live.record.status import (
     StageStatus,
     write_status,
 )
+from verglas.scheduler.live.session.known import Known
+from verglas.scheduler.live.session.listing import Listing
+from verglas.scheduler.live.session.pace import Pace
+from verglas.scheduler.live.session.routing import Routing
+from verglas.scheduler.live.session.session_log import SessionLog
+from verglas.scheduler.live.session.streaming_classes import StreamingClasses
+from verglas.scheduler.live.session.watcher import Watcher
+from verglas.scheduler.live.session.worker_lanes import Lanes
 
-if TYPE_CHECKING:
-    from verglas.scheduler.live.session.session import LiveSession
+
+class AtWork(Protocol):
+    """The parts of a session that its status tells of."""
+
+    @property
+    def known(self) -> Known: ...
+    @property
+    def pace(self) -> Pace: ...
+    @property
+    def log(self) -> SessionLog: ...
+    @property
+    def watcher(self) -> Watcher: ...
+    @property
+    def lanes(self) -> Lanes: ...
+    @property
+    def routing(self) -> Routing: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def streaming(self) -> StreamingClasses: ...
 
 
-def tell_status(session: LiveSession, phase: str) -> None:
+def tell_status(session: AtWork, phase: str) -> None:
     """Write status.json; costs the same however many movies there are."""
-    write_status(session.folder, status_now(session, phase))
+    write_status(session.known.folder, status_now(session, phase))
 
 
-def status_now(session: LiveSession, phase: str) -> LiveStatus:
-    counts, waiting = session.counts, session.watcher.waiting
+def status_now(session: AtWork, phase: str) -> LiveStatus:
+    counts, waiting = session.known.counts, session.watcher.waiting
     now = time.monotonic()
     kinds = counts.kinds
     asides = sum(kinds.get(kind, 0) for kind in (THRESHOLD, MANUAL, UNLIKE))
     failed = kinds.get(FAILURE, 0)
     return LiveStatus(
-        session.order.name,
+        session.known.order.name,
         phase,
-        message=session.folder.message(),
+        message=session.known.folder.message(),
         updated=time.time(),
-        source=session.order.wildcard,
+        source=session.known.order.wildcard,
         found=counts.found,
         waiting_files=len(waiting),
         accepted=counts.done[INDEX["AutoPick"]] - asides - _failed_late(session),
@@ -46,44 +72,46 @@ def status_now(session: LiveSession, phase: str) -> LiveStatus:
         failed=failed,
         finished=counts.finished,
         particles=counts.particles,
-        lag_s=round(session.lag_s, 1),
-        in_per_hour=round(session.rate_in.per_hour(), 1),
-        done_per_hour=round(session.rate_done.per_hour(), 1),
-        latency_s=round(session.latency.median, 2),
+        lag_s=round(session.known.lag_s, 1),
+        in_per_hour=round(session.pace.rate_in.per_hour(), 1),
+        done_per_hour=round(session.pace.rate_done.per_hour(), 1),
+        latency_s=round(session.pace.latency.median, 2),
         stages=_stages(session),
         devices=_devices(session),
-        newest=[_micrograph(session, movie) for movie in session.ledger.movies[-NEWEST:][::-1]],
+        newest=[
+            _micrograph(session, movie) for movie in session.known.ledger.movies[-NEWEST:][::-1]
+        ],
         not_taken=[(each.raw.name, each.reason) for each in waiting[-NOT_TAKEN:]],
-        problems=list(session.problems),
+        problems=list(session.log.problems),
         classes=asdict(session.streaming.state),
         lists_age_s=round(now - session.listing.begun_s, 1),
         manual_rejects=kinds.get(MANUAL, 0),
-        thresholds="; ".join(each.text for each in session.thresholds),
+        thresholds="; ".join(each.text for each in session.known.thresholds),
     )
 
 
-def _failed_late(session: LiveSession) -> int:
+def _failed_late(session: AtWork) -> int:
     """Micrographs that were picked and could not be extracted."""
-    return session.counts.failed_in.get("Extract", 0)
+    return session.known.counts.failed_in.get("Extract", 0)
 
 
-def _stages(session: LiveSession) -> list[StageStatus]:
+def _stages(session: AtWork) -> list[StageStatus]:
     in_hand = [task.stage for task in session.lanes.in_hand]
     return [
         StageStatus(
             stage,
-            session.jobs[stage],
-            session.counts.done[index],
-            session.counts.failed_in.get(stage, 0),
+            session.known.jobs[stage],
+            session.known.counts.done[index],
+            session.known.counts.failed_in.get(stage, 0),
             session.routing.queues.waiting(stage),
             in_hand.count(stage),
-            round(session.costs[stage].mean, 3),
+            round(session.pace.costs[stage].mean, 3),
         )
         for index, stage in enumerate(STAGES)
     ]
 
 
-def _devices(session: LiveSession) -> dict[str, str]:
+def _devices(session: AtWork) -> dict[str, str]:
     found: dict[str, str] = {}
     for lane in session.lanes.lanes:
         working = lane.task is not None or found.get(lane.device) == "working"
@@ -93,10 +121,10 @@ def _devices(session: LiveSession) -> dict[str, str]:
     return found
 
 
-def _micrograph(session: LiveSession, movie: Movie) -> MicrographStatus:
+def _micrograph(session: AtWork, movie: Movie) -> MicrographStatus:
     kind, reason = ("", "")
     if movie.is_aside or movie.made[INDEX["AutoPick"]]:
-        kind, reason = session.verdict(movie)
+        kind, reason = session.known.verdict(movie)
     done = [stage for stage, made in zip(STAGES, movie.made) if made > 0]
     return MicrographStatus(
         movie.number, movie.name, movie.micrograph, done[-1] if done else "", movie.figures,
