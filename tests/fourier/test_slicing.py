@@ -111,7 +111,7 @@ def test_compiled_kernels_equal_plain_torch(dims: int, threads: int) -> None:
     matrices = random_matrices(n) if dims == 3 else in_plane(n)
     classes, indices = torch.tensor([0, 1, 1, 0, 1, 0]), disc(size).indices_yx
     steps = slicing.slice_steps(matrices, lattice, torch.float64, torch.device("cpu"))
-    common = (lattice, slicing._limit(lattice), classes, steps, indices)
+    common = (lattice, classes, steps, indices)
     expected = torch.empty(n, len(indices), dtype=values.dtype)
     kernels_torch.read_slices(values, *common, expected)
     before = torch.get_num_threads()

@@ -16,7 +16,6 @@ _PIXELS_AT_ONCE = 1 << 22
 def read_slices(
     values: Tensor,
     lattice: Lattice,
-    limit: float,
     classes: Tensor,
     steps: Tensor,
     indices_yx: Tensor,
@@ -25,9 +24,9 @@ def read_slices(
     """As `slicing.read_slices`, into out (n, P)."""
     flat = values.reshape(-1)
     for rows in _chunks(len(out), len(indices_yx)):
-        points, mirrored, inside = _points(lattice, limit, steps[rows], indices_yx)
+        points, mirrored, inside = lattice_points(lattice, steps[rows], indices_yx)
         total = torch.zeros_like(out[rows])
-        for position, weight in _corners(lattice, points, classes[rows]):
+        for position, weight in corners(lattice, points, classes[rows]):
             total += flat[position] * weight
         out[rows] = torch.where(mirrored, total.conj(), total) * inside
 
@@ -36,7 +35,6 @@ def add_slices(
     data: Tensor,
     weight: Tensor,
     lattice: Lattice,
-    limit: float,
     classes: Tensor,
     steps: Tensor,
     indices_yx: Tensor,
@@ -46,11 +44,11 @@ def add_slices(
     """As `slicing.add_slices`."""
     flat, flat_weight = data.view(-1), weight.view(-1)
     for rows in _chunks(len(slices), len(indices_yx)):
-        points, mirrored, inside = _points(lattice, limit, steps[rows], indices_yx)
+        points, mirrored, inside = lattice_points(lattice, steps[rows], indices_yx)
         keep = inside & (weights[rows] > 0)
         part = torch.where(mirrored, slices[rows].conj(), slices[rows]) * keep
         amount = weights[rows] * keep
-        for position, share in _corners(lattice, points, classes[rows]):
+        for position, share in corners(lattice, points, classes[rows]):
             flat.index_add_(0, position.flatten(), (part * share).flatten().to(data.dtype))
             flat_weight.index_add_(
                 0, position.flatten(), (amount * share).flatten().to(weight.dtype)
@@ -63,19 +61,19 @@ def _chunks(n: int, pixels: int) -> Iterator[slice]:
         yield slice(start, min(n, start + step))
 
 
-def _points(
-    lattice: Lattice, limit: float, steps: Tensor, indices_yx: Tensor
+def lattice_points(
+    lattice: Lattice, steps: Tensor, indices_yx: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Lattice positions (n, P, 3) as (x, y, z) with x >= 0, which were mirrored, and which lie inside."""
     xy = indices_yx.flip(-1).to(steps)
     points = torch.einsum("pi,nij->npj", xy, steps)
-    inside = points.square().sum(-1) <= limit
+    inside = points.square().sum(-1) <= lattice.squared_limit
     mirrored = points[..., 0] < 0
     points = torch.where(mirrored[..., None], -points, points)
     return torch.where(inside[..., None], points, 0.0), mirrored, inside
 
 
-def _corners(lattice: Lattice, points: Tensor, classes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def corners(lattice: Lattice, points: Tensor, classes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """(flat index, weight) of the 2^d corners around each point."""
     points = points[..., : lattice.dims].flip(-1)
     lower = points.floor()

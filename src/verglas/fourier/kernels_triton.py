@@ -6,8 +6,6 @@ it the last bits, may differ between runs.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import triton
 import triton.language as tl
@@ -19,23 +17,27 @@ _BLOCK = 256
 
 
 @triton.jit
+def cell(lx, ly, lz, live, half, limit, IS_3D: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Cell (z, y, x), fractions and sign of positions in the lattice; sign 0 beyond the limit."""
+    inside = live & (lx * lx + ly * ly + lz * lz <= limit)
+    sign = tl.where(lx < 0, -1.0, 1.0)
+    lx = tl.where(inside, lx * sign, 0.0)
+    ly = tl.where(inside, ly * sign + half, 0.0)
+    lz = tl.where(inside, lz * sign + half, 0.0) if IS_3D else tl.zeros_like(lx)
+    ix, iy, iz = lx.to(tl.int32), ly.to(tl.int32), lz.to(tl.int32)
+    return iz, iy, ix, lz - iz, ly - iy, lx - ix, tl.where(inside, sign, 0.0)
+
+
+@triton.jit
 def _locate(steps, coordinates, i, pixel, live, n_pixels, half, limit, IS_3D: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Cell (z, y, x), fractions and sign of a block of pixels of slice i; sign 0 beyond the limit."""
+    """The cells of a block of pixels of slice i."""
     y = tl.load(coordinates + pixel, mask=live, other=0.0)
     x = tl.load(coordinates + n_pixels + pixel, mask=live, other=0.0)
     s = steps + i * 6
     lx = x * tl.load(s) + y * tl.load(s + 3)
     ly = x * tl.load(s + 1) + y * tl.load(s + 4)
     lz = x * tl.load(s + 2) + y * tl.load(s + 5)
-    inside = live & (lx * lx + ly * ly + lz * lz <= limit)
-    sign = tl.where(lx < 0, -1.0, 1.0)
-    lx = tl.where(inside, lx * sign, 0.0)
-    ly = tl.where(inside, ly * sign, 0.0) + half
-    lz = tl.where(inside, lz * sign, 0.0)
-    if IS_3D:
-        lz += half
-    ix, iy, iz = lx.to(tl.int32), ly.to(tl.int32), lz.to(tl.int32)
-    return iz, iy, ix, lz - iz, ly - iy, lx - ix, tl.where(inside, sign, 0.0)
+    return cell(lx, ly, lz, live, half, limit, IS_3D)
 
 
 @triton.jit
@@ -103,7 +105,6 @@ def _add(  # type: ignore[no-untyped-def]
 def read_slices(
     values: Tensor,
     lattice: Lattice,
-    limit: float,
     classes: Tensor,
     steps: Tensor,
     indices_yx: Tensor,
@@ -115,7 +116,7 @@ def read_slices(
     with torch.cuda.device(values.device):
         _read[_launch(out)](
             torch.view_as_real(values.contiguous()), classes, steps, _planar(indices_yx, values),
-            torch.view_as_real(out), *_geometry(lattice, limit, out), IS_3D=lattice.dims == 3, BLOCK=_BLOCK,
+            torch.view_as_real(out), *_geometry(lattice, out), IS_3D=lattice.dims == 3, BLOCK=_BLOCK,
         )  # fmt: skip
 
 
@@ -123,7 +124,6 @@ def add_slices(
     data: Tensor,
     weight: Tensor,
     lattice: Lattice,
-    limit: float,
     classes: Tensor,
     steps: Tensor,
     indices_yx: Tensor,
@@ -137,7 +137,7 @@ def add_slices(
     with torch.cuda.device(data.device):
         _add[_launch(source)](
             torch.view_as_real(data), weight, classes, steps, _planar(indices_yx, data),
-            torch.view_as_real(source), weights.float().contiguous(), *_geometry(lattice, limit, source),
+            torch.view_as_real(source), weights.float().contiguous(), *_geometry(lattice, source),
             IS_3D=lattice.dims == 3, BLOCK=_BLOCK,
         )  # fmt: skip
 
@@ -151,9 +151,7 @@ def _planar(indices_yx: Tensor, like: Tensor) -> Tensor:
     return indices_yx.to(device=like.device, dtype=torch.float32).T.contiguous()
 
 
-def _geometry(
-    lattice: Lattice, limit: float, slices: Tensor
-) -> tuple[int, float, float, int, int, int]:
+def _geometry(lattice: Lattice, slices: Tensor) -> tuple[int, float, float, int, int, int]:
     width = lattice.half + 1
     plane = lattice.side * width if lattice.dims == 3 else 0
-    return slices.shape[1], float(lattice.half), limit, math.prod(lattice.shape), plane, width
+    return slices.shape[1], float(lattice.half), lattice.squared_limit, lattice.points, plane, width

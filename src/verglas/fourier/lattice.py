@@ -12,6 +12,8 @@ from torch import Tensor
 from verglas.fourier.grid import Device
 
 _SLAB_POINTS = 1 << 22
+# Pixels on the rim lie at |L| = padding · r_max exactly; single precision must not lose them.
+_RIM = 1 + 1e-5
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class Lattice:
     @property
     def shape(self) -> tuple[int, ...]:
         return (*[self.side] * (self.dims - 1), self.half + 1)
+
+    @property
+    def points(self) -> int:
+        """Number of stored points."""
+        return math.prod(self.shape)
+
+    @property
+    def squared_limit(self) -> float:
+        """|L|² beyond which slices are 0 and nothing is added: (padding · r_max)², the rim included."""
+        return (self.padding * self.r_max) ** 2 * _RIM
 
     @property
     def oversampling(self) -> float:

@@ -7,17 +7,12 @@ each is the exact adjoint of the other.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from verglas.fourier import kernels_cpu
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.threads import run_ranges
-
-# Pixels on the rim lie at |L| = padding · r_max exactly; single precision must not lose them.
-_RIM = 1 + 1e-5
 
 
 def slice_steps(
@@ -60,13 +55,13 @@ def read_slices(
     if device.type == "cuda" and real == torch.float32:
         from verglas.fourier import kernels_triton
 
-        kernels_triton.read_slices(values, lattice, _limit(lattice), which, steps, indices_yx, out)
+        kernels_triton.read_slices(values, lattice, which, steps, indices_yx, out)
     elif device.type == "cpu":
         _read_cpu(values, lattice, which, steps, indices_yx, out)
     else:
         from verglas.fourier import kernels_torch
 
-        kernels_torch.read_slices(values, lattice, _limit(lattice), which, steps, indices_yx, out)
+        kernels_torch.read_slices(values, lattice, which, steps, indices_yx, out)
     return out
 
 
@@ -97,17 +92,13 @@ def add_slices(
     if device.type == "cuda" and slices.dtype == torch.complex64:
         from verglas.fourier import kernels_triton
 
-        kernels_triton.add_slices(
-            data, weight, lattice, _limit(lattice), which, steps, indices_yx, slices, weights
-        )
+        kernels_triton.add_slices(data, weight, lattice, which, steps, indices_yx, slices, weights)
     elif device.type == "cpu":
         _add_cpu(data, weight, lattice, which, steps, indices_yx, slices, weights)
     else:
         from verglas.fourier import kernels_torch
 
-        kernels_torch.add_slices(
-            data, weight, lattice, _limit(lattice), which, steps, indices_yx, slices, weights
-        )
+        kernels_torch.add_slices(data, weight, lattice, which, steps, indices_yx, slices, weights)
 
 
 def _read_cpu(
@@ -154,15 +145,10 @@ def _add_cpu(
 
 def _geometry(lattice: Lattice, number: type) -> tuple[tuple[int, int, int], float, float, float]:
     """(strides, centre, centre along z, limit) of a lattice for the kernels, in their precision."""
-    points = math.prod(lattice.shape)
     width = lattice.half + 1
-    strides = (points, lattice.side * width if lattice.dims == 3 else 0, width)
+    strides = (lattice.points, lattice.side * width if lattice.dims == 3 else 0, width)
     centre_z = lattice.half if lattice.dims == 3 else 0
-    return strides, number(lattice.half), number(centre_z), number(_limit(lattice))
-
-
-def _limit(lattice: Lattice) -> float:
-    return (lattice.padding * lattice.r_max) ** 2 * _RIM
+    return strides, number(lattice.half), number(centre_z), number(lattice.squared_limit)
 
 
 def _coordinates(indices_yx: Tensor, steps: Tensor) -> tuple[object, object]:
