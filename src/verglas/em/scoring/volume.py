@@ -1,0 +1,199 @@
+"""Likelihoods and sums of lists of poses, straight from the volumes: slices are never stored.
+
+Every particle carries a list of orientations and a list of translations. A slice value is interpolated where
+it is used and forgotten; what is back-projected goes into the lattice at once (refinement.md §11.2, §11.7,
+§11.8). One interface, a kernel per kind of device: Triton on CUDA in single precision, plain operations
+otherwise, which are the yardstick of the kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from verglas.compute.gemm import Precision
+from verglas.fourier.lattice import Lattice
+
+HALF_TOP = 2.0**14  # the largest value of a half-precision operand: room above and 2^28 below
+_PACKED_POINTS = 1 << 29  # 32-bit positions within a packed volume
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """K references on a lattice, and a copy for the matrix units of a GPU where there is one.
+
+    `packed` (K, *lattice.shape, 4) int32: the values at (y, x), (y, x+1), (y+1, x), (y+1, x+1) of every
+    point, times `scale`, each a pair of half-precision numbers, real part in the lower bits. A slice
+    value so takes two reads of 16 bytes.
+    """
+
+    lattice: Lattice
+    values: Tensor  # (K, *lattice.shape) complex
+    scale: float = 1.0
+    packed: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePixels:
+    """P pixels of an image, the origin first."""
+
+    indices_yx: Tensor  # (P, 2) frequencies
+    seen: Tensor  # (P,) bool: where slices are not 0 by decision (circle, low-resolution limit)
+
+
+@dataclass(frozen=True, eq=False)
+class PoseLists:
+    """Orientations of m particles, the first `counts` of O each."""
+
+    klass: Tensor  # (m, O) int32: which reference
+    steps: Tensor  # (m, O, 2, 3): lattice steps (x, y, z) of an image pixel along x and along y
+    counts: Tensor  # (m,) int32
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftLists:
+    """Translations of m particles, the first `counts` of T each; without lists everyone has all."""
+
+    phases: Tensor  # (T_all, 2, P-1): cos and sin of exp(-2πi k·t/N), the origin left out
+    shifts: Tensor | None = None  # (m, T) int32
+    counts: Tensor | None = None  # (m,) int32
+
+    @property
+    def longest(self) -> int:
+        """T, the length of a row of scores."""
+        return int((self.phases if self.shifts is None else self.shifts.mT).shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class AcceptedPoses:
+    """E accepted (particle, orientation) pairs in order of particle, with their weighted translations.
+
+    Translations of entry e are `shifts[first_shift[e] : first_shift[e + 1]]`, entries of particle i are
+    `first_entry[i] : first_entry[i + 1]`.
+    """
+
+    particle: Tensor  # (E,) int64
+    klass: Tensor  # (E,) int32: which reference
+    target: Tensor  # (E,) int32: which accumulator
+    steps: Tensor  # (E, 2, 3)
+    first_entry: Tensor  # (m + 1,) int64
+    first_shift: Tensor  # (E + 1,) int64
+    shifts: Tensor  # (N,) int32
+    weights: Tensor  # (N,)
+
+
+@dataclass(frozen=True, eq=False)
+class ListImages:
+    """m particles at P pixels: Y, V and their like for the back-projection (see `Weighted`)."""
+
+    score: Tensor  # (m, P) complex
+    score_power: Tensor  # (m, P)
+    back: Tensor  # (m, P) complex
+    back_power: Tensor  # (m, P)
+    noise_power: Tensor  # (m, P)
+    image_power: Tensor  # (m, P)
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """What the accepted poses of m particles predict."""
+
+    cross: Tensor  # (m, P): Σ Γ Re(conj(Y_t) P)
+    power: Tensor  # (m, P): Σ Γ |P|²
+    scale_sums: Tensor  # (m, 2): Σ fσ² cross and Σ fσ² V power over marked pixels
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeSums:
+    """Back-projections on their way to the lattices: four numbers a point, so that one addition takes all.
+
+    `buffer` (A, *lattice.shape, 4): real part, imaginary part, weight, nothing.
+    """
+
+    buffer: Tensor
+
+    @classmethod
+    def empty(
+        cls, lattice: Lattice, n: int, dtype: torch.dtype, device: torch.device
+    ) -> LatticeSums:
+        """Sums of n accumulators, nothing in them."""
+        return cls(torch.zeros((n, *lattice.shape, 4), dtype=dtype, device=device))
+
+    def flush(self, data: Tensor, weight: Tensor) -> None:
+        """Move what was collected into data (A, L...) complex and weight (A, L...), of higher precision."""
+        parts = torch.view_as_real(data)
+        for number in (0, 1):
+            parts[..., number] += self.buffer[..., number]
+        weight += self.buffer[..., 2]
+        self.buffer.zero_()
+
+
+def pack_volume(values: Tensor, lattice: Lattice) -> Volume:
+    """The references (K, *lattice.shape) complex, with their half-precision copy for the matrix units."""
+    if lattice.dims != 3 or tuple(values.shape[1:]) != lattice.shape:
+        raise ValueError(f"expected lattices (K, {lattice.shape}), got {tuple(values.shape)}")
+    if lattice.points >= _PACKED_POINTS:
+        return scaled_volume(values, lattice)
+    plain = scaled_volume(values, lattice)
+    packed = torch.zeros((*values.shape, 4), dtype=torch.int32, device=values.device)
+    for source, target in zip(values, packed):
+        halves = torch.view_as_real(source).mul(plain.scale).to(torch.float16)
+        pairs = halves.view(torch.int32)[..., 0]
+        target[..., 0] = pairs
+        target[:, :, :-1, 1] = pairs[:, :, 1:]
+        target[:, :-1, :, 2] = pairs[:, 1:]
+        target[:, :-1, :-1, 3] = pairs[:, 1:, 1:]
+    return Volume(lattice, values, plain.scale, packed)
+
+
+def scaled_volume(values: Tensor, lattice: Lattice) -> Volume:
+    """The references as they are, with the factor that brings their slices into half precision's range."""
+    top = float(torch.linalg.vector_norm(torch.view_as_real(values), torch.inf))
+    return Volume(lattice, values, HALF_TOP / top if top > 0 else 1.0)
+
+
+def score_lists(
+    volume: Volume, pixels: SlicePixels, poses: PoseLists, shifts: ShiftLists, score: Tensor,
+    score_power: Tensor, precision: Precision = "tensor",
+) -> Tensor:  # fmt: skip
+    """Re Σ conj(Y_t) P - ½ Σ V |P|² of all pairs of the lists, (m, T, O); -inf beyond the counts.
+
+    `score` (m, P) is Y, `score_power` (m, P) V. The origin takes no part.
+    """
+    if _on_gpu(score):
+        from verglas.em.scoring import volume_triton
+
+        return volume_triton.score_lists(
+            volume, pixels, poses, shifts, score, score_power, precision
+        )
+    from verglas.em.scoring import volume_torch
+
+    return volume_torch.score_lists(volume, pixels, poses, shifts, score, score_power)
+
+
+def accumulate_lists(
+    volume: Volume, pixels: SlicePixels, accepted: AcceptedPoses, phases: Tensor, images: ListImages,
+    marks: Tensor, sums: LatticeSums, *, gradient: bool = False,
+) -> Agreement:  # fmt: skip
+    """Add Σ Γ Y°_t and Σ Γ V° to the accumulators; what the accepted poses predict.
+
+    `phases` as of ShiftLists; `marks` (K, P) bool: pixels of the scale correction, by class, or (K, 0).
+    With `gradient` residuals Y°_t - V° P are added instead of images (refinement.md §2.9).
+    """
+    if _on_gpu(images.score):
+        from verglas.em.scoring import volume_triton
+
+        return volume_triton.accumulate_lists(
+            volume, pixels, accepted, phases, images, marks, sums, gradient=gradient
+        )
+    from verglas.em.scoring import volume_torch
+
+    return volume_torch.accumulate_lists(
+        volume, pixels, accepted, phases, images, marks, sums, gradient=gradient
+    )
+
+
+def _on_gpu(images: Tensor) -> bool:
+    return images.device.type == "cuda" and images.dtype == torch.complex64

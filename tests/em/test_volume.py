@@ -1,0 +1,185 @@
+"""The second pass from volumes: against loops in float64, against whole iterations, and kernel by kernel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from plain.maximisation import iterate
+from plain_lists import Problem, agreement_of, scores_of
+from two_sides import assert_agrees, expected_by, stated_twice
+
+from verglas.em.maximise.maximisation import maximise
+from verglas.em.run import expectation
+from verglas.em.scoring.hit_lists import CoarseHits, hit_lists
+from verglas.em.scoring.volume import (
+    LatticeSums,
+    SlicePixels,
+    Volume,
+    accumulate_lists,
+    score_lists,
+)
+from verglas.em.scoring.volume_pass import VolumeOperands, patch_order, volume_second_pass
+from verglas.em.state.settings import GradientSettings
+from verglas.fourier.backprojector import BackProjector
+from verglas.fourier.slicing import slice_steps
+
+
+def test_scores_are_those_of_slices_made_one_by_one():
+    problem = Problem.random(torch.float64)
+    for shifts in (problem.shifts, problem.all_shifts):
+        found = score_lists(
+            problem.volume, problem.pixels, problem.poses, shifts, problem.images.score,
+            problem.images.score_power, "double",
+        )  # fmt: skip
+        torch.testing.assert_close(found, scores_of(problem, shifts))
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_sums_are_those_of_slices_made_one_by_one(gradient):
+    problem = Problem.random(torch.float64)
+    lattice = problem.volume.lattice
+    sums = LatticeSums.empty(lattice, problem.n_targets, torch.float64, torch.device("cpu"))
+    found = accumulate_lists(
+        problem.volume, problem.pixels, problem.accepted, problem.shifts.phases, problem.images,
+        problem.marks, sums, gradient=gradient,
+    )  # fmt: skip
+    expected, back = agreement_of(problem, gradient)
+    for name in ("cross", "power", "scale_sums"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
+    flushed = BackProjector(0, lattice, torch.zeros_like(back.data), torch.zeros_like(back.weight))
+    sums.flush(flushed.data, flushed.weight)
+    torch.testing.assert_close(flushed.data, back.data)
+    torch.testing.assert_close(flushed.weight, back.weight)
+    assert not sums.buffer.any()
+
+
+def test_kernels_agree_with_plain_operations():
+    pytest.importorskip("triton")
+    here = Path(__file__).parent
+    environment = {
+        **os.environ,
+        "TRITON_INTERPRET": "1",
+        "PYTHONPATH": os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")]),
+    }
+    done = subprocess.run(
+        [sys.executable, str(here / "plain_lists.py")], env=environment, capture_output=True,
+        text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def random_hits(n: int, shared: bool) -> CoarseHits:
+    generator = torch.Generator().manual_seed(3)
+    hits = torch.rand((n, 5, 12), generator=generator) < torch.rand((n, 1, 1), generator=generator)
+    hits[1] = False
+    columns = torch.arange(100, 112)
+    if not shared:
+        columns = torch.stack([columns.roll(i) for i in range(n)])
+    rand = lambda *shape: torch.rand(shape, generator=generator)  # noqa: E731
+    return CoarseHits(hits, columns, (columns > 105).long(), rand(*columns.shape), rand(n, 2, 5))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("budget", [1, 4000, 1 << 20])
+def test_lists_hold_every_hit_with_its_prior(shared, budget):
+    n = 9
+    found = random_hits(n, shared)
+    seen: dict[tuple[int, int, int], float] = {}
+    chunks = list(hit_lists(found, 2, 4, budget))
+    for lists in chunks:
+        for r, i in enumerate(lists.rows.tolist()):
+            used = (lists.prior[r] > -torch.inf).nonzero().tolist()
+            assert all(t < lists.shift_counts[r] and o < lists.column_counts[r] for t, o in used)
+            for t, o in used:
+                key = i, int(lists.shifts[r, t]), int(lists.columns[r, o])
+                seen[key] = float(lists.prior[r, t, o])
+    expected = {}
+    for i, t, o in found.hits.nonzero().tolist():
+        row = (lambda table: table if shared else table[i])(found.columns)
+        klass = int((found.klass if shared else found.klass[i])[o])
+        prior = (found.orientation_prior if shared else found.orientation_prior[i])[o]
+        expected[i, t, int(row[o])] = float(prior + found.shift_prior[i, klass, t])
+    assert seen == pytest.approx(expected)
+    assert len(chunks) == (n - 1 if budget == 1 else len(chunks))
+    assert len(chunks) > 1 or budget > 4000
+
+
+def test_patches_keep_the_origin_first():
+    indices = torch.cartesian_prod(torch.arange(-20, 21), torch.arange(0, 21))
+    indices = indices[torch.argsort(indices.square().sum(1), stable=True)]
+    order = patch_order(indices)
+    assert order[0] == 0 and order.sort().values.equal(torch.arange(len(indices)))
+    steps = indices[order][1:].diff(dim=0).abs().amax(1)
+    assert steps.float().mean() < 3
+
+
+def operands_of(plan, patches: bool) -> VolumeOperands:
+    """The operands that a plan with slices stands for."""
+    iteration, grid, pixels = plan.iteration, plan.grid, plan.pixels
+    projector = iteration.projector
+    ones = plan.maker.limited(torch.ones(len(pixels), dtype=iteration.dtype))
+    table = slice_steps(
+        plan.maker.matrices(grid.fine_angles_deg),
+        projector.lattice,
+        iteration.dtype,
+        iteration.device,
+    )
+    marks = plan.well_determined
+    rest = marks.new_zeros((len(marks), len(pixels) - marks.shape[1]))
+    operands = VolumeOperands(
+        volume=Volume(projector.lattice, projector.values),
+        pixels=SlicePixels(pixels.indices_yx, ones > 0),
+        model_shells=pixels.model_shells, n_shells=iteration.model.n_shells,
+        marks=torch.cat([marks, rest], 1) if marks.shape[1] else marks,
+        phases=plan.fine_phases, fine_shifts_angst=grid.fine_shifts_angst,
+        steps=lambda orientations: table[orientations], direction=grid.direction,
+        n_directions=grid.n_directions, children=grid.children,
+        shift_children=grid.shift_children, fraction=iteration.settings.adaptive_fraction,
+        gradient=iteration.gradient, precision="double",
+    )  # fmt: skip
+    return operands.in_patches() if patches else operands
+
+
+class FromVolumes:
+    """Takes the place of the sparse pass and keeps what it back-projects."""
+
+    def __init__(self, run, patches: bool) -> None:
+        model = run.state.model
+        self.patches, self.sums, self.n = patches, None, model.n_classes
+
+    def __call__(self, plan, coarse, rows, images, batch, slices, slice_of, sums, priors):
+        assert len(rows) == len(images.score)
+        n = plan.grid.n_orientations
+        columns = torch.arange(self.n * n)
+        prior = plan.orientation_prior
+        found = CoarseHits(coarse.hits(rows), columns, columns // n, prior, coarse.shift_prior)
+        operands = operands_of(plan, self.patches)
+        if self.sums is None:
+            halves = 2 if plan.iteration.gradient else 1
+            lattice = operands.volume.lattice
+            self.sums = LatticeSums.empty(
+                lattice, halves * self.n, torch.float64, torch.device("cpu")
+            )
+        return volume_second_pass(operands, found, images, batch, self.sums, priors)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "patches"), [(None, False), (GradientSettings(), True)], ids=["EM", "VDAM"]
+)
+def test_one_iteration_agrees_with_the_plain_implementation(gradient, patches, monkeypatch):
+    run, stated = stated_twice(box=16, pixel=4.0, size=12, n=4, dims=3, gradient=gradient)
+    expected = iterate(stated)
+    second_pass = FromVolumes(run, patches)
+    monkeypatch.setattr(expectation, "SPARSE_POSES", 1_000_000)
+    monkeypatch.setattr(expectation, "sparse_second_pass", second_pass)
+    iteration, ran = expected_by(run)
+    assert not ran.sums.data.any()
+    second_pass.sums.flush(ran.sums.data, ran.sums.weight)
+    np.testing.assert_array_equal(ran.found.class_index, expected.klass)
+    assert_agrees(ran, maximise(iteration, ran.sums), expected, 6)
