@@ -100,7 +100,7 @@ class ClassOptions(RankOptions, QueueOptions):
 class FakeClass2D(Job):
     """Sums the numbers of its input; one file per iteration, all naming each other."""
 
-    type = JobType("Class2D", "relion.class2d", 8, "2D classification")
+    type = JobType("Class2D", "relion.class2d", 8, "2D classification", iterative=True)
     Options = ClassOptions
     program = Program.of("refine", ClassOptions, [OUT])
 
@@ -131,7 +131,7 @@ class FakeClass2D(Job):
 
 
 class FakeSelect(Job):
-    type = JobType("Select", "relion.select", 7, "Subset selection")
+    type = JobType("Select", "relion.select", 7, "Subset selection", selects=True)
     Options = ClassOptions
     program = Program.of("select", ClassOptions, [OUT])
 

@@ -197,10 +197,10 @@ def _existing_or_new(project: Project, words: list[str]) -> str:
     values = _values(kind.Options.model_fields, words[1:])
     options, _ = kind.Options.parse(values)
     name = register(project, kind, options)
-    if words[0] == "Import":
+    for wildcard in kind.outside_files(options):
         from verglas.project.data_roots import add_import_root
 
-        add_import_root(project, values.get("fn_in_raw") or values.get("fn_in_other", ""))
+        add_import_root(project, wildcard)
     return name
 
 

@@ -11,6 +11,9 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from verglas.jobs.contract.job_type import JobType
+from verglas.jobs.foreign import FOREIGN
+
 if TYPE_CHECKING:
     from verglas.jobs.contract.base import Job
 
@@ -55,6 +58,13 @@ def job_class(folder: str) -> type[Job]:
         raise KeyError(f"no job type {folder!r}; known: {', '.join(known)}") from None
     found: type[Job] = getattr(import_module(module), name)
     return found
+
+
+def job_type(folder: str) -> JobType:
+    """What is known about the jobs of a directory, of verglas or not; of others, nothing holds."""
+    if folder in _known():
+        return job_class(folder).type
+    return FOREIGN.get(folder) or JobType(folder, "", -1, folder)
 
 
 def _known() -> dict[str, str]:

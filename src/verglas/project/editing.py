@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from verglas.jobs.contract.job_type import JobType
 from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
+from verglas.jobs.registry import job_type
 from verglas.project.aliases import relink
 from verglas.project.completion import add_declared_outputs, missing_outputs
 from verglas.project.dialect import Status
@@ -14,7 +16,6 @@ from verglas.project.names import AliasError, checked_alias
 from verglas.project.project import Project
 from verglas.project.registration import add_outputs, load_job, register
 
-_ITERATIVE = {"Class2D", "Class3D", "InitialModel", "Refine3D"}
 _ITERATION = re.compile(r"run(_ct\d+)?_it\d{3,}_optimiser\.star$")
 
 
@@ -43,8 +44,9 @@ def mark(project: Project, name: str, status: Status) -> None:
     with project.change(f"mark {name} as {status.label}") as graph:
         process = graph.processes[name]
         if status is Status.SUCCEEDED:
-            if process.folder in _ITERATIVE:
-                add_outputs(graph, name, _newest_iteration(project, name, process.folder))
+            kind = job_type(process.folder)
+            if kind.iterative:
+                add_outputs(graph, name, _newest_iteration(project, name, kind))
             add_declared_outputs(project, graph, name)
             graph.drop_nodes(set(missing_outputs(project, graph, name)))
         graph.set_status(name, status)
@@ -81,7 +83,7 @@ def _free_alias(graph: Graph, name: str, alias: str) -> str:
     return full
 
 
-def _newest_iteration(project: Project, name: str, folder: str) -> list[Node]:
+def _newest_iteration(project: Project, name: str, kind: JobType) -> list[Node]:
     base = project.root / name
     found = sorted(base.glob("run_it*optimiser.star"))
     for pattern in ("run_ct?_it???_optimiser.star", "run_ct??_it???_optimiser.star"):
@@ -90,7 +92,7 @@ def _newest_iteration(project: Project, name: str, folder: str) -> list[Node]:
     if not found:
         raise Unfinished(f"{name} has no run_it*_optimiser.star: there is nothing to finish with")
     root = found[-1].name.removesuffix("_optimiser.star")
-    half = "_half1" if folder == "Refine3D" else ""
+    half = "_half1" if kind.has_halves else ""
     nodes = [
         Node(f"{name}{root}_data.star", PARTICLES),
         Node(f"{name}{root}{half}_model.star", MODEL),

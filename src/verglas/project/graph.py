@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from verglas.jobs.contract.nodes import NodeType
 from verglas.project.dialect import DIALECT_31, Dialect, Status, node_type, process_code
+from verglas.project.names import folder_of
 
 NO_ALIAS = "None"
 
@@ -30,7 +31,7 @@ class Process:
 
     @property
     def folder(self) -> str:
-        return self.name.split("/", 1)[0]
+        return folder_of(self.name)
 
     @property
     def type_code(self) -> int | None:

@@ -19,6 +19,11 @@ def job_name(folder: str, number: int) -> str:
     return f"{folder}/job{number:03d}/"
 
 
+def folder_of(path: str) -> str:
+    """The directory name of the type ("Class2D") of a job or of a file in it."""
+    return path.split("/", 1)[0]
+
+
 def decompose(path: str) -> tuple[str, str, str]:
     """(up to and with the slash before jobNNN, "jobNNN/", the rest); ("", "", path) without one."""
     found = _JOB_PART.search(path)

@@ -21,14 +21,6 @@ from verglas.project.names import job_name, owner_of, without_alias
 from verglas.project.pipeline_file import pipeline_bytes
 from verglas.project.project import PIPELINE, Project
 
-# hidden files with the settings last used per type (pipeline.md §1.5)
-_HIDDEN_NAMES = {
-    "InitialModel": "inimodel",
-    "Refine3D": "auto3d",
-    "Polish": "bayespolish",
-    "PostProcess": "post",
-}
-
 
 class RefusedJob(ValueError):
     """The settings cannot be run; the message lists every complaint."""
@@ -123,9 +115,8 @@ def write_settings(
     kind = str(dialect.process_text(job.type.label, job.type.code))
     settings = JobSettings(kind, options.texts(), is_continue)
     write_job_star(project.root / name / JOB_STAR, settings, dialect)
-    hidden = _HIDDEN_NAMES.get(job.type.folder, job.type.folder.lower())
     fresh = replace(settings, is_continue=False)
-    write_job_star(project.root / f".gui_{hidden}job.star", fresh, dialect)
+    write_job_star(project.root / job.type.settings_file, fresh, dialect)
 
 
 def backup_pipeline(project: Project, name: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from verglas.formats.atomic import atomic_write
 from verglas.jobs.contract.control_files import JOB_PIPELINE, NO_HARSH_CLEAN
+from verglas.jobs.registry import job_type
 from verglas.project.aliases import relink
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
@@ -18,25 +19,6 @@ from verglas.project.project import Project
 
 TRASH = "Trash"
 DELETED_PIPELINE = "deleted_pipeline.star"
-_GENTLE = {
-    "MotionCorr": ("*/*.com", "*/*.err", "*/*.out", "*/*.log"),
-    "CtfFind": ("*/*",),
-    "AutoPick": ("*/*.spi",),
-    "Extract": ("*/*_extract.star",),
-    "CtfRefine": (
-        "*/*_wAcc_optics-group*.mrc", "*/*_xyAcc_*", "*/*_aberr-A??_*", "*/*_aberr-b?_*",
-        "*/*_mag_optics-group_*", "*/*_fit.star", "*/*_fit.eps",
-    ),
-    "Polish": ("*/*_FCC_cc.mrc", "*/*_FCC_w0.mrc", "*/*_FCC_w1.mrc"),
-}  # fmt: skip
-_HARSH = {
-    "MotionCorr": ("*/*",),
-    "Extract": ("*/*",),
-    "Polish": ("*/*_shiny.mrcs", "*/*_shiny.star"),
-    "Subtract": ("subtracted.*",),
-    "MultiBody": ("analyse_component???_bin???.mrc",),
-}
-_ITERATIVE = {"Class2D", "Class3D", "Refine3D", "InitialModel", "MultiBody"}
 _ITERATION = re.compile(r"^(run(?:_ct\d+)?_it)(\d{3,})_")
 
 
@@ -116,11 +98,11 @@ def clean(project: Project, name: str, *, harsh: bool = False) -> list[str]:
 def files_to_clean(project: Project, graph: Graph, name: str, *, harsh: bool) -> list[str]:
     """What cleaning would move; outputs of the pipeline are never among it."""
     base = project.root / name
-    folder = graph.processes[name].folder
+    kind = job_type(graph.processes[name].folder)
     protected = {node for node in graph.nodes if node.startswith(name)}
-    patterns = list(_GENTLE.get(folder, ()))
+    patterns = list(kind.cleaned)
     if harsh and not (base / NO_HARSH_CLEAN).exists():
-        patterns += _HARSH.get(folder, ())
+        patterns += kind.cleaned_harshly
     found = []
     for parent, _, files in os.walk(base):
         relative = Path(parent).relative_to(base)
@@ -128,7 +110,7 @@ def files_to_clean(project: Project, graph: Graph, name: str, *, harsh: bool) ->
             path = str(relative / file_name)
             if any(_matches(path, pattern) for pattern in patterns):
                 found.append(name + path)
-    if folder in _ITERATIVE:
+    if kind.iterative:
         found += _old_iterations(base, name, protected)
     return sorted(each for each in found if each not in protected)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verglas.formats.star import StarError
+from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
@@ -74,8 +75,8 @@ def chosen_classes(project: Project, folder: LiveFolder) -> Chosen | None:
 
 
 def _of_select(project: Project, job: str) -> Chosen | None:
-    for name in reversed(list(project.graph().processes)):
-        if not name.startswith("Select/") or not (project.root / name / BACKUP).exists():
+    for name, process in reversed(project.graph().processes.items()):
+        if not job_type(process.folder).selects or not (project.root / name / BACKUP).exists():
             continue
         model = read_settings(project.root / name).options.get("fn_model", "")
         kept = stored_selection(project, name)

@@ -62,8 +62,9 @@ class AutoPicking(MicrographJob):
     """Picks every micrograph; one without particles gets an empty file and is finished."""
 
     type: ClassVar[JobType] = JobType(
-        "AutoPick", "relion.autopick", 4, "Auto-picking", incremental=True
-    )
+        "AutoPick", "relion.autopick", 4, "Auto-picking", incremental=True, counts_picks=True,
+        cleaned=("*/*.spi",),
+    )  # fmt: skip
     Options = AutoPickOptions
     program: ClassVar[Program] = Program.of(
         "autopick", AutoPickOptions, _EXTRA, defaults=_PROGRAM_DEFAULTS,

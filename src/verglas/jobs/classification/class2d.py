@@ -103,7 +103,9 @@ class Class2DOptions(ComputeOptions):
 class Classification2D(RefineJob):
     """Class averages of particles, by EM or VDAM."""
 
-    type: ClassVar[JobType] = JobType("Class2D", "relion.class2d", 8, "2D classification")
+    type: ClassVar[JobType] = JobType(
+        "Class2D", "relion.class2d", 8, "2D classification", iterative=True
+    )
     Options = Class2DOptions
     program: ClassVar[Program] = Program.of(
         "refine", Class2DOptions, REFINE_FLAGS, relion_name="relion_refine",

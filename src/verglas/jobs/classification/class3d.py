@@ -86,7 +86,9 @@ class Class3DOptions(ComputeOptions):
 class Classification3D(RefineJob):
     """Maps of particles by expectation-maximisation."""
 
-    type: ClassVar[JobType] = JobType("Class3D", "relion.class3d", 9, "3D classification")
+    type: ClassVar[JobType] = JobType(
+        "Class3D", "relion.class3d", 9, "3D classification", iterative=True
+    )
     Options = Class3DOptions
     program: ClassVar[Program] = Program.of(
         "refine", Class3DOptions, REFINE_FLAGS, relion_name="relion_refine",

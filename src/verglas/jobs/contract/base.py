@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from verglas.compute.progress import Progress, SilentProgress
 from verglas.jobs.contract.control_files import ABORT_NOW, EXIT_ABORTED, EXIT_FAILURE, EXIT_SUCCESS
+from verglas.jobs.contract.job_type import JobType
 from verglas.jobs.contract.nodes import Node
 from verglas.jobs.contract.options import OptionsClass
 from verglas.jobs.contract.program import Arguments, Program
@@ -45,18 +46,6 @@ class JobAborted(Exception):
 
 class NothingToDo(Exception):
     """The job has no input yet: not a failure. The message says what it waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobType:
-    """Identity of a job type (pipeline.md §1.2)."""
-
-    folder: str  # "MotionCorr"
-    label: str  # "relion.motioncorr"
-    code: int  # RELION <= 3.1
-    title: str  # "Motion correction"
-    incremental: bool = False  # a repeat processes only what was not finished before
-    interactive: bool = False  # a person does the work; a repeat never overwrites it
 
 
 def _warn(text: str) -> None:
@@ -154,6 +143,11 @@ class Job(ABC):
     @classmethod
     def actual_outputs(cls, options: Any, directory: str) -> list[Node]:
         """Output nodes known only after a success (RELION_OUTPUT_NODES.star); usually none."""
+        return []
+
+    @classmethod
+    def outside_files(cls, options: Any) -> list[str]:
+        """Names or wildcards that lie outside the project and that a person named in the options."""
         return []
 
     @abstractmethod

@@ -46,8 +46,9 @@ class CtfEstimation(MicrographJob):
     """Fits the CTF of every micrograph; doubtful fits are kept and flagged, failures set aside."""
 
     type: ClassVar[JobType] = JobType(
-        "CtfFind", "relion.ctffind", 2, "CTF estimation", incremental=True
-    )
+        "CtfFind", "relion.ctffind", 2, "CTF estimation", incremental=True, list_rank=0,
+        cleaned=("*/*",),
+    )  # fmt: skip
     Options = CtfFindOptions
     program: ClassVar[Program] = Program.of(
         "ctffind", CtfFindOptions, _EXTRA, relion_name="relion_run_ctffind",

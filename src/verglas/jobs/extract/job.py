@@ -66,7 +66,14 @@ class ParticleExtraction(MicrographJob):
     """Cuts the particles of every micrograph; one without particles is finished at once."""
 
     type: ClassVar[JobType] = JobType(
-        "Extract", "relion.extract", 5, "Particle extraction", incremental=True
+        "Extract",
+        "relion.extract",
+        5,
+        "Particle extraction",
+        incremental=True,
+        extracts=True,
+        cleaned=("*/*_extract.star",),
+        cleaned_harshly=("*/*",),
     )
     Options = ExtractOptions
     program: ClassVar[Program] = Program.of(

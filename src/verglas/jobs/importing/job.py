@@ -39,7 +39,9 @@ _EXTRA = (
 class ImportJob(Job):
     """Lists what is there; a repeat keeps the list and appends what is new."""
 
-    type: ClassVar[JobType] = JobType("Import", "relion.import", 0, "Import", incremental=True)
+    type: ClassVar[JobType] = JobType(
+        "Import", "relion.import", 0, "Import", incremental=True, list_rank=2
+    )
     Options = ImportOptions
     program: ClassVar[Program] = Program.of(
         "import", ImportOptions, _EXTRA, relion_name="relion_import",
@@ -76,6 +78,10 @@ class ImportJob(Job):
                 f"optics group name {options.optics_group_name!r}: only letters, digits and hyphen"
             )
         return complaints
+
+    @classmethod
+    def outside_files(cls, options: ImportOptions) -> list[str]:
+        return [options.fn_in_raw if options.do_raw else options.fn_in_other]
 
     def run(self) -> None:
         if self.arguments["--do_movies"] or self.arguments["--do_micrographs"]:

@@ -37,7 +37,7 @@ class ManualPicking(Job):
     """Makes the lists that a person's picking fills; a repeat adds new micrographs and keeps the rest."""
 
     type: ClassVar[JobType] = JobType(
-        "ManualPick", "relion.manualpick", 3, "Manual picking", interactive=True
+        "ManualPick", "relion.manualpick", 3, "Manual picking", interactive=True, list_rank=4
     )
     Options = ManualPickOptions
     program: ClassVar[Program] = Program.of(

@@ -58,8 +58,9 @@ class MotionCorrection(MicrographJob):
     """Aligns the frames of every movie and adds them up; unusable movies are set aside."""
 
     type: ClassVar[JobType] = JobType(
-        "MotionCorr", "relion.motioncorr", 1, "Motion correction", incremental=True
-    )
+        "MotionCorr", "relion.motioncorr", 1, "Motion correction", incremental=True, list_rank=1,
+        cleaned=("*/*.com", "*/*.err", "*/*.out", "*/*.log"), cleaned_harshly=("*/*",),
+    )  # fmt: skip
     Options = MotionCorrOptions
     program: ClassVar[Program] = Program.of(
         "motioncorr", MotionCorrOptions, EXTRA_FLAGS, relion_name="relion_run_motioncorr",

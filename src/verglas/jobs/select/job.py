@@ -29,7 +29,9 @@ _EXTRA = (
 class SubsetSelection(Job):
     """Keeps a part of what an earlier job made. The kind of input is seen from its content."""
 
-    type: ClassVar[JobType] = JobType("Select", "relion.select", 7, "Subset selection")
+    type: ClassVar[JobType] = JobType(
+        "Select", "relion.select", 7, "Subset selection", selects=True, list_rank=3
+    )
     Options = SelectOptions
     program: ClassVar[Program] = Program.of(
         "select", SelectOptions, _EXTRA, relion_name="relion_star_handler",

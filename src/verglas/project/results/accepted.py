@@ -10,6 +10,7 @@ from verglas.formats.star import StarError, StarTable, read_star
 from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, PARTICLES, NodeType
 from verglas.jobs.contract.set_aside import FILE_NAME as SET_ASIDE
 from verglas.jobs.contract.set_aside import REASON
+from verglas.jobs.registry import job_type
 from verglas.project.graph import Graph
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
@@ -72,7 +73,8 @@ def particle_counts(project: Project) -> ParticleCounts:
     graph = project.graph()
     found: dict[str, int | None] = {"extracted": None, "selected": None}
     for name in reversed(list(graph.processes)):
-        key = {"Extract": "extracted", "Select": "selected"}.get(name.split("/")[0])
+        kind = job_type(graph.processes[name].folder)
+        key = "extracted" if kind.extracts else "selected" if kind.selects else ""
         if key and found[key] is None:
             found[key] = _count(project, graph, name, PARTICLES)
     return ParticleCounts(**found)
@@ -93,7 +95,8 @@ def _newest_list(project: Project, graph: Graph) -> str | None:
                 and project.exists(node)]  # fmt: skip
 
     for name in reversed(list(graph.processes)):
-        used = lists(graph.inputs_of(name)) if name.startswith("Extract/") else []
+        extracts = job_type(graph.processes[name].folder).extracts
+        used = lists(graph.inputs_of(name)) if extracts else []
         if used:
             return used[0]
     made = [node for name in graph.processes for node in lists(graph.outputs_of(name))]
@@ -149,8 +152,8 @@ def _count_values(
     project: Project, graph: Graph, job: str, counts: dict[str, int | None],
     reasons: Counter[str], explained: int,
 ) -> None:  # fmt: skip
-    """What a Select job on one column left out: it lists no reasons, its settings are one."""
-    if not job.startswith("Select/"):
+    """What a selection on one column left out: it lists no reasons, its settings are one."""
+    if not job_type(graph.processes[job].folder).selects:
         return
     try:
         options = read_settings(project.root / job).options

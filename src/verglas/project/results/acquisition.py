@@ -55,9 +55,10 @@ def _dose(project: Project) -> str:
 
 def _dose_option(project: Project) -> str:
     for name in project.graph().processes:
-        if name.startswith("MotionCorr/"):
-            try:
-                return read_settings(project.root / name).options.get("dose_per_frame", "")
-            except (OSError, StarError):
-                continue
+        try:
+            options = read_settings(project.root / name).options
+        except (OSError, StarError):
+            continue
+        if "dose_per_frame" in options:
+            return options["dose_per_frame"]
     return ""

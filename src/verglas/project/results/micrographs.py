@@ -11,8 +11,9 @@ import numpy as np
 
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
 from verglas.jobs.contract.nodes import MICROGRAPHS
+from verglas.jobs.registry import job_type
 from verglas.project.graph import Graph
-from verglas.project.names import owner_of
+from verglas.project.names import folder_of, owner_of
 from verglas.project.project import PIPELINE, Project
 from verglas.project.results.taken import times_taken_s
 
@@ -33,7 +34,6 @@ _OF_MOTION = {
     "rlnAccumMotionEarly": "motion_early_angst",
     "rlnAccumMotionLate": "motion_late_angst",
 }
-_PREFERRED = ("CtfFind", "MotionCorr", "Import", "Select", "ManualPick")
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,13 @@ class MicrographTable:
 def micrograph_lists(project: Project, graph: Graph | None = None) -> list[str]:
     """Lists of micrographs on disc, the richest and newest first."""
     graph = graph or project.graph()
-    rank = {folder: place for place, folder in enumerate(_PREFERRED)}
     found = [
         node.name
         for node in graph.nodes.values()
         if node.type == MICROGRAPHS and project.exists(node.name)
     ]
     order = {name: place for place, name in enumerate(found)}
-    return sorted(found, key=lambda name: (rank.get(name.split("/")[0], len(rank)), -order[name]))
+    return sorted(found, key=lambda name: (job_type(folder_of(name)).list_rank, -order[name]))
 
 
 def micrograph_table(project: Project, path: str) -> MicrographTable:
@@ -114,7 +113,8 @@ def motion_list_of(project: Project, names: list[str]) -> str | None:
 
 def pick_counts(project: Project, names: list[str]) -> np.ndarray | None:
     """Picks of each micrograph by the newest Auto-picking job that knows them; None without one."""
-    jobs = [name for name in project.graph().processes if name.startswith("AutoPick/")]
+    processes = project.graph().processes
+    jobs = [name for name, each in processes.items() if job_type(each.folder).counts_picks]
     for job in reversed(jobs):
         try:
             table = read_star(project.root / job / "summary.star").first

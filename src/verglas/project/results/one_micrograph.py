@@ -15,7 +15,8 @@ from verglas.jobs.contract.tables import output_root
 from verglas.jobs.coordinates.reading import FOM, X, Y, read_coordinates
 from verglas.jobs.coordinates.source import CoordinateSource
 from verglas.jobs.manualpick.files import PICK_NAME, picks_path
-from verglas.project.names import owner_of
+from verglas.jobs.registry import job_type
+from verglas.project.names import folder_of, owner_of
 from verglas.project.project import Project
 
 
@@ -38,7 +39,7 @@ def pick_sources(project: Project) -> list[PickSource]:
         job = makers.get(node.name, owner_of(node.name) or "")
         if node.type == COORDINATES and project.exists(node.name):
             shown = graph.processes[job].shown_name if job in graph.processes else node.name
-            manual = job.startswith("ManualPick/")
+            manual = job_type(folder_of(job)).interactive
             found.append(PickSource(node.name, job, shown, manual))
     return found[::-1]
 
@@ -103,7 +104,7 @@ def picks_file(project: Project, node: str, micrograph: str) -> str | None:
     if base.startswith("coords_suffix_"):
         suffix = base.removeprefix("coords_suffix").removesuffix(".star") + ".star"
         source = CoordinateSource.of_suffix(f"{folder}/", suffix)
-    elif folder.startswith("ManualPick/"):
+    elif job_type(folder_of(node)).interactive:
         return str(picks_path(Path(folder), micrograph, PICK_NAME))
     else:
         listed = first_table(project.root / node)

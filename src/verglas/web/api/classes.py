@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.formats.stack import read_images
-from verglas.jobs.registry import job_class
+from verglas.jobs.registry import job_class, job_type
 from verglas.project.registration import load_job, register
 from verglas.project.results.classes import (
     averages,
@@ -40,7 +40,7 @@ def models(project: Asked) -> dict[str, Any]:
     """Classifications that can be looked at, newest first, and the Select jobs made from classes."""
     selects = []
     for name, process in project.graph().processes.items():
-        if name.startswith("Select/") and stored_selection(project, name) is not None:
+        if job_type(process.folder).selects and stored_selection(project, name) is not None:
             selects.append({"job": name, "shown": process.shown_name})
     return {"models": model_lists(project), "selects": selects}
 

@@ -85,7 +85,7 @@ def job(folder: str, job: str, project: Asked) -> dict[str, Any]:
             "title": loaded.job.type.title, "tabs": forms.form_of(loaded.job),
             "values": loaded.options.texts(), "is_continue": loaded.is_continue,
             "warnings": list(loaded.warnings), "type": loaded.job.type.folder,
-            "incremental": loaded.job.type.incremental,
+            "incremental": loaded.job.type.incremental, "iterative": loaded.job.type.iterative,
         }  # fmt: skip
     except (ForeignJob, FileNotFoundError, ValueError) as error:
         found |= {"title": folder, "tabs": [], "values": {}, "unknown": str(error)}

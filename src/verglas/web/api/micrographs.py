@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from verglas.jobs.coordinates.reading import UnreadableCoordinates
 from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks
-from verglas.jobs.registry import job_class
+from verglas.jobs.registry import job_class, job_type
 from verglas.project.project import Project
 from verglas.project.registration import load_job, register
 from verglas.project.results import one_micrograph
@@ -155,7 +155,7 @@ def save_picks(
 ) -> dict[str, Any]:
     """Replace the picks of one micrograph in a Manual picking job."""
     name = job_of(project, folder, job)
-    if not name.startswith("ManualPick/"):
+    if not job_type(folder).interactive:
         raise HTTPException(409, f"{name} is not a Manual picking job: its picks are not edited")
     if len(body.x) != len(body.y):
         raise HTTPException(422, f"{len(body.x)} x but {len(body.y)} y coordinates")

@@ -1,0 +1,40 @@
+"""Types of RELION's jobs that verglas does not run, for what it does with them: marking and cleaning."""
+
+from __future__ import annotations
+
+from verglas.jobs.contract.job_type import JobType
+
+FOREIGN: dict[str, JobType] = {
+    each.folder: each
+    for each in (
+        JobType(
+            "Refine3D", "relion.refine3d", 10, "3D auto-refine",
+            iterative=True, has_halves=True, settings_name="auto3d",
+        ),
+        JobType(
+            "Subtract", "relion.subtract", 14, "Particle subtraction",
+            cleaned_harshly=("subtracted.*",),
+        ),
+        JobType("PostProcess", "relion.postprocess", 15, "Post-processing", settings_name="post"),
+        JobType(
+            "InitialModel", "relion.initialmodel", 18, "3D initial model",
+            iterative=True, settings_name="inimodel",
+        ),
+        JobType(
+            "MultiBody", "relion.multibody", 19, "3D multi-body",
+            iterative=True, cleaned_harshly=("analyse_component???_bin???.mrc",),
+        ),
+        JobType(
+            "Polish", "relion.polish", 20, "Bayesian polishing", settings_name="bayespolish",
+            cleaned=("*/*_FCC_cc.mrc", "*/*_FCC_w0.mrc", "*/*_FCC_w1.mrc"),
+            cleaned_harshly=("*/*_shiny.mrcs", "*/*_shiny.star"),
+        ),
+        JobType(
+            "CtfRefine", "relion.ctfrefine", 21, "CTF refinement",
+            cleaned=(
+                "*/*_wAcc_optics-group*.mrc", "*/*_xyAcc_*", "*/*_aberr-A??_*", "*/*_aberr-b?_*",
+                "*/*_mag_optics-group_*", "*/*_fit.star", "*/*_fit.eps",
+            ),
+        ),
+    )
+}  # fmt: skip
