@@ -164,7 +164,7 @@ def compare_scores(problem: Problem) -> None:
 
     lattice, values = problem.volume.lattice, problem.volume.values
     packed = pack_volume(values, lattice)
-    blocks = volume_triton.Blocks(orientations=16, pixels=32)
+    blocks = volume_triton.Blocks(16, 32, 4)
     images = problem.images
     for shifts in (problem.shifts, problem.all_shifts):
         common = (problem.pixels, problem.poses, shifts, images.score, images.score_power)
@@ -179,26 +179,32 @@ def compare_scores(problem: Problem) -> None:
             )
 
 
+def flushed(sums: LatticeSums) -> tuple[Tensor, Tensor]:
+    """What was collected, complex and real, float64."""
+    shape = (len(sums.buffer), *sums.lattice.shape)
+    data, weight = torch.zeros(shape, dtype=torch.complex128), torch.zeros(shape).double()
+    sums.flush(data, weight)
+    return torch.view_as_real(data), weight
+
+
 def compare_sums(problem: Problem, gradient: bool, marks: Tensor) -> None:
     from verglas.em.scoring import volume_triton
 
-    lattice = problem.volume.lattice
-    common = (
-        problem.pixels, problem.accepted, problem.shifts.phases, problem.images, marks,
-    )  # fmt: skip
-    cpu = torch.device("cpu")
-    plain = LatticeSums.empty(lattice, problem.n_targets, torch.float32, cpu)
-    expected = volume_torch.accumulate_lists(problem.volume, *common, plain, gradient=gradient)
-    blocks = volume_triton.Blocks(pixels=32)
-    for volume, tolerance in (
-        (problem.volume, 1e-5),
-        (pack_volume(problem.volume.values, lattice), 1e-3),
+    lattice, cpu = problem.volume.lattice, torch.device("cpu")
+    common = (problem.pixels, problem.accepted, problem.shifts.phases, problem.images, marks)
+    sums = LatticeSums.empty(lattice, problem.n_targets, torch.float32, cpu)
+    expected = volume_torch.accumulate_lists(problem.volume, *common, sums, gradient=gradient)
+    expected_back = flushed(sums)
+    for volume, copies, tolerance in (
+        (problem.volume, 1, 1e-5),
+        (pack_volume(problem.volume.values, lattice), 2, 1e-3),
     ):
-        sums = LatticeSums.empty(lattice, problem.n_targets, torch.float32, cpu)
+        sums = LatticeSums.empty(lattice, problem.n_targets, torch.float32, cpu, copies)
         found = volume_triton.accumulate_lists(
-            volume, *common, sums, gradient=gradient, blocks=blocks
+            volume, *common, sums, gradient=gradient, blocks=volume_triton.Blocks(1, 32, 4)
         )
-        close(sums.buffer, plain.buffer, tolerance if gradient else 1e-5)
+        for mine, theirs in zip(flushed(sums), expected_back):
+            close(mine, theirs, tolerance if gradient else 1e-5)
         for name in ("cross", "power", "scale_sums"):
             close(getattr(found, name), getattr(expected, name), tolerance)
 

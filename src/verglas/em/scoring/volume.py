@@ -109,24 +109,37 @@ class Agreement:
 class LatticeSums:
     """Back-projections on their way to the lattices: four numbers a point, so that one addition takes all.
 
-    `buffer` (A, *lattice.shape, 4): real part, imaginary part, weight, nothing.
+    `buffer` (A, copies, side, side, width, 4): real part, imaginary part, weight, nothing; the width is
+    even and the second copy, if there is one, has everything one place further in x. Sums may go into
+    either.
     """
 
+    lattice: Lattice
     buffer: Tensor
 
     @classmethod
     def empty(
-        cls, lattice: Lattice, n: int, dtype: torch.dtype, device: torch.device
+        cls, lattice: Lattice, n: int, dtype: torch.dtype, device: torch.device, copies: int = 1
     ) -> LatticeSums:
         """Sums of n accumulators, nothing in them."""
-        return cls(torch.zeros((n, *lattice.shape, 4), dtype=dtype, device=device))
+        side, width = lattice.side, 2 * (lattice.half // 2 + 1) + 2 * (copies - 1)
+        shape = (n, copies, side, side, width, 4)
+        return cls(lattice, torch.zeros(shape, dtype=dtype, device=device))
+
+    @property
+    def strides(self) -> tuple[int, int, int, int]:
+        """Numbers of an accumulator, then points of a copy, a plane and a row."""
+        whole, copy, plane, row = self.buffer.stride()[:4]
+        return whole, copy // 4, plane // 4, row // 4
 
     def flush(self, data: Tensor, weight: Tensor) -> None:
         """Move what was collected into data (A, L...) complex and weight (A, L...), of higher precision."""
         parts = torch.view_as_real(data)
-        for number in (0, 1):
-            parts[..., number] += self.buffer[..., number]
-        weight += self.buffer[..., 2]
+        for copy in range(self.buffer.shape[1]):
+            found = self.buffer[:, copy, :, :, copy : copy + self.lattice.half + 1]
+            for number in (0, 1):
+                parts[..., number] += found[..., number]
+            weight += found[..., 2]
         self.buffer.zero_()
 
 

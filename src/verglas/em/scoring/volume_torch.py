@@ -113,7 +113,9 @@ def _add(
     part = torch.view_as_real(torch.where(mirrored, data.conj(), data).resolve_conj())
     values = torch.cat([part, weight[..., None], torch.zeros_like(weight)[..., None]], -1)
     values *= keep[..., None]
-    flat = sums.buffer.view(-1, 4)
-    for position, share in kernels_torch.corners(volume.lattice, points, target.long()):
+    flat, width = sums.buffer.view(-1, 4), volume.lattice.half + 1
+    room, _, _, row = sums.strides
+    for position, share in kernels_torch.corners(volume.lattice, points, torch.zeros_like(target)):
+        place = (position // width) * row + position % width + target[:, None].long() * (room // 4)
         added = (values * share[..., None]).flatten(0, 1).to(flat.dtype)
-        flat.index_add_(0, position.flatten(), added)
+        flat.index_add_(0, place.flatten(), added)

@@ -37,20 +37,46 @@ from verglas.fourier.lattice import Lattice
 
 _NOWHERE = 1e15  # a coordinate beyond every lattice
 _SMALLEST_DOT, _MOST_SHIFTS = 16, 128
+# that change from iteration to iteration and must not each cost a compilation
+_SIZES = (
+    "n_pixels",
+    "n_shifts",
+    "n_list",
+    "stride",
+    "points",
+    "plane",
+    "row",
+    "room",
+    "copy",
+    "sum_plane",
+    "sum_row",
+)
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Sizes that a kernel is compiled for."""
+    """What a kernel is compiled for: sizes of a program's block, warps, registers of a thread (None: any)."""
 
-    orientations: int = 32
-    pixels: int = 32
-    warps: int = 4
-    stages: int = 1
+    orientations: int
+    pixels: int
+    warps: int
+    registers: int | None = None
+
+    @property
+    def options(self) -> dict[str, int]:
+        """Arguments of a launch."""
+        limit = {} if self.registers is None else {"maxnreg": self.registers}
+        return {"num_warps": self.warps, "num_stages": 1, **limit}
 
 
-SCORE_BLOCKS = Blocks()
-SUM_BLOCKS = Blocks(orientations=1, pixels=256, warps=4)
+def score_blocks(n_list: int) -> Blocks:
+    """Blocks for lists of up to `n_list` orientations: larger ones shift an image less often."""
+    if n_list <= 16:
+        return Blocks(16, 16, 4)
+    return Blocks(32, 16, 4, 128) if n_list <= 32 else Blocks(64, 16, 8, 128)
+
+
+SUM_BLOCKS = Blocks(1, 256, 4)
 
 
 @triton.jit
@@ -125,7 +151,7 @@ def _interpolate(
     return _between(near_re, far_re, fz) * tl.abs(sign), _between(near_im, far_im, fz) * sign
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def _score(
     values, classes, steps, counts, shift_lists, shift_counts, score, power, pixels, phases, gains, out,
     n_pixels, n_shifts, n_list, stride, scale, half, limit, points, plane, row,
@@ -198,23 +224,27 @@ def _score(
 
 
 @triton.jit
-def _add_four(address, re, im, weight, live, VECTOR: tl.constexpr):
-    """Add three numbers and nothing to four neighbours in memory: one vector instruction, or atomics."""
+def _add_four(address, re, im, weight, VECTOR: tl.constexpr):
+    """Add three numbers and nothing to four neighbours in memory: one vector instruction, or atomics.
+
+    Nothing is done where the weight is not above 0.
+    """
     if VECTOR:
         tl.inline_asm_elementwise(
             """{
             .reg .pred wanted;
-            setp.ne.s32 wanted, $5, 0;
+            setp.gt.f32 wanted, $4, 0f00000000;
             @wanted red.global.add.v4.f32 [$1], {$2, $3, $4, 0f00000000};
             mov.u32 $0, 0;
             }""",
-            "=r,l,r,r,r,r",
-            [address.to(tl.int64, bitcast=True), re, im, weight, live.to(tl.int32)],
+            "=r,l,r,r,r",
+            [address.to(tl.int64, bitcast=True), re, im, weight],
             dtype=tl.int32,
             is_pure=False,
             pack=1,
         )
     else:
+        live = weight > 0
         tl.atomic_add(address, re, mask=live, sem="relaxed")
         tl.atomic_add(address + 1, im, mask=live, sem="relaxed")
         tl.atomic_add(address + 2, weight, mask=live, sem="relaxed")
@@ -222,28 +252,37 @@ def _add_four(address, re, im, weight, live, VECTOR: tl.constexpr):
 
 @triton.jit
 def _scatter(
-    buffer, start, iz, iy, ix, fz, fy, fx, re, im, weight, live, plane, row, VECTOR: tl.constexpr
-):
-    """Add values to the eight corners of their cells."""
-    offset = iz * plane + iy * row + ix
-    first = buffer + 4 * start
+    target, iz, iy, ix, fz, fy, fx, re, im, weight, plane, row, copy,
+    COPIES: tl.constexpr, VECTOR: tl.constexpr,
+):  # fmt: skip
+    """Add values to the eight corners of their cells; left and right corner are neighbouring threads' work.
+
+    Both lie in one sector of memory if the left one's place is even, which the second copy of the sums,
+    moved by one place, makes of odd ones.
+    """
+    right = tl.arange(0, 2)[None, :]
+    at = iz * plane + iy * row + ix
+    if COPIES == 2:
+        at += (ix & 1) * (copy + 1)
+    at = at[:, None] + right
+    fz, fy, fx = fz[:, None], fy[:, None], fx[:, None]
+    wx = tl.where(right == 1, fx, 1.0 - fx)
+    re, im, weight = wx * re[:, None], wx * im[:, None], wx * weight[:, None]
     for upper in tl.static_range(2):
         wz = fz if upper else 1.0 - fz
         for lower in tl.static_range(2):
-            wy = wz * (fy if lower else 1.0 - fy)
-            for right in tl.static_range(2):
-                w = wy * (fx if right else 1.0 - fx)
-                at = first + 4 * (offset + upper * plane + lower * row + right).to(tl.int64)
-                _add_four(at, w * re, w * im, w * weight, live, VECTOR)
+            w = wz * (fy if lower else 1.0 - fy)
+            address = target + (at + upper * plane + lower * row).to(tl.int64) * 4
+            _add_four(address, w * re, w * im, w * weight, VECTOR)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def _sum(
     values, buffer, first_entry, classes, targets, steps, first_shift, shifts, weights,
     score, back, power, back_power, noise, pixels, seen, marks, phases, cross_out, power_out, scale_out,
-    n_pixels, half, limit, points, plane, row, unit,
+    n_pixels, half, limit, points, plane, row, unit, room, copy, sum_plane, sum_row,
     GRADIENT: tl.constexpr, MARKED: tl.constexpr, PACKED: tl.constexpr, VECTOR: tl.constexpr,
-    ADD_VECTOR: tl.constexpr, BP: tl.constexpr,
+    ADD_VECTOR: tl.constexpr, COPIES: tl.constexpr, BP: tl.constexpr,
 ):  # fmt: skip
     blocks = tl.cdiv(n_pixels, BP)
     i = (tl.program_id(0) // blocks).to(tl.int64)
@@ -296,10 +335,10 @@ def _sum(
         if GRADIENT:
             data_re -= amount * re
             data_im -= amount * im
-        target = tl.load(targets + e).to(tl.int64) * points
+        target = buffer + tl.load(targets + e).to(tl.int64) * room
         _scatter(
-            buffer, target, iz, iy, ix, fz, fy, fx, data_re, data_im * sign, amount,
-            (sign != 0) & (amount > 0), plane, row, ADD_VECTOR,
+            target, iz, iy, ix, fz, fy, fx, data_re, data_im * sign, tl.where(sign != 0, amount, 0.0),
+            sum_plane, sum_row, copy, COPIES, ADD_VECTOR,
         )  # fmt: skip
     tl.store(cross_out + at, cross, mask=live)
     tl.store(power_out + at, expected, mask=live)
@@ -313,13 +352,14 @@ def _sum(
 
 def score_lists(
     volume: Volume, pixels: SlicePixels, poses: PoseLists, shifts: ShiftLists, score: Tensor,
-    score_power: Tensor, precision: Precision, blocks: Blocks = SCORE_BLOCKS,
+    score_power: Tensor, precision: Precision, blocks: Blocks | None = None,
 ) -> Tensor:  # fmt: skip
     """As `volume.score_lists`; score complex64. With `tensor` products are of half-precision operands."""
     (m, n_list), n_shifts, device = poses.klass.shape, shifts.longest, score.device
     out = score_power.new_empty((m, n_shifts, n_list))
     if out.numel() == 0:
         return out
+    blocks = blocks or score_blocks(n_list)
     tensor = precision == "tensor"
     packed = tensor and volume.packed is not None
     images = torch.view_as_real(score.resolve_conj().contiguous())
@@ -339,7 +379,7 @@ def score_lists(
             score.shape[1] - 1, n_shifts, n_list, score.shape[1], volume.scale,
             *_geometry(volume.lattice), LISTED=shifts.shifts is not None, TENSOR=tensor,
             PACKED=packed, VECTOR=not _interpreted(), BT=bt, BO=blocks.orientations,
-            BP=blocks.pixels, num_warps=blocks.warps, num_stages=blocks.stages,
+            BP=blocks.pixels, **blocks.options,
         )  # fmt: skip
     return out
 
@@ -367,9 +407,9 @@ def accumulate_lists(
             images.score_power.contiguous(), images.back_power.contiguous(),
             images.noise_power.contiguous(), planar, pixels.seen.float(), marks.float().contiguous(),
             phases.contiguous(), cross, power, partial, n_pixels, *_geometry(volume.lattice),
-            1.0 / volume.scale if packed else 1.0, GRADIENT=gradient, MARKED=marks.shape[1] > 0,
-            PACKED=packed, VECTOR=not _interpreted(), ADD_VECTOR=_adds_vectors(device),
-            BP=blocks.pixels, num_warps=blocks.warps,
+            1.0 / volume.scale if packed else 1.0, *sums.strides,
+            GRADIENT=gradient, MARKED=marks.shape[1] > 0, PACKED=packed, VECTOR=not _interpreted(),
+            ADD_VECTOR=_adds_vectors(device), COPIES=sums.buffer.shape[1], BP=blocks.pixels, **blocks.options,
         )  # fmt: skip
     return Agreement(cross, power, partial.sum(1))
 
