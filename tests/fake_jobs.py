@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import Job, JobFailed, JobType, NothingToDo
-from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
 from verglas.jobs.contract.nodes import MICROGRAPHS, MODEL, MOVIES, PARTICLES, Node
 from verglas.jobs.contract.options import option
 from verglas.jobs.contract.program import Flag, Program
@@ -50,7 +50,7 @@ class MotionOptions(RankOptions, QueueOptions):
     factor: int = option(1, label="Factor:", tab="I/O", flag="--factor")
 
 
-class FakeMotion(MicrographJob):
+class FakeMotion(MicrographJob[Inputs]):
     type = JobType("MotionCorr", "relion.motioncorr", 1, "Motion correction", incremental=True)
     Options = MotionOptions
     program = Program.of("motioncorr", MotionOptions, [OUT, UNFINISHED])
@@ -63,9 +63,9 @@ class FakeMotion(MicrographJob):
     def output_flags(cls, options, directory, is_continue):
         return ["--o", directory, *(["--only_do_unfinished"] if is_continue else [])]
 
-    def items(self) -> Iterable[Item]:
+    def read_inputs(self) -> Inputs:
         names = read_star(self.arguments["--i"])["movies"].strings("rlnMicrographMovieName")
-        return [Item(name, {}, Path(name)) for name in names]
+        return Inputs(tuple(Item(name, {}, Path(name)) for name in names))
 
     def output(self, item: Item) -> Path:
         return self.context.directory / Path(item.name).with_suffix(".out")
@@ -80,7 +80,7 @@ class FakeMotion(MicrographJob):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, f"{int(text.split()[0]) * self.arguments['--factor']}\n")
 
-    def gather(self, done: Sequence[Item]) -> None:
+    def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         names = [str(self.output(item)) for item in done]
         write_list(
             self.context.directory / "corrected_micrographs.star",

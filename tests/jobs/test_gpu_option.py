@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from verglas.jobs.autopick.job import AutoPicking
 from verglas.jobs.contract.base import JobFailed, RunContext
-from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
 from verglas.jobs.ctffind.job import CtfEstimation
 from verglas.jobs.motioncorr.job import MotionCorrection
 
@@ -25,10 +25,8 @@ def job_on(
     lines: list[str] = []
 
     class Recording(kind):  # type: ignore[misc]
-        _left = -1  # motion correction: as many as there are
-
-        def items(self) -> Iterable[Item]:
-            return [Item(f"m{index}", {}, tmp_path / "none") for index in range(5)]
+        def read_inputs(self) -> Inputs:
+            return Inputs(tuple(Item(f"m{index}", {}, tmp_path / "none") for index in range(5)))
 
         def is_done(self, item: Item) -> bool:
             return False
@@ -36,7 +34,7 @@ def job_on(
         def process(self, item: Item, device: str) -> None:
             used.append((item.name, device))
 
-        def gather(self, done: Sequence[Item]) -> None:
+        def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
             pass
 
     monkeypatch.setattr("verglas.compute.devices.available_devices", lambda: list(there))

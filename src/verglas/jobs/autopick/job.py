@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +19,12 @@ from verglas.jobs.autopick.results import (
     write_picks,
 )
 from verglas.jobs.contract.base import JobFailed, JobType
-from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
 from verglas.jobs.contract.nodes import COORDINATES, LOGFILE, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.contract.tables import (
+    Row,
     optics_by_group,
     output_root,
     read_list,
@@ -58,7 +60,14 @@ _PROGRAM_DEFAULTS = {
 }  # fmt: skip
 
 
-class AutoPicking(MicrographJob):
+@dataclass(frozen=True)
+class PickingInputs(Inputs):
+    """Micrographs and their optics."""
+
+    optics: Mapping[int, Row]  # by group
+
+
+class AutoPicking(MicrographJob[PickingInputs]):
     """Picks every micrograph; one without particles gets an empty file and is finished."""
 
     type: ClassVar[JobType] = JobType(
@@ -146,13 +155,13 @@ class AutoPicking(MicrographJob):
         model = train_topaz(flags, examples, self.context.directory)
         self.context.say(f" Topaz was trained on {len(examples)} micrographs: {model}")
 
-    def items(self) -> Iterable[Item]:
-        self._star, table = read_list(self.arguments["--i"], "micrographs")
-        self._optics = optics_by_group(self._star)
-        return [
+    def read_inputs(self) -> PickingInputs:
+        star, table = read_list(self.arguments["--i"], "micrographs")
+        items = tuple(
             Item(row["rlnMicrographName"], row, Path(row["rlnMicrographName"]))
             for row in rows_of(table)
-        ]
+        )
+        return PickingInputs(items, optics_by_group(star))
 
     def is_done(self, item: Item) -> bool:
         return self._picks_path(item).exists()
@@ -179,13 +188,13 @@ class AutoPicking(MicrographJob):
             f"{self.arguments['--pickname']}.star": [self._file_list([item])],
         }
 
-    def gather(self, done: Sequence[Item]) -> None:
+    def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         from verglas.jobs.summary.micrograph_log import write_log
         from verglas.jobs.summary.pictures import picks_picture
 
         directory, name = self.context.directory, self.arguments["--pickname"]
         directory.mkdir(parents=True, exist_ok=True)
-        kept = reuse_rows(directory / "summary.star", "", "rlnMicrographName", self.processed)
+        kept = reuse_rows(directory / "summary.star", "", "rlnMicrographName", anew)
         rows = [
             kept.get(item.name) or summary_row(item.name, self._picks_path(item)) for item in done
         ]
@@ -247,7 +256,7 @@ class AutoPicking(MicrographJob):
         if not self.arguments["--ctf"]:
             return None
         group = int(item.row.get("rlnOpticsGroup", 1))
-        return ctf_parameters(item.row, self._optics[group])
+        return ctf_parameters(item.row, self.inputs.optics[group])
 
     def _read(self, item: Item) -> Any:
         data = read_mrc(item.source).data
@@ -259,9 +268,9 @@ class AutoPicking(MicrographJob):
         if self.arguments["--angpix"] > 0:
             return float(self.arguments["--angpix"])
         group = int(item.row.get("rlnOpticsGroup", 1))
-        if group not in self._optics:
+        if group not in self.inputs.optics:
             raise SetAside(f"optics group {group} is not in the optics table")
-        return float(self._optics[group]["rlnMicrographPixelSize"])
+        return float(self.inputs.optics[group]["rlnMicrographPixelSize"])
 
     def _picks_path(self, item: Item) -> Path:
         return self._path(item, f"_{self.arguments['--pickname']}.star")

@@ -9,10 +9,11 @@ listed in `set_aside.star` with its reason, tried again when its file changes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from verglas.compute.devices import devices_in_turn
 from verglas.compute.executors import Poison, run_tasks
@@ -31,12 +32,34 @@ class Item:
     source: Path  # the file whose change means "try again"
 
 
-class MicrographJob(Job):
+@dataclass(frozen=True)
+class Inputs:
+    """What a job works on, read once; a type that needs more of its files adds it."""
+
+    items: tuple[Item, ...]  # all of the input table in its order
+
+
+Taken = TypeVar("Taken", bound=Inputs)
+
+
+class MicrographJob(Job, Generic[Taken]):
     """Base of Motion correction, CTF estimation, Auto-picking and Particle extraction."""
 
     @abstractmethod
-    def items(self) -> Iterable[Item]:
-        """All items of the input table in its order. Raises JobFailed, NothingToDo."""
+    def read_inputs(self) -> Taken:
+        """Everything that the work on an item or its row in a list needs. Raises JobFailed, NothingToDo."""
+
+    @cached_property
+    def inputs(self) -> Taken:
+        """The inputs, read when they are first asked for."""
+        return self.read_inputs()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to a worker process: an item comes with its own row, not with all others."""
+        state = dict(self.__dict__)
+        if "inputs" in state:
+            state["inputs"] = replace(state["inputs"], items=())
+        return state
 
     @abstractmethod
     def is_done(self, item: Item) -> bool:
@@ -50,8 +73,11 @@ class MicrographJob(Job):
         """
 
     @abstractmethod
-    def gather(self, done: Sequence[Item]) -> None:
-        """Rebuild the output tables from the items whose files exist, in input order."""
+    def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
+        """Rebuild the output tables from the items whose files exist, in input order.
+
+        Rows of items that are not `anew` (names worked on in this call) may be taken from the old tables.
+        """
 
     def listed(self, item: Item) -> Sequence[StarTable]:
         """The output list that `gather` would write if this finished item were the only one.
@@ -73,8 +99,6 @@ class MicrographJob(Job):
     """Whether a list keeps the columns that all rows have; else `0` stands where a row has none."""
 
     over_ranks = "items"
-    _finished: frozenset[str] = frozenset()  # names whose results were there when the call began
-    processed: frozenset[str] = frozenset()  # names worked on in this call, set before gather()
 
     @property
     def only_unfinished(self) -> bool:
@@ -87,43 +111,44 @@ class MicrographJob(Job):
         return f"{self.type.title} ..."
 
     def run(self) -> None:
-        items = list(self.items())
-        directory = self.context.directory
-        aside = SetAsideList.read(directory)
+        items = self.inputs.items
+        aside = SetAsideList.read(self.context.directory)
         keeping = self.only_unfinished
-        self._finished = frozenset(item.name for item in items if keeping and self.is_done(item))
-        todo = [item for item in items if self._is_due(item, aside)]
-        kept = len(self._finished)
-        self.context.say(f" {len(todo)} to process, {kept} finished before, {len(items)} in all")
-        self.processed = frozenset(item.name for item in todo)
+        finished = frozenset(item.name for item in items if keeping and self.is_done(item))
+        todo = self._due(finished, aside)
+        self.context.say(
+            f" {len(todo)} to process, {len(finished)} finished before, {len(items)} in all"
+        )
         if todo:
             self._process_all(todo, aside)
         aside.keep_only({item.name for item in items})
         aside.write()
         for name, reason in aside.reasons():
             self.context.warn(f" WARNING: {name} was set aside: {reason}")
-        self._gather_if_new([item for item in items if self._has_result(item, aside)])
+        anew = frozenset(item.name for item in todo)
+        kept = finished - anew
+        done = [each for each in items if each.name not in aside
+                and (each.name in kept or self.is_done(each))]  # fmt: skip
+        self._gather_if_new(done, anew)
 
-    def _gather_if_new(self, done: Sequence[Item]) -> None:
+    def _gather_if_new(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         """Rebuild the lists, unless nothing that they depend on has changed since the last time."""
         names = [item.name for item in done]
         where, flags = self.context.directory, dict(self.arguments.items())
-        if not self.processed and is_gathered(where, flags, names):
+        if not anew and is_gathered(where, flags, names):
             self.context.say(" Nothing new: the lists stay as they are")
             return
-        self.gather(done)
+        self.gather(done, anew)
         remember_gathered(where, flags, names)
 
-    def _has_result(self, item: Item, aside: SetAsideList) -> bool:
-        if item.name in aside:
-            return False
-        kept = item.name in self._finished and item.name not in self.processed
-        return kept or self.is_done(item)
+    def _due(self, finished: frozenset[str], aside: SetAsideList) -> list[Item]:
+        """The items to be worked on in this call."""
+        return [item for item in self.inputs.items if self._is_due(item, finished, aside)]
 
-    def _is_due(self, item: Item, aside: SetAsideList) -> bool:
+    def _is_due(self, item: Item, finished: frozenset[str], aside: SetAsideList) -> bool:
         if not self.only_unfinished:
             return True
-        return item.name not in self._finished and not aside.still_holds(item.name, item.source)
+        return item.name not in finished and not aside.still_holds(item.name, item.source)
 
     def _process_all(self, todo: Sequence[Item], aside: SetAsideList) -> None:
         progress = self.context.progress

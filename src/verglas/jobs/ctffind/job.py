@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,11 +12,12 @@ import numpy as np
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import JobType
-from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
 from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.contract.tables import (
+    Row,
     optics_by_group,
     output_root,
     read_list,
@@ -42,7 +44,15 @@ _EXTRA = (
 SPECTRUM_TILES = 30.0  # independent tiles behind a MotionCorr spectrum, roughly
 
 
-class CtfEstimation(MicrographJob):
+@dataclass(frozen=True)
+class CtfInputs(Inputs):
+    """Micrographs and their optics."""
+
+    optics_table: StarTable
+    optics: Mapping[int, Row]  # by group
+
+
+class CtfEstimation(MicrographJob[CtfInputs]):
     """Fits the CTF of every micrograph; doubtful fits are kept and flagged, failures set aside."""
 
     type: ClassVar[JobType] = JobType(
@@ -75,12 +85,13 @@ class CtfEstimation(MicrographJob):
     def title(self) -> str:
         return "Estimating CTF parameters ..."
 
-    def items(self) -> Iterable[Item]:
-        self._star, table = read_list(self.arguments["--i"], "micrographs")
-        self._optics = optics_by_group(self._star)
-        return [
+    def read_inputs(self) -> CtfInputs:
+        star, table = read_list(self.arguments["--i"], "micrographs")
+        optics = optics_by_group(star)
+        items = tuple(
             Item(row["rlnMicrographName"], row, Path(self._source(row))) for row in rows_of(table)
-        ]
+        )
+        return CtfInputs(items, star["optics"], optics)
 
     def is_done(self, item: Item) -> bool:
         return self._result_path(item).exists()
@@ -88,7 +99,7 @@ class CtfEstimation(MicrographJob):
     def process(self, item: Item, device: str) -> None:
         from verglas.ctf import Microscope, estimate_ctf
 
-        optics = self._optics.get(int(item.row.get("rlnOpticsGroup", 1)))
+        optics = self.inputs.optics.get(int(item.row.get("rlnOpticsGroup", 1)))
         if optics is None:
             raise SetAside(f"optics group {item.row['rlnOpticsGroup']} is not in the optics table")
         microscope = Microscope(
@@ -122,17 +133,17 @@ class CtfEstimation(MicrographJob):
         write_star(self._result_path(item), [table_of("micrographs", [row]), *tables])
 
     def listed(self, item: Item) -> Sequence[StarTable]:
-        return [self._star["optics"], table_of("micrographs", [self._read_row(item)])]
+        return [self.inputs.optics_table, table_of("micrographs", [self._read_row(item)])]
 
     def alone(self, item: Item) -> Mapping[str, Sequence[StarTable]]:
         return {"micrographs_ctf.star": self.listed(item)}
 
-    def gather(self, done: Sequence[Item]) -> None:
+    def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         from verglas.jobs.summary.micrograph_log import write_log
         from verglas.jobs.summary.pictures import ctf_picture
 
         output = self.context.directory / "micrographs_ctf.star"
-        kept = reuse_rows(output, "micrographs", "rlnMicrographName", self.processed)
+        kept = reuse_rows(output, "micrographs", "rlnMicrographName", anew)
         rows = [kept.get(item.name) or self._read_row(item) for item in done]
         for row in rows:
             if float(row["verglasCtfReliability"]) < RELIABLE:
@@ -140,7 +151,7 @@ class CtfEstimation(MicrographJob):
                     f" WARNING: the CTF fit of {row['rlnMicrographName']} is doubtful "
                     f"(reliability {float(row['verglasCtfReliability']):.2f})"
                 )
-        write_star(output, [self._star["optics"], table_of("micrographs", rows)])
+        write_star(output, [self.inputs.optics_table, table_of("micrographs", rows)])
         write_log(
             self.context.directory / "logfile.pdf",
             "CTF estimation",

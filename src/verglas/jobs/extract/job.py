@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,11 +13,12 @@ from verglas.formats.stack import image_name
 from verglas.formats.stack_writer import write_stack
 from verglas.formats.star import StarTable, concatenate, read_star, write_star
 from verglas.jobs.contract.base import JobType
-from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
 from verglas.jobs.contract.nodes import COORDINATES, PARTICLES, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import FILE_NAME, SetAside, SetAsideList
 from verglas.jobs.contract.tables import (
+    Row,
     optics_by_group,
     output_root,
     read_list,
@@ -62,7 +64,17 @@ _DEFAULTS = {
 FEW_PARTICLES = 10
 
 
-class ParticleExtraction(MicrographJob):
+@dataclass(frozen=True)
+class ExtractionInputs(Inputs):
+    """Micrographs that have particles, their optics, and where the particles are."""
+
+    optics_table: StarTable
+    optics: Mapping[int, Row]  # by group
+    rows: ParticleRows
+    asides_time_s: float  # when the list of micrographs set aside was written
+
+
+class ParticleExtraction(MicrographJob[ExtractionInputs]):
     """Cuts the particles of every micrograph; one without particles is finished at once."""
 
     type: ClassVar[JobType] = JobType(
@@ -112,22 +124,22 @@ class ParticleExtraction(MicrographJob):
     def title(self) -> str:
         return "Extracting particles from the micrographs ..."
 
-    def items(self) -> Iterable[Item]:
-        self._star, table = read_list(self.arguments["--i"], "micrographs")
-        self._optics = optics_by_group(self._star)
-        self._rows = ParticleRows(self.arguments, self.context.warn)
-        self._list_changed = _time(self.context.directory / FILE_NAME)
+    def read_inputs(self) -> ExtractionInputs:
+        star, table = read_list(self.arguments["--i"], "micrographs")
+        optics = optics_by_group(star)
+        rows = ParticleRows(self.arguments, self.context.warn)
+        asides_time_s = _time(self.context.directory / FILE_NAME)
         found: list[Item] = []
         missing: list[Item] = []
         for row in rows_of(table):
             name = row["rlnMicrographName"]
-            (found if self._rows.has(name) else missing).append(Item(name, row, Path(name)))
+            (found if rows.has(name) else missing).append(Item(name, row, Path(name)))
         if missing:
             self.context.warn(
                 f" WARNING: no coordinates for {len(missing)} of {len(found) + len(missing)} "
                 f"micrographs, first {missing[0].name}: skipped"
             )
-        return found
+        return ExtractionInputs(tuple(found), star["optics"], optics, rows, asides_time_s)
 
     def is_done(self, item: Item) -> bool:
         """A file of no bytes says that there was nothing to extract, until the coordinates change."""
@@ -138,10 +150,10 @@ class ParticleExtraction(MicrographJob):
             return False
         return status.st_size > 0 or status.st_mtime >= self._coordinates_time(item)
 
-    def _is_due(self, item: Item, aside: SetAsideList) -> bool:
-        if super()._is_due(item, aside):
+    def _is_due(self, item: Item, finished: frozenset[str], aside: SetAsideList) -> bool:
+        if super()._is_due(item, finished, aside):
             return True
-        changed = self._coordinates_time(item) > self._list_changed
+        changed = self._coordinates_time(item) > self.inputs.asides_time_s
         return item.name in aside and changed and not self.is_done(item)
 
     def process(self, item: Item, device: str) -> None:
@@ -151,7 +163,7 @@ class ParticleExtraction(MicrographJob):
         list_path.parent.mkdir(parents=True, exist_ok=True)
         micrograph = self._micrograph(item)
         shape = (micrograph.shape[0], micrograph.shape[1])
-        table = self._rows.of(item.name, shape, settings, pixel)
+        table = self.inputs.rows.of(item.name, shape, settings, pixel)
         if table is None:
             stack.unlink(missing_ok=True)
             write_star(list_path, [])
@@ -165,10 +177,10 @@ class ParticleExtraction(MicrographJob):
     def _columns(self, item: Item, names: list[str]) -> dict[str, Any]:
         """What extraction adds; a refinement's own columns stay, CTF included, unless asked."""
         columns: dict[str, Any] = {"rlnImageName": names}
-        if self._rows.refined is None:
+        if self.inputs.rows.refined is None:
             columns["rlnMicrographName"] = [item.name] * len(names)
             columns["rlnOpticsGroup"] = [int(item.row.get("rlnOpticsGroup", 1))] * len(names)
-        if self._rows.refined is None or self.arguments["--keep_ctfs_micrographs"]:
+        if self.inputs.rows.refined is None or self.arguments["--keep_ctfs_micrographs"]:
             columns |= ctf_columns(item.row, len(names))
         return columns
 
@@ -180,7 +192,7 @@ class ParticleExtraction(MicrographJob):
             return {}
         return {self._list_path.name: [self._particle_optics(), images.named("particles")]}
 
-    def gather(self, done: Sequence[Item]) -> None:
+    def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         tables, few = [], 0
         rows: list[dict[str, Any]] = []
         for item in done:
@@ -233,20 +245,20 @@ class ParticleExtraction(MicrographJob):
 
     def _particle_optics(self) -> StarTable:
         settings = settings_of(self.arguments, 1.0)
-        if self._rows.refined is None:
-            return particle_optics(self._star["optics"], settings, self._angpix)
-        return particle_optics(self._rows.refined.optics, settings, self._micrograph_pixel)
+        if self.inputs.rows.refined is None:
+            return particle_optics(self.inputs.optics_table, settings, self._angpix)
+        return particle_optics(self.inputs.rows.refined.optics, settings, self._micrograph_pixel)
 
     def _micrograph_pixel(self, optics: dict[str, Any]) -> float:
         """Pixel size of the micrographs of a refinement's optics group, by its name or else its number."""
-        by_name = {row["rlnOpticsGroupName"]: row for row in self._optics.values()}
-        row = by_name.get(optics.get("rlnOpticsGroupName", "")) or self._optics.get(
+        by_name = {row["rlnOpticsGroupName"]: row for row in self.inputs.optics.values()}
+        row = by_name.get(optics.get("rlnOpticsGroupName", "")) or self.inputs.optics.get(
             int(optics["rlnOpticsGroup"])
         )
-        return self._angpix(row or next(iter(self._optics.values())))
+        return self._angpix(row or next(iter(self.inputs.optics.values())))
 
     def _coordinates_time(self, item: Item) -> float:
-        path = self._rows.file_of(item.name)
+        path = self.inputs.rows.file_of(item.name)
         return _time(path) if path is not None else 0.0
 
     def _micrograph(self, item: Item) -> Any:
@@ -264,7 +276,7 @@ class ParticleExtraction(MicrographJob):
 
         ctf = None
         if settings.ctf != "none":
-            ctf = ctf_parameters(item.row, self._optics[self._group(item)])
+            ctf = ctf_parameters(item.row, self.inputs.optics[self._group(item)])
         return extract_particles(
             micrograph,
             np.stack([table.floats(X), table.floats(Y)], 1),
@@ -277,12 +289,12 @@ class ParticleExtraction(MicrographJob):
 
     def _group(self, item: Item) -> int:
         group = int(item.row.get("rlnOpticsGroup", 1))
-        if group not in self._optics:
+        if group not in self.inputs.optics:
             raise SetAside(f"optics group {group} is not in the optics table")
         return group
 
     def _pixel_size(self, item: Item) -> float:
-        return self._angpix(self._optics[self._group(item)])
+        return self._angpix(self.inputs.optics[self._group(item)])
 
     @staticmethod
     def _angpix(optics: dict[str, Any]) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.base import JobFailed, JobType
-from verglas.jobs.contract.micrograph_job import Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
 from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, MOVIES, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
@@ -54,7 +54,15 @@ EXTRA_FLAGS = (
 )
 
 
-class MotionCorrection(MicrographJob):
+@dataclass(frozen=True)
+class MotionInputs(Inputs):
+    """Movies, their optics, and how the gain lies over them."""
+
+    optics: Mapping[int, Row]  # by group
+    gain_turn: tuple[int, int]  # rotation, flip
+
+
+class MotionCorrection(MicrographJob[MotionInputs]):
     """Aligns the frames of every movie and adds them up; unusable movies are set aside."""
 
     type: ClassVar[JobType] = JobType(
@@ -108,23 +116,17 @@ class MotionCorrection(MicrographJob):
     def title(self) -> str:
         return "Correcting beam-induced motions using verglas ..."
 
-    def items(self) -> Iterable[Item]:
-        self._star, table = read_list(self.arguments["--i"], "movies", "")
-        self._optics = optics_by_group(self._star)
-        self._left = self.arguments["--do_at_most"]
-        items = [
+    def read_inputs(self) -> MotionInputs:
+        star, table = read_list(self.arguments["--i"], "movies", "")
+        items = tuple(
             Item(row["rlnMicrographMovieName"], row, Path(row["rlnMicrographMovieName"]))
             for row in rows_of(table)
-        ]
-        self._turn = (self.arguments["--gain_rot"], self.arguments["--gain_flip"])
-        self._check_gain([item.name for item in items])
-        return items
+        )
+        return MotionInputs(items, optics_by_group(star), self._gain_turn(items))
 
-    def _is_due(self, item: Item, aside: SetAsideList) -> bool:
-        if not super()._is_due(item, aside) or self._left == 0:
-            return False
-        self._left -= 1
-        return True
+    def _due(self, finished: frozenset[str], aside: SetAsideList) -> list[Item]:
+        due, most = super()._due(finished, aside), self.arguments["--do_at_most"]
+        return due if most < 0 else due[:most]
 
     def is_done(self, item: Item) -> bool:
         files = self._files(item)
@@ -163,7 +165,7 @@ class MotionCorrection(MicrographJob):
             )
         files = self._files(item)
         files.image.parent.mkdir(parents=True, exist_ok=True)
-        correct(movie, facts, files, flags, self._turn, device, self._memory_bytes())
+        correct(movie, facts, files, flags, self.inputs.gain_turn, device, self._memory_bytes())
 
     def listed(self, item: Item) -> Sequence[StarTable]:
         return [self._optics_table(), table_of("micrographs", [self._row(item)])]
@@ -174,12 +176,12 @@ class MotionCorrection(MicrographJob):
             lists["corrected_micrograph_movies.star"] = self._stack_list([item])
         return lists
 
-    def gather(self, done: Sequence[Item]) -> None:
+    def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         from verglas.jobs.motioncorr.pictures import drift_pictures
         from verglas.jobs.summary.micrograph_log import write_log
 
         output = self.context.directory / "corrected_micrographs.star"
-        made_anew = [self._root_of(name).with_suffix(".mrc") for name in self.processed]
+        made_anew = [self._root_of(name).with_suffix(".mrc") for name in anew]
         kept = reuse_rows(output, "micrographs", "rlnMicrographName", map(str, made_anew))
         rows = [kept.get(str(self._files(item).image)) or self._row(item) for item in done]
         write_star(output, [self._optics_table(), table_of("micrographs", rows)])
@@ -200,7 +202,7 @@ class MotionCorrection(MicrographJob):
     def _facts(self, item: Item) -> MovieFacts:
         flags = self.arguments
         group = int(item.row.get("rlnOpticsGroup", 1))
-        optics = self._optics.get(group)
+        optics = self.inputs.optics.get(group)
         if optics is None:
             raise SetAside(f"optics group {group} is not in the optics table")
         given_pixel, given_voltage = flags["--angpix"], flags["--voltage"]
@@ -212,7 +214,7 @@ class MotionCorrection(MicrographJob):
             dose_per_frame_e_a2=flags["--dose_per_frame"],
             pre_exposure_e_a2=flags["--preexposure"],
             bin_factor=flags["--bin_factor"],
-            gain_name=self._gain_name(),
+            gain_name=self._gain_name(self.inputs.gain_turn),
             defect_name=flags["--defect_file"],
         )
 
@@ -240,7 +242,7 @@ class MotionCorrection(MicrographJob):
 
     def _optics_table(self) -> StarTable:
         """The movies' optics with the pixel size of the sums."""
-        rows = [dict(row) for row in self._optics.values()]
+        rows = [dict(row) for row in self.inputs.optics.values()]
         for row in rows:
             given = self.arguments["--angpix"]
             recorded = given if given > 0 else float(row["rlnMicrographOriginalPixelSize"])
@@ -264,49 +266,54 @@ class MotionCorrection(MicrographJob):
     def _root_of(self, movie_name: str) -> Path:
         return output_root(movie_name, self.context.directory, without_dots=True)
 
-    def _gain_name(self) -> str:
+    def _gain_name(self, turn: tuple[int, int]) -> str:
         """The gain as the metadata names it, for others to read.
 
         One that is turned, or of a kind that RELION's polishing cannot read, is kept in the job directory.
         """
         given = str(self.arguments["--gainref"])
-        kept = any(self._turn) or given.lower().endswith((".dm3", ".dm4"))
+        kept = any(turn) or given.lower().endswith((".dm3", ".dm4"))
         return str(self.context.directory / "gain.mrc") if given and kept else given
 
-    def _check_gain(self, movie_names: Sequence[str]) -> None:
+    def _gain_turn(self, movies: Sequence[Item]) -> tuple[int, int]:
         """Settle how the gain lies. Raises JobFailed for a gain that no movie could use."""
-        gain = self.arguments["--gainref"]
+        gain, turn = self.arguments["--gainref"], self._given_turn
         if not gain:
-            return
+            return turn
         from verglas.jobs.motioncorr.gain_input import write_turned
 
         try:
             if self.arguments["--gain_auto"]:
-                self._find_turn(gain, movie_names)
-            write_turned(gain, *self._turn, self._gain_name())
+                turn = self._found_turn(gain, [item.name for item in movies])
+            write_turned(gain, *turn, self._gain_name(turn))
         except (OSError, UnreadableImage) as error:
             raise JobFailed(f"the gain reference cannot be used: {error}") from error
+        return turn
 
-    def _find_turn(self, gain: str, movie_names: Sequence[str]) -> None:
-        """Take the orientation that fits the movies' pixel pattern, and say so."""
+    @property
+    def _given_turn(self) -> tuple[int, int]:
+        return self.arguments["--gain_rot"], self.arguments["--gain_flip"]
+
+    def _found_turn(self, gain: str, movie_names: Sequence[str]) -> tuple[int, int]:
+        """The orientation that fits the movies' pixel pattern, or the given one; says which and why."""
         from verglas.jobs.motioncorr.gain_estimation import find_orientation
 
-        grouping = self.arguments["--eer_grouping"]
+        given, grouping = self._given_turn, self.arguments["--eer_grouping"]
         try:
             best = find_orientation(gain, movie_names, self.context.warn, grouping)[0]
         except UnreadableImage:
             raise
         except ValueError as reason:
             self.context.warn(f" WARNING: orientation of the gain not found: {reason}")
-            return
+            return given
         if best.fit.is_clear:
-            self._turn = (best.rotation, best.flip)
             self.context.say(f" Gain reference: {best}")
-        else:
-            self.context.warn(
-                f" WARNING: no orientation of the gain fits clearly, the best is {best};"
-                f" gain_rot {self._turn[0]} gain_flip {self._turn[1]} as given is used"
-            )
+            return best.rotation, best.flip
+        self.context.warn(
+            f" WARNING: no orientation of the gain fits clearly, the best is {best};"
+            f" gain_rot {given[0]} gain_flip {given[1]} as given is used"
+        )
+        return given
 
     def _memory_bytes(self) -> int:
         """What one worker may keep between passes; what it holds from the last movie is free again."""

@@ -93,7 +93,7 @@ class _Steps:
         done: list[Movie] = []
         aside = SetAsideList(Path(directory), {})
         self.aside[directory] = []
-        for item in job.items():
+        for item in job.inputs.items:
             movie = self._movie(stage, item)
             if movie is not None and movie.is_aside and movie.aside_stage == stage:
                 aside.add(item.name, item.source, movie.aside)
@@ -101,14 +101,14 @@ class _Steps:
             elif movie is not None and has_result(movie, stage, job, item):
                 items.append(item)
                 done.append(movie)
-        job.processed = frozenset(
+        anew = frozenset(
             item.name
             for item, movie in zip(items, done)
             if self.anew is None or movie.name in self.anew
         )
         aside.write()
         if items:
-            job.gather(items)
+            job.gather(items, anew)
             self.made[directory] = tuple(job.alone(items[-1]) or job.alone(items[0])), done
 
     def select(self) -> None:

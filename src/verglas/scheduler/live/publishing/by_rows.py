@@ -101,16 +101,16 @@ class _Changes:
         return _joined(next_lists)
 
     def _items(
-        self, stage: str, job: MicrographJob, listed: Tables
+        self, stage: str, job: MicrographJob[Any], listed: Tables
     ) -> Iterator[tuple[Movie, Item]]:
         if not listed:
             return
         key = "name" if stage == "MotionCorr" else "micrograph"
         movies = {getattr(movie, key): movie for movie in self.movies}
-        for item in job.items():
+        for item in job.inputs.items:
             yield movies[item.name], item
 
-    def _note(self, stage: str, movie: Movie, job: MicrographJob, item: Item) -> list[Tables]:
+    def _note(self, stage: str, movie: Movie, job: MicrographJob[Any], item: Item) -> list[Tables]:
         """Keep the figures that limits look at, and the list that later jobs take."""
         tables = job.listed(item)
         if stage == "CtfFind":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from verglas.formats.star.splicing import SplicedList
 from verglas.jobs.contract.base import RunContext
@@ -61,7 +61,7 @@ class Lists:
         return sum(each.size_bytes for each in self.by_path.values())
 
 
-def stage_job(chain: Chain, stage: str, listed: str = "") -> MicrographJob:
+def stage_job(chain: Chain, stage: str, listed: str = "") -> MicrographJob[Any]:
     """The job of a stage, on its own list or on another one."""
     kind = job_class(stage)
     options, _ = kind.Options.parse(chain.options[stage])
@@ -79,7 +79,7 @@ def context(chain: Chain, folder: str) -> RunContext:
     return RunContext(Path(chain.jobs[folder]), say=_quiet, warn=_quiet)
 
 
-def has_result(movie: Movie, stage: str, job: MicrographJob, item: Item) -> bool:
+def has_result(movie: Movie, stage: str, job: MicrographJob[Any], item: Item) -> bool:
     """Whether the stage's list has a row of this movie."""
     failed = movie.is_aside and movie.aside_stage == stage
     return not failed and bool(movie.made[INDEX[stage]]) and job.is_done(item)

@@ -1,8 +1,8 @@
 """What a worker process does with one movie in one stage: the job itself, on a list of one row.
 
-The worker lives long: torch is imported once, and a job object stays while its options stay, so that
-what it keeps (gain, templates) is read once. The list of one row has the bytes that the job's own list
-would have for this movie, so results do not depend on who ran the stage.
+The worker lives long: torch is imported once, and gains and templates are read once. The list of one row
+has the bytes that the job's own list would have for this movie, so results do not depend on who ran the
+stage.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,14 @@ class WarmUp:
 Outcome = StageDone | StageAside | DeviceFault
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Prepared:
-    """A job object that is used for many movies."""
+    """What the jobs of many movies share."""
 
-    job: MicrographJob
+    kind: type[MicrographJob[Any]]
+    context: RunContext
     parsed: Arguments
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str]
 
 
 _prepared: dict[tuple[str, str, int], _Prepared] = {}
@@ -167,14 +168,13 @@ class _small_list:
 
 def _job_and_item(
     task: StageTask, path: str, directory: Path | None = None
-) -> tuple[MicrographJob, Item]:
+) -> tuple[MicrographJob[Any], Item]:
     prepared = _prepare(task, directory)
     values: dict[str, Any] = {**prepared.parsed.parsed, "--i": path}
-    prepared.job.arguments = Arguments(values, prepared.parsed.given)
-    items = list(prepared.job.items())
-    if not items:
+    job = prepared.kind(Arguments(values, prepared.parsed.given), prepared.context)
+    if not job.inputs.items:
         raise SetAside("the stage before left nothing for this one")
-    return prepared.job, items[0]
+    return job, job.inputs.items[0]
 
 
 def _prepare(task: StageTask, directory: Path | None) -> _Prepared:
@@ -183,6 +183,8 @@ def _prepare(task: StageTask, directory: Path | None) -> _Prepared:
     known = _prepared.get(key)
     if known is None or known.options != task.options:
         kind = job_class(task.stage)
+        if not issubclass(kind, MicrographJob):
+            raise TypeError(f"{task.stage} does not work movie by movie")
         options, _ = kind.Options.parse(task.options)
         words = kind.command_line(options, f"{where}/", True)
         parsed = kind.program.parse(words)
@@ -190,15 +192,12 @@ def _prepare(task: StageTask, directory: Path | None) -> _Prepared:
             where, workers=task.workers, memory_bytes=task.memory_bytes or None, say=_quiet,
             warn=_quiet,
         )  # fmt: skip
-        job = kind(parsed, context)
-        if not isinstance(job, MicrographJob):
-            raise TypeError(f"{task.stage} does not work movie by movie")
         where.mkdir(parents=True, exist_ok=True)
-        known = _prepared[key] = _Prepared(job, parsed, dict(task.options))
+        known = _prepared[key] = _Prepared(kind, context, parsed, dict(task.options))
     return known
 
 
-def _bytes_of(job: MicrographJob, item: Item) -> bytes:
+def _bytes_of(job: MicrographJob[Any], item: Item) -> bytes:
     from verglas.formats.star.writing import format_star
 
     tables = job.listed(item)
