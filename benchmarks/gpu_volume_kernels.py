@@ -53,7 +53,7 @@ DEVICE = torch.device("cuda")
 SPREAD_DEG, WHOLE_SET = 3.0, 100_000
 SCORE = [
     Blocks(16, 16, 4), Blocks(32, 16, 4, 128), Blocks(32, 32, 8, 128), Blocks(64, 16, 8, 128),
-    Blocks(64, 16, 8, 96), Blocks(64, 32, 8),
+    Blocks(64, 16, 8, 80), Blocks(64, 32, 8, 128),
 ]  # fmt: skip
 SCORE_MANY = [Blocks(32, 16, 8, 128), Blocks(64, 16, 8), Blocks(64, 32, 8)]
 SUM = [
@@ -172,14 +172,15 @@ def check() -> None:
         for precision, volume in (
             ("single", problem.volume),
             ("tensor", problem.volume),
+            ("tensor", pack_volume(problem.volume.values, problem.volume.lattice, 4)),
             ("tensor", scaled_volume(problem.volume.values, problem.volume.lattice)),
         ):
             found = volume_triton.score_lists(
                 volume, problem.pixels, problem.poses, shifts[0], images.score, images.score_power,
                 precision,
             )  # fmt: skip
-            kind = "plain" if volume.packed is None else "packed"
-            print(f"check scores, {name}, {precision} {kind}: {difference(found, expected):.1e}")
+            kind = f"{precision}, {volume.corners} corners"
+            print(f"check scores, {name}, {kind}: {difference(found, expected):.1e}")
     for gradient in (False, True):
         check_sums(problem, exact, gradient)
 
@@ -254,8 +255,10 @@ def scores(size: int, n: int) -> None:
     )  # fmt: skip
     for b in SCORE_MANY:
         say(f"{head} 84 listed", b, run(problem, many, "tensor", b), work)
-    packed = problem.volume
-    problem.volume = scaled_volume(packed.values, packed.lattice)
+    values, lattice = problem.volume.values, problem.volume.lattice
+    problem.volume = pack_volume(values, lattice, 4)
+    say(f"{head} {t} four corners a point", chosen, run(problem, few, "tensor", chosen), work)
+    problem.volume = scaled_volume(values, lattice)
     say(f"{head} {t} plain volume", chosen, run(problem, few, "tensor", chosen), work)
     say(f"{head} {t} single", chosen, run(problem, few, "single", chosen), work)
     other = Problem.of(size, n, o, t, False)

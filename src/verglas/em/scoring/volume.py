@@ -17,22 +17,27 @@ from verglas.compute.gemm import Precision
 from verglas.fourier.lattice import Lattice
 
 HALF_TOP = 2.0**14  # the largest value of a half-precision operand: room above and 2^28 below
-_PACKED_POINTS = 1 << 29  # 32-bit positions within a packed volume
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
     """K references on a lattice, and a copy for the matrix units of a GPU where there is one.
 
-    `packed` (K, *lattice.shape, 4) int32: the values at (y, x), (y, x+1), (y+1, x), (y+1, x+1) of every
-    point, times `scale`, each a pair of half-precision numbers, real part in the lower bits. A slice
-    value so takes two reads of 16 bytes.
+    `packed` (K, *lattice.shape, corners) int32: the values at the corners of the cell that begins at every
+    point, times `scale`, each a pair of half-precision numbers, real part in the lower bits. Order of the
+    corners: x fastest, then y, then z. With eight a slice value takes one sector of memory, with four (one
+    plane) two.
     """
 
     lattice: Lattice
     values: Tensor  # (K, *lattice.shape) complex
     scale: float = 1.0
     packed: Tensor | None = None
+
+    @property
+    def corners(self) -> int:
+        """How many values of its cell a packed point holds; 0 if there is no packed copy."""
+        return 0 if self.packed is None else self.packed.shape[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,21 +148,27 @@ class LatticeSums:
         self.buffer.zero_()
 
 
-def pack_volume(values: Tensor, lattice: Lattice) -> Volume:
-    """The references (K, *lattice.shape) complex, with their half-precision copy for the matrix units."""
+def pack_volume(values: Tensor, lattice: Lattice, corners: int = 8) -> Volume:
+    """The references (K, *lattice.shape) complex, with a half-precision copy of 4 or 8 corners a point.
+
+    A lattice too large for 32-bit positions goes without a copy.
+    """
     if lattice.dims != 3 or tuple(values.shape[1:]) != lattice.shape:
         raise ValueError(f"expected lattices (K, {lattice.shape}), got {tuple(values.shape)}")
-    if lattice.points >= _PACKED_POINTS:
-        return scaled_volume(values, lattice)
+    if corners not in (4, 8):
+        raise ValueError(f"a packed point holds 4 or 8 corners of its cell, got {corners}")
     plain = scaled_volume(values, lattice)
-    packed = torch.zeros((*values.shape, 4), dtype=torch.int32, device=values.device)
+    if lattice.points * corners >= 1 << 31:
+        return plain
+    packed = torch.zeros((*values.shape, corners), dtype=torch.int32, device=values.device)
     for source, target in zip(values, packed):
         halves = torch.view_as_real(source).mul(plain.scale).to(torch.float16)
         pairs = halves.view(torch.int32)[..., 0]
-        target[..., 0] = pairs
-        target[:, :, :-1, 1] = pairs[:, :, 1:]
-        target[:, :-1, :, 2] = pairs[:, 1:]
-        target[:, :-1, :-1, 3] = pairs[:, 1:, 1:]
+        for corner in range(corners):
+            z, y, x = corner >> 2, corner >> 1 & 1, corner & 1
+            there = pairs[z:, y:, x:]
+            nz, ny, nx = there.shape
+            target[:nz, :ny, :nx, corner] = there
     return Volume(lattice, values, plain.scale, packed)
 
 
