@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,35 +10,18 @@ import numpy as np
 
 from verglas import __version__
 from verglas.formats.mrc import read_mrc
-from verglas.jobs.contract.base import Job, JobFailed, NothingToDo
+from verglas.jobs.contract.base import Job, JobFailed
 from verglas.jobs.contract.options import JobOptions
-from verglas.jobs.refine.checks import doubts
-from verglas.jobs.refine.files.checkpoint import read_checkpoint
-from verglas.jobs.refine.files.output import (
-    RunNames,
-    root_of_run,
-    write_iteration,
-    write_set_aside,
-)
-from verglas.jobs.refine.files.particles import ParticleList, read_particles
+from verglas.jobs.refine.files.output import write_iteration, write_set_aside
+from verglas.jobs.refine.files.particles import ParticleList
+from verglas.jobs.refine.frame import RunFrame
+from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inputs, tell_doubts
 from verglas.jobs.refine.memory import free_memory, memory_lines
 from verglas.jobs.refine.options import ct_root
-from verglas.jobs.refine.progress import ProgressStream, progress_file
-from verglas.jobs.refine.ranks import MpiRanks, started_by_mpi
-from verglas.jobs.refine.reference import read_references
-from verglas.jobs.refine.settings import (
-    changed_settings,
-    parity_of,
-    refuse_missing,
-    settings_of,
-    with_sampling,
-)
-from verglas.jobs.refine.watch import RunWatcher
+from verglas.jobs.refine.settings import refuse_missing
 
 if TYPE_CHECKING:
     from verglas.em.run.refinement import Refinement
-    from verglas.em.state.settings import EmSettings
-    from verglas.jobs.refine.images.source import Images
 
 
 class RefineJob(Job):
@@ -61,126 +43,47 @@ class RefineJob(Job):
         return [*words, *shlex.split(getattr(options, "other_args", ""))]
 
     def run(self) -> None:
-        root = self.arguments["--o"] or root_of_run(self.arguments["--continue"])
-        if not root:
-            raise JobFailed("give a root name for the output with --o, e.g. Class2D/job006/run")
-        root = root.rstrip("/") + "/run" if root.endswith("/") else root
-        pooled = max(1, self.arguments["--pool"]) * max(1, self.arguments["--j"])
-        self.names = RunNames(root, self.arguments["--solvent_mask"] or "None", pooled)
-        Path(self.names.root).parent.mkdir(parents=True, exist_ok=True)
+        import torch
+
         refuse_missing(self.arguments)
-        self._use_threads()
-        self.ranks = self._join_ranks()
-        if "--pool" in self.arguments.given:
-            self._say(" --pool: batches are sized by the memory there is, not by this number")
-        if self.ranks.rank == 0:
-            goes_on = bool(self.arguments["--continue"])
-            self._stream = ProgressStream(progress_file(self.names.root), goes_on=goes_on)
-        self._images: Images | None = None
-        in_order = False
+        torch.set_num_threads(max(1, self.arguments["--j"]))
+        frame = RunFrame.of(self.arguments, self.context)
+        inputs, in_order = read_inputs(frame), False
         try:
-            self._iterate(self._continued() if self.arguments["--continue"] else self._new())
+            self._iterate(frame, inputs, _engine(frame, inputs))
             in_order = True
         finally:
-            if self._images is not None:
-                self._images.close(in_order=in_order)
+            inputs.images.close(in_order=in_order)
 
-    def _use_threads(self) -> None:
-        import torch
-
-        torch.set_num_threads(max(1, self.arguments["--j"]))
-
-    def _new(self) -> Refinement:
-        import torch
-
-        from verglas.em.run.refinement import Refinement
-
-        arguments = self.arguments
-        if not arguments["--i"]:
-            raise JobFailed("give the particles with --i, or an _optimiser.star with --continue")
-        self.listed = read_particles(arguments["--i"], with_ctf=arguments["--ctf"])
-        references = read_references(arguments, self.listed.particles.optics[0], self._say)
-        dims = 2 if references is None or references.ndim == 3 else 3
-        settings = settings_of(arguments, dims)
-        if references is not None and not arguments["--ctf_corrected_ref"]:
-            settings = replace(settings, refs_are_ctf_corrected=False)
-        self._check_numbers(self.listed, settings.n_classes)
-        self._check_priors(settings)
-        source = self._source(self.listed)
-        self._tell_doubts(source, settings)
-        assignments = self.listed.assignments
-        if not (settings.skip_align or settings.skip_rotate):
-            assignments = _fresh(assignments)
-            if settings.helix is not None and self.listed.particles.psi_prior_deg is not None:
-                assignments.psi_deg = self.listed.particles.psi_prior_deg.copy()
-        stack = None if references is None else torch.from_numpy(references)
-        refinement = Refinement.start(
-            settings, self.listed.particles, source, references=stack, assignments=assignments,
-            devices=self._devices(), ranks=self.ranks,
-            watcher=self._watcher(),
-        )  # fmt: skip
-        self._write(refinement)
-        return refinement
-
-    def _continued(self) -> Refinement:
-        from verglas.em.run.refinement import Refinement
-
-        path = self.arguments["--continue"]
-        if not Path(path).exists():
-            raise NothingToDo(f"{path} does not exist yet")
-        checkpoint = read_checkpoint(path, parity_of(self.arguments))
-        self.listed = checkpoint.listed
-        if "--solvent_mask" not in self.arguments.given:
-            self.names = replace(self.names, solvent_mask=checkpoint.solvent_mask)
-        settings = changed_settings(checkpoint.settings, self.arguments)
-        state = with_sampling(checkpoint.state, settings, self.arguments)
-        if settings.gradient is not None and state.moments is None and state.iteration > 0:
-            self.context.warn(f" WARNING: {path} comes without moments: momentum starts anew")
-        return Refinement.resume(
-            settings, self.listed.particles, self._source(self.listed), state,
-            devices=self._devices(), ranks=self.ranks, watcher=self._watcher(),
-        )  # fmt: skip
-
-    def _iterate(self, refinement: Refinement) -> None:
-        last = refinement.settings.n_iterations
-        if refinement.state.iteration >= last:
+    def _iterate(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
+        last = engine.settings.n_iterations
+        if inputs.state is None:
+            self._write(frame, inputs, engine)
+        if engine.state.iteration >= last:
             raise JobFailed(
-                f"iteration {refinement.state.iteration} is done already and --iter is {last}: "
+                f"iteration {engine.state.iteration} is done already and --iter is {last}: "
                 "ask for more iterations"
             )
-        refinement.solvent_mask = self._solvent_mask(refinement.state.model.references)
-        self._say_memory(refinement)
-        while refinement.state.iteration < last:
+        engine.solvent_mask = _solvent_mask(inputs, engine.state.model.references)
+        _say_memory(frame, engine)
+        told: set[int] = set()
+        while engine.state.iteration < last:
             self.context.check_abort()
-            refinement.iterate()
-            self._note_problems(refinement)
-            if self.ranks.rank == 0:
-                self._stream.iteration(refinement.settings, refinement.state)
-            if refinement.writes_this_iteration():
-                self._write(refinement)
+            engine.iterate()
+            _note_problems(frame, inputs.listed, engine, told)
+            if frame.stream is not None:
+                frame.stream.iteration(engine.settings, engine.state)
+            if engine.writes_this_iteration():
+                self._write(frame, inputs, engine)
 
-    def _say(self, line: str) -> None:
-        """Into run.out, once for all ranks."""
-        if self.ranks.rank == 0:
-            self.context.say(line)
-
-    def _say_memory(self, refinement: Refinement) -> None:
-        if self.ranks.rank > 0:
+    def _write(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
+        if not frame.is_main:
             return
-        free = free_memory(refinement.devices[0])
-        line, warning = memory_lines(refinement, free, self.ranks.size)
-        self.context.say(line)
-        if warning:
-            self.context.warn(warning)
-
-    def _write(self, refinement: Refinement) -> None:
-        if self.ranks.rank > 0:
-            return
-        words = [self.program.relion_name, *self._command_words()]
+        words = shlex.join([self.program.relion_name, *self._command_words()])
         write_iteration(
-            self.names, refinement.settings, refinement.state, self.listed, shlex.join(words), __version__
-        )  # fmt: skip
-        write_set_aside(Path(self.names.root).parent, refinement.state, self.listed)
+            inputs.names, engine.settings, engine.state, inputs.listed, words, __version__
+        )
+        write_set_aside(Path(inputs.names.root).parent, engine.state, inputs.listed)
 
     def _command_words(self) -> list[str]:
         words: list[str] = []
@@ -189,118 +92,69 @@ class RefineJob(Job):
             words += [flag] if value is True else [flag, str(value)]
         return words
 
-    def _note_problems(self, refinement: Refinement) -> None:
-        """Say once which particles were set aside, and why. Raises JobFailed if none is left."""
-        aside = refinement.state.assignments.set_aside
-        if len(aside) == len(self.listed.particles.names):
-            first = min(aside)
-            raise JobFailed(
-                f"none of the {len(aside)} particles can be used; "
-                f"the first, {self.listed.particles.names[first]}: {aside[first]}"
-            )
-        if self.ranks.rank > 0:
-            return
-        for particle in sorted(set(aside) - self._told):
-            name = self.listed.particles.names[particle]
-            self.context.warn(f" WARNING: particle {name} was set aside: {aside[particle]}")
-        self._told |= set(aside)
 
-    def _source(self, listed: ParticleList) -> Any:
-        from verglas.jobs.refine.images.source import Images
+def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:
+    """The engine at the begin of a run, or at the end of the iteration to go on from."""
+    import torch
 
-        self._told: set[int] = set()
-        comm = getattr(self.ranks, "comm", None)
-        self._images = Images.opened(
-            self.arguments, listed.particles, comm, self.context, self._watcher()
-        )
-        return self._images.source
+    from verglas.em.run.refinement import Refinement
 
-    def _solvent_mask(self, references: Any) -> Any:
-        """The user's mask, or None. Raises JobFailed where its box is not that of the references."""
-        import torch
-
-        name = self.names.solvent_mask
-        if name == "None":
-            return None
-        mask = np.asarray(read_mrc(name).data, np.float32)
-        if mask.shape != tuple(references.shape[1:]):
-            raise JobFailed(
-                f"the mask {name} has shape {mask.shape}, the references {tuple(references.shape[1:])}"
-            )
-        if mask.min() < 0 or mask.max() > 1:
-            raise JobFailed(f"the mask {name} has values outside [0, 1]")
-        return torch.from_numpy(mask)
-
-    def _devices(self) -> list[Any]:
-        """Devices of this rank: all GPUs named or seen, shared out between ranks; otherwise the CPU."""
-        import torch
-
-        from verglas.compute.devices import devices_by_rank
-
-        if self.arguments["--cpu"]:
-            return [torch.device("cpu")]
-        try:
-            per_rank = devices_by_rank(self.arguments["--gpu"].strip('"'))
-        except ValueError as error:
-            raise JobFailed(f"--gpu: {error}") from None
-        if per_rank == [["cpu"]] and "--gpu" in self.arguments.given and self.ranks.rank == 0:
-            self.context.warn(" WARNING: there is no GPU to be seen here; working on the CPU")
-        names = per_rank[self.ranks.rank % len(per_rank)]
-        if len(per_rank) == 1 and self.ranks.size > 1:
-            names = [names[self.ranks.rank % len(names)]]
-        return [torch.device(name) for name in names]
-
-    def _join_ranks(self) -> Any:
-        """The ranks mpirun or srun started, or this process alone."""
-        from verglas.em.state.combine import Alone
-
-        if not started_by_mpi():
-            return Alone()
-        from mpi4py import MPI
-
-        comm = MPI.COMM_WORLD
-        main = comm.Get_rank() == 0
-        return MpiRanks(
-            comm, self.names.root, via_disc=self.arguments["--combine_weights_via_disc"],
-            say=self.context.say if main else _silent, warn=self.context.warn if main else _silent,
+    settings, particles, source = inputs.settings, inputs.listed.particles, inputs.images.source
+    devices, watcher = frame.devices(), frame.watcher()
+    if inputs.state is not None:
+        return Refinement.resume(
+            settings, particles, source, inputs.state,
+            devices=devices, ranks=frame.ranks, watcher=watcher,
         )  # fmt: skip
-
-    def _watcher(self) -> Any:
-        from verglas.em.run.watcher import SilentWatcher
-
-        if self.ranks.rank > 0:
-            return SilentWatcher()
-        return RunWatcher(self.context, self._stream)
-
-    def _check_numbers(self, listed: ParticleList, n_classes: int) -> None:
-        n = len(listed.particles)
-        if n_classes > n:
-            raise JobFailed(f"{n_classes} classes were asked for, but there are only {n} particles")
-
-    def _tell_doubts(self, source: Any, settings: EmSettings) -> None:
-        if self.ranks.rank > 0 or self.arguments["--dont_check_norm"]:
-            return
-        for doubt in doubts(self.listed.particles, source, settings.particle_diameter_angst):
-            self.context.warn(f" WARNING: {doubt}")
-
-    def _check_priors(self, settings: EmSettings) -> None:
-        wanted = settings.helix is not None or settings.sigma_psi_deg > 0
-        if wanted and self.listed.particles.psi_prior_deg is None:
-            raise JobFailed(
-                f"{self.arguments['--i']} has no rlnAnglePsiPrior, which says how each filament lies: "
-                "extract helical segments, or classify without the helical options"
-            )
+    tell_doubts(frame, inputs)
+    references = None if inputs.references is None else torch.from_numpy(inputs.references)
+    return Refinement.start(
+        settings, particles, source, references=references,
+        assignments=first_assignments(inputs.listed, settings),
+        devices=devices, ranks=frame.ranks, watcher=watcher,
+    )  # fmt: skip
 
 
-def _silent(text: str) -> None:
-    """What other ranks than the first say."""
+def _solvent_mask(inputs: RefineInputs, references: Any) -> Any:
+    """The user's mask, or None. Raises JobFailed where its box is not that of the references."""
+    import torch
+
+    name = inputs.names.solvent_mask
+    if name == "None":
+        return None
+    mask = np.asarray(read_mrc(name).data, np.float32)
+    if mask.shape != tuple(references.shape[1:]):
+        raise JobFailed(
+            f"the mask {name} has shape {mask.shape}, the references {tuple(references.shape[1:])}"
+        )
+    if mask.min() < 0 or mask.max() > 1:
+        raise JobFailed(f"the mask {name} has values outside [0, 1]")
+    return torch.from_numpy(mask)
 
 
-def _fresh(assignments: Any) -> Any:
-    """Assignments of a run that does not take over poses: only what was set aside stays."""
-    fresh = type(assignments).start(len(assignments.norm))
-    fresh.set_aside.update(assignments.set_aside)
-    return fresh
+def _say_memory(frame: RunFrame, engine: Refinement) -> None:
+    if not frame.is_main:
+        return
+    line, warning = memory_lines(engine, free_memory(engine.devices[0]), frame.ranks.size)
+    frame.say(line)
+    if warning:
+        frame.warn(warning)
+
+
+def _note_problems(
+    frame: RunFrame, listed: ParticleList, engine: Refinement, told: set[int]
+) -> None:
+    """Say once which particles were set aside, and why. Raises JobFailed if none is left."""
+    aside, names = engine.state.assignments.set_aside, listed.particles.names
+    if len(aside) == len(names):
+        first = min(aside)
+        raise JobFailed(
+            f"none of the {len(aside)} particles can be used; "
+            f"the first, {names[first]}: {aside[first]}"
+        )
+    for particle in sorted(set(aside) - told):
+        frame.warn(f" WARNING: particle {names[particle]} was set aside: {aside[particle]}")
+    told |= set(aside)
 
 
 def _continued(options: JobOptions) -> list[str]:
