@@ -30,6 +30,7 @@ from verglas.em.images.preparation import Prepared
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring import volume_torch, volume_triton
 from verglas.em.scoring.hit_lists import CoarseHits
+from verglas.em.scoring.locality import patch_order
 from verglas.em.scoring.tile import FineBatch
 from verglas.em.scoring.volume import (
     AcceptedPoses,
@@ -42,7 +43,7 @@ from verglas.em.scoring.volume import (
     pack_volume,
     scaled_volume,
 )
-from verglas.em.scoring.volume_pass import VolumeOperands, patch_order, volume_second_pass
+from verglas.em.scoring.volume_pass import VolumeOperands, volume_second_pass
 from verglas.em.scoring.volume_triton import Blocks
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.pixels import half_disc
@@ -103,16 +104,20 @@ class Problem:
     def poses(self) -> PoseLists:
         n, o = self.steps.shape[:2]
         counts = torch.full((n,), o, dtype=torch.int32, device=DEVICE)
-        return PoseLists(torch.zeros((n, o), dtype=torch.int32, device=DEVICE), self.steps, counts)
+        rows = torch.arange(n, device=DEVICE)
+        return PoseLists(
+            rows, torch.zeros((n, o), dtype=torch.int32, device=DEVICE), self.steps, counts
+        )
 
     def accepted(self, shifts: int) -> AcceptedPoses:
         """Everyone has all orientations, each with a few translations."""
         n, o = self.steps.shape[:2]
         zeros = torch.zeros(n * o, dtype=torch.int32, device=DEVICE)
+        first = torch.arange(n, device=DEVICE) * o
         some = torch.randint(len(self.phases), (n * o * shifts,), device=DEVICE).int()
         return AcceptedPoses(
-            torch.arange(n, device=DEVICE).repeat_interleave(o), zeros, zeros, self.steps.flatten(0, 1),
-            torch.arange(n + 1, device=DEVICE) * o, torch.arange(n * o + 1, device=DEVICE) * shifts,
+            first // o, first, first + o, zeros, zeros, self.steps.flatten(0, 1),
+            torch.arange(n * o + 1, device=DEVICE) * shifts,
             some, torch.rand(len(some), device=DEVICE),
         )  # fmt: skip
 

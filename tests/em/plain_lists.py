@@ -28,6 +28,7 @@ from verglas.fourier.slicing import slice_steps
 from verglas.geometry.euler import euler_matrices
 
 N, K, ORIENTATIONS, SHIFTS, ALL_SHIFTS = 3, 2, 5, 4, 7
+ROWS = (1, 0, 2)  # which image each list is of
 COUNTS, SHIFT_COUNTS = (5, 3, 0), (4, 2, 1)
 ENTRIES, PER_ENTRY = (3, 0, 2), (2, 1, 3, 1, 4)
 
@@ -43,6 +44,7 @@ class Problem:
     shifts: ShiftLists
     images: ListImages
     accepted: AcceptedPoses
+    particle: Tensor  # (E,)
     chosen: Tensor  # (E,) which orientation each entry has
     marks: Tensor
     n_targets: int = 2 * K
@@ -67,26 +69,28 @@ class Problem:
         p = len(indices)
         turns = 6 * torch.rand(ALL_SHIFTS, p - 1, dtype=dtype)
         phases = torch.stack([turns.cos(), turns.sin()], 1)
-        rows = torch.stack([torch.randperm(ALL_SHIFTS)[:SHIFTS] for _ in range(N)]).int()
+        moves = torch.stack([torch.randperm(ALL_SHIFTS)[:SHIFTS] for _ in range(N)]).int()
         real = [torch.rand(N, p, dtype=dtype) for _ in range(4)]
         both = [torch.randn(N, p, dtype=dtype.to_complex()) for _ in range(2)]
         images = ListImages(both[0], 0.01 * real[0], both[1], *real[1:])
         per_entry = torch.tensor(PER_ENTRY)
-        particle = torch.arange(N).repeat_interleave(torch.tensor(ENTRIES))
+        rows, entries = torch.tensor([2, 1, 0]), torch.tensor(ENTRIES)
+        particle = torch.arange(N).repeat_interleave(entries)
+        last = entries.cumsum(0)
         chosen = torch.tensor([0, 2, 4, 1, 3])
         n = int(per_entry.sum())
         starts = lambda counts: torch.cat([counts.new_zeros(1), counts.cumsum(0)])  # noqa: E731
         accepted = AcceptedPoses(
-            particle, klass[particle, chosen], torch.randint(2 * K, (len(chosen),)).int(),
-            steps[particle, chosen], starts(torch.tensor(ENTRIES)), starts(per_entry),
+            rows, (last - entries)[rows], last[rows], klass[particle, chosen],
+            torch.randint(2 * K, (len(chosen),)).int(), steps[particle, chosen], starts(per_entry),
             torch.randint(ALL_SHIFTS, (n,)).int(), torch.rand(n, dtype=dtype),
         )  # fmt: skip
         return cls(
             Volume(lattice, values), SlicePixels(indices, seen),
             matrices.view(N, ORIENTATIONS, 3, 3),
-            PoseLists(klass, steps, torch.tensor(COUNTS, dtype=torch.int32)),
-            ShiftLists(phases, rows, torch.tensor(SHIFT_COUNTS, dtype=torch.int32)), images,
-            accepted, chosen, torch.rand(K, p) < 0.4,
+            PoseLists(torch.tensor(ROWS), klass, steps, torch.tensor(COUNTS, dtype=torch.int32)),
+            ShiftLists(phases, moves, torch.tensor(SHIFT_COUNTS, dtype=torch.int32)), images,
+            accepted, particle, chosen, torch.rand(K, p) < 0.4,
         )  # fmt: skip
 
     def slice(self, i: int, o: int) -> Tensor:
@@ -105,15 +109,15 @@ class Problem:
 def scores_of(problem: Problem, shifts: ShiftLists) -> Tensor:
     """Re Σ conj(Y_t) P - ½ Σ V |P|² one by one, without the origin."""
     out = torch.full((N, shifts.longest, ORIENTATIONS), -torch.inf, dtype=torch.float64)
-    for i in range(N):
+    for i, row in enumerate(ROWS):
         own = range(ALL_SHIFTS)
         if shifts.shifts is not None:
             own = shifts.shifts[i, : SHIFT_COUNTS[i]].tolist()
         for o in range(COUNTS[i]):
             p = problem.slice(i, o)
-            power = problem.images.score_power[i] * p.abs().square()
+            power = problem.images.score_power[row] * p.abs().square()
             for place, t in enumerate(own):
-                moved = problem.images.score[i] * problem.phase(t)
+                moved = problem.images.score[row] * problem.phase(t)
                 out[i, place, o] = ((moved.conj() * p).real - 0.5 * power)[1:].sum()
     return out
 
@@ -127,7 +131,7 @@ def agreement_of(problem: Problem, gradient: bool) -> tuple[Agreement, BackProje
     back = BackProjector(
         0, lattice, torch.zeros(shape, dtype=torch.complex128), torch.zeros(shape).double()
     )
-    for e, i in enumerate(accepted.particle.tolist()):
+    for e, i in enumerate(problem.particle.tolist()):
         o = int(problem.chosen[e])
         p = problem.slice(i, o)
         mark = problem.marks[problem.poses.klass[i, o].long()]

@@ -16,7 +16,9 @@ from two_sides import assert_agrees, expected_by, stated_twice
 
 from verglas.em.maximise.maximisation import maximise
 from verglas.em.run import expectation
+from verglas.em.scoring import volume_pass
 from verglas.em.scoring.hit_lists import CoarseHits, hit_lists
+from verglas.em.scoring.locality import direction_order, patch_order
 from verglas.em.scoring.volume import (
     LatticeSums,
     SlicePixels,
@@ -24,10 +26,12 @@ from verglas.em.scoring.volume import (
     accumulate_lists,
     score_lists,
 )
-from verglas.em.scoring.volume_pass import VolumeOperands, patch_order, volume_second_pass
+from verglas.em.scoring.volume_pass import VolumeOperands, volume_second_pass
 from verglas.em.state.settings import GradientSettings
 from verglas.fourier.backprojector import BackProjector
+from verglas.fourier.lattice import Lattice
 from verglas.fourier.slicing import slice_steps
+from verglas.geometry.euler import euler_matrices
 
 
 def test_scores_are_those_of_slices_made_one_by_one():
@@ -119,6 +123,22 @@ def test_patches_keep_the_origin_first():
     assert steps.float().mean() < 3
 
 
+def test_slices_of_near_planes_come_together():
+    torch.manual_seed(2)
+    angles = torch.rand(4000, 3, dtype=torch.float64) * torch.tensor([360.0, 180.0, 360.0])
+    matrices = euler_matrices(angles)
+    order = direction_order(
+        slice_steps(matrices, Lattice(3, 8, 2.0), torch.float32, torch.device("cpu"))
+    )
+    assert order.sort().values.equal(torch.arange(4000))
+    normal = matrices[:, 2]
+    apart = lambda a, b: torch.rad2deg((a * b).sum(1).abs().clamp(max=1).arccos())  # noqa: E731
+    ordered = normal[order]
+    assert apart(ordered[1:], ordered[:-1]).median() < 3
+    assert apart(ordered[16:], ordered[:-16]).median() < 12
+    assert apart(normal[1:], normal[:-1]).median() > 50
+
+
 def operands_of(plan, patches: bool) -> VolumeOperands:
     """The operands that a plan with slices stands for."""
     iteration, grid, pixels = plan.iteration, plan.grid, plan.pixels
@@ -176,6 +196,9 @@ def test_one_iteration_agrees_with_the_plain_implementation(gradient, patches, m
     run, stated = stated_twice(box=16, pixel=4.0, size=12, n=4, dims=3, gradient=gradient)
     expected = iterate(stated)
     second_pass = FromVolumes(run, patches)
+    if patches:  # and one particle at a time
+        monkeypatch.setattr(volume_pass, "CHUNK_BYTES", 1)
+        monkeypatch.setattr(volume_pass, "PAIRS_TOGETHER", 0)
     monkeypatch.setattr(expectation, "SPARSE_POSES", 1_000_000)
     monkeypatch.setattr(expectation, "sparse_second_pass", second_pass)
     iteration, ran = expected_by(run)

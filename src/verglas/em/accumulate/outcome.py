@@ -42,9 +42,13 @@ class Outcome:
 
     def put(self, rows: Tensor, other: Outcome) -> None:
         """Fill in the rows of some particles."""
-        for entry in fields(self):
-            target = getattr(self, entry.name)
-            target[rows] = getattr(other, entry.name).to(target)
+        self.put_columns(rows, **{entry.name: getattr(other, entry.name) for entry in fields(self)})
+
+    def put_columns(self, rows: Tensor, **columns: Tensor) -> None:
+        """Fill in some quantities of some particles."""
+        for name, values in columns.items():
+            target = getattr(self, name)
+            target[rows] = values.to(target)
 
 
 @dataclass

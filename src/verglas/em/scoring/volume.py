@@ -50,8 +50,9 @@ class SlicePixels:
 
 @dataclass(frozen=True, eq=False)
 class PoseLists:
-    """Orientations of m particles, the first `counts` of O each."""
+    """Orientations of m of the b particles of a batch, the first `counts` of O each."""
 
+    rows: Tensor  # (m,) int64: which particles
     klass: Tensor  # (m, O) int32: which reference
     steps: Tensor  # (m, O, 2, 3): lattice steps (x, y, z) of an image pixel along x and along y
     counts: Tensor  # (m,) int32
@@ -73,17 +74,18 @@ class ShiftLists:
 
 @dataclass(frozen=True, eq=False)
 class AcceptedPoses:
-    """E accepted (particle, orientation) pairs in order of particle, with their weighted translations.
+    """E accepted (particle, orientation) pairs with their weighted translations.
 
-    Translations of entry e are `shifts[first_shift[e] : first_shift[e + 1]]`, entries of particle i are
-    `first_entry[i] : first_entry[i + 1]`.
+    Particles are visited in the order of `rows`; the j-th has entries `first_entry[j]` to before
+    `last_entry[j]`, entry e translations `first_shift[e]` to before `first_shift[e + 1]`.
     """
 
-    particle: Tensor  # (E,) int64
+    rows: Tensor  # (m,) int64: which particles of the batch
+    first_entry: Tensor  # (m,) int64
+    last_entry: Tensor  # (m,) int64
     klass: Tensor  # (E,) int32: which reference
     target: Tensor  # (E,) int32: which accumulator
     steps: Tensor  # (E, 2, 3)
-    first_entry: Tensor  # (m + 1,) int64
     first_shift: Tensor  # (E + 1,) int64
     shifts: Tensor  # (N,) int32
     weights: Tensor  # (N,)
@@ -91,23 +93,23 @@ class AcceptedPoses:
 
 @dataclass(frozen=True, eq=False)
 class ListImages:
-    """m particles at P pixels: Y, V and their like for the back-projection (see `Weighted`)."""
+    """b particles at P pixels: Y, V and their like for the back-projection (see `Weighted`)."""
 
-    score: Tensor  # (m, P) complex
-    score_power: Tensor  # (m, P)
-    back: Tensor  # (m, P) complex
-    back_power: Tensor  # (m, P)
-    noise_power: Tensor  # (m, P)
-    image_power: Tensor  # (m, P)
+    score: Tensor  # (b, P) complex
+    score_power: Tensor  # (b, P)
+    back: Tensor  # (b, P) complex
+    back_power: Tensor  # (b, P)
+    noise_power: Tensor  # (b, P)
+    image_power: Tensor  # (b, P)
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """What the accepted poses of m particles predict."""
+    """What the accepted poses of b particles predict; 0 for particles that were not visited."""
 
-    cross: Tensor  # (m, P): Σ Γ Re(conj(Y_t) P)
-    power: Tensor  # (m, P): Σ Γ |P|²
-    scale_sums: Tensor  # (m, 2): Σ fσ² cross and Σ fσ² V power over marked pixels
+    cross: Tensor  # (b, P): Σ Γ Re(conj(Y_t) P)
+    power: Tensor  # (b, P): Σ Γ |P|²
+    scale_sums: Tensor  # (b, 2): Σ fσ² cross and Σ fσ² V power over marked pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +186,7 @@ def score_lists(
 ) -> Tensor:  # fmt: skip
     """Re Σ conj(Y_t) P - ½ Σ V |P|² of all pairs of the lists, (m, T, O); -inf beyond the counts.
 
-    `score` (m, P) is Y, `score_power` (m, P) V. The origin takes no part.
+    `score` (b, P) is Y, `score_power` (b, P) V. The origin takes no part.
     """
     if _on_gpu(score):
         from verglas.em.scoring import volume_triton

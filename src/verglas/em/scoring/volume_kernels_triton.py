@@ -112,7 +112,7 @@ def _interpolate(
 
 @triton.jit(do_not_specialize=_SIZES)
 def score_block(
-    values, classes, steps, counts, shift_lists, shift_counts, score, power, pixels, phases, gains, out,
+    values, rows, classes, steps, counts, shift_lists, shift_counts, score, power, pixels, phases, gains, out,
     n_pixels, n_shifts, n_list, stride, scale, half, limit, points, plane, row,
     LISTED: tl.constexpr, TENSOR: tl.constexpr, CORNERS: tl.constexpr, VECTOR: tl.constexpr,
     BT: tl.constexpr, BO: tl.constexpr, BP: tl.constexpr,
@@ -139,9 +139,10 @@ def score_block(
     if LISTED:
         shift = tl.load(shift_lists + i * n_shifts + t, mask=live_t, other=0)
     first = (shift * n_pixels)[:, None]
-    gain = tl.load(gains + i)
-    y = score + i * stride
-    v = power + i * stride
+    particle = tl.load(rows + i)
+    gain = tl.load(gains + particle)
+    y = score + particle * stride
+    v = power + particle * stride
     empty = (tl.program_id(0) % blocks * BO >= n_o) | (tl.program_id(1) * BT >= n_t)
     end = tl.where(empty, 0, n_pixels)
     cross = tl.zeros([BT, BO], tl.float32)
@@ -236,14 +237,15 @@ def _scatter(
 
 @triton.jit(do_not_specialize=_SIZES)
 def sum_block(
-    values, buffer, first_entry, classes, targets, steps, first_shift, shifts, weights,
+    values, buffer, rows, first_entry, last_entry, classes, targets, steps, first_shift, shifts, weights,
     score, back, power, back_power, noise, pixels, seen, marks, phases, cross_out, power_out, scale_out,
     n_pixels, half, limit, points, plane, row, unit, room, copy, sum_plane, sum_row,
     GRADIENT: tl.constexpr, MARKED: tl.constexpr, CORNERS: tl.constexpr, VECTOR: tl.constexpr,
     ADD_VECTOR: tl.constexpr, COPIES: tl.constexpr, BP: tl.constexpr,
 ):  # fmt: skip
     blocks = tl.cdiv(n_pixels, BP)
-    i = (tl.program_id(0) // blocks).to(tl.int64)
+    visit = tl.program_id(0) // blocks
+    i = tl.load(rows + visit)
     block = tl.program_id(0) % blocks
     p = block * BP + tl.arange(0, BP)
     live = p < n_pixels
@@ -259,7 +261,7 @@ def sum_block(
     expected = tl.zeros([BP], tl.float32)
     low_cross = tl.zeros([BP], tl.float32)
     low_expected = tl.zeros([BP], tl.float32)
-    for e in range(tl.load(first_entry + i), tl.load(first_entry + i + 1)):
+    for e in range(tl.load(first_entry + visit), tl.load(last_entry + visit)):
         sr = tl.zeros([BP], tl.float32)
         si = tl.zeros([BP], tl.float32)
         mass = 0.0

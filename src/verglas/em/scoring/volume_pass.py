@@ -16,7 +16,8 @@ from verglas.em.accumulate.outcome import Outcome, PriorSums
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
-from verglas.em.scoring.hit_lists import CoarseHits, HitLists, ListPosterior, hit_lists, posterior
+from verglas.em.scoring.hit_lists import CoarseHits, HitLists, hit_lists, posterior
+from verglas.em.scoring.locality import direction_order, patch_order
 from verglas.em.scoring.tile import FineBatch
 from verglas.em.scoring.volume import (
     AcceptedPoses,
@@ -32,7 +33,7 @@ from verglas.em.scoring.volume import (
 )
 
 CHUNK_BYTES = 256 << 20  # of the scores of one chunk of particles
-PATCH = 8  # pixels are visited in squares of this side, so that neighbours in time are neighbours in space
+PAIRS_TOGETHER = 16 << 20  # accepted poses that are added together
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,113 +83,125 @@ class VolumeOperands:
         )  # fmt: skip
 
 
-def patch_order(indices_yx: Tensor) -> Tensor:
-    """Order of pixels (P, 2) by square patches, row by row within each; the origin stays first."""
-    y, x = indices_yx[1:].unbind(1)
-    y = y - y.amin()
-    patch = (y // PATCH) * (int(x.amax()) // PATCH + 1) + x // PATCH
-    inside = (y % PATCH) * PATCH + x % PATCH
-    order = torch.argsort(patch * PATCH**2 + inside)
-    return torch.cat([order.new_zeros(1), order + 1])
-
-
 def volume_second_pass(
     operands: VolumeOperands, found: CoarseHits, images: Weighted, batch: FineBatch, sums: LatticeSums,
     priors: PriorSums,
 ) -> Outcome:  # fmt: skip
     """Second pass of b particles: posterior of the children of their hits, and its sums.
 
-    Back-projections of half h and class k go to accumulator h * K + k of `sums`.
+    Back-projections of half h and class k go to accumulator h * K + k of `sums`. They are added for many
+    particles together, in order of direction: neighbours meet the same part of the lattice.
     """
     result = Outcome.empty(len(images.score), operands.n_shells)
+    own = _images(images, operands.order)
+    waiting: list[Pairs] = []
     for lists in hit_lists(found, operands.children, operands.shift_children, CHUNK_BYTES):
-        result.put(lists.rows.cpu(), _chunk(operands, lists, images, batch, sums, priors))
+        poses, pairs = _posterior(operands, lists, own)
+        result.put_columns(lists.rows.cpu(), **poses)
+        waiting.append(pairs)
+        if sum(len(part.share) for part in waiting) > PAIRS_TOGETHER:
+            _accumulate(operands, waiting, own, batch, sums, priors, result)
+            waiting = []
+    if waiting:
+        _accumulate(operands, waiting, own, batch, sums, priors, result)
     return result
 
 
-def _chunk(
-    operands: VolumeOperands, lists: HitLists, images: Weighted, batch: FineBatch, sums: LatticeSums,
-    priors: PriorSums,
-) -> Outcome:  # fmt: skip
-    mine = _images(images, lists.rows, operands.order)
-    columns = lists.fine_columns(operands.children)
-    moves = lists.fine_shifts(operands.shift_children)
-    klass, steps = _orientations(operands, columns)
-    poses = PoseLists(klass, steps, (lists.column_counts * operands.children).int())
-    shifts = ShiftLists(
-        operands.phases, moves.int(), (lists.shift_counts * operands.shift_children).int()
-    )
-    scores = score_lists(
-        operands.volume, operands.pixels, poses, shifts, mine.score, mine.score_power,
-        operands.precision,
-    )  # fmt: skip
-    found = posterior(scores, lists, operands.fraction)
-    pairs = Pairs(*_accepted(found, columns, moves))
-    accepted = pairs.merged(operands, len(columns), klass, steps, batch.halves[lists.rows])
-    agreement = accumulate_lists(
-        operands.volume, operands.pixels, accepted, operands.phases, mine, operands.marks, sums,
-        gradient=operands.gradient,
-    )  # fmt: skip
-    priors.add(_prior_sums(operands, pairs, batch, lists.rows))
-    mass = mine.score_power.new_zeros(len(columns)).index_add_(0, pairs.particle, pairs.share)
-    best, n = found.weights.best[:, None], found.shape[1]
-    return Outcome(
-        columns.gather(1, best % n)[:, 0], moves.gather(1, best // n)[:, 0], found.weights.p_max,
-        found.weights.log_sum, mass, _spectra(operands, mine, agreement, mass),
-        agreement.scale_sums,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """N accepted poses of m particles, in order of particle and orientation."""
-
-    particle: Tensor  # (N,)
-    place: Tensor  # (N,) of the orientation in the particle's list
-    column: Tensor  # (N,) fine orientation
-    shift: Tensor  # (N,) fine translation
-    share: Tensor  # (N,) of the particle's weight
-
-    def merged(
-        self, operands: VolumeOperands, m: int, klass: Tensor, steps: Tensor, halves: Tensor
-    ) -> AcceptedPoses:
-        """Poses with the same orientation of the same particle together; `halves` (m,)."""
-        keys, counts = torch.unique_consecutive(
-            self.particle * klass.shape[1] + self.place, return_counts=True
-        )
-        particle, place = keys // klass.shape[1], keys % klass.shape[1]
-        own = klass[particle, place]
-        target = halves[particle] * operands.n_classes + own
-        per_particle = torch.bincount(particle, minlength=m)
-        return AcceptedPoses(
-            particle, own, target.int(), steps[particle, place], _starts(per_particle),
-            _starts(counts), self.shift.int(), self.share,
-        )  # fmt: skip
-
-
-def _starts(counts: Tensor) -> Tensor:
-    """Where each run begins, and where the last one ends: (n,) -> (n + 1,)."""
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-
-
-def _accepted(found: ListPosterior, columns: Tensor, moves: Tensor) -> tuple[Tensor, ...]:
-    particle, place, shift, share = found.accepted()
-    return particle, place, columns[particle, place], moves[particle, shift], share
-
-
-def _images(images: Weighted, rows: Tensor, order: Tensor | None) -> ListImages:
-    """Some of the particles, their pixels in the operands' order."""
+def _images(images: Weighted, order: Tensor | None) -> ListImages:
+    """The images with their pixels in the operands' order."""
     operands = (
         images.score, images.score_power, images.back, images.back_power, images.noise_power,
         images.image_power,
     )  # fmt: skip
     if order is None:
-        return ListImages(*(values[rows] for values in operands))
-    return ListImages(*(values[rows[:, None], order] for values in operands))
+        return ListImages(*operands)
+    return ListImages(*(values.index_select(1, order) for values in operands))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """N accepted poses of some particles, in order of particle and orientation."""
+
+    particle: Tensor  # (N,) row in the batch
+    column: Tensor  # (N,) fine orientation
+    shift: Tensor  # (N,) fine translation
+    share: Tensor  # (N,) of the particle's weight
+
+    @classmethod
+    def joined(cls, parts: list[Pairs]) -> Pairs:
+        """Those of several groups of particles."""
+        return cls(*(torch.cat(values) for values in zip(*(vars(part).values() for part in parts))))
+
+    def merged(self, operands: VolumeOperands, halves: Tensor) -> AcceptedPoses:
+        """Poses with the same orientation of the same particle together; `halves` (b,)."""
+        n = operands.n_classes * operands.n_orientations * operands.children
+        keys, counts = torch.unique_consecutive(self.particle * n + self.column, return_counts=True)
+        particle = keys // n
+        klass, steps = _orientations(operands, keys % n)
+        rows, entries = torch.unique_consecutive(particle, return_counts=True)
+        last = entries.cumsum(0)
+        first = last - entries
+        order = direction_order(steps[first])
+        return AcceptedPoses(
+            rows[order], first[order], last[order], klass,
+            (halves[particle] * operands.n_classes + klass).int(), steps,
+            torch.cat([counts.new_zeros(1), counts.cumsum(0)]), self.shift.int(), self.share,
+        )  # fmt: skip
+
+
+def _posterior(
+    operands: VolumeOperands, lists: HitLists, images: ListImages
+) -> tuple[dict[str, Tensor], Pairs]:
+    """The best poses (columns of an Outcome) and the accepted poses of some particles."""
+    columns = lists.fine_columns(operands.children)
+    moves = lists.fine_shifts(operands.shift_children)
+    poses = PoseLists(
+        lists.rows,
+        *_orientations(operands, columns),
+        (lists.column_counts * operands.children).int(),
+    )
+    shifts = ShiftLists(
+        operands.phases, moves.int(), (lists.shift_counts * operands.shift_children).int()
+    )
+    scores = score_lists(
+        operands.volume, operands.pixels, poses, shifts, images.score, images.score_power,
+        operands.precision,
+    )  # fmt: skip
+    found = posterior(scores, lists, operands.fraction)
+    particle, place, shift, share = found.accepted()
+    best, n = found.weights.best[:, None], found.shape[1]
+    chosen = {
+        "column": columns.gather(1, best % n)[:, 0], "shift": moves.gather(1, best // n)[:, 0],
+        "p_max": found.weights.p_max, "log_sum": found.weights.log_sum,
+    }  # fmt: skip
+    return chosen, Pairs(
+        lists.rows[particle], columns[particle, place], moves[particle, shift], share
+    )
+
+
+def _accumulate(
+    operands: VolumeOperands, parts: list[Pairs], images: ListImages, batch: FineBatch,
+    sums: LatticeSums, priors: PriorSums, result: Outcome,
+) -> None:  # fmt: skip
+    """Everything that is summed over accepted poses."""
+    pairs = Pairs.joined(parts)
+    accepted = pairs.merged(operands, batch.halves)
+    agreement = accumulate_lists(
+        operands.volume, operands.pixels, accepted, operands.phases, images, operands.marks, sums,
+        gradient=operands.gradient,
+    )  # fmt: skip
+    mass = images.score_power.new_zeros(len(images.score))
+    mass.index_add_(0, pairs.particle, pairs.share)
+    rows = accepted.rows
+    result.put_columns(
+        rows.cpu(), accepted=mass[rows], spectra=_spectra(operands, images, agreement, mass)[rows],
+        scale_sums=agreement.scale_sums[rows],
+    )  # fmt: skip
+    priors.add(_prior_sums(operands, pairs, batch))
 
 
 def _orientations(operands: VolumeOperands, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Classes (m, O) int32 and steps (m, O, 2, 3) of fine orientations."""
+    """Classes (...) int32 and steps (..., 2, 3) of fine orientations."""
     n = operands.n_orientations * operands.children
     return (columns // n).int(), operands.steps(columns % n)
 
@@ -196,15 +209,13 @@ def _orientations(operands: VolumeOperands, columns: Tensor) -> tuple[Tensor, Te
 def _spectra(
     operands: VolumeOperands, images: ListImages, agreement: Agreement, mass: Tensor
 ) -> Tensor:
-    """Σ w |S C P - X_t|² per shell, (m, S)."""
+    """Σ w |S C P - X_t|² per shell, (b, S)."""
     residual = images.score_power * agreement.power - 2 * agreement.cross
     residual = images.noise_power * residual + images.image_power * mass[:, None]
     return sums_by_shell(residual, operands.model_shells, operands.n_shells)
 
 
-def _prior_sums(
-    operands: VolumeOperands, pairs: Pairs, batch: FineBatch, rows: Tensor
-) -> PriorSums:
+def _prior_sums(operands: VolumeOperands, pairs: Pairs, batch: FineBatch) -> PriorSums:
     """Counts per class and direction, and moments of the offsets."""
     k, device, share = operands.n_classes, pairs.share.device, pairs.share.double()
     coarse = pairs.column // operands.children
@@ -213,12 +224,11 @@ def _prior_sums(
     where = klass * operands.n_directions + operands.direction.to(device)[orientation]
     directions = zeros.index_add(0, where, share)
     classes = zeros[:k].index_add(0, klass, share)
-    particle = rows[pairs.particle]
     moves = operands.fine_shifts_angst.to(device)[pairs.shift]
-    absolute = batch.old_shift.to(device)[particle] + moves
+    absolute = batch.old_shift.to(device)[pairs.particle] + moves
     offsets = zeros.new_zeros((k, 2)).index_add_(0, klass, share[:, None] * absolute)
     away = across_squared(
-        absolute - batch.centres.to(device)[klass], batch.axes.to(device)[particle]
+        absolute - batch.centres.to(device)[klass], batch.axes.to(device)[pairs.particle]
     )
     variance = (share * away).sum()[None]
     return PriorSums(classes.cpu(), directions.cpu(), offsets.cpu(), variance.cpu())

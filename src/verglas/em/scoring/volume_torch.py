@@ -26,12 +26,12 @@ def score_lists(
     """As `volume.score_lists`."""
     m, n_o = poses.klass.shape
     out = score_power.new_full((m, shifts.longest, n_o), -torch.inf)
-    for i in range(m):
+    for i, row in enumerate(poses.rows.tolist()):
         o = int(poses.counts[i])
         slices = _slices(volume, pixels, poses.klass[i, :o], poses.steps[i, :o])[:, 1:]
         phases = _phases(shifts, i)
-        moved = shifted(score[i : i + 1, 1:], phases)
-        norm = slices.abs().square() @ score_power[i, 1:]
+        moved = shifted(score[row : row + 1, 1:], phases)
+        norm = slices.abs().square() @ score_power[row, 1:]
         rows = torch.cat([slices.real, slices.imag], 1)
         out[i, : len(phases), :o] = moved @ rows.mT - 0.5 * norm
     return out
@@ -63,11 +63,11 @@ def accumulate_lists(
     cross, power = torch.zeros_like(images.noise_power), torch.zeros_like(images.noise_power)
     scale_sums = power.new_zeros((len(power), 2))
     marked = marks.to(power.dtype)
-    for i in range(len(accepted.first_entry) - 1):
-        entries = slice(*accepted.first_entry[i : i + 2].tolist())
-        n = entries.stop - entries.start
-        if n == 0:
+    ranges = torch.stack([accepted.rows, accepted.first_entry, accepted.last_entry], 1).tolist()
+    for i, first, last in ranges:
+        if last == first:
             continue
+        entries = slice(first, last)
         factors, mass = _shift_factors(accepted, phases, entries)
         klass, steps = accepted.klass[entries], accepted.steps[entries]
         slices = _slices(volume, pixels, klass, steps)

@@ -78,7 +78,7 @@ def score_lists(
     grid = (m * triton.cdiv(n_list, blocks.orientations), triton.cdiv(n_shifts, bt))
     with torch.cuda.device_of(score):  # type: ignore[no-untyped-call]
         score_block[grid](
-            _values(volume, packed), poses.klass.int().contiguous(), poses.steps.contiguous(),
+            _values(volume, packed), poses.rows, poses.klass.int().contiguous(), poses.steps.contiguous(),
             poses.counts.int(), own_shifts, counts.int(), _pairs(images), score_power.contiguous(),
             _seen_coordinates(pixels), _phase_pairs(shifts.phases), gains, out,
             score.shape[1] - 1, n_shifts, n_list, score.shape[1], volume.scale,
@@ -94,17 +94,18 @@ def accumulate_lists(
     marks: Tensor, sums: LatticeSums, *, gradient: bool, blocks: Blocks = SUM_BLOCKS,
 ) -> Agreement:  # fmt: skip
     """As `volume.accumulate_lists`; everything in single precision, slices from the packed copy if any."""
-    m, n_pixels = images.score.shape
+    n, n_pixels = images.score.shape
     n_blocks = triton.cdiv(n_pixels, blocks.pixels)
     cross, power = torch.zeros_like(images.noise_power), torch.zeros_like(images.noise_power)
-    partial = power.new_zeros((m, n_blocks, 2))
-    if m == 0:
+    partial = power.new_zeros((n, n_blocks, 2))
+    if not len(accepted.rows):
         return Agreement(cross, power, partial.sum(1))
     packed, device = volume.corners > 0, images.score.device
     planar = pixels.indices_yx.to(device, torch.float32).T.contiguous()
     with torch.cuda.device_of(images.score):  # type: ignore[no-untyped-call]
-        sum_block[(m * n_blocks,)](
-            _values(volume, packed), sums.buffer, accepted.first_entry, accepted.klass.int(),
+        sum_block[(len(accepted.rows) * n_blocks,)](
+            _values(volume, packed), sums.buffer, accepted.rows, accepted.first_entry, accepted.last_entry,
+            accepted.klass.int(),
             accepted.target.int(), accepted.steps.contiguous(), accepted.first_shift,
             accepted.shifts.int(), accepted.weights.float(),
             _pairs(images.score), _pairs(images.back),
