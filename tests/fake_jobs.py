@@ -100,7 +100,9 @@ class ClassOptions(RankOptions, QueueOptions):
 class FakeClass2D(Job):
     """Sums the numbers of its input; one file per iteration, all naming each other."""
 
-    type = JobType("Class2D", "relion.class2d", 8, "2D classification", iterative=True)
+    type = JobType(
+        "Class2D", "relion.class2d", 8, "2D classification", iterative=True, class_dims=2
+    )
     Options = ClassOptions
     program = Program.of("refine", ClassOptions, [OUT])
 

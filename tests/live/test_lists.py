@@ -11,12 +11,12 @@ import pytest
 
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.formats.star.splicing import CannotSplice, SplicedList
+from verglas.jobs.chain import STAGES
 from verglas.project.job_star import read_settings
 from verglas.scheduler.live.publishing.process import PublishTask, _Publisher, _situation
 from verglas.scheduler.live.publishing.standing import Lists
 from verglas.scheduler.live.record.grouping import BeamShiftGroups
 from verglas.scheduler.live.record.ledger import Movie
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.record.stage_settings import StageSettings
 
 OPTICS = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+import verglas
+from verglas.jobs.foreign import FOREIGN
 from verglas.jobs.registry import job_folders, job_type
 
 
@@ -38,3 +44,39 @@ def test_micrograph_lists_that_say_most_come_first():
     ranks = [job_type(each).list_rank for each in ("CtfFind", "MotionCorr", "Import", "Select")]
     assert ranks == sorted(ranks)
     assert job_type("OfNobody").list_rank > max(ranks)
+
+
+NAMES = {*job_folders(), *FOREIGN}
+ABOVE = ("project", "scheduler", "web", "cli")
+# RELION's codes; a sentence a type of the methods section; the jobs of the demo
+TABLES = ("project/dialect.py", "project/results/methods.py", "cli/demo/")
+
+
+def decided_by_name(tree: ast.AST) -> Iterator[str]:
+    """Names of types in comparisons, lists, keys and prefixes."""
+    for node in ast.walk(tree):
+        parts: list[ast.expr | None] = []
+        if isinstance(node, ast.Compare):
+            parts = [node.left, *node.comparators]
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+            parts = list(node.elts)
+        elif isinstance(node, ast.Dict):
+            parts = list(node.keys)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            parts = list(node.args) if node.func.attr == "startswith" else []
+        for part in parts:
+            text = part.value if isinstance(part, ast.Constant) else None
+            if isinstance(text, str) and text.rstrip("/") in NAMES:
+                yield f"line {node.lineno}: {text}"
+
+
+def test_nobody_above_the_jobs_decides_by_the_name_of_a_type():
+    root = Path(verglas.__file__).parent
+    found = {
+        f"{path.relative_to(root)}, {where}"
+        for floor in ABOVE
+        for path in (root / floor).rglob("*.py")
+        if not str(path.relative_to(root)).startswith(TABLES)
+        for where in decided_by_name(ast.parse(path.read_text()))
+    }
+    assert not found

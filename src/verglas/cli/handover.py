@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from verglas.cli.arguments import CommandError, complain, split_words
 from verglas.formats.star import StarError
+from verglas.jobs.chain import EXTRACTION, IMPORT, MOTION, SELECTION
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
     """The lists of a live session (the newest without a name), or of a snapshot of it."""
     import json
 
+    from verglas.jobs.chain import LISTS
     from verglas.project.handover import Lists
-    from verglas.scheduler.live.record.chain import LISTS
     from verglas.scheduler.live.record.order import LiveFolder, all_sessions
 
     sessions = all_sessions(project.root)
@@ -80,7 +81,10 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
         return Lists()
     folder = LiveFolder(project.root, session) if session else sessions[-1]
     jobs = folder.order().jobs
-    micrographs, particles = jobs["Select"] + LISTS["Select"], jobs["Extract"] + LISTS["Extract"]
+    micrographs, particles = (
+        jobs[SELECTION] + LISTS[SELECTION],
+        jobs[EXTRACTION] + LISTS[EXTRACTION],
+    )
     if snapshot:
         known = json.loads((folder.path / "snapshots.json").read_text())
         if snapshot not in known:
@@ -89,7 +93,7 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
         particles = f"{known[snapshot]['particles']['job']}particles.star"
     report = str(folder.report_file.relative_to(project.root))
     return Lists(
-        jobs["Import"] + LISTS["Import"], micrographs, jobs["MotionCorr"] + LISTS["MotionCorr"],
+        jobs[IMPORT] + LISTS[IMPORT], micrographs, jobs[MOTION] + LISTS[MOTION],
         particles, (report,) if folder.report_file.exists() else (),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verglas.cli.arguments import CommandError, Words, split_words
+from verglas.jobs.chain import STAGES
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _START = {
     "--like": True, "--optics-groups": False, "--no-2d": False, "--foreground": False,
     "--look": False, "--json": False,
     "--publish-every": True, "--poll": True, "--classes-from": True, "--classes-growth": True,
-    **{f"--{stage}-devices": True for stage in ("MotionCorr", "CtfFind", "AutoPick", "Extract")},
+    **{f"--{stage}-devices": True for stage in STAGES},
 }  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def _as_project_path(project: Project, source: str) -> str:
 
 def _order(project: Project, parsed: Words):  # type: ignore[no-untyped-def]
     from verglas.compute.executors import available_cores
-    from verglas.scheduler.live.record.order import STAGES, LiveFolder, LiveOrder
+    from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
 
     name = parsed.text("--name") or _free_name(project)
     if (LiveFolder(project.root, name).path / "order.json").exists():

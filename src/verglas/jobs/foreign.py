@@ -9,7 +9,7 @@ FOREIGN: dict[str, JobType] = {
     for each in (
         JobType(
             "Refine3D", "relion.refine3d", 10, "3D auto-refine",
-            iterative=True, has_halves=True, settings_name="auto3d",
+            iterative=True, class_dims=3, has_halves=True, settings_name="auto3d",
         ),
         JobType(
             "Subtract", "relion.subtract", 14, "Particle subtraction",
@@ -18,7 +18,7 @@ FOREIGN: dict[str, JobType] = {
         JobType("PostProcess", "relion.postprocess", 15, "Post-processing", settings_name="post"),
         JobType(
             "InitialModel", "relion.initialmodel", 18, "3D initial model",
-            iterative=True, settings_name="inimodel",
+            iterative=True, class_dims=3, settings_name="inimodel",
         ),
         JobType(
             "MultiBody", "relion.multibody", 19, "3D multi-body",

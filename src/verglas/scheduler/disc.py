@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from verglas.jobs.chain import IMPORT
 from verglas.project.project import Project
 
 GATE_POLL_S = 2.0
@@ -55,7 +56,7 @@ def movie_count(project: Project) -> int:
     from verglas.scheduler.input_lists import count_rows
 
     counts = [0]
-    for path in project.root.glob("Import/job*/m*.star"):
+    for path in project.root.glob(f"{IMPORT}/job*/m*.star"):
         try:
             counts.append(count_rows(path.read_bytes()))
         except OSError:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from verglas.formats.star import StarError
+from verglas.jobs.chain import CTF, LISTS, MOTION
 from verglas.project.project import Project
 from verglas.scheduler.alarms import clear_alarm, raise_alarm
 from verglas.scheduler.disc import disc_use, free_gb, movie_count
@@ -83,7 +84,7 @@ class Watch:
 
 
 def _least_done(project: Project, movies: int) -> int:
-    """Rows of the shortest list among motion correction, CTF estimation and picking."""
-    patterns = ("MotionCorr/job*/corrected_micrographs.star", "CtfFind/job*/micrographs_ctf.star")
+    """Rows of the shortest list among motion correction and CTF estimation."""
+    patterns = [f"{folder}/job*/{LISTS[folder]}" for folder in (MOTION, CTF)]
     paths = [path for pattern in patterns for path in project.root.glob(pattern)]
     return min([movies, *(count_rows(path.read_bytes()) for path in paths)])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verglas.formats.star import StarError
+from verglas.jobs.chain import CLASSES
 from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
 from verglas.project.job_star import read_settings
@@ -68,7 +69,7 @@ def chosen_classes(project: Project, folder: LiveFolder) -> Chosen | None:
         if state.chosen and state.averages:
             model = state.averages.replace("_classes.mrcs", "_model.star")
             return _of(gallery(project, model), set(state.chosen))
-        job = state.job or folder.order().jobs.get("Class2D", "")
+        job = state.job or folder.order().jobs.get(CLASSES, "")
         return _of_select(project, job) if job else None
     except (OSError, StarError, LookupError, ValueError):
         return None  # an update is at work on the files: the next look finds them

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from verglas.jobs.chain import PICKING, SELECTION, STAGES
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.select.figures import KINDS
 from verglas.jobs.select.thresholds import (
@@ -28,7 +29,7 @@ from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.results.grid_places import GridPlaces
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
-from verglas.scheduler.live.record.order import STAGES, LiveFolder
+from verglas.scheduler.live.record.order import LiveFolder
 
 CACHE_SESSIONS = 4
 SHOWN_FATES = 5
@@ -174,7 +175,7 @@ def verdict_of(movie: Movie, judging: Judging) -> tuple[str, str]:
     """("", "") for an accepted movie or one on its way, else (kind, why)."""
     if movie.is_aside:
         return FAILURE, movie.aside
-    if not movie.made[INDEX["AutoPick"]]:
+    if not movie.made[INDEX[PICKING]]:
         return "", ""
     return judge(movie.micrograph, movie.figures, judging.thresholds, judging.manual)
 
@@ -200,7 +201,7 @@ def _finite(value: float | None) -> float | None:
 
 def _select_job(folder: LiveFolder) -> str:
     try:
-        return folder.order().jobs.get("Select", "")
+        return folder.order().jobs.get(SELECTION, "")
     except (OSError, ValueError, TypeError, KeyError):
         return ""
 

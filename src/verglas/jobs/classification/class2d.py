@@ -104,7 +104,7 @@ class Classification2D(RefineJob):
     """Class averages of particles, by EM or VDAM."""
 
     type: ClassVar[JobType] = JobType(
-        "Class2D", "relion.class2d", 8, "2D classification", iterative=True
+        "Class2D", "relion.class2d", 8, "2D classification", iterative=True, class_dims=2
     )
     Options = Class2DOptions
     program: ClassVar[Program] = Program.of(

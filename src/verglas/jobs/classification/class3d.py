@@ -87,7 +87,7 @@ class Classification3D(RefineJob):
     """Maps of particles by expectation-maximisation."""
 
     type: ClassVar[JobType] = JobType(
-        "Class3D", "relion.class3d", 9, "3D classification", iterative=True
+        "Class3D", "relion.class3d", 9, "3D classification", iterative=True, class_dims=3
     )
     Options = Class3DOptions
     program: ClassVar[Program] = Program.of(

@@ -20,6 +20,7 @@ class JobType:
     interactive: bool = False  # a person does the work; a repeat never overwrites it
     iterative: bool = False  # works in iterations, each with files of its own (run_it001_...)
     has_halves: bool = False  # an iteration has a model for each half of the particles
+    class_dims: int = 0  # of the classes that each iteration has: 2 or 3; 0: none
     extracts: bool = False  # makes particles of micrographs
     selects: bool = False  # its lists hold a part of what it is given
     counts_picks: bool = False  # summary.star has the number of picks of each micrograph

@@ -12,6 +12,7 @@ import numpy as np
 from verglas.formats.stack import parse_image_name
 from verglas.formats.star import StarError, StarTable, read_star, write_star
 from verglas.jobs.contract.nodes import MODEL, OPTIMISER
+from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
 from verglas.project.names import owner_of
 from verglas.project.project import Project
@@ -56,8 +57,8 @@ def model_lists(project: Project) -> list[str]:
     """
     graph = project.graph()
     found = []
-    for name in reversed(list(graph.processes)):
-        if name.startswith(("Class2D/", "Class3D/", "InitialModel/", "Refine3D/")):
+    for name, process in reversed(graph.processes.items()):
+        if job_type(process.folder).class_dims:
             models = models_of(project, name)
             found += models[-1:]
     for node in graph.nodes.values():

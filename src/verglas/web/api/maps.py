@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Response
 
 from verglas.formats.mrc import UnreadableImage, read_mrc_header
 from verglas.jobs.contract.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
+from verglas.jobs.registry import job_type
 from verglas.project.names import owner_of
 from verglas.project.results import curves
 from verglas.project.results.classes import models_of
@@ -28,8 +29,8 @@ def maps(project: Asked) -> dict[str, Any]:
         for node in project.graph().nodes.values()
         if node.type in _MAPS and project.exists(node.name)
     ]
-    for name in project.graph().processes:
-        if name.startswith(("Class3D/", "Refine3D/", "InitialModel/")):
+    for name, process in project.graph().processes.items():
+        if job_type(process.folder).class_dims == 3:
             base = project.root / name
             found += [name + path.name for path in sorted(base.glob("run*_class*.mrc"))]
     found += [path.name for path in sorted(project.root.glob("*.mrc"))[:200] if _is_cube(path)]

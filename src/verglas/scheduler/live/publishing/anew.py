@@ -7,6 +7,7 @@ from pathlib import Path
 
 from verglas.formats.star import StarError, read_star
 from verglas.formats.star.splicing import CannotSplice
+from verglas.jobs.chain import EXTRACTION, IMPORT, MOTION, SELECTION, STAGES
 from verglas.jobs.contract.base import JobFailed, NothingToDo
 from verglas.jobs.contract.micrograph_job import Item
 from verglas.jobs.contract.set_aside import FILE_NAME, NAME, SetAsideList
@@ -24,7 +25,6 @@ from verglas.scheduler.live.publishing.standing import (
 )
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.lists import write_movies_list, write_settings_record
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.record.stage_settings import StageSettings
 
 
@@ -38,11 +38,11 @@ def rebuild_all(
     """
     problems: list[str] = []
     steps = _Steps(chain, ledger, anew)
-    _try(problems, "Import", steps.import_movies)
+    _try(problems, IMPORT, steps.import_movies)
     for stage in STAGES[:3]:
         _try(problems, stage, _stage_step(steps, stage))
-    _try(problems, "Select", steps.select)
-    _try(problems, "Extract", _stage_step(steps, "Extract"))
+    _try(problems, SELECTION, steps.select)
+    _try(problems, EXTRACTION, _stage_step(steps, EXTRACTION))
     steps.write_settings(settings)
     if problems:
         return tuple(problems), None
@@ -83,7 +83,7 @@ class _Steps:
         if not movies:
             raise NothingToDo("no movie yet")
         names, groups = [movie.name for movie in movies], [movie.group for movie in movies]
-        directory = self.chain.jobs["Import"]
+        directory = self.chain.jobs[IMPORT]
         write_movies_list(Path(directory) / "movies.star", self.chain.optics, names, groups)
         self.made[directory] = ("movies.star",), list(movies)
 
@@ -112,10 +112,10 @@ class _Steps:
             self.made[directory] = tuple(job.alone(items[-1]) or job.alone(items[0])), done
 
     def select(self) -> None:
-        kind = job_class("Select")
-        options, _ = kind.Options.parse(self.chain.options["Select"])
-        words = kind.command_line(options, self.chain.jobs["Select"], False)
-        kind(kind.program.parse(words), context(self.chain, "Select")).run()
+        kind = job_class(SELECTION)
+        options, _ = kind.Options.parse(self.chain.options[SELECTION])
+        words = kind.command_line(options, self.chain.jobs[SELECTION], False)
+        kind(kind.program.parse(words), context(self.chain, SELECTION)).run()
 
     def write_settings(self, settings: StageSettings) -> None:
         """Which settings made which micrograph, once there is more than one version of a stage."""
@@ -133,19 +133,19 @@ class _Steps:
     def lists(self) -> Lists:
         """Where the rows of every movie are now. Raises CannotSplice where that is not clear."""
         lists = Lists()
-        for folder in ("Import", *STAGES):
+        for folder in (IMPORT, *STAGES):
             directory = self.chain.jobs[folder]
             names, movies = self.made.get(directory, ((), []))
             if not movies:
                 raise CannotSplice(f"{directory} lists nothing yet")
             numbers = [movie.number for movie in movies]
             counts = [
-                int(movie.figures.get("particles", 0)) if folder == "Extract" else 1
+                int(movie.figures.get("particles", 0)) if folder == EXTRACTION else 1
                 for movie in movies
             ]
             for name in names:
                 lists.add(Path(directory) / name, numbers, counts)
-            if folder != "Import":
+            if folder != IMPORT:
                 aside = [movie.number for movie in self.aside[directory]]
                 lists.add(Path(directory) / FILE_NAME, aside)
         for stage, movies in self.recorded.items():
@@ -155,7 +155,7 @@ class _Steps:
         return lists
 
     def _add_selection(self, lists: Lists) -> None:
-        directory = Path(self.chain.jobs["Select"])
+        directory = Path(self.chain.jobs[SELECTION])
         accepted = directory / "micrographs.star"
         table = read_star(accepted).get("micrographs")
         names = table.strings("rlnMicrographName") if table is not None else []
@@ -171,5 +171,5 @@ class _Steps:
         lists.add(aside, keys)
 
     def _movie(self, stage: str, item: Item) -> Movie | None:
-        names = self.ledger.by_name if stage == "MotionCorr" else self.by_micrograph
+        names = self.ledger.by_name if stage == MOTION else self.by_micrograph
         return names.get(item.name)

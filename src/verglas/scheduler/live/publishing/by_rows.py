@@ -16,6 +16,7 @@ from typing import Any
 
 from verglas.formats.star import StarTable, concatenate, format_star, write_star
 from verglas.formats.star.reading import parse_star
+from verglas.jobs.chain import CTF, EXTRACTION, IMPORT, MOTION, PICKING, SELECTION, STAGES
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.set_aside import FILE_NAME, SetAsideList
 from verglas.jobs.contract.tables import Row, rows_of
@@ -41,7 +42,6 @@ from verglas.scheduler.live.publishing.standing import (
 )
 from verglas.scheduler.live.record.ledger import INDEX, Movie
 from verglas.scheduler.live.record.lists import movies_list, settings_record
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.record.stage_settings import StageSettings
 
 Tables = Sequence[StarTable]
@@ -53,10 +53,10 @@ def publish_changes(chain: Chain, lists: Lists, movies: Sequence[Movie]) -> None
     if not movies:
         return
     found = _Changes(chain, lists, movies)
-    micrographs = found.stage("MotionCorr", found.import_movies())
-    fitted = found.stage("CtfFind", micrographs)
-    found.stage("AutoPick", fitted)
-    found.stage("Extract", found.select())
+    micrographs = found.stage(MOTION, found.import_movies())
+    fitted = found.stage(CTF, micrographs)
+    found.stage(PICKING, fitted)
+    found.stage(EXTRACTION, found.select())
     found.record_settings()
 
 
@@ -73,7 +73,7 @@ class _Changes:
         fresh: Fresh = {
             each.number: movies_list(optics, [each.name], [each.group]) for each in self.movies
         }
-        self._splice("Import", "movies.star", fresh)
+        self._splice(IMPORT, "movies.star", fresh)
         names, groups = [each.name for each in self.movies], [each.group for each in self.movies]
         return movies_list(optics, names, groups)
 
@@ -105,7 +105,7 @@ class _Changes:
     ) -> Iterator[tuple[Movie, Item]]:
         if not listed:
             return
-        key = "name" if stage == "MotionCorr" else "micrograph"
+        key = "name" if stage == MOTION else "micrograph"
         movies = {getattr(movie, key): movie for movie in self.movies}
         for item in job.inputs.items:
             yield movies[item.name], item
@@ -113,17 +113,17 @@ class _Changes:
     def _note(self, stage: str, movie: Movie, job: MicrographJob[Any], item: Item) -> list[Tables]:
         """Keep the figures that limits look at, and the list that later jobs take."""
         tables = job.listed(item)
-        if stage == "CtfFind":
+        if stage == CTF:
             self.listed[movie.number] = tables
-        if stage == "AutoPick":
+        if stage == PICKING:
             tables = job.alone(item)["summary.star"]
         if tables:
             self.rows[movie.number].append(_as_written(tables))
-        return [tables] if tables and stage != "AutoPick" else []
+        return [tables] if tables and stage != PICKING else []
 
     def select(self) -> Tables:
         """Judge the movies; the list of those that are accepted."""
-        options = self.chain.options["Select"]
+        options = self.chain.options[SELECTION]
         limits = parse_thresholds(options.get("thresholds", ""))
         manual = read_verdicts(Path(options["fn_manual"])) if options.get("fn_manual") else {}
         accepted: Fresh = {movie.number: () for movie in self.movies}
@@ -142,10 +142,10 @@ class _Changes:
                 else:
                     accepted[movie.number] = self.listed[movie.number]
             if movie.is_aside and movie.aside_stage in STAGES[:3]:
-                name = movie.name if movie.aside_stage == "MotionCorr" else movie.micrograph
+                name = movie.name if movie.aside_stage == MOTION else movie.micrograph
                 aside[failure_key(movie)] = [aside_table([aside_row(name, movie.aside, FAILURE)])]
-        self._splice("Select", "micrographs.star", accepted)
-        self._splice("Select", FILE_NAME, aside, ABSENT)
+        self._splice(SELECTION, "micrographs.star", accepted)
+        self._splice(SELECTION, FILE_NAME, aside, ABSENT)
         return _joined([tables for tables in accepted.values() if tables])
 
     def record_settings(self) -> None:

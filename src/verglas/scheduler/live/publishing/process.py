@@ -18,6 +18,7 @@ from pathlib import Path
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarError
 from verglas.formats.star.splicing import CannotSplice
+from verglas.jobs.chain import IMPORT
 from verglas.jobs.contract.base import JobFailed, NothingToDo
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList, file_stamp
 from verglas.jobs.select.thresholds import UNLIKE_FILE
@@ -161,7 +162,7 @@ def _situation(task: PublishTask) -> str:
 
 def _write_not_taken(task: PublishTask) -> None:
     """Files that are no movies (yet), in the Import job's list of what was set aside."""
-    aside = SetAsideList(Path(task.jobs["Import"]), {})
+    aside = SetAsideList(Path(task.jobs[IMPORT]), {})
     for name, path, reason in task.not_taken:
         aside.add(name, Path(path), reason)
     aside.write()

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from verglas.formats.star.splicing import SplicedList
+from verglas.jobs.chain import STAGES
 from verglas.jobs.contract.base import RunContext
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.registry import job_class
 from verglas.scheduler.live.record.ledger import INDEX, Movie
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.record.stage_settings import StageSettings
 
 FAILED_AT = 10**9  # keys of failures in the selection's list of what is set aside: stage by stage

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from verglas.jobs.chain import CLASSES, FOLDERS, LISTS, STAGES, inputs_in_chain
 from verglas.jobs.contract.options import JobOptions
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
@@ -16,17 +17,6 @@ from verglas.project.owner import Owner
 from verglas.project.project import Project
 from verglas.project.registration import load_job, register
 from verglas.scheduler.command import command_text, program_words
-from verglas.scheduler.live.record.order import STAGES
-
-LISTS = {
-    "Import": "movies.star",
-    "MotionCorr": "corrected_micrographs.star",
-    "CtfFind": "micrographs_ctf.star",
-    "AutoPick": "coords_suffix_autopick.star",
-    "Select": "micrographs.star",
-    "Extract": "particles.star",
-}
-FOLDERS = ("Import", "MotionCorr", "CtfFind", "AutoPick", "Select", "Extract")
 
 
 def register_chain(
@@ -37,34 +27,12 @@ def register_chain(
     `options` holds texts by folder and key; inputs are filled in here.
     """
     jobs: dict[str, str] = {}
-    for folder in (*FOLDERS, *(("Class2D",) if classes else ())):
+    for folder in (*FOLDERS, *((CLASSES,) if classes else ())):
         job = job_class(folder)
-        texts = {**_inputs(folder, jobs, manual_file), **options.get(folder, {})}
+        texts = {**inputs_in_chain(folder, jobs, manual_file), **options.get(folder, {})}
         parsed, _ = job.Options.parse(texts)
         jobs[folder] = register(project, job, parsed, status=Status.SCHEDULED)
     return jobs
-
-
-def _inputs(folder: str, jobs: Mapping[str, str], manual_file: str) -> dict[str, str]:
-    """Input fields of a job of the chain."""
-
-    def output(of: str) -> str:
-        return jobs[of] + LISTS[of]
-
-    if folder == "MotionCorr":
-        return {"input_star_mics": output("Import")}
-    if folder == "CtfFind":
-        return {"input_star_mics": output("MotionCorr")}
-    if folder == "AutoPick":
-        return {"fn_input_autopick": output("CtfFind")}
-    if folder == "Select":
-        return {
-            "fn_mic": output("CtfFind"), "fn_motion": output("MotionCorr"),
-            "fn_picks": output("AutoPick"), "do_thresholds": "Yes", "fn_manual": manual_file,
-        }  # fmt: skip
-    if folder == "Extract":
-        return {"star_mics": output("Select"), "coords_suffix": output("AutoPick")}
-    return {"fn_img": output("Extract")} if folder == "Class2D" else {}
 
 
 def stage_options(project: Project, jobs: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from verglas.jobs.autopick.results import picks_fingerprint, picks_path
+from verglas.jobs.chain import PICKING
 from verglas.scheduler.live.record.ledger import Movie
 
 NAMED = 10  # micrographs that a sentence names
@@ -20,7 +21,7 @@ def edited_picks(root: Path, jobs: Mapping[str, str], movie: Movie) -> Path | No
     """A movie's file of picks if it is not as the picker left it; `root` is the project."""
     if not movie.picks:
         return None
-    path = root / picks_path(movie.micrograph, jobs["AutoPick"])
+    path = root / picks_path(movie.micrograph, jobs[PICKING])
     return path if picks_fingerprint(path) not in ("", movie.picks) else None
 
 

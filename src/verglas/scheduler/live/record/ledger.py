@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verglas.scheduler.live.record.order import STAGES, LiveFolder
+from verglas.jobs.chain import STAGES
+from verglas.scheduler.live.record.order import LiveFolder
 
 INDEX = {stage: index for index, stage in enumerate(STAGES)}
 

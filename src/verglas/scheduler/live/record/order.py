@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from verglas.formats.atomic import write_text
+from verglas.jobs.chain import STAGES
 from verglas.project.owner import Owner
 from verglas.project.project import OWN_FOLDER
 
@@ -30,7 +31,6 @@ RUNNING, PAUSED, FINISHING, FINISHED, STOPPED, FAILED = (
     "running", "paused", "finishing", "finished", "stopped", "failed",
 )  # fmt: skip
 OVER = (FINISHED, STOPPED, FAILED)
-STAGES = ("MotionCorr", "CtfFind", "AutoPick", "Extract")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.scheduler.live.record.order import STAGES, read_json
+from verglas.jobs.chain import STAGES
+from verglas.scheduler.live.record.order import read_json
 
 NEW, ALL = "new", "all"
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarFile, read_star
+from verglas.jobs.chain import CLASSES
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import (
     ClassState,
@@ -23,7 +24,7 @@ AVERAGES, DATA = "_classes.mrcs", "_data.star"
 def choose_classes(project: Project, folder: LiveFolder, numbers: list[int]) -> list[str]:
     """A person chooses classes (from 1) of the newest averages; they are followed from now on."""
     state = ClassState.read(folder)
-    averages = state.averages or newest_averages(project, folder.order().jobs.get("Class2D", ""))
+    averages = state.averages or newest_averages(project, folder.order().jobs.get(CLASSES, ""))
     if not averages:
         raise LookupError("there are no class averages yet")
     image = read_mrc(project.root / averages)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from verglas.formats.atomic import write_text
+from verglas.jobs.chain import CLASSES, CTF, EXTRACTION, IMPORT, MOTION, PICKING, SELECTION
 from verglas.project.project import Project
 from verglas.scheduler.live.record.chain import checked_options, register_chain, stage_options
 from verglas.scheduler.live.record.grouping import BeamShiftGroups
@@ -27,11 +28,11 @@ def chain_options(
     pixel = intake.number("pixel-size")
     binning = float(intake.facts["bin"].value) if "bin" in intake.facts else 1.0
     options = {
-        "Import": _import_options(intake, pixel),
-        "MotionCorr": _motion_options(intake, binning),
-        "CtfFind": {"do_phaseshift": "Yes"} if intake.epu and intake.epu.phase_plate else {},
+        IMPORT: _import_options(intake, pixel),
+        MOTION: _motion_options(intake, binning),
+        CTF: {"do_phaseshift": "Yes"} if intake.epu and intake.epu.phase_plate else {},
         **_particle_options(intake, pixel * binning),
-        "Select": {"thresholds": intake.text("thresholds")},
+        SELECTION: {"thresholds": intake.text("thresholds")},
     }
     for folder, values in changed.items():
         options[folder] = {**options.get(folder, {}), **values}
@@ -92,9 +93,9 @@ def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]
     if small < box:
         extract["rescale"] = str(small)
     return {
-        "AutoPick": {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
-        "Extract": extract,
-        "Class2D": {
+        PICKING: {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
+        EXTRACTION: extract,
+        CLASSES: {
             "particle_diameter": f"{1.1 * most:g}",
             "nr_classes": "50",
             "do_grad": "Yes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from verglas.jobs.chain import PICKING, SELECTION
 from verglas.jobs.select.figures import KINDS
 from verglas.jobs.select.thresholds import (
     judge,
@@ -22,7 +23,7 @@ def change_thresholds(project: Project, folder: LiveFolder, text: str) -> list[s
     text = "" if text.strip().lower() == "none" else text
     limits = parse_thresholds(text)
     before = _accepted(project, folder)
-    change_options(project, folder.order().jobs["Select"], {"thresholds": text})
+    change_options(project, folder.order().jobs[SELECTION], {"thresholds": text})
     after = _accepted(project, folder)
     dropped, back = len(before - after), len(after - before)
     return [f"{len(limits)} limits: {dropped} micrographs are set aside, {back} come back"]
@@ -30,7 +31,7 @@ def change_thresholds(project: Project, folder: LiveFolder, text: str) -> list[s
 
 def thresholds_now(project: Project, folder: LiveFolder) -> list[str]:
     """The limits in force, and what limits can be set on."""
-    options = read_settings(project.root / folder.order().jobs["Select"]).options
+    options = read_settings(project.root / folder.order().jobs[SELECTION]).options
     now = options.get("thresholds", "") or "none"
     known = [
         f"  {kind.label or kind.key:<28} {kind.key:<22} {kind.title} {kind.unit}" for kind in KINDS
@@ -57,7 +58,7 @@ def preview_thresholds(project: Project, folder: LiveFolder, text: str) -> dict[
 
 
 def _limits(project: Project, folder: LiveFolder) -> str:
-    name = folder.order().jobs["Select"]
+    name = folder.order().jobs[SELECTION]
     return read_settings(project.root / name).options.get("thresholds", "")
 
 
@@ -73,4 +74,4 @@ def _accepted(project: Project, folder: LiveFolder) -> set[int]:
 
 def _judged(movies: Iterable[Movie]) -> Iterable[Movie]:
     """Movies far enough to be judged."""
-    return (movie for movie in movies if movie.made[INDEX["AutoPick"]] and not movie.is_aside)
+    return (movie for movie in movies if movie.made[INDEX[PICKING]] and not movie.is_aside)

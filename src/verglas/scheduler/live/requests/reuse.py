@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
+from verglas.jobs.chain import EXTRACTION, IMPORT, MOTION, PICKING, SELECTION
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import all_sessions, read_json
@@ -27,16 +28,16 @@ _SESSION_KEYS = (
 )  # fmt: skip
 """Options that belong to one session: its files and inputs."""
 _FACTS = {
-    "pixel-size": ("Import", "angpix"), "kv": ("Import", "kV"), "cs": ("Import", "Cs"),
-    "amplitude-contrast": ("Import", "Q0"), "bin": ("MotionCorr", "bin_factor"),
-    "dose-per-frame": ("MotionCorr", "dose_per_frame"),
-    "eer-grouping": ("MotionCorr", "eer_grouping"), "gain-rot": ("MotionCorr", "gain_rot"),
-    "gain-flip": ("MotionCorr", "gain_flip"), "thresholds": ("Select", "thresholds"),
+    "pixel-size": (IMPORT, "angpix"), "kv": (IMPORT, "kV"), "cs": (IMPORT, "Cs"),
+    "amplitude-contrast": (IMPORT, "Q0"), "bin": (MOTION, "bin_factor"),
+    "dose-per-frame": (MOTION, "dose_per_frame"),
+    "eer-grouping": (MOTION, "eer_grouping"), "gain-rot": (MOTION, "gain_rot"),
+    "gain-flip": (MOTION, "gain_flip"), "thresholds": (SELECTION, "thresholds"),
 }  # fmt: skip
 """Options that follow from what is known about a session."""
 _SIZED = (
-    ("MotionCorr", "patch_x"), ("MotionCorr", "patch_y"), ("Extract", "extract_size"),
-    ("Extract", "do_rescale"), ("Extract", "rescale"),
+    (MOTION, "patch_x"), (MOTION, "patch_y"), (EXTRACTION, "extract_size"),
+    (EXTRACTION, "do_rescale"), (EXTRACTION, "rescale"),
 )  # fmt: skip
 """Options that follow from the size of a pixel."""
 
@@ -44,15 +45,15 @@ _SIZED = (
 def lend(intake: Intake, lent: Mapping[str, Mapping[str, str]], source: str) -> Options:
     """Complete what is known by lent options; those of them that remain options of the new session."""
     rest = {folder: dict(texts) for folder, texts in lent.items()}
-    pixel = rest.get("Import", {}).get("angpix", "")
+    pixel = rest.get(IMPORT, {}).get("angpix", "")
     unknown = set() if _is_eer(intake) else {"eer-grouping"}
-    if rest.get("MotionCorr", {}).pop("do_dose_weighting", "Yes") != "Yes":
+    if rest.get(MOTION, {}).pop("do_dose_weighting", "Yes") != "Yes":
         unknown.add("dose-per-frame")
     for fact, (folder, key) in _FACTS.items():
         text = rest.get(folder, {}).pop(key, "")
         if fact not in unknown:
             _add(intake, fact, _number_of(key, text), source)
-    picked = rest.get("AutoPick", {})
+    picked = rest.get(PICKING, {})
     low, high = picked.pop("log_diam_min", ""), picked.pop("log_diam_max", "")
     _add(intake, "diameter", f"{low},{high}" if low and high else "", source)
     if "pixel-size" in intake.facts and not _same(pixel, intake.number("pixel-size")):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarFile, read_star, write_star
+from verglas.jobs.chain import EXTRACTION, LISTS, SELECTION
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.editing import set_alias
@@ -14,7 +15,6 @@ from verglas.project.note import append_execution
 from verglas.project.project import Project
 from verglas.project.registration import register
 from verglas.project.rounds import finish_first
-from verglas.scheduler.live.record.chain import LISTS
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.class_choice import chosen_particles
@@ -27,11 +27,11 @@ def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
     a name that cannot be an alias.
     """
     jobs = folder.order().jobs
-    micrographs = _listed(project, jobs["Select"] + LISTS["Select"], "micrographs")
+    micrographs = _listed(project, jobs[SELECTION] + LISTS[SELECTION], "micrographs")
     source, particles, which = _particles(project, folder, micrographs)
     made = []
     for field, where, star, what in (
-        ("fn_mic", jobs["Select"] + LISTS["Select"], micrographs, "micrographs"),
+        ("fn_mic", jobs[SELECTION] + LISTS[SELECTION], micrographs, "micrographs"),
         ("fn_data", source, particles, "particles"),
     ):
         job_name = _register(project, field, where)
@@ -62,13 +62,13 @@ def _particles(
     if chosen is not None:
         numbers = ", ".join(map(str, ClassState.read(folder).chosen))
         return *chosen, f"in the chosen classes {numbers}"
-    source = folder.order().jobs["Extract"] + LISTS["Extract"]
+    source = folder.order().jobs[EXTRACTION] + LISTS[EXTRACTION]
     return source, _listed(project, source, "particles"), ""
 
 
 def _register(project: Project, field: str, source: str) -> str:
     """A Select job that keeps every row: its limits hold for all."""
-    job = job_class("Select")
+    job = job_class(SELECTION)
     texts = {field: source, "do_select_values": "Yes", "select_label": "rlnOpticsGroup",
              "select_minval": "0", "select_maxval": "1000000"}  # fmt: skip
     options, _ = job.Options.parse(texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from verglas.jobs.chain import PICKING, STAGES
 from verglas.jobs.select.thresholds import (
     read_manual,
 )
@@ -17,7 +18,7 @@ from verglas.scheduler.live.record.edited_picks import (
     refuse_misfits,
 )
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
-from verglas.scheduler.live.record.order import STAGES, LiveFolder, read_json
+from verglas.scheduler.live.record.order import LiveFolder, read_json
 from verglas.scheduler.live.record.stage_settings import ALL, NEW, StageSettings
 
 _SIZES = ("bin_factor", "eer_upsampling", "extract_size", "do_rescale", "rescale")
@@ -105,7 +106,7 @@ def _treated_again(movies: Iterable[Movie], settings: StageSettings, stage: str)
 
 def _edited(folder: LiveFolder, again: Iterable[Movie], stage: str) -> list[Movie]:
     """Movies treated again from a stage on that would be picked again had nobody edited their picks."""
-    if INDEX[stage] > INDEX["AutoPick"]:
+    if INDEX[stage] > INDEX[PICKING]:
         return []
     return edited_among(folder.root, folder.order().jobs, again)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from verglas.formats.mrc import read_mrc
 from verglas.formats.stack_writer import write_stack
+from verglas.jobs.chain import IMPORT, PICKING
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.note import append_execution
@@ -25,7 +26,7 @@ def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[
     if not state.chosen or not chosen_file(folder).exists():
         raise LookupError("choose classes first: verglas live classes --choose 1,4,7")
     image = read_mrc(chosen_file(folder))
-    job = job_class("Import")
+    job = job_class(IMPORT)
     source = str(chosen_file(folder).relative_to(project.root))
     texts = {"do_raw": "No", "do_other": "Yes", "fn_in_other": source,
              "node_type": "2D references (.star or .mrcs)"}  # fmt: skip
@@ -41,5 +42,5 @@ def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[
     project.directory(name).write_exit(Status.SUCCEEDED)
     project.set_status(name, Status.SUCCEEDED)
     changed = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack.name}"}
-    told = change_settings(project, folder, {"AutoPick": changed}, scope)
+    told = change_settings(project, folder, {PICKING: changed}, scope)
     return [f"{name}{stack.name}: {len(image.data)} templates", *told]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.autopick.results import picks_path
+from verglas.jobs.chain import CTF, EXTRACTION, MOTION, PICKING, STAGES
 from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.contract.tables import output_root
 from verglas.jobs.select.figures import KINDS, row_of
@@ -18,7 +19,7 @@ from verglas.scheduler.live.record.chain import checked_options
 from verglas.scheduler.live.record.grouping import BeamShiftGroups
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.lists import movie_alone
-from verglas.scheduler.live.record.order import STAGES, LiveFolder, read_json
+from verglas.scheduler.live.record.order import LiveFolder, read_json
 from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.requests.verdicts import find_movies
 from verglas.scheduler.live.session.stage_work import StageDone, StageTask, run_stage, work
@@ -83,10 +84,10 @@ def files_of(
     movie_name: str, directories: Mapping[str, str | Path], micrograph: str = ""
 ) -> dict[str, str]:
     """Where the results of a movie lie, given the directories of the stages."""
-    root = output_root(movie_name, directories["MotionCorr"], without_dots=True)
+    root = output_root(movie_name, directories[MOTION], without_dots=True)
     micrograph = micrograph or f"{root}.mrc"
     spectrum = f"{output_root(micrograph, directories['CtfFind'])}.ctf"
-    picks = str(picks_path(micrograph, directories["AutoPick"]))
+    picks = str(picks_path(micrograph, directories[PICKING]))
     return {"micrograph": micrograph, "spectrum": spectrum, "picks": picks}
 
 
@@ -139,12 +140,12 @@ def _run(
                 raise SetAside(getattr(done, "reason", "it could not be read"))
             listed[stage] = done.listed
             continue
-        if stage == "Extract":
-            texts["coords_suffix"] = f"{directories['AutoPick']}/coords_suffix_autopick.star"
+        if stage == EXTRACTION:
+            texts["coords_suffix"] = f"{directories[PICKING]}/coords_suffix_autopick.star"
             task = StageTask(
                 movie.number, stage, jobs[stage], texts, -version, listed[source], False
             )
         checked_options(stage, texts)
         found, listed[stage] = run_stage(task, device, directories[stage])
         figures |= found
-    return figures, row_of(listed["CtfFind"])["rlnMicrographName"]
+    return figures, row_of(listed[CTF])["rlnMicrographName"]

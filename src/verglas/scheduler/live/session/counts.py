@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from verglas.jobs.chain import PICKING, STAGES
 from verglas.jobs.select.thresholds import FAILURE
 from verglas.scheduler.live.record.ledger import INDEX, Movie
-from verglas.scheduler.live.record.order import STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Counts:
             kind = FAILURE
         share = _Share(
             tuple(each > 0 for each in movie.made),
-            kind if movie.is_aside or movie.made[INDEX["AutoPick"]] else "",
+            kind if movie.is_aside or movie.made[INDEX[PICKING]] else "",
             movie.aside_stage,
             0 if kind else int(movie.figures.get("particles", 0)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from verglas.jobs.chain import PICKING, SELECTION
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.select.thresholds import (
     FAILURE,
@@ -55,7 +56,7 @@ class Known:
         """Settings, thresholds and verdicts may change at any time: whether they did."""
         files = {
             "settings": self.folder.settings_file,
-            "thresholds": self.folder.root / self.jobs["Select"] / "job.star",
+            "thresholds": self.folder.root / self.jobs[SELECTION] / "job.star",
             "manual": self.folder.manual_file,
             "unlike": self.folder.manual_file.with_name(UNLIKE_FILE),
         }
@@ -91,7 +92,7 @@ class Known:
         if movie.is_aside:
             self.ledger.again(movie, file_stamp(Path(movie.path)))
         else:
-            self.ledger.make_stale(movie, "AutoPick")
+            self.ledger.make_stale(movie, PICKING)
         self.counts.update(movie)
         self.unlisted = True
 

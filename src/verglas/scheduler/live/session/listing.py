@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from verglas.compute.workers import Raised
+from verglas.jobs.chain import SELECTION, STAGES
 from verglas.scheduler.live.publishing.process import (
     Checked,
     Published,
@@ -13,7 +14,7 @@ from verglas.scheduler.live.publishing.process import (
     SanityTask,
     publish,
 )
-from verglas.scheduler.live.record.order import FINISHING, PAUSED, STAGES
+from verglas.scheduler.live.record.order import FINISHING, PAUSED
 from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.watcher import Watcher
@@ -94,7 +95,7 @@ class Listing:
         return PublishTask(
             str(known.folder.path),
             dict(known.jobs),
-            {**options, "Select": known.select_options},
+            {**options, SELECTION: known.select_options},
             tuple(known.groups.optics),
             not_taken,
             fresh,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verglas.scheduler.live.record.order import STAGES
+from verglas.jobs.chain import STAGES
 from verglas.scheduler.live.record.status import Rate, Recent
 
 

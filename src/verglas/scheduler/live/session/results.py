@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from verglas.compute.workers import Died, Raised
+from verglas.jobs.chain import STAGES
 from verglas.scheduler.live.record.ledger import INDEX, Movie
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.pace import Pace
 from verglas.scheduler.live.session.routing import Routing

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from verglas.jobs.chain import EXTRACTION, PICKING, STAGES
 from verglas.scheduler.live.record.edited_picks import edited_picks
 from verglas.scheduler.live.record.ledger import INDEX, Movie
 from verglas.scheduler.live.record.lists import movie_alone
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.stage_queues import StageQueues
@@ -31,7 +31,7 @@ class Routing:
             self.leave(movie)
             return
         for index, stage in enumerate(STAGES):
-            if stage == "Extract" and self.known.verdict(movie)[0]:
+            if stage == EXTRACTION and self.known.verdict(movie)[0]:
                 break
             have = movie.made[index]
             if have <= 0 or self.known.settings.wanted(stage, movie.number, have) != have:
@@ -114,7 +114,7 @@ class Routing:
         return StageTask(
             movie.number, stage, known.jobs[stage], known.settings.options(stage, wanted),
             wanted, listed, again, len(self.lanes.lanes), known.order.memory_bytes,
-            again and stage == "AutoPick" and self._picks_are_kept(movie),
+            again and stage == PICKING and self._picks_are_kept(movie),
         )  # fmt: skip
 
     def _picks_are_kept(self, movie: Movie) -> bool:

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from verglas.jobs.chain import IMPORT
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.importing.raw_files import link_into_project, raw_file
 from verglas.project.project import Project
@@ -57,7 +58,7 @@ class LiveSession:
         self.log, self.pace = SessionLog(project.root, self.order.name), Pace()
         self.lanes = Lanes(work, self.order.all_devices, self.order.workers, self.order.threads)
         self.watcher = Watcher(
-            self.order.wildcard, Path(self.jobs["Import"].rstrip("/")), self.order.settle_s,
+            self.order.wildcard, Path(self.jobs[IMPORT].rstrip("/")), self.order.settle_s,
             self.order.n_frames,
         )  # fmt: skip
         self.routing = Routing(self.known, self.lanes, self.log)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from verglas.scheduler.live.record.order import NEWEST, STAGES
+from verglas.jobs.chain import STAGES
+from verglas.scheduler.live.record.order import NEWEST
 
 
 @dataclass

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from verglas.jobs.chain import CTF, MOTION, PICKING
 from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.program import Arguments
@@ -125,7 +126,7 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
 def _fingerprint(task: StageTask, item: Item) -> str:
     from verglas.jobs.autopick.results import picks_fingerprint, picks_path
 
-    if task.stage != "AutoPick":
+    if task.stage != PICKING:
         return ""
     return picks_fingerprint(picks_path(item.name, task.directory))
 
@@ -145,7 +146,7 @@ def figures_of(
     """What the pages show of a result, by name with unit, and the micrograph's name."""
     from verglas.jobs.select.figures import figures_of_list, figures_of_picks
 
-    if stage in ("MotionCorr", "CtfFind"):
+    if stage in (MOTION, CTF):
         return figures_of_list(listed)
     return figures_of_picks(stage, item.name, directory), item.name
 

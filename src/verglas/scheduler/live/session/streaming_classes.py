@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.jobs.chain import CLASSES
 from verglas.jobs.contract.options import OptionError
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
@@ -64,7 +65,7 @@ class StreamingClasses:
     ) -> None:
         self.project, self.folder, self.session, self.log = project, folder, session, log
         self.order = folder.order()
-        self.name = self.order.jobs.get("Class2D", "")
+        self.name = self.order.jobs.get(CLASSES, "")
         self.state = ClassState.read(self.folder)
         self.state.job = self.name
         self._launched: Launched | None = None

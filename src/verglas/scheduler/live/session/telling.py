@@ -6,9 +6,9 @@ import time
 from dataclasses import asdict
 from typing import Protocol
 
+from verglas.jobs.chain import EXTRACTION, PICKING, STAGES
 from verglas.jobs.select.thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
 from verglas.scheduler.live.record.ledger import INDEX, Movie
-from verglas.scheduler.live.record.order import STAGES
 from verglas.scheduler.live.record.status import (
     NEWEST,
     NOT_TAKEN,
@@ -67,7 +67,7 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
         source=session.known.order.wildcard,
         found=counts.found,
         waiting_files=len(waiting),
-        accepted=counts.done[INDEX["AutoPick"]] - asides - _failed_late(session),
+        accepted=counts.done[INDEX[PICKING]] - asides - _failed_late(session),
         set_aside=asides,
         failed=failed,
         finished=counts.finished,
@@ -92,7 +92,7 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
 
 def _failed_late(session: AtWork) -> int:
     """Micrographs that were picked and could not be extracted."""
-    return session.known.counts.failed_in.get("Extract", 0)
+    return session.known.counts.failed_in.get(EXTRACTION, 0)
 
 
 def _stages(session: AtWork) -> list[StageStatus]:
@@ -123,7 +123,7 @@ def _devices(session: AtWork) -> dict[str, str]:
 
 def _micrograph(session: AtWork, movie: Movie) -> MicrographStatus:
     kind, reason = ("", "")
-    if movie.is_aside or movie.made[INDEX["AutoPick"]]:
+    if movie.is_aside or movie.made[INDEX[PICKING]]:
         kind, reason = session.known.verdict(movie)
     done = [stage for stage, made in zip(STAGES, movie.made) if made > 0]
     return MicrographStatus(
