@@ -27,7 +27,7 @@ from verglas.fourier.projector import Projector
 from verglas.fourier.slicing import slice_steps
 from verglas.geometry.euler import euler_matrices
 
-N, K, ORIENTATIONS, SHIFTS, ALL_SHIFTS = 3, 2, 5, 4, 7
+N, K, ORIENTATIONS, SHIFTS, ALL_SHIFTS = 3, 2, 5, 4, 19
 ROWS = (1, 0, 2)  # which image each list is of
 COUNTS, SHIFT_COUNTS = (5, 3, 0), (4, 2, 1)
 ENTRIES, PER_ENTRY = (3, 0, 2), (2, 1, 3, 1, 4)
@@ -168,6 +168,7 @@ def compare_scores(problem: Problem) -> None:
 
     lattice, values = problem.volume.lattice, problem.volume.values
     packed = pack_volume(values, lattice)
+    volume_triton._MOST_SHIFTS = 16  # two blocks of shifts
     blocks = volume_triton.Blocks(16, 32, 4)
     images = problem.images
     for shifts in (problem.shifts, problem.all_shifts):

@@ -14,6 +14,7 @@ from torch import Tensor
 from verglas.fourier.lattice import Lattice
 
 _BLOCK = 256
+_SIZES = ("n_pixels", "points", "plane", "row")  # a new one must not cost a compilation
 
 
 @triton.jit
@@ -40,7 +41,7 @@ def _locate(steps, coordinates, i, pixel, live, n_pixels, half, limit, IS_3D: tl
     return cell(lx, ly, lz, live, half, limit, IS_3D)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def _read(  # type: ignore[no-untyped-def]
     values, classes, steps, coordinates, out, n_pixels, half, limit, points, plane, row,
     IS_3D: tl.constexpr, BLOCK: tl.constexpr,
@@ -70,7 +71,7 @@ def _read(  # type: ignore[no-untyped-def]
     tl.store(target + 1, im * sign, mask=live)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def _add(  # type: ignore[no-untyped-def]
     data, weight, classes, steps, coordinates, slices, weights, n_pixels, half, limit, points, plane, row,
     IS_3D: tl.constexpr, BLOCK: tl.constexpr,
