@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 from verglas.motion.correction import correct_movie
+from verglas.motion.devices.warp import spline_loss
+from verglas.motion.devices.warp_cpu import warp
 from verglas.motion.local_motion import LocalMotion, orthonormal_basis, space_basis, time_basis
 from verglas.motion.settings import MotionSettings
-from verglas.motion.warp import spline_loss, warp
 
 
 def local_field(shape_yx: tuple[int, int], strength: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from verglas.ctf.backend import Backend
 from verglas.ctf.model import SpectrumModel
 from verglas.ctf.periodogram import mean_periodogram
 from verglas.ctf.polar import PolarSpectrum
@@ -14,7 +15,7 @@ from verglas.ctf.settings import Microscope
 Array = np.ndarray[Any, Any]
 
 
-class CpuBackend:
+class CpuBackend(Backend[Array]):
     """See `backend.Backend`."""
 
     def image(self, micrograph: Array) -> Array:

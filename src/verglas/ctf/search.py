@@ -30,7 +30,7 @@ class Candidate:
 
 
 def search(
-    polar: PolarSpectrum, microscope: Microscope, settings: CtfSettings, backend: Backend
+    polar: PolarSpectrum, microscope: Microscope, settings: CtfSettings, backend: Backend[Any]
 ) -> list[Candidate]:
     """Refined candidates, best first; the second best tells how unique the first is."""
     coarse_limit = min(

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from scipy import fft
 
-from verglas.motion.alignment import Alignment, align, expected_rms
-from verglas.motion.backend import Backend, Stack, Sum, backend_for
 from verglas.motion.band import Band
-from verglas.motion.coarse_alignment import coarse_shifts
 from verglas.motion.damage import amplitudes_left
-from verglas.motion.frames import CorrectedFrames, FrameSource
+from verglas.motion.devices.frames import CorrectedFrames, FrameOptions, FrameSource
+from verglas.motion.devices.interface import Backend, Stack, backend_for
+from verglas.motion.devices.sums import DoseSchedule, FrameSum, SumPlan
+from verglas.motion.devices.warp import spline_loss
 from verglas.motion.grouping import LEAST_GROUPS, between, group_sizes, group_times, spread
-from verglas.motion.local_alignment import align_locally
 from verglas.motion.local_motion import LocalMotion, PatchShift
 from verglas.motion.power_spectrum import SpectrumSum
 from verglas.motion.settings import MotionSettings
 from verglas.motion.statistics import MotionStatistics, motion_statistics
-from verglas.motion.sums import DoseSchedule
-from verglas.motion.warp import spline_loss
+from verglas.motion.tracks.alignment import Alignment, align, expected_rms
+from verglas.motion.tracks.coarse import coarse_shifts
+from verglas.motion.tracks.local import align_locally
 
 Array = np.ndarray[Any, Any]
+A = TypeVar("A")  # arrays of the device
 LEAST_SIDE = 8  # pixels, after binning
 MOST_COARSE = 32  # groups that the first alignment compares
 MOST_GROUPS = 80  # groups that a track is measured at
@@ -80,10 +81,7 @@ def correct_movie(
     frames = backend.frames(
         source,
         settings.frame_range(source.n_frames),
-        gain=gain,
-        defects=defects,
-        find_hot_pixels=settings.find_hot_pixels,
-        keep_bytes=settings.memory_bytes // 4,
+        FrameOptions(gain, defects, settings.find_hot_pixels, settings.memory_bytes // 4),
     )
     movie = _MovieInWork(frames, settings, backend)
     movie.measure()
@@ -91,12 +89,12 @@ def correct_movie(
 
 
 @dataclass
-class _MovieInWork:
+class _MovieInWork(Generic[A]):
     """Intermediate state of one movie; everything in binned pixels until the end."""
 
-    frames: CorrectedFrames
+    frames: CorrectedFrames[A]
     settings: MotionSettings
-    backend: Backend
+    backend: Backend[A]
     shifts_yx: Array = field(init=False)  # (M, 2) binned pixels
     local: LocalMotion | None = field(default=None, init=False)  # binned pixels
     expected_rms: float = field(default=0.0, init=False)  # binned pixels
@@ -110,7 +108,7 @@ class _MovieInWork:
         self.binning = self.frames.shape_yx[1] / self.shape_yx[1]
         self.pixel_size_angst = self.settings.pixel_size_angst * self.settings.bin_factor
         self.wants_local = max(self.settings.patches_yx) > 1
-        self._kept: list[Array] = []
+        self._kept: list[A] = []
 
     def measure(self) -> None:
         """Whole-frame alignment, then local motion if patches were asked for."""
@@ -138,7 +136,7 @@ class _MovieInWork:
             track = self._measure_locally(stack, found, times)
         self.shifts_yx = spread(track, times, n_frames)
 
-    def _first_shifts(self, stack: Stack, times: Array, bfactor: float) -> tuple[Array, bool]:
+    def _first_shifts(self, stack: Stack[A], times: Array, bfactor: float) -> tuple[Array, bool]:
         """Coarse shifts of the groups, which are merged until most of them stand out of the noise.
 
         Also tells whether they did in the end.
@@ -157,7 +155,7 @@ class _MovieInWork:
         centres = np.interp(group_times(sizes), np.arange(len(times)), times)
         return between(found.shifts_yx, centres, times), bool(found.found.mean() > 0.5)
 
-    def _measure_locally(self, stack: Stack, found: Alignment, times: Array) -> Array:
+    def _measure_locally(self, stack: Stack[A], found: Alignment, times: Array) -> Array:
         """Fit track and local model together; the track of the groups."""
         if len(times) < LEAST_GROUPS:
             self.messages.append(f"{len(times)} frames are too few for local motion")
@@ -172,7 +170,7 @@ class _MovieInWork:
     def add_up(self, aligned_frames: FrameSink | None) -> CorrectedMovie:
         """Shift and add the frames."""
         settings = self.settings
-        sums = self.backend.frame_sum(
+        plan = SumPlan(
             self.shape_yx,
             self.pixel_size_angst,
             self._dose() if settings.weight_by_dose else None,
@@ -180,6 +178,7 @@ class _MovieInWork:
             keep_halves=settings.keep_even_odd,
             first_frame=self.frames.frame_range.start,
         )
+        sums = self.backend.frame_sum(plan)
         spectra = None
         if settings.frames_per_spectrum > 0:
             spectra = SpectrumSum(self.shape_yx, settings.frames_per_spectrum)
@@ -198,7 +197,7 @@ class _MovieInWork:
             sums.give_back(loss)
         return self._result(sums, spectra)
 
-    def _shifted(self) -> Iterator[tuple[Array, Array]]:
+    def _shifted(self) -> Iterator[tuple[A, Array]]:
         """Transforms of the frames and the shifts that are still to be applied in Fourier space."""
         if self.local is None:
             yield from zip(self._transforms(), self.shifts_yx)
@@ -209,7 +208,7 @@ class _MovieInWork:
             coefficients[:, 0] += shift
             yield self.backend.transform(self.backend.warp(frame, coefficients)), nothing
 
-    def _images(self) -> Iterator[Array]:
+    def _images(self) -> Iterator[A]:
         """Corrected frames in real space, binned."""
         if self.shape_yx == self.frames.shape_yx:
             yield from self.frames
@@ -217,7 +216,7 @@ class _MovieInWork:
             for transform in self._transforms():
                 yield self.backend.image(transform, self.shape_yx)
 
-    def _result(self, sums: Sum, spectra: SpectrumSum | None) -> CorrectedMovie:
+    def _result(self, sums: FrameSum[A], spectra: SpectrumSum | None) -> CorrectedMovie:
         settings = self.settings
         odd, even = sums.halves() if settings.keep_even_odd else (None, None)
         weighted = settings.weight_by_dose
@@ -269,7 +268,7 @@ class _MovieInWork:
             for frame, (sy, sx) in enumerate(track)
         )
 
-    def _stack(self, band: Band, sizes: list[int]) -> Stack:
+    def _stack(self, band: Band, sizes: list[int]) -> Stack[A]:
         """Band-limited transforms of the groups; keeps the full ones if memory allows."""
         stack = self.backend.stack(band, len(sizes))
         n_bytes = 8 * self.shape_yx[0] * (self.shape_yx[1] // 2 + 1) * len(self.frames)
@@ -287,7 +286,7 @@ class _MovieInWork:
             stack.add(group, self.backend.band_transform(frame, band), norm)
         return stack
 
-    def _transforms(self) -> Iterator[Array]:
+    def _transforms(self) -> Iterator[A]:
         """Half transforms of all frames, binned, not normalised."""
         if self._kept:
             yield from self._kept
@@ -297,7 +296,8 @@ class _MovieInWork:
             transform = self.backend.transform(frame)
             if self.shape_yx != self.frames.shape_yx:
                 scale = np.prod(self.shape_yx) / np.prod(self.frames.shape_yx)
-                transform = self.backend.crop(transform, binned) * float(scale)
+                cropped = self.backend.crop(transform, binned)
+                transform = self.backend.scaled(cropped, float(scale))
             yield transform
 
     def _frames_per_group(self, band: Band) -> int:

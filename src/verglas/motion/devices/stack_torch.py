@@ -1,4 +1,4 @@
-"""`stack.SpectrumStack` on a device of torch: the same numbers to the precision of float32 sums."""
+"""`stack.TorchStack` on a device of torch: the same numbers to the precision of float32 sums."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from verglas.motion.band import Band, Rows
+from verglas.motion.devices.interface import Stack
 
 Array = np.ndarray[Any, Any]
 CHUNK_BYTES = 1 << 30  # of temporary arrays
@@ -40,7 +41,7 @@ def _places_and_rings(band: Band, rows: Rows, device: str) -> tuple[torch.Tensor
 
 
 @dataclass
-class TorchStack:
+class TorchStack(Stack[torch.Tensor]):
     """Half transforms of M images on the grid of `band`, divided by the root of the number of pixels."""
 
     band: Band

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from verglas.motion.backend import Stack
 from verglas.motion.band import Band
+from verglas.motion.devices.interface import Stack
 
 Array = np.ndarray[Any, Any]
 LARGEST_INDEX = 256  # Fourier pixels that are enough for a first alignment, in either direction
@@ -29,7 +29,7 @@ class CoarseShifts:
 
 
 def coarse_shifts(
-    stack: Stack, bfactor_px2: float, max_shift_px: float, max_iterations: int
+    stack: Stack[Any], bfactor_px2: float, max_shift_px: float, max_iterations: int
 ) -> CoarseShifts:
     """Shifts by the maximum of B-factor weighted correlations, iterated until they move < 0.5 px rms.
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from numba import njit
 
-from verglas.motion.hot_pixels import hot_pixels, stand_ins
+from verglas.motion.devices.hot_pixels import stand_ins
 
 Array = np.ndarray[Any, Any]
+A = TypeVar("A")  # arrays of a device
 MOST_COUNTS = 1e12  # per pixel and frame; powers of more do not fit into float32
 REACH = 2  # neighbours this far away may stand in for a bad pixel
 
@@ -28,21 +30,17 @@ class FrameSource(Protocol):
         """Frames start to stop (0-based, half open); dtype None keeps the stored type."""
 
 
-@njit(cache=True)
-def _times_gain(raw: Array, gain: Array, out: Array) -> None:
-    for y in range(raw.shape[0]):
-        for x in range(raw.shape[1]):
-            out[y, x] = raw[y, x] * gain[y, x]
+@dataclass(frozen=True)
+class FrameOptions:
+    """What is put right in every frame."""
+
+    gain: Array | None = None  # (y, x) float32, to multiply with; 0 marks a bad pixel
+    defects: Array | None = None  # (y, x) bool
+    find_hot_pixels: bool = True
+    keep_bytes: int = 0  # of raw frames that may be kept between passes
 
 
-@njit(cache=True)
-def _add(raw: Array, total: Array) -> None:
-    for y in range(raw.shape[0]):
-        for x in range(raw.shape[1]):
-            total[y, x] += np.float32(raw[y, x])
-
-
-class CorrectedFrames:
+class CorrectedFrames(ABC, Generic[A]):
     """The frames in use, multiplied with the gain and without their bad pixels, one at a time.
 
     The first pass (in the constructor) adds up the frames, which shows the hot pixels, and keeps the raw
@@ -50,27 +48,19 @@ class CorrectedFrames:
     or two frames.
     """
 
-    def __init__(
-        self,
-        source: FrameSource,
-        frame_range: range,
-        *,
-        gain: Array | None = None,  # (y, x) float32, to multiply with; 0 marks a bad pixel
-        defects: Array | None = None,  # (y, x) bool
-        find_hot_pixels: bool = True,
-        keep_bytes: int = 0,
-    ) -> None:
+    def __init__(self, source: FrameSource, frame_range: range, options: FrameOptions) -> None:
+        gain, defects = options.gain, options.defects
         check_shape("gain reference", gain, source.shape_yx)
         check_shape("defect map", defects, source.shape_yx)
         self.source, self.frame_range, self.gain = source, frame_range, gain
         self.shape_yx = source.shape_yx
-        self._kept: list[Any] | None = []
-        total = self._first_pass(keep_bytes)
+        self._kept: list[A] | None = []
+        total = self._first_pass(options.keep_bytes)
         bad = np.zeros(self.shape_yx, bool) if defects is None else defects.astype(bool)
         if gain is not None:
             bad |= gain == 0
         self.hot_pixels_yx = np.zeros((0, 2), np.int64)
-        if find_hot_pixels:
+        if options.find_hot_pixels:
             self.hot_pixels_yx = self._hot_pixels(total, ~bad)
             bad[tuple(self.hot_pixels_yx.T)] = True
         self.bad = bad
@@ -84,7 +74,7 @@ class CorrectedFrames:
     def __len__(self) -> int:
         return len(self.frame_range)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[A]:
         """Corrected frames, (y, x) float32; each is the caller's to change."""
         for index, raw in zip(self.frame_range, self._raw()):
             frame = self._gained(raw)
@@ -93,13 +83,13 @@ class CorrectedFrames:
                 self._replace(frame, sources, self._mean + self._sigma * deviates)
             yield frame
 
-    def _raw(self) -> Iterator[Any]:
+    def _raw(self) -> Iterator[A]:
         if self._kept is not None:
             return iter(self._kept)
         start, stop = self.frame_range.start, self.frame_range.stop
         return map(self._load, self.source.frames(start, stop, dtype=None))
 
-    def _first_pass(self, keep_bytes: int) -> Any:
+    def _first_pass(self, keep_bytes: int) -> A:
         """Sum of the frames, times the gain."""
         total = self._load(np.zeros(self.shape_yx, np.float32))
         start, stop = self.frame_range.start, self.frame_range.stop
@@ -112,31 +102,31 @@ class CorrectedFrames:
                 self._kept = None
         return total if self.gain is None else self._gained(total)
 
-    # What follows is done on the device; `torch_frames` does it on another one.
+    # What follows is done on the device.
 
-    def _load(self, raw: Array) -> Any:
-        return raw
+    @abstractmethod
+    def _load(self, raw: Array) -> A:
+        """A raw frame on the device, in a type that holds what the file's holds."""
 
-    def _add(self, raw: Any, total: Any) -> None:
-        _add(raw, total)
+    @abstractmethod
+    def _add(self, raw: A, total: A) -> None:
+        """Add a raw frame to a float32 sum, in place."""
 
-    def _gained(self, raw: Any) -> Any:
-        if self.gain is None:
-            return raw.astype(np.float32)
-        out = np.empty(raw.shape, np.float32)
-        _times_gain(raw, self.gain, out)
-        return out
+    @abstractmethod
+    def _gained(self, raw: A) -> A:
+        """A copy in float32, multiplied with the gain if there is one."""
 
-    def _hot_pixels(self, total: Any, usable: Array) -> Array:
-        return hot_pixels(total, usable)
+    @abstractmethod
+    def _hot_pixels(self, total: A, usable: Array) -> Array:
+        """See `hot_pixels.hot_pixels`."""
 
-    def _mean_of(self, total: Any, good: Array) -> float:
-        return float(total[good].mean(dtype=np.float64)) if good.any() else 0.0
+    @abstractmethod
+    def _mean_of(self, total: A, good: Array) -> float:
+        """Mean of the good pixels; 0 if there are none."""
 
-    def _replace(self, frame: Any, sources: Array, otherwise: Array) -> None:
+    @abstractmethod
+    def _replace(self, frame: A, sources: Array, otherwise: Array) -> None:
         """Put the values at `sources`, or `otherwise` where the source is -1, into the bad pixels."""
-        flat = frame.reshape(-1)
-        flat[self._places] = np.where(sources < 0, otherwise, flat[sources])
 
 
 def check_shape(what: str, image: Array | None, shape_yx: tuple[int, int]) -> None:

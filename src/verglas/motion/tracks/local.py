@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from verglas.motion.alignment import Alignment
-from verglas.motion.backend import Stack
 from verglas.motion.band import Band, Rows
+from verglas.motion.devices.interface import Stack
 from verglas.motion.local_motion import LocalMotion, orthonormal_basis, space_basis, time_basis
-from verglas.motion.signal import SignalModel, signal_given_noise
 from verglas.motion.tiles import TileGrid
-from verglas.motion.track_prior import TRACK_PRIORS, TrackPrior, average_posterior
+from verglas.motion.tracks.alignment import Alignment
+from verglas.motion.tracks.prior import TRACK_PRIORS, TrackPrior, average_posterior
+from verglas.motion.tracks.signal import SignalModel, signal_given_noise
 
 Array = np.ndarray[Any, Any]
 LAST = 0.5
@@ -47,7 +47,7 @@ class LocalAlignment:
 
 
 def align_locally(
-    stack: Stack,  # damped frames; the damping is taken back
+    stack: Stack[Any],  # damped frames; the damping is taken back
     globally: Alignment,
     times: Array,  # (M,) frames from the first
     patches_yx: tuple[int, int],
@@ -67,7 +67,7 @@ class _LocalFit:
     """Tiles of one movie and the present model."""
 
     def __init__(
-        self, stack: Stack, globally: Alignment, times: Array, patches_yx: tuple[int, int]
+        self, stack: Stack[Any], globally: Alignment, times: Array, patches_yx: tuple[int, int]
     ) -> None:
         self.stack, self.band = stack, stack.band
         self.globally, self.times = globally, times
@@ -90,7 +90,7 @@ class _LocalFit:
         ).reshape(len(self.grid.places_yx), len(times), -1)  # (T, M, C)
         self.track = np.zeros((len(times), 2))  # on top of the global alignment
         self.coefficients = np.zeros((self.modes.shape[2], 2))
-        self.tiles: list[Stack] = []
+        self.tiles: list[Stack[Any]] = []
         self.offsets = np.zeros((len(self.grid.places_yx), len(times), 2), int)  # grid pixels
         self.track_prior = globally.prior
         self.tracks: Sequence[TrackPrior] = TRACK_PRIORS
@@ -185,7 +185,7 @@ class _LocalFit:
         ssnr, noise = (np.interp(rings, fine, values) for values in (given.ssnr, given.noise))
         return SignalModel(amplitudes, ssnr, noise)
 
-    def _update_signal(self, sums: list[Stack], limit: float, rows: Rows) -> None:
+    def _update_signal(self, sums: list[Stack[Any]], limit: float, rows: Rows) -> None:
         """Signal spectrum from the tiles as they are aligned now, up to the present limit."""
         power = np.mean([one.mean_power(rows) for one in sums], axis=0)
         counts = self.tile_band.counts(rows) * len(sums)

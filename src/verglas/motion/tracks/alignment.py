@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from verglas.motion.backend import Stack
 from verglas.motion.band import Rows
-from verglas.motion.signal import SignalModel, estimate_signal
-from verglas.motion.track_prior import (
+from verglas.motion.devices.interface import Stack
+from verglas.motion.tracks.prior import (
     TRACK_PRIORS,
     Posterior,
     TrackPrior,
     average_posterior,
     track_covariances,
 )
+from verglas.motion.tracks.signal import SignalModel, estimate_signal
 
 Array = np.ndarray[Any, Any]
 CONVERGED_PX = 0.02
@@ -54,7 +54,7 @@ def expected_rms(covariance: Array) -> float:
 
 
 def align(
-    stack: Stack,  # damped by `amplitudes` already
+    stack: Stack[Any],  # damped by `amplitudes` already
     all_power: Array,  # (n_rings,) of the undamped frames, summed over them
     amplitudes: Array,  # (M, n_rings): what damage leaves of the signal in each frame
     start_shifts_yx: Array,  # (M, 2)
@@ -79,7 +79,9 @@ def align(
 class _Scoring:
     """Steps of Fisher scoring over one stack; priors without weight are dropped on the way."""
 
-    def __init__(self, stack: Stack, all_power: Array, amplitudes: Array, times: Array) -> None:
+    def __init__(
+        self, stack: Stack[Any], all_power: Array, amplitudes: Array, times: Array
+    ) -> None:
         self.stack, self.all_power, self.amplitudes = stack, all_power, amplitudes
         self.priors = np.arange(len(TRACK_PRIORS))
         self.covariances = track_covariances(times)

@@ -9,14 +9,15 @@ import numpy as np
 from scipy import fft
 
 from verglas.motion.band import Band, Rows
-from verglas.motion.kernels import ring_power, shift_gradients, shifted_sum, weight_rings
+from verglas.motion.devices.interface import Stack
+from verglas.motion.devices.loops import ring_power, shift_gradients, shifted_sum, weight_rings
 from verglas.motion.tiles import cut_windows
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass
-class SpectrumStack:
+class CpuStack(Stack[Array]):
     """Half transforms of M images on the grid of `band`, real and imaginary parts apart.
 
     Transforms are divided by the root of the number of pixels: the power of white noise is its variance.
@@ -27,7 +28,7 @@ class SpectrumStack:
     imaginary: Array  # (M, h, w) float32
 
     @classmethod
-    def empty(cls, band: Band, n_images: int) -> SpectrumStack:
+    def empty(cls, band: Band, n_images: int) -> CpuStack:
         shape = (n_images, *band.radii.shape)
         return cls(band, np.zeros(shape, np.float32), np.zeros(shape, np.float32))
 
@@ -45,10 +46,10 @@ class SpectrumStack:
         rows = np.r_[0:half, -half:0]
         return self.real[:, rows, :width] + 1j * self.imaginary[:, rows, :width]
 
-    def merged(self, sizes: list[int]) -> SpectrumStack:
+    def merged(self, sizes: list[int]) -> CpuStack:
         """Sums of consecutive images, as many as each size says."""
         starts = np.cumsum([0, *sizes[:-1]])
-        return SpectrumStack(
+        return CpuStack(
             self.band, np.add.reduceat(self.real, starts), np.add.reduceat(self.imaginary, starts)
         )
 
@@ -68,10 +69,10 @@ class SpectrumStack:
         table = np.ascontiguousarray(weights, np.float32)
         weight_rings(self.real, self.imaginary, self.band.rings, self.band.columns, table)
 
-    def shifted_sum(self, shifts_yx: Array, columns: Array | None = None) -> SpectrumStack:
+    def shifted_sum(self, shifts_yx: Array, columns: Array | None = None) -> CpuStack:
         """Sum over the images after shifting them by (M, 2) pixels, as a stack of one."""
         band = self.band
-        out = SpectrumStack.empty(band, 1)
+        out = CpuStack.empty(band, 1)
         shifted_sum(
             self.real, self.imaginary, band.frequencies_y, band.frequencies_x,
             band.columns if columns is None else columns, shifts_yx, out.real[0], out.imaginary[0],
@@ -79,7 +80,7 @@ class SpectrumStack:
         return out
 
     def shift_gradients(
-        self, shifts_yx: Array, weighted_sum: SpectrumStack, columns: Array | None = None
+        self, shifts_yx: Array, weighted_sum: CpuStack, columns: Array | None = None
     ) -> Array:  # (M, 2)
         """Derivative of the sum over the band of g |S|^2 by the shifts, given g S."""
         band = self.band
@@ -104,14 +105,12 @@ class SpectrumStack:
             images[index] = fft.irfft2(transform, band.grid_yx, overwrite_x=True)
         return images
 
-    def cut_tile(
-        self, images: Array, band: Band, corner_yx: Array, offsets_yx: Array
-    ) -> SpectrumStack:
+    def cut_tile(self, images: Array, band: Band, corner_yx: Array, offsets_yx: Array) -> CpuStack:
         """A stack of one tile (see `tiles.cut_windows`), in the tile's band."""
         windows = cut_windows(images, band.grid_yx, corner_yx, offsets_yx)
         transforms = fft.rfft2(windows, overwrite_x=True)
         norm = np.float32(1 / np.sqrt(np.prod(band.grid_yx)))
-        return SpectrumStack(
+        return CpuStack(
             band,
             np.multiply(transforms.real, norm, order="C"),
             np.multiply(transforms.imag, norm, order="C"),
