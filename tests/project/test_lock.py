@@ -116,9 +116,9 @@ import sys, time
 from verglas.project.project import Project
 project, longest = Project.open(sys.argv[1]), 0.0
 for _ in range(10):
-    with project.change("count") as graph:
+    with project.change("count") as change:
         begin = time.monotonic()
-        graph.counter += 1
+        change.graph.counter += 1
 """
 
 

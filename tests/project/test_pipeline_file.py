@@ -126,8 +126,8 @@ def test_a_tomography_project_is_listed_and_survives_a_change(tmp_path):
     foreign = {each.folder for each in job_summaries(project) if each.foreign}
     assert {"AlignTiltSeries", "Tomograms", "Denoise", "Picks"} <= foreign
     job = next(iter(before.processes))
-    with project.change("test") as graph:
-        graph.processes[job].alias = "Import/first/"
+    with project.change("test") as change:
+        change.graph.processes[job].alias = "Import/first/"
     after = project.graph()
     assert after.dialect.name == "5"
     after.processes[job].alias = before.processes[job].alias

@@ -204,10 +204,10 @@ def test_an_unknown_job_is_not_found(served):
 
 
 def test_a_job_of_a_type_we_cannot_run_can_be_looked_at(served, project):
-    with project.change("foreign") as graph:
+    with project.change("foreign") as change:
         from verglas.project.graph import Process
 
-        graph.processes["External/job099/"] = Process("External/job099/", "99", "2")
+        change.graph.processes["External/job099/"] = Process("External/job099/", "99", "2")
     (project.root / "External/job099").mkdir(parents=True)
     found = served.get("jobs/External/job099")
     assert found.status_code == 200 and found.json()["unknown"] and found.json()["tabs"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from verglas.cli.arguments import CommandError, complain, one_word, split_words, without_flag
@@ -11,6 +12,7 @@ from verglas.formats.star import StarError
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
+    from verglas.project.registration import LoadedJob
     from verglas.scheduler.launch import Launched
 
 _HELP = """verglas job COMMAND ...
@@ -86,19 +88,27 @@ def _options(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    from verglas.scheduler.launch import launch
+    from verglas.scheduler.launch import launch, launch_as
 
     words, detach = without_flag(words, "--detach")
     project = Project.open()
-    name = _existing_or_new(project, words)
-    launched = launch(project, name)
-    print(name)
+    asked = _asked(project, words)
+    _show_outside_files(project, asked)
+    as_it_is = bool(asked.name) and len(words) == 1
+    launched = launch(project, asked.name) if as_it_is else launch_as(project, asked)
+    print(launched.name)
     return 0 if detach else _follow(project, launched)
 
 
 def _schedule(words: list[str]) -> int:
+    from verglas.project.registration import register
+
     project = Project.open()
-    name = _existing_or_new(project, words)
+    asked = _asked(project, words)
+    _show_outside_files(project, asked)
+    name = register(
+        project, asked.job, asked.options, name=asked.name or None, is_continue=asked.is_continue
+    )
     graph = project.graph()
     print(name)
     for node in graph.outputs_of(name):
@@ -107,19 +117,13 @@ def _schedule(words: list[str]) -> int:
 
 
 def _continue(words: list[str]) -> int:
-    from verglas.project.editing import edit
-    from verglas.project.registration import load_job, register
-    from verglas.scheduler.launch import launch
+    from verglas.scheduler.launch import launch_as
 
     words, detach = without_flag(words, "--detach")
     project = Project.open()
-    name, values = _job_and_values(project, words)
-    if values:
-        edit(project, name, values)
-    loaded = load_job(project, name)
-    register(project, loaded.job, loaded.options, name=name, is_continue=True)
-    launched = launch(project, name)
-    print(name)
+    asked = _asked_of_job(project, words)
+    launched = launch_as(project, replace(asked, is_continue=True))
+    print(launched.name)
     return 0 if detach else _follow(project, launched)
 
 
@@ -178,30 +182,34 @@ def _log(words: list[str]) -> int:
     return 0
 
 
-def _existing_or_new(project: Project, words: list[str]) -> str:
-    """The job that the words name (options changed if given), or a newly registered one."""
-    from verglas.jobs.registry import job_folders
-    from verglas.project.editing import edit
-    from verglas.project.registration import register
+def _asked(project: Project, words: list[str]) -> LoadedJob:
+    """The job that the words name, with the options they change, or a new one of the type they name."""
+    from verglas.jobs.registry import job_class, job_folders
+    from verglas.project.registration import LoadedJob
 
     if not words:
         raise CommandError("name a job type or a job")
     if words[0] not in job_folders():
-        name, values = _job_and_values(project, words)
-        if values:
-            edit(project, name, values)
-        return name
-    from verglas.jobs.registry import job_class
-
+        return _asked_of_job(project, words)
     kind = job_class(words[0])
-    values = _values(kind.Options.model_fields, words[1:])
-    options, _ = kind.Options.parse(values)
-    name = register(project, kind, options)
-    for wildcard in kind.outside_files(options):
-        from verglas.project.data_roots import add_import_root
+    options, _ = kind.Options.parse(_values(kind.Options.model_fields, words[1:]))
+    return LoadedJob("", kind, options, is_continue=False)
 
+
+def _asked_of_job(project: Project, words: list[str]) -> LoadedJob:
+    from verglas.project.editing import with_values
+    from verglas.project.registration import load_job
+
+    name, values = _job_and_values(project, words)
+    return with_values(load_job(project, name), values)
+
+
+def _show_outside_files(project: Project, asked: LoadedJob) -> None:
+    """The pages may show where a new import's files lie."""
+    from verglas.project.data_roots import add_import_root
+
+    for wildcard in [] if asked.name else asked.job.outside_files(asked.options):
         add_import_root(project, wildcard)
-    return name
 
 
 def _job_and_values(project: Project, words: list[str]) -> tuple[str, dict[str, str]]:

@@ -10,9 +10,9 @@ from verglas.jobs.contract.control_files import OUTPUT_NODES
 from verglas.project.dialect import Status
 from verglas.project.graph import Graph, GraphNode
 from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord
-from verglas.project.node_mirror import touch_nodes
 from verglas.project.pipeline_file import NODE, NODE_DEPTH, NODE_TYPE, NODE_TYPE_LABEL
 from verglas.project.project import Project
+from verglas.project.rounds import recover
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Ended:
     name: str
     status: Status
     messages: tuple[str, ...] = ()
+    outcome: JobOutcome | None = None  # where the job left none itself: entered in its place
 
 
 InQueue = Callable[[RunRecord], bool | None]  # is it still in its queue? None: cannot be told
@@ -42,15 +43,17 @@ def check_completion(project: Project, in_queue: InQueue | None = None) -> list[
 
 def record_ends(project: Project, ends: list[Ended]) -> None:
     """Write the new states, add the outputs that became known, show all outputs in Browse."""
-    with project.change("jobs ended") as graph:
+    with project.change("jobs ended") as change:
+        graph = change.graph
         for ended in ends:
-            if ended.name in graph.processes:
-                graph.set_status(ended.name, ended.status)
-                if ended.status is Status.SUCCEEDED:
-                    add_declared_outputs(project, graph, ended.name)
-    for ended in ends:
-        if ended.name in graph.processes and ended.status is Status.SUCCEEDED:
-            touch_nodes(project.root, graph, graph.outputs_of(ended.name))
+            if ended.name not in graph.processes:
+                continue
+            if ended.outcome is not None:
+                change.end(ended.name, ended.status, ended.outcome)
+            graph.set_status(ended.name, ended.status)
+            if ended.status is Status.SUCCEEDED:
+                add_declared_outputs(project, graph, ended.name)
+                change.show(graph.outputs_of(ended.name))
 
 
 def missing_outputs(project: Project, graph: Graph, name: str) -> list[str]:
@@ -106,6 +109,8 @@ def _is_gone(directory: JobDirectory, in_queue: InQueue | None) -> bool:
 def _died(project: Project, name: str) -> Ended:
     """A process that vanished without a status file: killed, crashed, or the machine went down."""
     directory = project.directory(name)
+    if recover(directory.path):  # its result was complete, only the names had to change over
+        return Ended(name, Status.SUCCEEDED, (), JobOutcome("succeeded"))
     record = directory.record()
     who = record.owner.shown if record else "its process"
     if record is not None and record.queue_id:
@@ -114,8 +119,4 @@ def _died(project: Project, name: str) -> Ended:
     words = directory.last_words(3)
     if words:
         reason += f"; its last words: {words}"
-    directory.write_outcome(
-        JobOutcome("killed", reason)
-    )  # first: an exit file alone would say less
-    directory.write_exit(Status.FAILED)
-    return Ended(name, Status.FAILED, (reason,))
+    return Ended(name, Status.FAILED, (reason,), JobOutcome("killed", reason))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from verglas.jobs.contract.job_type import JobType
 from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
 from verglas.jobs.registry import job_type
-from verglas.project.aliases import relink
 from verglas.project.completion import add_declared_outputs, missing_outputs
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
 from verglas.project.names import AliasError, checked_alias
 from verglas.project.project import Project
-from verglas.project.registration import add_outputs, load_job, register
+from verglas.project.registration import LoadedJob, add_outputs, load_job, register
 
 _ITERATION = re.compile(r"run(_ct\d+)?_it\d{3,}_optimiser\.star$")
 
@@ -25,14 +25,14 @@ class Unfinished(ValueError):
 
 def set_alias(project: Project, name: str, alias: str) -> None:
     """Give a job an alias, or take it away (empty text). Raises AliasError."""
-    with project.change(f"alias of {name}") as graph:
-        process = graph.processes[name]
+    with project.change(f"alias of {name}") as change:
+        process = change.graph.processes[name]
         old = process.alias
         if not alias.strip() or alias.strip() == NO_ALIAS:
             process.alias = NO_ALIAS
         else:
-            process.alias = _free_alias(graph, name, checked_alias(alias))
-        relink(project.root, name, old, process.alias)
+            process.alias = _free_alias(change.graph, name, checked_alias(alias))
+        change.relink(name, old, process.alias)
 
 
 def mark(project: Project, name: str, status: Status) -> None:
@@ -41,7 +41,8 @@ def mark(project: Project, name: str, status: Status) -> None:
     A refinement marked as finished gets the files of its newest iteration as outputs; raises
     Unfinished if there is none.
     """
-    with project.change(f"mark {name} as {status.label}") as graph:
+    with project.change(f"mark {name} as {status.label}") as change:
+        graph = change.graph
         process = graph.processes[name]
         if status is Status.SUCCEEDED:
             kind = job_type(process.folder)
@@ -49,8 +50,7 @@ def mark(project: Project, name: str, status: Status) -> None:
                 add_outputs(graph, name, _newest_iteration(project, name, kind))
             add_declared_outputs(project, graph, name)
             graph.drop_nodes(set(missing_outputs(project, graph, name)))
-        graph.set_status(name, status)
-    project.directory(name).write_exit(status)
+        change.end(name, status)
 
 
 def edit(project: Project, name: str, values: Mapping[str, str]) -> None:
@@ -58,18 +58,24 @@ def edit(project: Project, name: str, values: Mapping[str, str]) -> None:
 
     Raises OptionError, RefusedJob, KeyError for an option the job does not have.
     """
-    loaded = load_job(project, name)
+    new = with_values(load_job(project, name), values)
+    status = project.graph().processes[name].status
+    register(project, new.job, new.options, status=status, name=name, is_continue=new.is_continue)
+
+
+def with_values(loaded: LoadedJob, values: Mapping[str, str]) -> LoadedJob:
+    """The job with other options. Raises OptionError, KeyError for one that it does not have."""
     unknown = [key for key in values if key not in loaded.job.Options.model_fields]
     if unknown:
         raise KeyError(f"{loaded.job.type.title} has no option {', '.join(unknown)}")
     options, _ = loaded.job.Options.parse({**loaded.options.texts(), **values})
-    status = project.graph().processes[name].status
-    register(project, loaded.job, options, status=status, name=name, is_continue=loaded.is_continue)
+    return replace(loaded, options=options)
 
 
 def reorder(project: Project, names: list[str]) -> None:
     """Put these jobs in this order, in the places they now take in the pipeline."""
-    with project.change("reorder jobs") as graph:
+    with project.change("reorder jobs") as change:
+        graph = change.graph
         places = [name for name in graph.processes if name in names]
         order = iter([name for name in names if name in graph.processes])
         new = [next(order) if name in places else name for name in graph.processes]

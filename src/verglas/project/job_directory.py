@@ -29,6 +29,11 @@ _STATUS_OF_FILE = {
 TAIL_BYTES = 4096
 
 
+def exit_file(status: Status) -> str:
+    """The exit file that says so."""
+    return next(name for name, meaning in _STATUS_OF_FILE.items() if meaning is status)
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """Who runs the job: a process, or a batch queue's job."""
@@ -39,6 +44,10 @@ class RunRecord:
     attempt: int = 1
     begun: bool = False  # the job's own process has written this
 
+    def as_bytes(self) -> bytes:
+        """What the record's file holds."""
+        return json.dumps(asdict(self)).encode()
+
 
 @dataclass(frozen=True)
 class JobOutcome:
@@ -46,6 +55,10 @@ class JobOutcome:
 
     kind: str
     reason: str = ""
+
+    def as_bytes(self) -> bytes:
+        """What the outcome file holds."""
+        return json.dumps(asdict(self)).encode()
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ class JobDirectory:
 
     def write_exit(self, status: Status) -> None:
         """Leave exactly one exit file."""
-        wanted = next(name for name, meaning in _STATUS_OF_FILE.items() if meaning is status)
+        wanted = exit_file(status)
         write_text(self.path / wanted, "")
         for name in EXIT_FILES:
             if name != wanted:
@@ -78,7 +91,7 @@ class JobDirectory:
         write_text(self.path / ABORT_NOW, "")
 
     def write_record(self, record: RunRecord) -> None:
-        write_text(self.path / RUN_RECORD, json.dumps(asdict(record)))
+        write_text(self.path / RUN_RECORD, record.as_bytes().decode())
 
     def record(self) -> RunRecord | None:
         known = _read_json(self.path / RUN_RECORD)
@@ -90,7 +103,7 @@ class JobDirectory:
             return None
 
     def write_outcome(self, outcome: JobOutcome) -> None:
-        write_text(self.path / OUTCOME, json.dumps(asdict(outcome)))
+        write_text(self.path / OUTCOME, outcome.as_bytes().decode())
 
     def outcome(self) -> JobOutcome | None:
         known = _read_json(self.path / OUTCOME)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verglas.formats.star import StarTable, read_star, write_star
+from verglas.formats.star import StarTable, format_star, read_star
 from verglas.jobs.contract.control_files import JOB_STAR, RUN_JOB
 from verglas.project.dialect import Dialect
 
@@ -52,7 +52,7 @@ def read_job_star(path: Path) -> JobSettings:
     return JobSettings(kind, options, is_continue, IS_TOMO in job and job.flag(IS_TOMO))
 
 
-def write_job_star(path: Path, settings: JobSettings, dialect: Dialect) -> None:
+def job_star_bytes(settings: JobSettings, dialect: Dialect) -> bytes:
     """Rows sorted by key in byte order, as RELION writes them."""
     job: dict[str, str | int]
     if dialect.has_labels:
@@ -69,7 +69,7 @@ def write_job_star(path: Path, settings: JobSettings, dialect: Dialect) -> None:
             "joboptions_values", {KEY: keys, VALUE: [settings.options[key] for key in keys]}
         ),
     ]
-    write_star(path, tables, version=dialect.version)
+    return format_star(tables, version=dialect.version)
 
 
 def read_run_job(path: Path) -> JobSettings:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 
 from verglas.project.dialect import mirror_folders
 from verglas.project.graph import NO_ALIAS, Graph, GraphNode
@@ -13,39 +11,16 @@ from verglas.project.names import owner_of
 MIRROR = ".Nodes"
 
 
-def touch_nodes(root: Path, graph: Graph, names: Iterable[str]) -> None:
-    """Show these nodes in Browse, under their job's alias if it has one."""
-    for name in names:
-        node = graph.nodes.get(name)
-        if node is None:
-            continue
-        for path in _paths(root, graph, node):
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+def mirror_names(graph: Graph, nodes: Iterable[str]) -> list[str]:
+    """The files that stand for these nodes, under their job's alias; unknown ones have none."""
+    known = (graph.nodes[name] for name in nodes if name in graph.nodes)
+    return [path for node in known for path in _names(graph, node)]
 
 
-def remove_nodes(root: Path, graph: Graph, names: Iterable[str]) -> None:
-    """Take nodes out of Browse; empty directories go with them."""
-    for name in names:
-        node = graph.nodes.get(name)
-        if node is None:
-            continue
-        for path in _paths(root, graph, node):
-            path.unlink(missing_ok=True)
-            _prune(path.parent, root / MIRROR)
-
-
-def remake(root: Path, graph: Graph, names: Iterable[str]) -> None:
-    """Delete the tree and show these nodes."""
-    shutil.rmtree(root / MIRROR, ignore_errors=True)
-    touch_nodes(root, graph, names)
-
-
-def _paths(root: Path, graph: Graph, node: GraphNode) -> list[Path]:
+def _names(graph: Graph, node: GraphNode) -> list[str]:
     depth = int(node.depth) if node.depth.isdigit() else 1
     shown = _with_alias(graph, node.name)
-    return [root / MIRROR / folder / shown for folder in mirror_folders(node.type_text, depth)]
+    return [f"{MIRROR}/{folder}/{shown}" for folder in mirror_folders(node.type_text, depth)]
 
 
 def _with_alias(graph: Graph, name: str) -> str:
@@ -54,12 +29,3 @@ def _with_alias(graph: Graph, name: str) -> str:
     if process is None or process.alias == NO_ALIAS or owner is None:
         return name
     return process.alias + name.removeprefix(owner)
-
-
-def _prune(folder: Path, stop: Path) -> None:
-    while folder != stop and folder.is_relative_to(stop):
-        try:
-            folder.rmdir()
-        except OSError:
-            return
-        folder = folder.parent

@@ -24,12 +24,6 @@ def execution_block(commands: Sequence[str], when: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def append_execution(directory: Path, commands: Sequence[str]) -> None:
-    """Append a block to the job's note."""
-    with open(directory / NOTE, "a", encoding="utf-8") as out:
-        out.write(execution_block(commands, time.time()))
-
-
 def read_note(directory: Path, name: str = NOTE) -> str:
     """The whole note of a job (of the project: its root, PROJECT_NOTE); empty if there is none."""
     try:

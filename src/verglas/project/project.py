@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import atomic_write
+from verglas.project.change import CHANGED, PIPELINE, Change
 from verglas.project.dialect import DIALECT_31, Dialect, Status
 from verglas.project.graph import Graph
 from verglas.project.job_directory import JobDirectory
+from verglas.project.journal import is_unsettled, settle
 from verglas.project.lock import project_lock
 from verglas.project.names import without_alias
-from verglas.project.node_mirror import remove_nodes, touch_nodes
 from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
 
+log = logging.getLogger("verglas.project")
+
+SETTLE_PATIENCE_S = 10.0  # of who only reads
 MARKER = ".gui_projectdir"
-PIPELINE = "default_pipeline.star"
-CHANGED = ".pipeline_has_changed"
 OWN_FOLDER = ".verglas"  # schedules, events: everything of ours that RELION does not know
 
 
@@ -43,52 +46,59 @@ class Project:
         if not (path / PIPELINE).exists():
             with project_lock(path, "new project"):
                 if not (path / PIPELINE).exists():
-                    _write(path / PIPELINE, pipeline_bytes(Graph(dialect)))
+                    with atomic_write(path / PIPELINE) as out:
+                        out.write(pipeline_bytes(Graph(dialect)))
         return project
 
     @classmethod
     def open(cls, root: str | os.PathLike[str] = ".") -> Project:
-        """Open an existing project; nothing is written. Raises NotAProject with what to type."""
+        """Open an existing project; nothing is written, unless a dead process left a change unfinished.
+
+        Raises NotAProject with what to type.
+        """
         path = Path(root).resolve()
         if not (path / PIPELINE).exists():
             raise NotAProject(
                 f"{path} is not a project (no {PIPELINE}); make one here with: verglas new ."
             )
-        return cls(path)
+        project = cls(path)
+        project.settle()
+        return project
 
     def graph(self) -> Graph:
         """The graph as it stands now."""
-        return read_pipeline(self.root / PIPELINE)
+        self.settle()
+        return self._read()
 
     @contextmanager
-    def change(self, reason: str) -> Iterator[Graph]:
-        """Change the graph under the lock; written when the block ends without an error.
+    def change(self, reason: str) -> Iterator[Change]:
+        """Change the graph under the lock, and files with it; done when the block ends without an error.
 
-        Keep the block short: others wait. Nodes that appear or go are shown in or taken out of
-        `.Nodes` accordingly.
+        Keep the block short: others wait. Nodes that appear or go are shown in or taken out of `.Nodes`
+        accordingly. A kill at any instant leaves the project as before or as after, once somebody looks.
         """
         with project_lock(self.root, reason):
-            graph = self.graph()
-            before = graph.copy()
-            yield graph
-            if pipeline_bytes(graph) == pipeline_bytes(before):
-                return
-            _write(self.root / PIPELINE, pipeline_bytes(graph))
-        self._update_mirror(before, graph)
-        (self.root / CHANGED).touch()
+            settle(self.root)
+            change = Change(self.root, self._read())
+            yield change
+            is_of_graph = change.is_of_graph
+            change.commit()
+        if is_of_graph:
+            (self.root / CHANGED).touch()
 
-    def _update_mirror(self, before: Graph, after: Graph) -> None:
-        """Expected outputs of scheduled jobs are shown although they do not exist (§3.1)."""
-        gone = [name for name in before.nodes if name not in after.nodes]
-        renamed = [
-            name for name in after.nodes if _alias_of(before, name) != _alias_of(after, name)
-        ]
-        remove_nodes(
-            self.root, before, [*gone, *(name for name in renamed if name in before.nodes)]
-        )
-        new = [name for name in after.nodes if name not in before.nodes]
-        shown = [name for name in new if after.producer_of(name) or self.exists(name)]
-        touch_nodes(self.root, after, [*shown, *renamed])
+    def settle(self) -> None:
+        """Finish a change whose process was killed; where nothing can be written, that has to wait."""
+        if not is_unsettled(self.root):
+            return
+        try:
+            with project_lock(self.root, "finish a change", timeout_s=SETTLE_PATIENCE_S):
+                if settle(self.root):
+                    log.warning("finished a change of the project that a dead process had begun")
+        except OSError as error:
+            log.warning("an unfinished change of the project stays for now: %s", error)
+
+    def _read(self) -> Graph:
+        return read_pipeline(self.root / PIPELINE)
 
     def exists(self, name: str) -> bool:
         return (self.root / name).exists()
@@ -102,16 +112,6 @@ class Project:
         return self.graph().process(without_alias(self.root, text)).name
 
     def set_status(self, job: str, status: Status) -> None:
-        with self.change(f"{job} is {status.label}") as graph:
-            if job in graph.processes:
-                graph.set_status(job, status)
-
-
-def _alias_of(graph: Graph, node: str) -> str | None:
-    producer = graph.producer_of(node)
-    return graph.processes[producer].alias if producer else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic_write(path) as out:
-        out.write(data)
+        with self.change(f"{job} is {status.label}") as change:
+            if job in change.graph.processes:
+                change.graph.set_status(job, status)

@@ -8,18 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from verglas.formats.atomic import atomic_write
 from verglas.jobs.contract.base import Job
-from verglas.jobs.contract.control_files import JOB_PIPELINE, JOB_STAR, PIPELINE_BACKUP
+from verglas.jobs.contract.control_files import JOB_PIPELINE, JOB_STAR
 from verglas.jobs.contract.nodes import Node
 from verglas.jobs.contract.options import JobOptions
 from verglas.jobs.registry import job_class
+from verglas.project.change import Change
 from verglas.project.dialect import PROCESS_TYPES, Dialect, Status, process_code
 from verglas.project.graph import Graph, GraphNode, Process
-from verglas.project.job_star import JobSettings, read_settings, write_job_star
+from verglas.project.job_directory import JobDirectory
+from verglas.project.job_star import JobSettings, job_star_bytes, read_settings
 from verglas.project.names import job_name, owner_of, without_alias
+from verglas.project.owner import Owner
 from verglas.project.pipeline_file import pipeline_bytes
-from verglas.project.project import PIPELINE, Project
+from verglas.project.project import Project
 
 
 class RefusedJob(ValueError):
@@ -32,9 +34,9 @@ class ForeignJob(LookupError):
 
 @dataclass(frozen=True)
 class LoadedJob:
-    """A job's class and options, as its directory says."""
+    """A job's class and options, as its directory says or as somebody asks for."""
 
-    name: str
+    name: str  # "" for a job that is not entered yet
     job: type[Job]
     options: JobOptions
     is_continue: bool
@@ -82,48 +84,69 @@ def register(
 
     Raises RefusedJob with the complaints of the type's own check, KeyError for an unknown name.
     """
+    check_options(job, options)
+    with project.change(f"register {job.type.folder}") as change:
+        if status is Status.SCHEDULED:
+            refuse_running(change, name)
+        return enter(change, job, options, status=status, name=name, is_continue=is_continue)
+
+
+def refuse_running(change: Change, name: str | None) -> None:
+    """Raises RefusedJob if another process works on the job."""
+    process = change.graph.processes.get(name or "")
+    directory = JobDirectory(change.root / (name or ""))
+    if process is None or process.status is not Status.RUNNING or not directory.is_running():
+        return
+    record = directory.record()
+    if record is not None and record.owner != Owner.this_process():
+        raise RefusedJob(f"{name} is being run by {record.owner.shown}: abort it first")
+
+
+def check_options(job: type[Job], options: JobOptions) -> None:
+    """Raises RefusedJob with the complaints of the type's own check."""
     complaints = job.check(options)
     if complaints:
         raise RefusedJob(f"{job.type.title}: " + "; ".join(complaints))
-    with project.change(f"register {job.type.folder}") as graph:
-        if name is None:
-            name = job_name(job.type.folder, graph.counter)
-            graph.counter += 1
-            graph.processes[name] = _new_process(graph.dialect, job, name)
-        (project.root / name).mkdir(parents=True, exist_ok=True)
-        if status is not Status.RUNNING:  # settings of a running job: its state is its own
-            project.directory(name).clear_exit()
-        graph.set_status(name, status)
-        _connect_inputs(project, graph, name, options)
-        _connect_outputs(graph, name, job.expected_outputs(options, name))
-        dialect = graph.dialect
-        write_settings(project, name, job, options, is_continue, dialect)
-        _write_part(project.root / name / JOB_PIPELINE, graph, name)
-    backup_pipeline(project, name)
+
+
+def enter(
+    change: Change,
+    job: type[Job],
+    options: JobOptions,
+    *,
+    status: Status = Status.SCHEDULED,
+    name: str | None = None,
+    is_continue: bool = False,
+) -> str:
+    """`register`, as a part of a change that does more. The options were checked."""
+    graph = change.graph
+    if name is None:
+        name = job_name(job.type.folder, graph.counter)
+        graph.counter += 1
+        graph.processes[name] = _new_process(graph.dialect, job, name)
+    if status is not Status.RUNNING:  # settings of a running job: its state is its own
+        change.begin(name)
+    graph.set_status(name, status)
+    _connect_inputs(change.root, graph, name, options)
+    _connect_outputs(graph, name, job.expected_outputs(options, name))
+    write_settings(change, name, job, options, is_continue)
+    part = graph.part(name)
+    part.counter = 2  # what RELION writes: one job, so the next number is 2
+    change.write(name + JOB_PIPELINE, pipeline_bytes(part))
+    change.back_up_in(name)
     return name
 
 
 def write_settings(
-    project: Project,
-    name: str,
-    job: type[Job],
-    options: JobOptions,
-    is_continue: bool,
-    dialect: Dialect,
+    change: Change, name: str, job: type[Job], options: JobOptions, is_continue: bool
 ) -> None:
     """The job's job.star, and the hidden file with the type's last used settings."""
+    dialect = change.graph.dialect
     kind = str(dialect.process_text(job.type.label, job.type.code))
     settings = JobSettings(kind, options.texts(), is_continue)
-    write_job_star(project.root / name / JOB_STAR, settings, dialect)
+    change.write(name + JOB_STAR, job_star_bytes(settings, dialect))
     fresh = replace(settings, is_continue=False)
-    write_job_star(project.root / job.type.settings_file, fresh, dialect)
-
-
-def backup_pipeline(project: Project, name: str) -> None:
-    """RELION's copy of the whole pipeline in the directory of the job that changed it last."""
-    data = (project.root / PIPELINE).read_bytes()
-    with atomic_write(project.root / name / PIPELINE_BACKUP, durable=False) as out:
-        out.write(data)
+    change.write(job.type.settings_file, job_star_bytes(fresh, dialect))
 
 
 def add_outputs(graph: Graph, name: str, nodes: list[Node]) -> None:
@@ -140,11 +163,11 @@ def _new_process(dialect: Dialect, job: type[Job], name: str) -> Process:
     return Process(name, kind, str(dialect.status_text(Status.SCHEDULED)))
 
 
-def _connect_inputs(project: Project, graph: Graph, name: str, options: JobOptions) -> None:
+def _connect_inputs(root: Path, graph: Graph, name: str, options: JobOptions) -> None:
     """Edges from the inputs; an unknown one is also entered as output of the job it lies in."""
     graph.inputs = [edge for edge in graph.inputs if edge[1] != name]
     for text, kind in options.input_names():
-        node = without_alias(project.root, text)
+        node = without_alias(root, text)
         if node not in graph.nodes:
             graph.nodes[node] = GraphNode(node, str(graph.dialect.node_text(Node(node, kind))))
             producer = owner_of(node)
@@ -162,13 +185,6 @@ def _connect_outputs(graph: Graph, name: str, expected: list[Node]) -> None:
     }
     graph.drop_nodes(unused)
     add_outputs(graph, name, expected)
-
-
-def _write_part(path: Path, graph: Graph, name: str) -> None:
-    part = graph.part(name)
-    part.counter = 2  # what RELION writes: one job, so the next number is 2
-    with atomic_write(path) as out:
-        out.write(pipeline_bytes(part))
 
 
 def _keys_for_labels(job: type[Job], texts: dict[str, str]) -> dict[str, str]:

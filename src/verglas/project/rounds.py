@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from verglas.formats.atomic import atomic_write, is_temporary, sync_directory, write_text
+from verglas.formats.atomic import atomic_write, is_temporary
 from verglas.jobs.contract.control_files import (
     ABORT_NOW,
     EXIT_FILES,
@@ -28,18 +27,17 @@ from verglas.jobs.contract.control_files import (
     RUN_OUT,
     SUBMIT_SCRIPT,
 )
+from verglas.project.journal import STAGING, Journal, is_unsettled, replace_in_text, settle
 from verglas.project.note import read_note
 
 EXECUTED = " ++++ Executing new job on "
 STAGING_PREFIX = ".round-"
-JOURNAL = ".verglas_changeover.json"
 MANIFEST = ".verglas_round.json"
 KEPT = "rounds"
 _LASTING = {
     *EXIT_FILES, ABORT_NOW, JOB_PIPELINE, JOB_STAR, NO_HARSH_CLEAN, NOTE, PIPELINE_BACKUP, RUN_ERR,
     RUN_JOB, RUN_OUT, SUBMIT_SCRIPT, "deleted_pipeline.star",
 }  # fmt: skip
-_TEXT_SUFFIXES = {".star", ".txt", ".json", ".html", ".svg", ".xml", ".csv", ".tsv", ".log", ".py"}
 
 
 @dataclass(frozen=True)
@@ -50,15 +48,9 @@ class Manifest:
     files: tuple[str, ...] = ()
     before: tuple[str, ...] = ()  # lay there before the first run: never ours to remove
 
-
-@dataclass(frozen=True)
-class _Change:
-    staging: str
-    round: int
-    new: tuple[str, ...]
-    stale: tuple[str, ...]
-    before: tuple[str, ...]
-    keep: str  # folder that takes the old round's files; empty: they go
+    def as_bytes(self) -> bytes:
+        """What the manifest's file holds."""
+        return json.dumps(asdict(self)).encode()
 
 
 def present_round(directory: Path) -> Manifest | None:
@@ -114,7 +106,7 @@ def finish_repeat(directory: Path, staging: Path, name: str, *, keep_rounds: int
     known = present_round(directory) or Manifest()
     new = tuple(_files_below(staging))
     for each in new:
-        replace_in_text(staging / each, f"{name}{staging.name}/".encode(), name.encode())
+        replace_in_text(staging / each, f"{name}{staging.name}/", name)
         _sync_file(staging / each)
     old = known.files
     if (
@@ -122,70 +114,23 @@ def finish_repeat(directory: Path, staging: Path, name: str, *, keep_rounds: int
     ):  # the first run never ended well: its leftovers are what was not there before
         old = tuple(each for each in _result_files(directory) if each not in known.before)
     keep = f"{KEPT}/round{known.round:03d}" if keep_rounds and known.round else ""
-    stale = tuple(sorted(set(old) - set(new)))
-    change = _Change(staging.name, known.round + 1, new, stale, known.before, keep)
-    write_text(directory / JOURNAL, json.dumps({**asdict(change), "old": old, "name": name}))
-    recover(directory)
+    journal = Journal(directory)
+    for each in old if keep else ():
+        journal.keep(each, f"{keep}/{each}")
+        journal.reword(f"{keep}/{each}", name, f"{name}{keep}/")
+    for each in new:
+        journal.move(f"{staging.name}/{each}", each)
+    for each in sorted(set(old) - set(new)):
+        journal.remove(each, up_to=".")
+    journal.write(MANIFEST, Manifest(known.round + 1, tuple(new), known.before).as_bytes())
+    journal.remove(staging.name)
+    journal.commit()
     _forget_rounds(directory, keep_rounds)
 
 
 def recover(directory: Path) -> bool:
     """Finish a change-over that was begun; returns whether there was one."""
-    try:
-        known = json.loads((directory / JOURNAL).read_text())
-    except (OSError, ValueError):
-        return False
-    staging = directory / known["staging"]
-    if known["keep"]:
-        _keep_old(directory, directory / known["keep"], staging, known["old"], set(known["new"]))
-    for each in known["new"]:
-        if (staging / each).exists():
-            (directory / each).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(staging / each, directory / each)
-    for each in known["stale"]:
-        (directory / each).unlink(missing_ok=True)
-        with suppress(OSError):
-            (directory / each).parent.rmdir()
-    if known["keep"]:
-        _rename_inside(
-            directory / known["keep"], known["name"], known["name"] + known["keep"] + "/"
-        )
-    manifest = Manifest(known["round"], tuple(known["new"]), tuple(known["before"]))
-    _write_manifest(directory, manifest)
-    sync_directory(directory)
-    shutil.rmtree(staging, ignore_errors=True)
-    (directory / JOURNAL).unlink(missing_ok=True)
-    return True
-
-
-def replace_in_text(path: Path, old: bytes, new: bytes) -> None:
-    """Replace a path in a text file (names are longer than any column's padding: layout stays)."""
-    if path.suffix not in _TEXT_SUFFIXES:
-        return
-    data = path.read_bytes()
-    if old in data:
-        with atomic_write(path, durable=False) as out:
-            out.write(data.replace(old, new))
-
-
-def _keep_old(directory: Path, keep: Path, staging: Path, old: list[str], new: set[str]) -> None:
-    """Give the old files a second name before theirs are taken; files already replaced are skipped."""
-    for each in old:
-        replaced = each in new and not (staging / each).exists()
-        if replaced or (keep / each).exists() or not (directory / each).exists():
-            continue
-        (keep / each).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(directory / each, keep / each)
-        except OSError:
-            shutil.copy2(directory / each, keep / each)
-
-
-def _rename_inside(folder: Path, old: str, new: str) -> None:
-    for each in _files_below(folder):
-        path = folder / each
-        if path.suffix in _TEXT_SUFFIXES and new.encode() not in path.read_bytes():
-            replace_in_text(path, old.encode(), new.encode())
+    return is_unsettled(directory) and settle(directory)
 
 
 def _forget_rounds(directory: Path, keep_rounds: int) -> None:
@@ -205,7 +150,9 @@ def _files_below(folder: Path) -> list[str]:
     for parent, folders, files in os.walk(folder):
         base = Path(parent)
         if base == folder:
-            folders[:] = [each for each in folders if not each.startswith(STAGING_PREFIX)]
+            folders[:] = [
+                each for each in folders if not each.startswith((STAGING_PREFIX, STAGING))
+            ]
             files = [each for each in files if not each.startswith(".verglas_")]
         found += [
             str((base / each).relative_to(folder)) for each in files if not is_temporary(each)
@@ -219,4 +166,5 @@ def _sync_file(path: Path) -> None:
 
 
 def _write_manifest(directory: Path, manifest: Manifest) -> None:
-    write_text(directory / MANIFEST, json.dumps(asdict(manifest)))
+    with atomic_write(directory / MANIFEST) as out:
+        out.write(manifest.as_bytes())

@@ -8,16 +8,16 @@ import re
 import shutil
 from pathlib import Path
 
-from verglas.formats.atomic import atomic_write
 from verglas.jobs.contract.control_files import JOB_PIPELINE, NO_HARSH_CLEAN
 from verglas.jobs.registry import job_type
-from verglas.project.aliases import relink
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
+from verglas.project.job_directory import JobDirectory
 from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
 from verglas.project.project import Project
 
 TRASH = "Trash"
+_EMPTIED = ".verglas_emptied_trash"
 DELETED_PIPELINE = "deleted_pipeline.star"
 _ITERATION = re.compile(r"^(run(?:_ct\d+)?_it)(\d{3,})_")
 
@@ -33,20 +33,22 @@ def jobs_to_delete(graph: Graph, name: str, *, recursive: bool = True) -> list[s
 
 def delete(project: Project, name: str, *, recursive: bool = True) -> list[str]:
     """Move a job (and its users) to Trash; returns their names. Raises NotDeletable."""
-    with project.change(f"delete {name}") as graph:
+    with project.change(f"delete {name}") as change:
+        graph = change.graph
         names = jobs_to_delete(graph, name, recursive=recursive)
         running = [each for each in names if graph.processes[each].status is Status.RUNNING]
         if running:
             raise NotDeletable(f"{', '.join(running)} is running: abort it first")
-        removed = _removed_part(graph, names)
-        for each in names:  # as they are now, not as they were registered: undelete reads it
-            _write_graph(project.root / each / JOB_PIPELINE, graph.part(each))
+        there = [each for each in names if (project.root / each).exists()]
+        for each in there:  # as they are now, not as they were registered: undelete reads it
+            change.write(each + JOB_PIPELINE, pipeline_bytes(graph.part(each)))
+        if names[0] in there:
+            change.write(names[0] + DELETED_PIPELINE, pipeline_bytes(_removed_part(graph, names)))
         for each in names:
-            relink(project.root, each, graph.processes[each].alias, NO_ALIAS)
+            change.relink(each, graph.processes[each].alias, NO_ALIAS)
             graph.remove_process(each)
-    _write_graph(project.root / names[0] / DELETED_PIPELINE, removed)
-    for each in names:
-        _move_to_trash(project.root, each)
+        for each in there:
+            change.move(each.rstrip("/"), f"{TRASH}/{each.rstrip('/')}")
     return names
 
 
@@ -64,34 +66,35 @@ def undelete(project: Project, name: str) -> None:
     if (project.root / name).exists():
         raise NotDeletable(f"{name} exists: a job of this name is already there")
     part = read_pipeline(source / JOB_PIPELINE)
-    with project.change(f"undelete {name}") as graph:
+    with project.change(f"undelete {name}") as change:
+        graph = change.graph
         if name in graph.processes:
             raise NotDeletable(f"{name} is already in the pipeline")
-        (project.root / name).parent.mkdir(parents=True, exist_ok=True)
-        os.rename(source, project.root / name)
-        (project.root / name / DELETED_PIPELINE).unlink(missing_ok=True)
+        change.move(f"{TRASH}/{name.rstrip('/')}", name.rstrip("/"))
+        change.remove(name + DELETED_PIPELINE)
         _merge(graph, part, name)
-        relink(project.root, name, NO_ALIAS, graph.processes[name].alias)
-        status = project.directory(name).exit_status()
+        change.relink(name, NO_ALIAS, graph.processes[name].alias)
+        status = JobDirectory(source).exit_status()
         if status is not None or graph.processes[name].status is Status.RUNNING:
             graph.set_status(name, status or Status.FAILED)
 
 
 def empty(project: Project) -> None:
     """Remove everything in Trash."""
-    shutil.rmtree(project.root / TRASH, ignore_errors=True)
+    with project.change("empty Trash") as change:  # at once; removing may take minutes
+        change.move(TRASH, _EMPTIED)
+    shutil.rmtree(project.root / _EMPTIED, ignore_errors=True)
 
 
 def clean(project: Project, name: str, *, harsh: bool = False) -> list[str]:
     """Move intermediate files of a finished job to Trash; returns their names. Raises NotDeletable."""
-    graph = project.graph()
-    if graph.processes[name].status is not Status.SUCCEEDED:
-        raise NotDeletable(f"{name} has not finished successfully: only such jobs are cleaned")
-    files = files_to_clean(project, graph, name, harsh=harsh)
-    for each in files:
-        target = project.root / TRASH / each
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(project.root / each, target)
+    with project.change(f"clean {name}") as change:
+        graph = change.graph
+        if graph.processes[name].status is not Status.SUCCEEDED:
+            raise NotDeletable(f"{name} has not finished successfully: only such jobs are cleaned")
+        files = files_to_clean(project, graph, name, harsh=harsh)
+        for each in files:
+            change.move(each, f"{TRASH}/{each}")
     return files
 
 
@@ -157,19 +160,3 @@ def _merge(graph: Graph, part: Graph, name: str) -> None:
         graph.nodes.setdefault(key, node)
     graph.inputs += [edge for edge in part.inputs if edge not in graph.inputs]
     graph.outputs += [edge for edge in part.outputs if edge not in graph.outputs]
-
-
-def _move_to_trash(root: Path, name: str) -> None:
-    source, target = root / name.rstrip("/"), root / TRASH / name.rstrip("/")
-    if not source.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        shutil.rmtree(target)
-    os.rename(source, target)
-
-
-def _write_graph(path: Path, graph: Graph) -> None:
-    if path.parent.exists():
-        with atomic_write(path) as out:
-            out.write(pipeline_bytes(graph))

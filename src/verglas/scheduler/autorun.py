@@ -209,10 +209,10 @@ class Autorun:
     def _finish(self) -> int:
         """All rounds are done: what succeeded stays succeeded, a last failure is the schedule's."""
         succeeded = [job for job, each in self.state.results.items() if each.kind == "succeeded"]
-        with self.project.change("schedule finished") as graph:
+        with self.project.change("schedule finished") as change:
             for job in succeeded:
-                if job in graph.processes:
-                    graph.set_status(job, Status.SUCCEEDED)
+                if job in change.graph.processes:
+                    change.graph.set_status(job, Status.SUCCEEDED)
         failed = [
             f"{job}: {each.reason}"
             for job, each in self.state.results.items()

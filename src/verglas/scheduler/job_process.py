@@ -152,8 +152,8 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     by_hand = loaded.job.is_interactive(loaded.options)
     staged = repeated and not (kind.incremental or by_hand or loaded.is_continue)
     if kind.incremental and repeated and not loaded.is_continue:
-        dialect = project.graph().dialect
-        write_settings(project, loaded.name, loaded.job, loaded.options, True, dialect)
+        with project.change(f"{loaded.name} goes on") as change:
+            write_settings(change, loaded.name, loaded.job, loaded.options, True)
     inputs = read_inputs(project.root, loaded.options)
     if not kind.incremental:
         wait_for_enough(loaded.job, loaded.options, inputs)

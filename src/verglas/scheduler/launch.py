@@ -10,14 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verglas.jobs.contract.control_files import RUN_ERR, RUN_OUT
+from verglas.project.change import Change
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
 from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord
 from verglas.project.leftovers import OLD_S, sweep
-from verglas.project.note import append_execution
 from verglas.project.owner import Owner
 from verglas.project.project import Project
-from verglas.project.registration import LoadedJob, RefusedJob, backup_pipeline, load_job
+from verglas.project.registration import (
+    LoadedJob,
+    RefusedJob,
+    check_options,
+    enter,
+    load_job,
+    refuse_running,
+)
 from verglas.project.rounds import adopt_result
 from verglas.scheduler.child import start_child
 from verglas.scheduler.command import (
@@ -46,34 +53,24 @@ class Launched:
 def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
     """Start a registered job, detached from this terminal. Raises RefusedJob, ForeignJob, OSError."""
     loaded = load_job(project, name)
-    directory = project.directory(name)
-    adopt_result(directory.path)
-    known, ended = directory.record(), directory.outcome()
-    died = known is not None and (ended is None or ended.kind == "killed")
-    sweep(directory.path, below=died, old_s=0.0 if died else OLD_S)
-    directory.clear_exit()
-    record = RunRecord(Owner.this_process(), attempt=known.attempt + 1 if known else 1)
-    directory.write_record(record)
-    project.set_status(name, Status.RUNNING)
-    backup_pipeline(project, name)
-    environment = {**process_environment(), ATTEMPT: str(record.attempt)}
-    if keep_rounds:
-        environment[KEEP_ROUNDS] = str(keep_rounds)
-    process = None
-    try:
-        if getattr(loaded.options, "do_queue", False):
-            submit(project, loaded)
-        else:
-            process = _start(project.root, loaded, environment)
-            _hand_over(directory, record, process.pid)
-    except (OSError, RefusedJob) as error:
-        directory.write_outcome(JobOutcome("failed", f"could not be started: {error}"))
-        directory.write_exit(Status.FAILED)
-        project.set_status(name, Status.FAILED)
-        raise
-    words = program_words(loaded.job, loaded.options, name, loaded.is_continue)
-    append_execution(directory.path, [command_text(loaded.job, words)])
-    return Launched(name, process)
+    record = _next_record(project.directory(name))
+    with project.change(f"start {name}") as change:
+        refuse_running(change, name)
+        _begin(change, loaded, record)
+    return _start(project, loaded, record, keep_rounds)
+
+
+def launch_as(project: Project, asked: LoadedJob) -> Launched:
+    """Enter a new job, or new settings of one, and start it: one change. Raises as `register`, `launch`."""
+    name, kind = asked.name, asked.job
+    check_options(kind, asked.options)
+    record = _next_record(project.directory(name)) if name else RunRecord(Owner.this_process())
+    with project.change(f"start {name or kind.type.folder}") as change:
+        refuse_running(change, name)
+        name = enter(change, kind, asked.options, name=name or None, is_continue=asked.is_continue)
+        entered = replace(asked, name=name)
+        _begin(change, entered, record)
+    return _start(project, entered, record)
 
 
 def wait_for(project: Project, launched: Launched, timeout_s: float | None = None) -> Status | None:
@@ -101,9 +98,8 @@ def abort(project: Project, name: str) -> bool:
     record = directory.record()
     in_queue = record is not None and record.queue_id and not record.begun
     if record is not None and in_queue and cancel(record):
-        directory.write_outcome(JobOutcome("aborted", "taken out of the queue"))
-        directory.write_exit(Status.ABORTED)
-        check_completion(project)
+        with project.change(f"{name} leaves the queue") as change:
+            change.end(name, Status.ABORTED, JobOutcome("aborted", "taken out of the queue"))
     return True
 
 
@@ -112,6 +108,45 @@ def terminate(project: Project, name: str) -> None:
     record = project.directory(name).record()
     if record and record.owner.is_alive():
         os.killpg(os.getpgid(record.owner.pid), signal.SIGTERM)
+
+
+def _next_record(directory: JobDirectory) -> RunRecord:
+    """The record of the job's next start; what its last one left unfinished goes."""
+    known, ended = directory.record(), directory.outcome()
+    if known is None:
+        adopt_result(directory.path)
+    died = known is not None and (ended is None or ended.kind == "killed")
+    sweep(directory.path, below=died, old_s=0.0 if died else OLD_S)
+    return RunRecord(Owner.this_process(), attempt=known.attempt + 1 if known else 1)
+
+
+def _begin(change: Change, loaded: LoadedJob, record: RunRecord) -> None:
+    """All that is written before the process exists: a kill from here on is one of the job."""
+    change.hand_to(loaded.name, record)
+    words = program_words(loaded.job, loaded.options, loaded.name, loaded.is_continue)
+    change.note(loaded.name, [command_text(loaded.job, words)])
+    change.back_up_in(loaded.name)
+
+
+def _start(
+    project: Project, loaded: LoadedJob, record: RunRecord, keep_rounds: int = 0
+) -> Launched:
+    name, process = loaded.name, None
+    environment = {**process_environment(), ATTEMPT: str(record.attempt)}
+    if keep_rounds:
+        environment[KEEP_ROUNDS] = str(keep_rounds)
+    try:
+        if getattr(loaded.options, "do_queue", False):
+            submit(project, loaded)
+        else:
+            process = _process(project.root, loaded, environment)
+            _hand_over(project.directory(name), record, process.pid)
+    except (OSError, RefusedJob) as error:
+        with project.change(f"{name} could not be started") as change:
+            outcome = JobOutcome("failed", f"could not be started: {error}")
+            change.end(name, Status.FAILED, outcome)
+        raise
+    return Launched(name, process)
 
 
 def _hand_over(directory: JobDirectory, record: RunRecord, pid: int) -> None:
@@ -125,7 +160,7 @@ def _hand_over(directory: JobDirectory, record: RunRecord, pid: int) -> None:
         directory.write_record(replace(record, owner=Owner.of_pid(pid)))
 
 
-def _start(root: Path, loaded: LoadedJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _process(root: Path, loaded: LoadedJob, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     folder = root / loaded.name
     with open(folder / RUN_OUT, "ab") as out, open(folder / RUN_ERR, "ab") as err:
         words = local_words(loaded.job, loaded.options, loaded.name)

@@ -12,9 +12,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from verglas.formats.atomic import write_text
+from verglas.formats.atomic import atomic_write, write_text
 from verglas.project.owner import Owner
-from verglas.project.project import OWN_FOLDER
+from verglas.project.project import OWN_FOLDER, Project
 
 STOP, RETRY, CONTINUE = "stop", "retry-next-round", "continue"
 ON_FAILURE = (STOP, RETRY, CONTINUE)
@@ -96,11 +96,12 @@ class ScheduleFolder:
 
     def create(self, order: Order) -> None:
         """Write a new order; progress starts anew."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "owner.json").unlink(missing_ok=True)
-        self.save(Progress())
-        write_text(self.path / "schedule.json", json.dumps(asdict(order), indent=1))
-        write_text(self.running_file, "")
+        here = f"{self.path.relative_to(self.root)}/"
+        with Project(self.root).change(f"schedule {self.name}") as change:
+            change.remove(f"{here}owner.json")
+            change.write(f"{here}state.json", _json_bytes(Progress()))
+            change.write(f"{here}schedule.json", _json_bytes(order))
+            change.write(self.running_file.name, b"")
 
     def order(self) -> Order:
         """Raises FileNotFoundError for a schedule that does not exist."""
@@ -118,7 +119,8 @@ class ScheduleFolder:
         return Progress(**known)
 
     def save(self, progress: Progress) -> None:
-        write_text(self.path / "state.json", json.dumps(asdict(progress), indent=1))
+        with atomic_write(self.path / "state.json") as out:
+            out.write(_json_bytes(progress))
 
     def owner(self) -> Owner | None:
         try:
@@ -145,6 +147,10 @@ class ScheduleFolder:
 
 class ScheduleTaken(RuntimeError):
     """Another process runs the schedule."""
+
+
+def _json_bytes(what: Order | Progress) -> bytes:
+    return json.dumps(asdict(what), indent=1).encode()
 
 
 def all_schedules(root: Path) -> list[ScheduleFolder]:

@@ -1,4 +1,4 @@
-"""Starts jobs, and collects their processes when they have ended so that none stays as a zombie."""
+"""Collects the processes of started jobs when they have ended, so that none stays as a zombie."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 from verglas.project.completion import check_completion
 from verglas.project.project import Project
-from verglas.scheduler.launch import launch
+from verglas.scheduler.launch import Launched
 
 POLL_S = 0.5
 
@@ -19,9 +19,8 @@ class Starter:
         self._running: list[tuple[Project, subprocess.Popen[bytes]]] = []
         self._lock = threading.Lock()
 
-    def start(self, project: Project, name: str) -> None:
-        """Raises what `scheduler.launch` raises."""
-        launched = launch(project, name)
+    def keep(self, project: Project, launched: Launched) -> None:
+        """Look after a job that was started."""
         if launched.process is not None:
             with self._lock:
                 self._running.append((project, launched.process))

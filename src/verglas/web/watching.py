@@ -14,8 +14,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 
 from verglas.jobs.contract.control_files import EXIT_FILES, RUN_ERR, RUN_OUT
+from verglas.project.change import PIPELINE
 from verglas.project.completion import check_completion
-from verglas.project.project import OWN_FOLDER, PIPELINE, Project
+from verglas.project.project import OWN_FOLDER, Project
 from verglas.web.logs import log_tail
 from verglas.web.projects import UnknownProject
 

@@ -77,10 +77,11 @@ def _schedule(project: Project, plan: DemoPlan, cores: int) -> list[str]:
 
 def _make_ready(project: Project) -> None:
     """Jobs that a Ctrl-C ended are scheduled again; what they had finished is kept."""
-    for name, process in project.graph().processes.items():
-        if process.status in (Status.ABORTED, Status.FAILED, Status.RUNNING):
-            project.directory(name).clear_exit()
-            project.set_status(name, Status.SCHEDULED)
+    with project.change("what was stopped is scheduled again") as change:
+        for name, process in change.graph.processes.items():
+            if process.status in (Status.ABORTED, Status.FAILED, Status.RUNNING):
+                change.begin(name)
+                change.graph.set_status(name, Status.SCHEDULED)
 
 
 def _work(project: Project, folder: ScheduleFolder) -> int:

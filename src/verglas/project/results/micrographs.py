@@ -12,9 +12,10 @@ import numpy as np
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
 from verglas.jobs.contract.nodes import MICROGRAPHS
 from verglas.jobs.registry import job_type
+from verglas.project.change import PIPELINE
 from verglas.project.graph import Graph
 from verglas.project.names import folder_of, owner_of
-from verglas.project.project import PIPELINE, Project
+from verglas.project.project import Project
 from verglas.project.results.taken import times_taken_s
 
 NAME = "rlnMicrographName"

@@ -18,6 +18,7 @@ from verglas.project.results.classes import (
     store_selection,
     stored_selection,
 )
+from verglas.scheduler.launch import launch
 from verglas.web.api.common import Asked, Asker, file_of, picture, record
 from verglas.web.pictures import SPRITE_COLUMNS, sprite
 
@@ -112,6 +113,6 @@ def select(body: Choice, request: Request, project: Asked, person: Asker) -> dic
         options, _ = kind.Options.parse(values)
         name = register(project, kind, options)
     store_selection(project, name, set(body.classes), count)
-    request.app.state.starter.start(project, name)
+    request.app.state.starter.keep(project, launch(project, name))
     record(project, person, f"select {len(set(body.classes))} of {count} classes in {name}")
     return {"name": name}

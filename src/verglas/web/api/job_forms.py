@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request
@@ -10,9 +11,10 @@ from pydantic import BaseModel, Field
 from verglas.jobs.registry import job_class
 from verglas.project.browse import browse, node_type_named
 from verglas.project.dialect import Status
-from verglas.project.editing import edit
+from verglas.project.editing import edit, with_values
 from verglas.project.project import Project
-from verglas.project.registration import class_for, load_job, register
+from verglas.project.registration import LoadedJob, class_for, load_job, register
+from verglas.scheduler.launch import launch_as
 from verglas.web import forms
 from verglas.web.api.common import Asked, Asker, record
 
@@ -86,38 +88,36 @@ def check(form: FormValues, project: Asked) -> dict[str, Any]:
 @router.post("/jobs")
 def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Run, schedule, continue, overwrite, or store edited settings; returns the job's name."""
-    name = project.job_name(form.job) if form.job else ""
-    if name:
-        _store(project, name, form)
+    asked = _asked(project, form)
+    name = asked.name
+    if form.action == "edit":
+        edit(project, name, form.values)
+    elif form.action == "schedule":
+        name = register(
+            project, asked.job, asked.options, name=name or None, is_continue=asked.is_continue
+        )
     else:
-        if form.action not in ("run", "schedule"):
-            raise HTTPException(422, f"a job that does not exist cannot be asked to {form.action}")
-        job = class_for(form.type)
-        options, _ = job.Options.parse(form.values)
-        if form.action == "run":
-            _demand_inputs(project, options)
-        name = register(project, job, options)
-    if form.action not in ("schedule", "edit"):
-        request.app.state.starter.start(project, name)
+        _demand_inputs(project, asked.options)
+        launched = launch_as(project, asked)
+        request.app.state.starter.keep(project, launched)
+        name = launched.name
     record(project, person, f"{form.action} {name}")
     return {"name": name}
 
 
-def _store(project: Project, name: str, form: NewJob) -> None:
-    """New settings of an existing job, and how it is to run next."""
-    if form.values:
-        edit(project, name, form.values)
-    if form.action in ("continue", "overwrite"):
-        loaded = load_job(project, name)
-        scheduled = project.graph().processes[name].status is Status.SCHEDULED
-        goes_on = loaded.is_continue if scheduled else form.action == "continue"
-        _demand_inputs(project, loaded.options)
-        register(project, loaded.job, loaded.options, name=name, is_continue=goes_on)
-    elif form.action == "schedule":
-        loaded = load_job(project, name)
-        register(project, loaded.job, loaded.options, name=name, is_continue=loaded.is_continue)
-    elif form.action == "run":
-        _demand_inputs(project, load_job(project, name).options)
+def _asked(project: Project, form: NewJob) -> LoadedJob:
+    """A new job of the form, or an existing one with its values, and whether it is to go on."""
+    if not form.job:
+        if form.action not in ("run", "schedule"):
+            raise HTTPException(422, f"a job that does not exist cannot be asked to {form.action}")
+        job = class_for(form.type)
+        return LoadedJob("", job, job.Options.parse(form.values)[0], is_continue=False)
+    name = project.job_name(form.job)
+    asked = with_values(load_job(project, name), form.values)
+    scheduled = project.graph().processes[name].status is Status.SCHEDULED
+    if form.action in ("continue", "overwrite") and not scheduled:
+        return replace(asked, is_continue=form.action == "continue")
+    return asked
 
 
 def _demand_inputs(project: Project, options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -16,6 +17,7 @@ from verglas.project.results import one_micrograph
 from verglas.project.results.ctf_image import ctf_image_path
 from verglas.project.results.grid import grid_of_list
 from verglas.project.results.micrographs import micrograph_lists, micrograph_table
+from verglas.scheduler.launch import launch, launch_as
 from verglas.web.api.common import Asked, Asker, file_of, job_of, picture, record
 from verglas.web.grey import Bytes
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
@@ -144,7 +146,7 @@ def new_manualpick(
     options, _ = job.Options.parse(values)
     name = register(project, job, options)
     copied = _seed(project, name, body) if body.start_from else 0
-    request.app.state.starter.start(project, name)
+    request.app.state.starter.keep(project, launch(project, name))
     record(project, person, f"manual picking {name}, {copied} picks to begin with")
     return {"name": name, "copied": copied}
 
@@ -171,9 +173,8 @@ def finish_picks(
 ) -> dict[str, Any]:
     """Rebuild the lists of a Manual picking job, so that Extraction sees what was picked."""
     name = job_of(project, folder, job)
-    loaded = load_job(project, name)
-    register(project, loaded.job, loaded.options, name=name, is_continue=True)
-    request.app.state.starter.start(project, name)
+    asked = replace(load_job(project, name), is_continue=True)
+    request.app.state.starter.keep(project, launch_as(project, asked))
     return {"name": name}
 
 

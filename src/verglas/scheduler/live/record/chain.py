@@ -12,7 +12,6 @@ from verglas.project.dialect import Status
 from verglas.project.editing import edit
 from verglas.project.job_directory import RunRecord
 from verglas.project.job_star import read_settings
-from verglas.project.note import append_execution
 from verglas.project.owner import Owner
 from verglas.project.project import Project
 from verglas.project.registration import load_job, register
@@ -42,35 +41,33 @@ def stage_options(project: Project, jobs: Mapping[str, str]) -> dict[str, dict[s
 
 def hold(project: Project, jobs: Mapping[str, str]) -> None:
     """Enter this process as the one that runs the chain's jobs."""
-    names = [jobs[folder] for folder in FOLDERS]
-    for name in names:
-        directory = project.directory(name)
-        directory.clear_exit()
-        known = directory.record()
-        attempt = known.attempt + 1 if known else 1
-        directory.write_record(RunRecord(Owner.this_process(), attempt=attempt))
-    _set_all(project, names, Status.RUNNING)
+    with project.change("live session: Running") as change:
+        for name in (jobs[folder] for folder in FOLDERS):
+            if name in change.graph.processes:
+                known = project.directory(name).record()
+                attempt = known.attempt + 1 if known else 1
+                change.hand_to(name, RunRecord(Owner.this_process(), attempt=attempt))
 
 
 def note_execution(project: Project, jobs: Mapping[str, str]) -> None:
     """note.txt of each job: the command that does the same for what is there."""
-    for folder in FOLDERS:
-        loaded = load_job(project, jobs[folder])
-        words = program_words(loaded.job, loaded.options, jobs[folder], loaded.is_continue)
-        append_execution(project.root / jobs[folder], [command_text(loaded.job, words)])
+    with project.change("note of a live session") as change:
+        for folder in FOLDERS:
+            loaded = load_job(project, jobs[folder])
+            words = program_words(loaded.job, loaded.options, jobs[folder], loaded.is_continue)
+            change.note(jobs[folder], [command_text(loaded.job, words)])
 
 
 def release(project: Project, jobs: Mapping[str, str]) -> None:
     """The lists are complete for now: the jobs are finished, anybody may go on with them."""
-    done = []
-    for folder in FOLDERS:
-        name = jobs[folder]
-        if (project.root / name / LISTS[folder]).exists():
-            project.directory(name).write_exit(Status.SUCCEEDED)
-            done.append(name)
-    waiting = [jobs[folder] for folder in FOLDERS if jobs[folder] not in done]
-    _set_all(project, done, Status.SUCCEEDED)
-    _set_all(project, waiting, Status.SCHEDULED)
+    with project.change("live session ends") as change:
+        for folder in FOLDERS:
+            if jobs[folder] not in change.graph.processes:
+                continue
+            if has_list(project.root, jobs, folder):
+                change.end(jobs[folder], Status.SUCCEEDED)
+            else:
+                change.graph.set_status(jobs[folder], Status.SCHEDULED)
 
 
 def change_options(project: Project, name: str, values: Mapping[str, str]) -> None:
@@ -85,13 +82,6 @@ def checked_options(folder: str, texts: Mapping[str, str]) -> JobOptions:
     if unknown:
         raise KeyError(f"{job.type.title} has no option {', '.join(unknown)}")
     return job.Options.parse(texts)[0]
-
-
-def _set_all(project: Project, names: list[str], status: Status) -> None:
-    with project.change(f"live session: {status.label}") as graph:
-        for name in names:
-            if name in graph.processes:
-                graph.set_status(name, status)
 
 
 def has_list(root: Path, jobs: Mapping[str, str], folder: str) -> bool:

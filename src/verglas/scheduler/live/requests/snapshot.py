@@ -11,7 +11,6 @@ from verglas.jobs.chain import EXTRACTION, LISTS, SELECTION
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.editing import set_alias
-from verglas.project.note import append_execution
 from verglas.project.project import Project
 from verglas.project.registration import register
 from verglas.project.rounds import finish_first
@@ -76,10 +75,10 @@ def _register(project: Project, field: str, source: str) -> str:
 
 
 def _end(project: Project, name: str, source: str) -> None:
-    append_execution(project.root / name, [f"verglas live snapshot: frozen copy of {source}"])
     finish_first(project.root / name)
-    project.directory(name).write_exit(Status.SUCCEEDED)
-    project.set_status(name, Status.SUCCEEDED)
+    with project.change(f"{name} is complete") as change:
+        change.note(name, [f"verglas live snapshot: frozen copy of {source}"])
+        change.end(name, Status.SUCCEEDED)
 
 
 def _note(folder: LiveFolder, name: str, made: list[tuple[str, str, int]]) -> None:

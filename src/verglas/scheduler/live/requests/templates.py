@@ -7,7 +7,6 @@ from verglas.formats.stack_writer import write_stack
 from verglas.jobs.chain import IMPORT, PICKING
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
-from verglas.project.note import append_execution
 from verglas.project.project import Project
 from verglas.project.registration import register
 from verglas.project.rounds import finish_first
@@ -37,10 +36,10 @@ def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[
     write_references(
         project.root / name / "references.star", f"{name}{stack.name}", len(image.data)
     )
-    append_execution(project.root / name, [f"verglas live classes --templates: {source}"])
     finish_first(project.root / name)
-    project.directory(name).write_exit(Status.SUCCEEDED)
-    project.set_status(name, Status.SUCCEEDED)
+    with project.change(f"{name} is complete") as change:
+        change.note(name, [f"verglas live classes --templates: {source}"])
+        change.end(name, Status.SUCCEEDED)
     changed = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack.name}"}
     told = change_settings(project, folder, {PICKING: changed}, scope)
     return [f"{name}{stack.name}: {len(image.data)} templates", *told]
