@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from verglas.formats.atomic import atomic_write
 from verglas.project.change import CHANGED, PIPELINE, Change
 from verglas.project.dialect import DIALECT_31, Dialect, Status
 from verglas.project.graph import Graph
 from verglas.project.job_directory import JobDirectory
-from verglas.project.journal import is_unsettled, settle
+from verglas.project.journal import Journal, is_unsettled, settle
 from verglas.project.lock import project_lock
 from verglas.project.names import without_alias
 from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
@@ -41,14 +40,17 @@ class Project:
         """Make the directory a project; one that is a project already is opened as it is."""
         path = Path(root).resolve()
         path.mkdir(parents=True, exist_ok=True)
-        (path / MARKER).touch()
-        project = cls(path)
         if not (path / PIPELINE).exists():
             with project_lock(path, "new project"):
+                settle(path)
                 if not (path / PIPELINE).exists():
-                    with atomic_write(path / PIPELINE) as out:
-                        out.write(pipeline_bytes(Graph(dialect)))
-        return project
+                    journal = Journal(path)
+                    journal.write(PIPELINE, pipeline_bytes(Graph(dialect)))
+                    journal.touch(MARKER)
+                    journal.commit()
+        if not (path / MARKER).exists():  # RELION asks before it works in a folder without it
+            (path / MARKER).touch()
+        return cls(path)
 
     @classmethod
     def open(cls, root: str | os.PathLike[str] = ".") -> Project:
