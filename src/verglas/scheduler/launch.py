@@ -113,7 +113,7 @@ def terminate(project: Project, name: str) -> None:
 def _next_record(directory: JobDirectory) -> RunRecord:
     """The record of the job's next start; what its last one left unfinished goes."""
     known, ended = directory.record(), directory.outcome()
-    if known is None:
+    if known is None or known.begun:  # a start that never came up has made nothing
         adopt_result(directory.path)
     died = known is not None and (ended is None or ended.kind == "killed")
     sweep(directory.path, below=died, old_s=0.0 if died else OLD_S)
