@@ -11,7 +11,7 @@ import pytest
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.control_files import ABORT_NOW
 from verglas.project.dialect import DIALECT_4, DIALECT_31, Status
-from verglas.project.job_star import JobSettings, write_job_star
+from verglas.project.job_star import JobSettings, job_star_bytes
 from verglas.project.registration import ForeignJob
 from verglas.scheduler.launch import launch
 from verglas.scheduler.schemes import runner as runner_module
@@ -39,7 +39,7 @@ def template(project, scheme, name, type_text, **options):
     folder = project.root / f"Schemes/{scheme}/{name}"
     folder.mkdir(parents=True)
     dialect = DIALECT_31 if type_text.isdigit() else DIALECT_4
-    write_job_star(folder / "job.star", JobSettings(type_text, options), dialect)
+    (folder / "job.star").write_bytes(job_star_bytes(JobSettings(type_text, options), dialect))
 
 
 @pytest.fixture
