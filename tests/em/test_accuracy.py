@@ -11,11 +11,11 @@ from plain.fourier import counted, ctf_value, nearest, padded_reference, slice_o
 from plain.poses import euler
 from two_sides import smooth_images, some_particles
 
-from verglas.em.poses.grid import Sampling
 from verglas.em.schedule.accuracy import ANGLES_DEG, SHIFTS_PX, estimate_accuracies, least_noticed
 from verglas.em.schedule.steps import coarser_sampling, finer_sampling, with_settled
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import Assignments
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.fourier.projector import Projector
 
@@ -41,7 +41,7 @@ def case():
     )  # fmt: skip
     found = Assignments.start(N)
     found.psi_deg = rng.uniform(-180, 180, N)
-    return settings, State(3, model, found, Sampling.of(settings, PIXEL)), particles
+    return settings, State(3, (model,), found, Sampling.of(settings, PIXEL)), particles
 
 
 def estimated(case):
@@ -102,7 +102,7 @@ def test_the_first_rung_that_is_noticed_is_found_and_the_last_stands_for_more():
 
 def test_noise_makes_poses_uncertain(case):
     settings, state, particles = case
-    noisy = replace(state, model=replace(state.model, sigma2_noise=4 * state.model.sigma2_noise))
+    noisy = state.with_models(replace(state.model, sigma2_noise=4 * state.model.sigma2_noise))
     clear, blurred = estimated(case), estimated((settings, noisy, particles))
     assert blurred.rot_deg[0] > 1.5 * clear.rot_deg[0]
     assert blurred.shift_angst[0] > 1.5 * clear.shift_angst[0]

@@ -16,7 +16,7 @@ from two_sides import (
     stated_twice,
 )
 
-from verglas.em.run import expectation
+from verglas.em.run import expectation, second_pass
 from verglas.em.state.settings import HelixSettings
 
 BOX, PIXEL, N, SHELLS = 24, 3.0, 6, 9
@@ -45,7 +45,7 @@ def test_scales_known_from_the_origin_alone_agree(problem, second_pass, monkeypa
     choose_second_pass(monkeypatch, second_pass)
     run, stated = problem
     ratio = np.where(np.arange(BOX // 2 + 1) < 1, 9.0, [[0.5], [0.5]])
-    state = replace(run.state, model=replace(run.state.model, data_vs_prior=ratio))
+    state = run.state.with_models(replace(run.state.model, data_vs_prior=ratio))
     expected = iterate(replace(stated, data_vs_prior=ratio))
     assert_agrees(*one_iteration(replace(run, state=state)), expected, SHELLS)
 
@@ -83,7 +83,7 @@ def test_lower_precision_stays_close(problem, expected, precision):
     run, _ = problem
     settings = replace(run.settings, precision=precision)
     model = replace(run.state.model, references=run.state.model.references.float())
-    rough = replace(run, settings=settings, state=replace(run.state, model=model))
+    rough = replace(run, settings=settings, state=run.state.with_models(model))
     ran, after = one_iteration(rough)
     tolerance = 1e-4 if precision == "single" else 2e-2
     np.testing.assert_allclose(ran.found.p_max, expected.p_max, atol=tolerance)
@@ -101,7 +101,7 @@ def test_two_passes_find_what_an_exhaustive_search_finds(problem):
 def test_results_do_not_depend_on_the_size_of_batches(problem, monkeypatch):
     run, _ = problem
     whole, after_whole = one_iteration(run)
-    monkeypatch.setattr(expectation, "batch_size", lambda plan, threads: 2)
+    monkeypatch.setattr(expectation, "batch_size", lambda operands, threads: 2)
     parts, after_parts = one_iteration(run)
     np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
     np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)
@@ -111,19 +111,20 @@ def test_results_do_not_depend_on_the_size_of_batches(problem, monkeypatch):
 @pytest.mark.parametrize("where", ["coarse_pass", "score_tile"])
 def test_memory_that_runs_out_halves_the_work_and_changes_nothing(problem, monkeypatch, where):
     run, _ = problem
-    monkeypatch.setattr(expectation, "SPARSE_POSES", 0)
+    monkeypatch.setattr(second_pass, "SPARSE_POSES", 0)
     whole, after_whole = one_iteration(run)
-    real = getattr(expectation, where)
+    module = expectation if where == "coarse_pass" else second_pass
+    real = getattr(module, where)
 
-    def needs_room(plan, *operands):
-        images = next(each for each in operands if hasattr(each, "score_power"))
+    def needs_room(operands, *arguments):
+        images = next(each for each in arguments if hasattr(each, "score_power"))
         if len(images.score_power) > 2:
             raise RuntimeError(
                 "[enforce fail] DefaultCPUAllocator: can't allocate memory: 9e9 bytes"
             )
-        return real(plan, *operands)
+        return real(operands, *arguments)
 
-    monkeypatch.setattr(expectation, where, needs_room)
+    monkeypatch.setattr(module, where, needs_room)
     parts, after_parts = one_iteration(run)
     assert any("memory ran out" in note for note in parts.notes)
     np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
@@ -131,7 +132,7 @@ def test_memory_that_runs_out_halves_the_work_and_changes_nothing(problem, monke
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(problem, monkeypatch):
-    def broken(*operands):
+    def broken(*arguments):
         raise RuntimeError("shapes do not agree")
 
     monkeypatch.setattr(expectation, "coarse_pass", broken)

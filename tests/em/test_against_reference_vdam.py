@@ -47,9 +47,9 @@ def test_steps_of_mini_batches_agree_with_the_plain_implementation(
     model, found = run.state.model, start_moments(run.settings, run.state.model, run.devices[0])
     for expected, less in zip(results, (2, 0)):
         at = replace(model, current_size=model.current_size - less)
-        iteration, ran = expected_by(replace(run, state=replace(run.state, model=at)))
-        assert iteration.gradient
-        after, found = engine_descends(iteration, ran.sums, step, found)
+        estep, ran = expected_by(replace(run, state=run.state.with_models(at)))
+        assert estep.gradient
+        after, found = engine_descends(estep, ran.sums, step, found)
         assert_agrees(ran, after, expected, at.current_size // 2)
     first, second = found.first.numpy(), found.second.numpy()
     scale = np.abs(moments.first).max()

@@ -9,13 +9,14 @@ import torch
 from verglas.em.images.pixels import pixel_list, pixels_per_shell
 from verglas.em.maximise.centring import centre_references, centres_of_mass_px, translate_linear
 from verglas.em.maximise.descent import gradient_step, replace_inactive
-from verglas.em.maximise.rounding import nearest, nearest_shells
-from verglas.em.poses.grid import Sampling, pose_grid, translations
+from verglas.em.poses.grid import OrientationGrid, PoseSet, translations
 from verglas.em.state.combine import share
 from verglas.em.state.model import Model, Moments
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier.lattice import Lattice
+from verglas.fourier.rounding import nearest, nearest_shells
 
 
 @pytest.mark.parametrize("reach, step, count", [(5, 2, 21), (5, 1, 81), (6, 2, 29)])
@@ -25,9 +26,9 @@ def test_search_circle_has_the_known_number_of_points(reach, step, count):
 
 def test_2d_grid_children_surround_their_parents():
     settings = EmSettings(psi_step_deg=12.0, offset_range_px=5, offset_step_px=2)
-    grid = pose_grid(Sampling.of(settings, 4.0))
+    grid = PoseSet.of(OrientationGrid.of(Sampling.of(settings, 4.0)))
     assert grid.n_orientations == 30 and grid.children == 2 and grid.shift_children == 4
-    psi = grid.fine_angles_deg[:, 2].reshape(30, 2)
+    psi = grid.fine_angles_deg()[:, 2].reshape(30, 2)
     np.testing.assert_allclose(psi.mean(1), grid.coarse_angles_deg[:, 2])
     np.testing.assert_allclose(psi[:, 1] - psi[:, 0], 6.0)
     shifts = grid.fine_shifts_angst.reshape(21, 4, 2)
@@ -40,13 +41,13 @@ def test_perturbation_stays_in_its_range_and_moves_the_grid():
     for _ in range(50):
         sampling = sampling.perturbed(rng)
         assert -0.5 <= sampling.perturbation <= 0.5
-    grid = pose_grid(sampling)
+    grid = PoseSet.of(OrientationGrid.of(sampling))
     assert float(grid.coarse_angles_deg[0, 2]) == pytest.approx(12 * sampling.perturbation)
 
 
 def test_3d_grid_covers_the_asymmetric_unit_once():
     settings = EmSettings(dims=3, healpix_order=1)
-    grid = pose_grid(Sampling.of(settings, 1.0), torch.arange(48))
+    grid = PoseSet.of(OrientationGrid.of(Sampling.of(settings, 1.0)))
     assert grid.n_orientations == 48 * 12 and grid.children == 8
     assert grid.n_directions == 48 and int(grid.direction[-1]) == 47
 

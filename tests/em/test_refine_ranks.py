@@ -79,7 +79,9 @@ def combined(via_disc: bool) -> tuple[list[np.ndarray], list[str], list[str]]:
     def work(rank: int) -> None:
         say, warn = (said.append, warned.append) if rank == 0 else (lambda text: None,) * 2
         comm = FakeComm(world, rank, boxes)
-        MpiRanks(comm, "job/run", via_disc=via_disc, say=say, warn=warn).add(parts[rank])
+        MpiRanks(comm, "job/run", via_disc=via_disc, say=say, warn=warn).add(
+            parts[rank], range(SIZE)
+        )
 
     threads = [
         threading.Thread(target=work, args=(rank,), name=f"rank {rank}") for rank in range(SIZE)

@@ -16,9 +16,9 @@ import torch
 
 from refine_runs import FLAGS, N, noisy, refine, refine_over_ranks, same_files, write_particles
 from verglas.compute.progress import SilentProgress
-from verglas.em.poses.grid import Sampling
 from verglas.em.run.memory import largest_size_that_fits, memory_need
 from verglas.em.start.initialise import first_model
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import read_star

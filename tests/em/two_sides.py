@@ -9,17 +9,20 @@ import torch
 from plain.poses import asymmetric_pixels, euler, global_search, in_plane
 from plain.problem import Problem, Result
 
+from verglas.em.maximise.descent import gradient_step
 from verglas.em.maximise.maximisation import maximise
-from verglas.em.operands.plan import Iteration, coarse_image_size
-from verglas.em.poses.grid import Sampling
-from verglas.em.run import expectation
+from verglas.em.operands.operands import EStep, coarse_image_size
+from verglas.em.run import second_pass
 from verglas.em.run.expectation import Expectation
 from verglas.em.run.lanes import expect
 from verglas.em.run.refinement import Refinement
+from verglas.em.schedule.task import Task
+from verglas.em.schedule.vdam import MOST_POSES
 from verglas.em.scoring.sparse import sparse_second_pass
 from verglas.em.scoring.sparse_batch import batched_second_pass
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import ArraySource, Assignments, OpticsGroup, Particles
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings, GradientSettings
 
 SECOND_PASSES = {
@@ -31,8 +34,8 @@ SECOND_PASSES = {
 
 def choose_second_pass(monkeypatch, name: str) -> None:
     sparse_poses, function = SECOND_PASSES[name]
-    monkeypatch.setattr(expectation, "SPARSE_POSES", sparse_poses)
-    monkeypatch.setattr(expectation, "sparse_second_pass", function)
+    monkeypatch.setattr(second_pass, "SPARSE_POSES", sparse_poses)
+    monkeypatch.setattr(second_pass, "sparse_second_pass", function)
 
 
 def smooth_images(rng: np.random.Generator, n: int, box: int, dims: int = 2) -> np.ndarray:
@@ -98,7 +101,7 @@ def stated_twice(
     found.norm = rng.uniform(0.8, 1.2, n)
     found.origin_yx_angst = rng.normal(0, 4, (n, 2))
     sampling = replace(Sampling.of(settings, pixel), perturbation=0.3)
-    run = Refinement(settings, particles, ArraySource(images), State(1, model, found, sampling))
+    run = Refinement(settings, particles, ArraySource(images), State(1, (model,), found, sampling))
     coarse = min(coarse_image_size(settings, sampling, model, 1.0, box), size)
     assert coarse < size  # both passes are exercised
     ctf = [
@@ -122,19 +125,23 @@ def stated_twice(
     return run, stated
 
 
-def expected_by(run: Refinement) -> tuple[Iteration, Expectation]:
+def expected_by(run: Refinement) -> tuple[EStep, Expectation]:
     """The engine's expectation over all particles, at the state's size and perturbation."""
-    step = run._gradient_step(run.state.iteration + 1)
-    iteration = run.prepare(run.state.iteration + 1, run.devices[0], step)
-    everyone = np.arange(len(run.particles))
-    ran = expect([iteration], run.particles, run.source, everyone, lambda done: None)
-    return iteration, ran
+    number, everyone = run.state.iteration + 1, np.arange(len(run.particles))
+    gradient, most = run.settings.gradient, run.settings.max_significants
+    step = None
+    if gradient is not None:
+        step = gradient_step(run.settings, gradient, len(everyone), number)
+        most = MOST_POSES[run.settings.dims] * run.settings.n_classes
+    estep = run.estep(Task(number, everyone, gradient=step, max_significants=most), run.devices[0])
+    ran = expect([estep], run.particles, run.source, everyone, lambda done: None)
+    return estep, ran
 
 
 def one_iteration(run: Refinement) -> tuple[Expectation, Model]:
     """The engine's expectation and maximisation."""
-    iteration, ran = expected_by(run)
-    return ran, maximise(iteration, ran.sums)
+    estep, ran = expected_by(run)
+    return ran, maximise(estep, ran.sums)
 
 
 def assert_agrees(ran: Expectation, model: Model, expected: Result, shells: int) -> None:

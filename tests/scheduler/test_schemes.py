@@ -52,7 +52,7 @@ def prep(project):
     )  # fmt: skip
     scheme = Scheme(
         "Schemes/prep/",
-        floats={"wait_sec": Variable("0", "0"), "maxtime_hr": Variable("48", "48"), "factor": Variable("2", "2"),  # noqa: E501
+        floats={"wait_sec": Variable("0", "0"), "maxtime_hr": Variable("48", "48"), "factor": Variable("2", "2"),
                 "rounds": Variable("0", "0"), "one": Variable("1", "1"), "two": Variable("2", "2")},
         bools={"again": Variable("0", "0")},
         strings={"movies": Variable("Movies/*.txt", "Movies/*.txt")},
@@ -220,7 +220,7 @@ def values(tmp_path, monkeypatch) -> Values:
         ("float=divide", "b", "a", 1.5), ("float=round", "2.5", "undefined", 3),
         ("float=count_images", "star", "particles", 3), ("float=count_images", "none.star", "particles", 0),
         ("float=count_words", "s", "undefined", 3), ("float=read_star", "column", "1", 9),
-        ("float=star_table_max", "column", "undefined", 9), ("float=star_table_min", "column", "undefined", 5),  # noqa: E501
+        ("float=star_table_max", "column", "undefined", 9), ("float=star_table_min", "column", "undefined", 5),
         ("float=star_table_avg", "column", "undefined", 7),
         ("float=star_table_sort_idx", "column", "1", 1),
         ("float=star_table_sort_idx", "column", "-1", 0),

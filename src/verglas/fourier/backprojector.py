@@ -94,12 +94,19 @@ class BackProjector:
             return
         for data, weight in zip(self.data, self.weight, strict=True):
             before = data.clone(), weight.clone()
-            for operator in operators[1:]:
+            for operator in operators[1:]:  # the identity is first
                 add_rotated(data, weight, *before, self.lattice, operator)
 
     def make_hermitian(self) -> None:
-        """Give both members of each ± pair on the x = 0 plane the sum of the one and the conjugated other."""
+        """Give both members of each ± pair on the x = 0 plane the sum of the one and the conjugated other.
+
+        The origin, its own mate, is left alone.
+        """
+        dims, half = self.lattice.dims, self.lattice.half
         for values in (self.data, self.weight):
             plane = values[..., 0]
-            axes = list(range(1, plane.ndim))
-            values[..., 0] = plane + plane.flip(axes).conj()
+            mate = plane.flip(list(range(-(dims - 1), 0)))
+            total = plane + (mate.conj() if values.is_complex() else mate)
+            middle = (..., half) if dims == 2 else (..., half, half)
+            total[middle] = plane[middle]
+            values[..., 0] = total

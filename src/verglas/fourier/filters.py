@@ -37,13 +37,19 @@ def low_pass(
     *,
     dims: int = 3,
     edge_shells: float = EDGE_SHELLS,
+    whole_shell: bool = True,
 ) -> Tensor:
-    """Real maps (..., N, N, N), or images with `dims` = 2, low-passed at a resolution in Å."""
+    """Real maps (..., N, N, N), or images with `dims` = 2, low-passed at a resolution in Å.
+
+    The cut-off is rounded to a shell, as RELION's image tools do; without `whole_shell` it is not, as its
+    refinements filter first references (refinement.md §4.3).
+    """
     size = int(maps.shape[-1])
     radius = squared_radius(size, dims, maps.device).to(maps.dtype).sqrt()
-    weights = low_pass_weights(
-        radius, cutoff_shell(size, pixel_size_angst, resolution_angst), edge_shells
-    )
+    shell = size * pixel_size_angst / resolution_angst
+    if whole_shell:
+        shell = cutoff_shell(size, pixel_size_angst, resolution_angst)
+    weights = low_pass_weights(radius, shell, edge_shells)
     return inverse(forward(maps, dims) * weights, size, dims)
 
 

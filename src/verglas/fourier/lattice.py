@@ -85,6 +85,10 @@ class Lattice:
             rows = slice(start, min(self.side, start + step))
             yield rows, axis[rows].reshape(-1, *[1] * plane.ndim) + plane
 
+    def slab(self, values: Tensor, rows: slice) -> Tensor:
+        """A view of rows of the first axis of lattices (..., *shape)."""
+        return values.narrow(-self.dims, rows.start, rows.stop - rows.start)
+
     @property
     def largest_squared_radius(self) -> int:
         return self.dims * self.half**2

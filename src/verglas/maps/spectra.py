@@ -22,25 +22,25 @@ class SignalSpectra:
 
 
 def lattice_shell_sums(values: Tensor, lattice: Lattice, n_shells: int) -> tuple[Tensor, Tensor]:
-    """(sums, counts) of real values (*shape) per shell, float64, within round(r_max·padding)."""
+    """Sums (..., S) of real values (..., *shape) per shell and counts (S,), float64, within round(r_max·padding)."""
     squared = torch.arange(lattice.largest_squared_radius + 1, device=values.device)
     limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
     shells = torch.where(squared < limit, lattice.shell_of(squared), -1)
-    both = torch.stack(
-        [lattice.sums_by_squared_radius(values), lattice.points_by_squared_radius(values.device)]
-    )
-    sums, counts = shell_sums(both, shells, n_shells)
-    return sums, counts
+    sums = shell_sums(lattice.sums_by_squared_radius(values), shells, n_shells)
+    return sums, shell_sums(lattice.points_by_squared_radius(values.device), shells, n_shells)
+
+
+def lattice_shell_means(values: Tensor, lattice: Lattice, n_shells: int) -> Tensor:
+    """Means (..., S) of real values (..., *shape) over shells, float64; 0 for empty ones."""
+    sums, counts = lattice_shell_sums(values, lattice, n_shells)
+    return sums / counts.clamp_min(1)
 
 
 def noise_power(sums: BackProjector) -> Tensor:
     """σ² of the unregularised reconstructions per shell, (K, N/2+1) float64; 0 where nothing was seen."""
-    spectra = []
-    for weight in sums.weight:
-        total, counts = lattice_shell_sums(weight, sums.lattice, sums.size // 2 + 1)
-        observed = sums.lattice.oversampling * total
-        spectra.append(torch.where(total > 0, counts / observed.clamp_min(1e-300), 0.0))
-    return torch.stack(spectra)
+    total, counts = lattice_shell_sums(sums.weight, sums.lattice, sums.size // 2 + 1)
+    observed = sums.lattice.oversampling * total
+    return torch.where(total > 0, counts / observed.clamp_min(1e-300), 0.0)
 
 
 def data_vs_prior(
@@ -48,28 +48,23 @@ def data_vs_prior(
 ) -> tuple[Tensor, Tensor]:
     """(mean of W·o·T·τ², share of points where it is >= 1) per class and shell, (K, N/2+1) float64.
 
-    For runs without half sets; `tau2` (K, N/2+1). Empty shells give 0 beyond r_max and 999 within.
+    For runs without half sets; `tau2` (K, N/2+1). Both are 0 where τ² vanishes and beyond r_max.
     """
     lattice, n_shells = sums.lattice, sums.size // 2 + 1
-    limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
-    ratios, shares = [], []
-    for weight, power in zip(sums.weight, tau2.to(sums.weight.device).double(), strict=True):
-        prior = lattice.oversampling * tau2_fudge * power
-        total, above, counts = (
-            torch.zeros(n_shells, dtype=torch.float64, device=weight.device) for _ in range(3)
-        )
-        for rows, squared in lattice.slabs(weight.device):
-            shells = lattice.shell_of(squared)
-            keep = (squared < limit) & (shells < n_shells)
-            chosen = shells[keep]
-            ratio = weight[rows][keep].double() * prior[chosen]
-            total.index_add_(0, chosen, ratio)
-            above.index_add_(0, chosen, (ratio >= 1).double())
-            counts.index_add_(0, chosen, torch.ones_like(ratio))
-        empty = (counts == 0) & (torch.arange(n_shells, device=weight.device) <= lattice.r_max)
-        ratios.append(torch.where(empty, 999.0, total / counts.clamp_min(1)))
-        shares.append(above / counts.clamp_min(1))
-    return torch.stack(ratios), torch.stack(shares)
+    tau2 = tau2.to(sums.weight.device).double()
+    prior = torch.where(tau2 < NO_SIGNAL, 0, lattice.oversampling * tau2_fudge * tau2)
+    ratio = lattice_shell_means(sums.weight, lattice, n_shells) * prior
+    return ratio, coverage(sums, prior)
+
+
+def coverage(sums: BackProjector, prior: Tensor) -> Tensor:
+    """Share (K, S) of the points of each shell where W · prior >= 1; `prior` (K, S) is o·T·τ²."""
+    lattice, n_shells = sums.lattice, sums.size // 2 + 1
+    above = torch.empty(sums.weight.shape, dtype=torch.bool, device=sums.weight.device)
+    for rows, squared in lattice.slabs(sums.weight.device):
+        shells = lattice.shell_of(squared).clamp_max(n_shells - 1)
+        lattice.slab(above, rows).copy_(lattice.slab(sums.weight, rows) * prior[:, shells] >= 1)
+    return lattice_shell_means(above, lattice, n_shells)
 
 
 def signal_from_fsc(

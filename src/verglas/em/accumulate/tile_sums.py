@@ -10,7 +10,7 @@ from torch import Tensor
 from verglas.compute.gemm import product
 from verglas.em.accumulate.outcome import Outcome, PriorSums
 from verglas.em.images.pixels import sums_by_shell
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, SliceSums, shifted
 from verglas.em.poses.helix import across_squared
 from verglas.em.scoring.tile import FineBatch, TileResult
@@ -19,16 +19,16 @@ SMALL_SHARE = 0.7  # leave out unused rows and columns when fewer than this shar
 
 
 def accumulate(
-    plan: Plan, result: TileResult, sums: SliceSums, priors: PriorSums, batch: FineBatch
+    operands: Operands, result: TileResult, sums: SliceSums, priors: PriorSums, batch: FineBatch
 ) -> Outcome:
     """Add a tile's back-projections to `sums` and its counts to `priors`; what its particles showed."""
     tile = result.tile
     gamma, columns, slices = _trimmed(result)
     per_slice = gamma.sum(1)  # (m, O'')
-    residual, scale_sums = _residuals(plan, result, gamma, per_slice, columns, slices, batch)
-    spectra = sums_by_shell(residual, plan.pixels.model_shells, plan.iteration.model.n_shells)
-    counts = _prior_sums(plan, result, gamma, columns, batch)
-    additions = list(_back_projections(plan, result, sums, gamma, per_slice, batch))
+    residual, scale_sums = _residuals(operands, result, gamma, per_slice, columns, slices, batch)
+    spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
+    counts = _prior_sums(operands, result, gamma, columns, batch)
+    additions = list(_back_projections(operands, result, sums, gamma, per_slice, batch))
     # nothing has been added so far: a tile that runs out of memory can be tried again in parts
     for half, data, weight in additions:
         sums.add(half, columns, data, weight)
@@ -51,12 +51,12 @@ def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Slices]:
 
 
 def _back_projections(
-    plan: Plan, result: TileResult, sums: SliceSums, gamma: Tensor, per_slice: Tensor, batch: FineBatch
+    operands: Operands, result: TileResult, sums: SliceSums, gamma: Tensor, per_slice: Tensor, batch: FineBatch
 ) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
     """Half, Σ Γ Y°_t (o, 2P) and Σ Γ V (o, P) for every pseudo-half-set."""
     m, t, o = gamma.shape
     images = result.images
-    moved = shifted(images.back[:, 1:], plan.phases_of(result.tile.fine_shifts)).view(m, t, -1)
+    moved = shifted(images.back[:, 1:], operands.phases_of(result.tile.fine_shifts)).view(m, t, -1)
     n = moved.shape[-1] // 2
     origin = torch.view_as_real(images.back[:, 0])
     halves = batch.halves[result.tile.particles]
@@ -72,10 +72,10 @@ def _back_projections(
 
 
 def _prior_sums(
-    plan: Plan, result: TileResult, gamma: Tensor, columns: Tensor, batch: FineBatch
+    operands: Operands, result: TileResult, gamma: Tensor, columns: Tensor, batch: FineBatch
 ) -> PriorSums:
     """Counts per class and direction, and moments of the offsets."""
-    grid, k = plan.grid, plan.iteration.model.n_classes
+    grid, k = operands.poses, operands.estep.model.n_classes
     tile, device = result.tile, gamma.device
     klass = columns // (grid.n_orientations * grid.children)
     orientation = (columns // grid.children) % grid.n_orientations
@@ -93,7 +93,7 @@ def _prior_sums(
 
 
 def _residuals(
-    plan: Plan, result: TileResult, gamma: Tensor, per_slice: Tensor, columns: Tensor,
+    operands: Operands, result: TileResult, gamma: Tensor, per_slice: Tensor, columns: Tensor,
     slices: Slices, batch: FineBatch,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Σ w |S C P - X_t|² (m, P), and the sums of the scale correction (m, 2)."""
@@ -105,7 +105,7 @@ def _residuals(
     n = batch.marks.shape[1]
     if n == 0:
         return residual, residual.new_zeros((len(residual), 2))
-    klass = columns // (plan.grid.n_orientations * plan.grid.children)
+    klass = columns // (operands.poses.n_orientations * operands.poses.children)
     marks = batch.marks[klass].to(slices.rows.dtype)
     half = slices.rows.shape[1] // 2
     rows = torch.cat([slices.rows[:, : n - 1], slices.rows[:, half : half + n - 1]], 1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.maximise.rounding import nearest_shells
 from verglas.fourier import index_grid, used_shells
+from verglas.fourier.rounding import nearest_shells
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from verglas.em.images.pixels import PixelList, sums_by_shell
-from verglas.em.maximise.rounding import nearest_shells
 from verglas.em.poses.helix import tube_background
 from verglas.em.state.particles import Floats, Ints, OpticsGroup, Particles
 from verglas.em.state.settings import EmSettings
@@ -22,9 +21,10 @@ from verglas.fourier import (
     shift_whole_pixels,
     used_shells,
 )
+from verglas.fourier.rounding import nearest_shells
+from verglas.maps.masks import outside_weight
+from verglas.optics.aberrations import odd_phase
 from verglas.optics.ctf import CtfParameters, ctf
-from verglas.optics.wavelength import electron_wavelength_angst
-from verglas.optics.zernike import odd_basis
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ class ImagePreparer:
         self.dtype = torch.float64 if settings.double else torch.float32
         self.n_model_shells = n_model_shells
         box = optics.box_size
-        self._mask = soft_mask(box, mask_radius_px(settings, optics), settings.mask_edge_px).to(
-            device, self.dtype
-        )
+        radius = mask_radius_px(settings, optics)
+        self._mask = outside_weight(
+            box, radius, settings.mask_edge_px, dtype=torch.float64, device=device
+        ).to(self.dtype)
         self._signs = centre_signs(box, dtype=self.dtype, device=device).flatten()[pixels.flat]
         size = optics.pixel_size_angst
         grid = frequency_grid(box, size, dtype=self.dtype, device=device).reshape(-1, 2)
@@ -60,7 +61,7 @@ class ImagePreparer:
         outside = (shells > pixels.size // 2).nonzero().flatten()
         self._outside = outside
         self._outside_shells = nearest_shells(shells[outside].double() * pixels.shell_ratio)
-        self._modulation = odd_phases(optics, self._frequencies)
+        self._modulation = demodulation(optics, self._frequencies)
 
     def prepare(
         self, images: Tensor, particles: Particles, rows: Ints, norm_factor: Floats, shifts_yx: Ints,
@@ -121,19 +122,6 @@ def mask_radius_px(settings: EmSettings, optics: OpticsGroup) -> float:
     return diameter / (2 * optics.pixel_size_angst)
 
 
-def soft_mask(box: int, radius_px: float, edge_px: float, dims: int = 2) -> Tensor:
-    """Weight of the *background*: 0 inside, raised cosine over the edge outside it, then 1; float64."""
-    axis = torch.arange(box, dtype=torch.float64) - box // 2
-    squared = axis.square()
-    radius = squared
-    for _ in range(dims - 1):
-        radius = radius[..., None] + squared
-    radius = radius.sqrt()
-    edge = 0.5 + 0.5 * torch.cos(torch.pi * (radius_px + edge_px - radius) / edge_px)
-    inside, outside = radius < radius_px, radius > radius_px + edge_px
-    return torch.where(inside, 0.0, torch.where(outside, 1.0, edge))
-
-
 def apply_mask(
     images: Tensor, background: Tensor, noise: Tensor | None = None, tubes: Tensor | None = None
 ) -> Tensor:
@@ -153,23 +141,18 @@ def apply_mask(
     return images * (1 - background) + background * noise
 
 
-def odd_phases(optics: OpticsGroup, frequencies_yx: Tensor) -> Tensor | None:
+def demodulation(optics: OpticsGroup, frequencies_yx: Tensor) -> Tensor | None:
     """exp(-iφ_odd) at the pixels: removes beam tilt and odd aberrations (§1.9); None where there are none."""
-    tilt_x, tilt_y = optics.beam_tilt_mrad
-    if not optics.odd_zernike and tilt_x == 0 == tilt_y:
+    if not optics.odd_zernike and optics.beam_tilt_mrad == (0.0, 0.0):
         return None
     u = frequencies_yx.double()
     if optics.magnification is not None:
         matrix = torch.tensor(optics.magnification, dtype=torch.float64, device=u.device)
         u = (u.flip(-1) @ matrix.reshape(2, 2).T).flip(-1)
-    y, x = u.unbind(-1)
-    wavelength = float(electron_wavelength_angst(torch.tensor(optics.voltage_kv)))
-    strength = 2e4 * torch.pi * optics.cs_mm * wavelength**2
-    phase = -strength * (x * x + y * y) * (tilt_x * x + tilt_y * y)
-    if optics.odd_zernike:
-        basis = odd_basis(len(optics.odd_zernike), u)
-        phase = phase + basis @ torch.tensor(optics.odd_zernike, dtype=u.dtype, device=u.device)
-    phase = phase.to(frequencies_yx.dtype)
+    phase = odd_phase(
+        u, optics.odd_zernike, beam_tilt_mrad_xy=optics.beam_tilt_mrad,
+        voltage_kv=optics.voltage_kv, cs_mm=optics.cs_mm,
+    ).to(frequencies_yx.dtype)  # fmt: skip
     return torch.polar(torch.ones_like(phase), -phase)
 
 

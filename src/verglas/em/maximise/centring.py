@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from verglas.em.images.preparation import soft_mask
+from verglas.maps.masks import outside_weight
 
 SOLVENT_EDGE_PX = 5.0
 FAR_OFF = 0.1  # of the particle's diameter: centres of mass beyond it are moved
@@ -84,5 +84,5 @@ def flatten_solvent(references: Tensor, radius_px: float, mask: Tensor | None = 
     """Multiply by a user mask, or by a soft sphere with a 5 px cosine edge outside the radius."""
     if mask is None:
         box, dims = references.shape[-1], references.ndim - 1
-        mask = 1 - soft_mask(box, radius_px, SOLVENT_EDGE_PX, dims)
+        mask = 1 - outside_weight(box, radius_px, SOLVENT_EDGE_PX, dims, dtype=torch.float64)
     return references * mask.to(references)

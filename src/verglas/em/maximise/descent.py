@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.maximise.centring import flatten_solvent, moves_to_centre_px, translate_linear
-from verglas.em.maximise.maximisation import (
+from verglas.em.maximise.centring import moves_to_centre_px, translate_linear
+from verglas.em.maximise.maximisation import flattened
+from verglas.em.maximise.parameters import update_parameters
+from verglas.em.maximise.references import (
     AT_ONCE_BYTES,
     SPECTRA,
     class_chunks,
@@ -17,19 +19,19 @@ from verglas.em.maximise.maximisation import (
     occupied,
     summed,
 )
-from verglas.em.maximise.parameters import update_parameters
-from verglas.em.maximise.wiener import ShellMap, spectra_of_weights
-from verglas.em.operands.plan import Iteration, particle_diameter_angst
+from verglas.em.operands.operands import EStep, particle_diameter_angst
 from verglas.em.state.model import Model, Moments
 from verglas.em.state.particles import Floats, Ints
 from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier import shift_phases
+from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.gridding import gridding_correction
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.projector import Projector
-from verglas.geometry.symmetry import PointGroup
+from verglas.fourier.rounding import nearest
 from verglas.maps.reconstruct import to_real_space
+from verglas.maps.spectra import lattice_shell_means
 
 TINY = 1e-12
 LEAST_MOVE_PX = 2.0
@@ -126,76 +128,76 @@ def full_lattice(model: Model, padding: float) -> Lattice:
 
 
 def descend(
-    iteration: Iteration, sums: WeightedSums, step: GradientStep, moments: Moments,
+    estep: EStep, sums: WeightedSums, step: GradientStep, moments: Moments,
     solvent_mask: Tensor | None = None,
 ) -> tuple[Model, Moments]:  # fmt: skip
     """New references and parameters from the residuals of one mini-batch (§7.3).
 
     The moments are changed in place; they belong to the state that ends here.
     """
-    old, settings = iteration.model, iteration.settings
-    model = update_parameters(settings, old, sums, iteration.cross_correlation, step.momentum)
-    lattice, device = iteration.projector.lattice, iteration.device
-    where = ShellMap.of(lattice, old.n_shells, device)
-    operators = PointGroup.of(settings.symmetry).operators
+    old, settings = estep.model, estep.settings
+    model = update_parameters(settings, old, sums, estep.cross_correlation, step.momentum)
+    lattice, device = estep.projector.lattice, estep.device
     correction = gridding_correction(old.box_size, old.dims, lattice.padding, device)
     references = old.references.clone()
     spectra = {name: getattr(old, name).copy() for name in SPECTRA}
     for classes in class_chunks(lattice, occupied(sums)):
-        halves = [[k + h * old.n_classes for k in classes] for h in (0, 1)]
-        pairs = [summed(iteration, sums, half, operators) for half in halves]
-        power = iteration.projector.power[classes]
-        found = spectra_of_weights(pairs[0][1] + pairs[1][1], power, step.tau2_fudge, where)
-        note_spectra(spectra, classes, power, found)
+        halves = [summed(estep, sums, [k + h * old.n_classes for k in classes]) for h in (0, 1)]
+        total = BackProjector(
+            old.box_size, lattice, halves[0].data, halves[0].weight + halves[1].weight
+        )
+        note_spectra(spectra, classes, total, estep.projector.power[classes], step.tau2_fudge)
         current = Projector.of(
             old.references[classes].double().to(device), 2 * lattice.r_max, padding=settings.padding,
             dims=old.dims, correct_gridding=False,
         )  # fmt: skip
-        values = _moved(current.values.flatten(1), pairs, where, moments, classes, step, old)
-        maps = to_real_space(values.reshape(-1, *lattice.shape), lattice, old.box_size)
+        values = _moved(current.values, halves, moments, classes, step, old)
+        maps = to_real_space(values, lattice, old.box_size)
         references[classes] = (maps * correction).to(references)
         moments.age[classes] += 1
     model = replace(model, references=references, **spectra)
     if settings.center_classes and step.centre:
         model = _centred(model, moments, settings)
-    if settings.flatten_solvent:
-        radius = particle_diameter_angst(settings, model) / (2 * model.pixel_size_angst)
-        flat = flatten_solvent(model.references, radius, solvent_mask)
-        model = replace(model, references=flat, unmasked=model.references)
-    return model, moments
+    return flattened(settings, model, solvent_mask), moments
 
 
 def _moved(
-    values: Tensor, pairs: list[tuple[Tensor, Tensor]], where: ShellMap, moments: Moments,
-    classes: list[int], step: GradientStep, model: Model,
+    values: Tensor, halves: list[BackProjector], moments: Moments, classes: list[int],
+    step: GradientStep, model: Model,
 ) -> Tensor:  # fmt: skip
-    """The padded transforms (k, M) of some classes after a step; their moments are updated in place."""
-    inside, lattice, device = where.inside, where.lattice, values.device
-    shape = (len(classes), *lattice.shape)
+    """The padded transforms (k, L...) of some classes after a step; their moments are updated in place."""
+    lattice, device, n_shells = halves[0].lattice, values.device, model.n_shells
+    squared = lattice.squared_radius(device)
+    inside = squared < nearest(lattice.r_max * lattice.padding) ** 2
+    shells = lattice.shell_of(squared).clamp_max(n_shells - 1)
     window = _window(moments.second[0], lattice)
-    gradients = [torch.where(inside, d / w.clamp_min(1), 0) for d, w in pairs]
+    gradients = [torch.where(inside, h.data / h.weight.clamp_min(1), 0) for h in halves]
     at = torch.tensor(classes, device=device)
+    axes = tuple(range(1, values.ndim))
     firsts = []
     for half, gradient in enumerate(gradients):
         stored = moments.first[half][(slice(None), *window)]
-        first = stored[at].flatten(1)
-        new = ~first.any(1, keepdim=True)
+        first = stored[at]
+        new = (first == 0).all(axes[-1], keepdim=True)
+        for axis in axes[:-1]:
+            new = new.all(axis, keepdim=True)
         fresh = torch.where(new, gradient, 0.9 * first + 0.1 * gradient)
         firsts.append(torch.where(inside, fresh, first))
-        stored[at] = firsts[half].reshape(shape).to(stored)
+        stored[at] = firsts[half].to(stored)
     mean = (gradients[0] + gradients[1]) / 2
     spread = (gradients[1] - gradients[0]).abs().square() / (mean.abs().square() + TINY)
     stored = moments.second[(slice(None), *window)]
-    second = stored[at].flatten(1)
+    second = stored[at]
     decayed = SECOND_MOMENT_DECAY * second + (1 - SECOND_MOMENT_DECAY) * spread
     second = torch.where(inside, decayed, second)
-    stored[at] = second.reshape(shape).to(stored)
+    stored[at] = second.to(stored)
     direction = (firsts[0] + firsts[1]) / 2 / (second.sqrt() + TINY)
-    noise = where.means((firsts[0] - firsts[1]).abs())
-    ratio = 2 * step.tau2_fudge * where.means(values.abs()) / noise.clamp_min(TINY)
-    trust = torch.where(noise > TINY, ratio / (1 + ratio), 1.0)[:, where.shells]
+    noise = lattice_shell_means((firsts[0] - firsts[1]).abs(), lattice, n_shells)
+    signal = lattice_shell_means(values.abs(), lattice, n_shells)
+    ratio = 2 * step.tau2_fudge * signal / noise.clamp_min(TINY)
+    trust = torch.where(noise > TINY, ratio / (1 + ratio), 1.0)[:, shells]
     share = 1 - np.exp(-(3 * model.n_classes + 10) * model.class_weights[classes])
-    size = torch.as_tensor(step.step_size * share, device=device)[:, None]
+    size = torch.as_tensor(step.step_size * share, device=device).reshape(-1, *[1] * len(axes))
     change = trust * direction - (1 - trust) * values
     return values + torch.where(inside, size * change, 0)
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from verglas.em.maximise.rounding import nearest
-from verglas.em.maximise.wiener import MIN_REGULARISED_SHELL
 from verglas.em.state.model import Model
 from verglas.em.state.particles import Floats
 from verglas.em.state.settings import EmSettings
+from verglas.fourier.rounding import nearest
+from verglas.maps.reconstruct import MIN_REGULARISED_SHELL
+
+FAR_BEYOND = 3  # shells: data that outweigh the prior again so far beyond a dip count
 
 
-def current_image_size(settings: EmSettings, model: Model, has_high_fsc: bool) -> int:
-    """Size of the Fourier box for the next expectation step."""
+def current_image_size(model: Model, incr_size: int, has_high_fsc: bool) -> int:
+    """Size of the Fourier box for the next expectation step; `incr_size` shells beyond the resolution."""
     shell = nearest(model.extent_angst * model.current_resolution)
     if model.average_p_max > 0.1 and has_high_fsc:
         shell += nearest(0.25 * (model.box_size // 2))
     else:
-        shell += settings.incr_size
+        shell += incr_size
     return min(2 * shell, model.box_size)
 
 
@@ -25,6 +27,14 @@ def resolved_shell(data_vs_prior: Floats) -> int:
     """Last shell before the first (>= 1) where the data do not outweigh the prior."""
     below = np.nonzero(data_vs_prior[1:] < 1)[0]
     return int(below[0]) if below.size else len(data_vs_prior) - 1
+
+
+def resolved_beyond_dips(data_vs_prior: Floats) -> int:
+    """The same; with half-sets a dip of the FSC does not count where shells far beyond it are good."""
+    first = resolved_shell(data_vs_prior)
+    above = np.nonzero(data_vs_prior > 1)[0]
+    last = int(above[-1]) if above.size else 0
+    return last if last > first + FAR_BEYOND else first
 
 
 def new_resolution(settings: EmSettings, model: Model, iteration: int) -> float:
@@ -35,7 +45,8 @@ def new_resolution(settings: EmSettings, model: Model, iteration: int) -> float:
     elif not settings.do_map:
         shell = model.box_size // 2
     else:
-        shell = max(resolved_shell(spectrum) for spectrum in model.data_vs_prior)
+        resolved = resolved_beyond_dips if settings.halves else resolved_shell
+        shell = max(resolved(spectrum) for spectrum in model.data_vs_prior)
         shell = max(shell, MIN_REGULARISED_SHELL)
     return shell / model.extent_angst
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.state.particles import Ints
 
 BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
@@ -22,12 +22,12 @@ def host_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def collections(plan: Plan, n_slices: int, threads: int) -> int:
+def collections(operands: Operands, n_slices: int, threads: int) -> int:
     """Sets of summed slices that each of `threads` may have: one a core, if all fit a quarter of memory."""
-    if plan.iteration.device.type != "cpu":
+    if operands.estep.device.type != "cpu":
         return 1
-    halves = 2 if plan.iteration.gradient else 1
-    each = halves * n_slices * len(plan.pixels) * SUMMED_BYTES
+    halves = 2 if operands.estep.gradient else 1
+    each = halves * n_slices * len(operands.pixels) * SUMMED_BYTES
     room = host_bytes() // 4 // max(1, each * threads)
     return max(1, min(torch.get_num_threads(), room))
 
@@ -46,23 +46,23 @@ def tile_limits(device: torch.device) -> tuple[int, int]:
     return min(free // 4, GPU_TILE_BYTES), GPU_TILE_PARTICLES
 
 
-def batch_size(plan: Plan, threads: int = 1) -> int:
+def batch_size(operands: Operands, threads: int = 1) -> int:
     """Particles per batch such that the coarse operands and scores of all threads fit."""
-    n_shifts = plan.coarse_phases.shape[0]
-    n_scores = plan.coarse.rows.shape[0]
-    per_particle = n_shifts * (plan.n_coarse * 8 + n_scores * 14) + len(plan.pixels) * 80
-    if plan.iteration.device.type == "cpu":
+    n_shifts = operands.coarse_phases.shape[0]
+    n_scores = operands.coarse.rows.shape[0]
+    per_particle = n_shifts * (operands.n_coarse * 8 + n_scores * 14) + len(operands.pixels) * 80
+    if operands.estep.device.type == "cpu":
         return int(max(1, min(1024, BATCH_BYTES // per_particle)))
-    free, _ = torch.cuda.mem_get_info(plan.iteration.device)
+    free, _ = torch.cuda.mem_get_info(operands.estep.device)
     room = min(free // 4, GPU_BATCH_BYTES // threads)
     return int(max(1, min(GPU_BATCH_PARTICLES, room // per_particle)))
 
 
-def row_bytes(plan: Plan) -> int:
+def row_bytes(operands: Operands) -> int:
     """What a particle takes in a tile of all fine poses."""
-    n_shifts = plan.fine_phases.shape[0]
-    n_columns = plan.coarse.rows.shape[0] * plan.grid.children
-    return int(n_shifts * (len(plan.pixels) * 24 + n_columns * 12))
+    n_shifts = operands.fine_phases.shape[0]
+    n_columns = operands.coarse.rows.shape[0] * operands.poses.children
+    return int(n_shifts * (len(operands.pixels) * 24 + n_columns * 12))
 
 
 def batches(rows: Ints, size: int) -> Iterator[Ints]:

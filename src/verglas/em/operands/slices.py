@@ -56,14 +56,10 @@ class SliceMaker:
         values = self.complex(angles_deg, n_pixels).flatten(0, 1)
         return layout(values)
 
-    def at(self, numbers: Tensor, grid_angles_deg: Tensor, n_pixels: int) -> Tensor:
-        """Slices by number, class * angles + angle: complex (m, P)."""
-        n = len(grid_angles_deg)
-        numbers = numbers.cpu()
-        matrices = self.matrices(grid_angles_deg[numbers % n])
-        return self.limited(
-            self.projector.at(matrices, self.pixels.indices_yx[:n_pixels], numbers // n)
-        )
+    def at(self, classes: Tensor, angles_deg: Tensor, n_pixels: int) -> Tensor:
+        """Slices of classes (m,) at angles (m, 3), first `n_pixels` pixels: complex (m, P)."""
+        indices = self.pixels.indices_yx[:n_pixels]
+        return self.limited(self.projector.at(self.matrices(angles_deg), indices, classes))
 
     def complex(self, angles_deg: Tensor, n_pixels: int) -> Tensor:
         """The same as complex numbers (K, n, P)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.images.preparation import Prepared
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.state.particles import Ints, Particles
 from verglas.em.state.settings import EmSettings
 
@@ -45,22 +45,22 @@ def noise_group(settings: EmSettings, particles: Particles, rows: Ints) -> Ints:
     return (particles.scale_group if per_scale_group else particles.optics_group)[rows]
 
 
-def weigh(plan: Plan, prepared: Prepared, particles: Particles, rows: Ints) -> Weighted:
+def weigh(operands: Operands, prepared: Prepared, particles: Particles, rows: Ints) -> Weighted:
     """Fold scale, CTF and noise into the images."""
-    iteration = plan.iteration
-    settings, model = iteration.settings, iteration.model
-    device, dtype = iteration.device, iteration.dtype
+    estep = operands.estep
+    settings, model = estep.settings, estep.model
+    device, dtype = estep.device, estep.dtype
     sigma2 = model.sigma2_noise[noise_group(settings, particles, rows)]
-    shells = plan.pixels.model_shells.clamp_max(model.n_shells - 1)
+    shells = operands.pixels.model_shells.clamp_max(model.n_shells - 1)
     noise = torch.as_tensor(sigma2 * settings.sigma2_fudge, dtype=dtype, device=device)[:, shells]
     scale = np.maximum(model.scale[particles.scale_group[rows]], SMALLEST_SCALE)
     s = torch.as_tensor(scale, dtype=dtype, device=device)[:, None]
     c = prepared.ctf
-    seen = c if iteration.state.refs_are_ctf_corrected else torch.ones_like(c)
+    seen = c if estep.state.refs_are_ctf_corrected else torch.ones_like(c)
     inverse = torch.where(noise > 0, 1 / noise, 0)
     score_factor = s * seen * inverse
-    back_factor = s * inverse if plan.optics.ctf_premultiplied else s * c * inverse
-    back_power = s * s * inverse * (c if plan.optics.ctf_premultiplied else c * c)
+    back_factor = s * inverse if operands.optics.ctf_premultiplied else s * c * inverse
+    back_power = s * s * inverse * (c if operands.optics.ctf_premultiplied else c * c)
     return Weighted(
         prepared.masked * score_factor, s * seen * score_factor, prepared.unmasked * back_factor,
         back_power, noise, prepared.masked.abs().square(), prepared,

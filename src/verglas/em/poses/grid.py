@@ -1,157 +1,174 @@
-"""The grid of poses: directions, in-plane angles, translations, coarse and fine (refinement.md §2.3)."""
+"""Grids of poses and the sets that particles are searched over (refinement.md §2.3, §2.4).
+
+One grid of orientations, direction × psi, is common to all particles of an iteration; a pose set is the part of it
+that some particles are searched over: all of it, or the neighbourhoods of their last orientations.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.state.settings import EmSettings
+from verglas.em.state.sampling import Sampling
 from verglas.geometry.euler import euler_angles, euler_matrices
 from verglas.geometry.healpix import children, pixel_directions
 from verglas.geometry.symmetry import PointGroup
 
-DIRECTION_STEP_DEG = 360.0 / 6  # of order 0
-
 
 @dataclass(frozen=True)
-class Steps:
-    """What the user asked for, while the steps in use may be others."""
+class OrientationGrid:
+    """Coarse orientations by number, direction * n_psi + psi, and the fine ones inside each.
 
-    healpix_order: int
-    psi_step_deg: float
-    offset_range_angst: float
-    offset_step_angst: float
+    `pixels` (D,): HEALPix pixels to search; one direction, with angles 0, in 2D.
+    """
 
-
-@dataclass(frozen=True)
-class Sampling:
-    """Steps of the coarse grid and the state of its random perturbation; lengths in Å."""
-
-    dims: int
-    oversampling: int
-    psi_step_deg: float
-    offset_range_angst: float
-    offset_step_angst: float
-    healpix_order: int = 2
-    symmetry: str = "C1"
-    limit_tilt_deg: float = -91.0
-    perturb: float = 0.5
-    perturbation: float = 0.0  # in [-perturb, perturb]
-    asked: Steps | None = None  # None: the steps in use
-
-    @property
-    def original(self) -> Steps:
-        """The steps the user asked for."""
-        return self.asked or Steps(
-            self.healpix_order, self.psi_step_deg, self.offset_range_angst, self.offset_step_angst
-        )
-
-    def as_asked(self) -> Sampling:
-        """The sampling with the steps the user asked for."""
-        asked = self.original
-        return replace(
-            self, healpix_order=asked.healpix_order, psi_step_deg=asked.psi_step_deg,
-            offset_range_angst=asked.offset_range_angst, offset_step_angst=asked.offset_step_angst,
-            asked=asked,
-        )  # fmt: skip
+    sampling: Sampling
+    pixels: Tensor
 
     @classmethod
-    def of(cls, settings: EmSettings, pixel_size_angst: float) -> Sampling:
-        """The sampling a run starts with."""
-        direction_step = DIRECTION_STEP_DEG / 2**settings.healpix_order
-        default_step = 10.0 if settings.dims == 2 else direction_step
-        fixed = settings.skip_align or settings.skip_rotate
-        return cls(
-            dims=settings.dims,
-            oversampling=0 if settings.skip_align else settings.oversampling,
-            psi_step_deg=settings.psi_step_deg if settings.psi_step_deg > 0 else default_step,
-            offset_range_angst=settings.offset_range_px * pixel_size_angst,
-            offset_step_angst=settings.offset_step_px * pixel_size_angst,
-            healpix_order=settings.healpix_order,
-            symmetry=settings.symmetry,
-            limit_tilt_deg=settings.limit_tilt_deg,
-            perturb=0.0 if fixed else settings.perturb,
-        )
-
-    def perturbed(self, rng: np.random.Generator) -> Sampling:
-        """The sampling of the next iteration: the same grid, moved by a new random fraction of a step."""
-        if self.perturb <= 0:
-            return self
-        moved = self.perturbation + rng.uniform(0.5 * self.perturb, self.perturb)
-        if moved > self.perturb:
-            moved -= 2 * self.perturb
-        return replace(self, perturbation=moved)
+    def of(cls, sampling: Sampling) -> OrientationGrid:
+        """The grid of a sampling: in 3D the asymmetric unit of its point group."""
+        if sampling.dims == 2:
+            return cls(sampling, torch.zeros(1, dtype=torch.int64))
+        return cls(sampling, directions(sampling))
 
     @property
-    def angular_step_deg(self) -> float:
-        """The coarse step that decides how much detail the first pass can tell apart."""
-        if self.dims == 2:
-            return 360.0 / self.n_psi
-        return DIRECTION_STEP_DEG / 2**self.healpix_order
+    def n_directions(self) -> int:
+        return int(self.pixels.numel())
 
     @property
     def n_psi(self) -> int:
-        return math.ceil(360.0 / self.psi_step_deg - 1e-9)
+        return self.sampling.n_psi
 
-    @property
-    def fine_angular_step_deg(self) -> float:
-        return self.angular_step_deg / 2**self.oversampling
+    def __len__(self) -> int:
+        return self.n_directions * self.n_psi
 
-    @property
-    def fine_offset_step_angst(self) -> float:
-        return self.offset_step_angst / 2**self.oversampling
+    @cached_property
+    def directions_deg(self) -> Tensor:
+        """(rot, tilt) of the directions (D, 2), not perturbed."""
+        return self._directions(0)[:, 0]
 
+    @cached_property
+    def psi_deg(self) -> Tensor:
+        """The angles in the plane (n_psi,), not perturbed."""
+        return torch.arange(self.n_psi, dtype=torch.float64) * (360.0 / self.n_psi)
 
-@dataclass(frozen=True)
-class PoseGrid:
-    """All poses of one iteration. Orientation index = direction * n_psi + psi.
+    def coarse(self, numbers: Tensor) -> Tensor:
+        """Angles (n, 3) of coarse orientations, as they are searched."""
+        rot_tilt, psi = (
+            self.directions_deg[numbers // self.n_psi],
+            self.psi_deg[numbers % self.n_psi],
+        )
+        return self._perturbed(torch.cat([rot_tilt, psi[:, None]], 1))
 
-    Angles (rot, tilt, psi) in degrees and translations (y, x) in Å, float64, perturbation included.
-    """
-
-    coarse_angles_deg: Tensor  # (O, 3)
-    fine_angles_deg: Tensor  # (O * children, 3), children of one parent adjacent
-    coarse_shifts_angst: Tensor  # (T, 2)
-    fine_shifts_angst: Tensor  # (T * 4^o, 2), children of one parent adjacent
-    prior_shifts_angst: Tensor  # (T, 2): without the perturbation
-    direction: Tensor  # (O,) direction of each coarse orientation
-    n_directions: int
-
-    @property
-    def n_orientations(self) -> int:
-        return int(self.coarse_angles_deg.shape[0])
+    def fine(self, numbers: Tensor, child: Tensor) -> Tensor:
+        """Angles (n, 3) of children (n,) of coarse orientations (n,)."""
+        turns, angles = self._fine_directions, self._fine_psi
+        n_psi = angles.shape[1]
+        rot_tilt = turns[numbers // self.n_psi, child // n_psi]
+        psi = angles[numbers % self.n_psi, child % n_psi]
+        return self._perturbed(torch.cat([rot_tilt, psi[:, None]], 1))
 
     @property
     def children(self) -> int:
         """Fine orientations per coarse one."""
-        return int(self.fine_angles_deg.shape[0]) // self.n_orientations
+        return int(2 ** (self.sampling.oversampling * (1 if self.sampling.dims == 2 else 3)))
+
+    @cached_property
+    def _fine_directions(self) -> Tensor:
+        return self._directions(self.sampling.oversampling)
+
+    @cached_property
+    def _fine_psi(self) -> Tensor:
+        step = 360.0 / self.n_psi
+        return self.psi_deg[:, None] + _child_offsets(step, self.sampling.oversampling)
+
+    def _directions(self, levels: int) -> Tensor:
+        """(rot, tilt) of the pixels `levels` orders finer, (D, 4^levels, 2)."""
+        if self.sampling.dims == 2:
+            return torch.zeros((1, 1, 2), dtype=torch.float64)
+        order = self.sampling.healpix_order
+        return pixel_directions(children(self.pixels, levels), order + levels)
+
+    def _perturbed(self, angles_deg: Tensor) -> Tensor:
+        """A(rot, tilt, psi) · A(a, a, a), as angles (refinement.md §2.3); in 2D psi + a."""
+        sampling = self.sampling
+        if sampling.dims == 2:
+            move = sampling.perturbation * 360.0 / sampling.n_psi
+            return angles_deg + torch.tensor([0.0, 0.0, move], dtype=torch.float64)
+        move = sampling.perturbation * sampling.angular_step_deg
+        if move == 0:
+            return angles_deg
+        return euler_angles(euler_matrices(angles_deg) @ euler_matrices([move] * 3))
+
+
+@dataclass(frozen=True)
+class PoseSet:
+    """The poses that some particles are searched over: orientations of the common grid, and translations.
+
+    Angles (rot, tilt, psi) in degrees and translations (y, x) in Å, float64, perturbation included. A fine
+    orientation is numbered parent * children + child, the parent by its place among `numbers`.
+    """
+
+    grid: OrientationGrid
+    numbers: Tensor  # (O,) of the common grid
+    coarse_shifts_angst: Tensor  # (T, 2)
+    fine_shifts_angst: Tensor  # (T * 4^o, 2), children of one parent adjacent
+    prior_shifts_angst: Tensor  # (T, 2): without the perturbation
+
+    @classmethod
+    def of(cls, grid: OrientationGrid) -> PoseSet:
+        """All orientations of a grid, with its sampling's translations."""
+        sampling = grid.sampling
+        shifts = translations(sampling.offset_range_angst, sampling.offset_step_angst)
+        move = sampling.perturbation * sampling.offset_step_angst
+        fine = _shift_children(shifts, sampling) + move
+        return cls(grid, torch.arange(len(grid)), shifts + move, fine, shifts)
+
+    def part(self, numbers: Tensor) -> PoseSet:
+        """The same with other orientations of the common grid."""
+        return replace(self, numbers=numbers)
+
+    @cached_property
+    def coarse_angles_deg(self) -> Tensor:
+        """Angles (O, 3)."""
+        return self.grid.coarse(self.numbers)
+
+    def fine_angles_deg(self, fine: Tensor | None = None) -> Tensor:
+        """Angles (n, 3) of fine orientations (n,), or of all (O * children) of them."""
+        fine = torch.arange(self.n_fine) if fine is None else fine
+        return self.grid.fine(self.numbers[fine // self.children], fine % self.children)
+
+    @cached_property
+    def direction(self) -> Tensor:
+        """Direction (O,) of each orientation."""
+        return self.numbers // self.grid.n_psi
+
+    @property
+    def n_directions(self) -> int:
+        """Of the common grid."""
+        return self.grid.n_directions
+
+    @property
+    def n_orientations(self) -> int:
+        return int(self.numbers.numel())
+
+    @property
+    def n_fine(self) -> int:
+        return self.n_orientations * self.children
+
+    @property
+    def children(self) -> int:
+        """Fine orientations per coarse one."""
+        return self.grid.children
 
     @property
     def shift_children(self) -> int:
         return int(self.fine_shifts_angst.shape[0]) // int(self.coarse_shifts_angst.shape[0])
-
-
-def pose_grid(sampling: Sampling, pixels: Tensor | None = None) -> PoseGrid:
-    """The grid of a sampling. `pixels` (D,): HEALPix pixels of the asymmetric unit (3D only)."""
-    shifts = translations(sampling.offset_range_angst, sampling.offset_step_angst)
-    fine_shifts = _shift_children(shifts, sampling)
-    move = sampling.perturbation * sampling.offset_step_angst
-    n_psi = sampling.n_psi
-    if sampling.dims == 2:
-        coarse, fine, n_directions = *_angles_2d(sampling), 1
-    else:
-        if pixels is None:
-            raise ValueError("a 3D grid needs its directions")
-        coarse, fine = _angles_3d(sampling, pixels)
-        n_directions = int(pixels.numel())
-    direction = torch.arange(n_directions).repeat_interleave(n_psi)
-    return PoseGrid(
-        coarse, fine, shifts + move, fine_shifts + move, shifts, direction, n_directions
-    )
 
 
 def translations(range_angst: float, step_angst: float) -> Tensor:
@@ -176,56 +193,6 @@ def _shift_children(shifts: Tensor, sampling: Sampling) -> Tensor:
     x, y = torch.meshgrid(offsets, offsets, indexing="ij")
     square = torch.stack([y.flatten(), x.flatten()], dim=1)
     return (shifts[:, None] + square).reshape(-1, 2)
-
-
-def _psi_angles(sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """Coarse (n,) and fine (n, 2^o) in-plane angles."""
-    step = 360.0 / sampling.n_psi
-    coarse = torch.arange(sampling.n_psi, dtype=torch.float64) * step
-    return coarse, coarse[:, None] + _child_offsets(step, sampling.oversampling)
-
-
-def _angles_2d(sampling: Sampling) -> tuple[Tensor, Tensor]:
-    coarse, fine = _psi_angles(sampling)
-    move = sampling.perturbation * 360.0 / sampling.n_psi
-
-    def triples(psi: Tensor) -> Tensor:
-        flat = psi.flatten() + move
-        return torch.stack([torch.zeros_like(flat), torch.zeros_like(flat), flat], dim=1)
-
-    return triples(coarse), triples(fine)
-
-
-def _angles_3d(sampling: Sampling, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    order, more = sampling.healpix_order, sampling.oversampling
-    psi, fine_psi = _psi_angles(sampling)
-    coarse = _outer(pixel_directions(pixels, order), psi)
-    fine = _children_outer(pixel_directions(children(pixels, more), order + more), fine_psi)
-    move = sampling.perturbation * sampling.angular_step_deg
-    return _turned(coarse, move), _turned(fine, move)
-
-
-def _outer(directions_deg: Tensor, psi: Tensor) -> Tensor:
-    n, m = len(directions_deg), len(psi)
-    both = directions_deg[:, None].expand(n, m, 2)
-    return torch.cat([both, psi[None, :, None].expand(n, m, 1)], dim=-1).reshape(-1, 3)
-
-
-def _children_outer(directions_deg: Tensor, fine_psi: Tensor) -> Tensor:
-    """(D, c, 2) child directions and (n, q) child psis as (D * n * c * q, 3)."""
-    d, c, _ = directions_deg.shape
-    n, q = fine_psi.shape
-    view = directions_deg[:, None, :, None].expand(d, n, c, q, 2)
-    psi = fine_psi[None, :, None, :, None].expand(d, n, c, q, 1)
-    return torch.cat([view, psi], dim=-1).reshape(-1, 3)
-
-
-def _turned(angles_deg: Tensor, move_deg: float) -> Tensor:
-    """A(rot, tilt, psi) · A(a, a, a), as angles (refinement.md §2.3)."""
-    if move_deg == 0:
-        return angles_deg
-    turn = euler_matrices([move_deg] * 3)
-    return euler_angles(euler_matrices(angles_deg) @ turn)
 
 
 def directions(sampling: Sampling) -> Tensor:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from verglas.em.poses.grid import Sampling
 from verglas.em.state.particles import Floats, Ints, OpticsGroup, Particles
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings, HelixSettings
 
 CONE = 3.0  # σ of psi that are searched

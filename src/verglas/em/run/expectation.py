@@ -2,50 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import PriorSums
 from verglas.em.accumulate.tally import add_results, note_poses
-from verglas.em.accumulate.tile_sums import accumulate
 from verglas.em.images.preparation import noise_images
-from verglas.em.operands.batches import (
-    batch_size,
-    batches,
-    collections,
-    is_out_of_memory,
-    row_bytes,
-    tile_limits,
-)
-from verglas.em.operands.plan import Iteration, Plan
-from verglas.em.operands.slices import SliceSums, insert
+from verglas.em.operands.batches import batch_size, batches
+from verglas.em.operands.operands import EStep, Operands
+from verglas.em.operands.slices import SliceSums
 from verglas.em.operands.weighting import Weighted, noise_group, weigh
 from verglas.em.poses.helix import axes_yx, forgotten_axes_yx, turn_log_prior
+from verglas.em.poses.local import Bucket, LocalSearch
+from verglas.em.run.retry import in_parts
 from verglas.em.run.screening import scored, usable
-from verglas.em.scoring.coarse import CoarsePass, coarse_pass, old_offsets_px, shift_log_prior
+from verglas.em.run.second_pass import SecondPass, insert_slices, slice_sums
+from verglas.em.scoring.coarse import coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.scoring.fixed_poses import FixedPoses, fixed_pass
-from verglas.em.scoring.sparse import sparse_second_pass
-from verglas.em.scoring.sparse_batch import batched_second_pass
-from verglas.em.scoring.tile import FineBatch, make_tile, score_tile
-from verglas.em.scoring.tiling import tiles
+from verglas.em.scoring.tile import FineBatch
 from verglas.em.state.particles import Assignments, ImageSource, Ints, Particles
 from verglas.em.state.sums import WeightedSums
+from verglas.geometry.symmetry import PointGroup
 
-PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
+READ_TOGETHER = 256  # particles of local searches whose images are read at once
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
-SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
-GPU_SPARSE_POSES = 64  # the same on a GPU
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Images of a batch that can be used, ready to be scored."""
+
+    rows: Ints  # (b,)
+    images: Tensor  # (b, N, N)
+    old_px: Ints  # (b, 2) whole-pixel offsets already applied
+
+    def part(self, chosen: Tensor) -> Read:
+        """Some of them."""
+        places = chosen.cpu().numpy()
+        return Read(
+            self.rows[places], self.images[chosen.to(self.images.device)], self.old_px[places]
+        )
 
 
 @dataclass
 class Expectation:
     """Runs the expectation step; `sums` and `found` hold what has been seen so far."""
 
-    iteration: Iteration
+    estep: EStep
     particles: Particles
     source: ImageSource
     sums: WeightedSums
@@ -55,28 +63,37 @@ class Expectation:
 
     @classmethod
     def begin(
-        cls, iteration: Iteration, particles: Particles, source: ImageSource, threads: int = 1
+        cls, estep: EStep, particles: Particles, source: ImageSource, threads: int = 1
     ) -> Expectation:
         """An expectation step with empty sums, one of `threads` on its device."""
-        model = iteration.model
-        halves = 2 if iteration.gradient else 1
+        model = estep.model
+        halves = 2 if estep.gradient else 1
         sums = WeightedSums.zeros(
-            iteration.projector.lattice, halves * model.n_classes, model.n_classes,
+            estep.projector.lattice, halves * model.n_classes, model.n_classes,
             model.direction_weights.shape[1], len(model.sigma2_noise), model.n_shells,
-            len(particles.group_names), iteration.device,
+            len(particles.group_names), estep.device,
         )  # fmt: skip
-        found = iteration.state.assignments.copy()
-        return cls(iteration, particles, source, sums, found, threads)
+        found = estep.state.assignments.copy()
+        return cls(estep, particles, source, sums, found, threads)
 
     def run(
-        self, plan: Plan, rows: Ints, on_progress: Callable[[int], None] = lambda done: None
+        self, operands: Operands, rows: Ints, on_progress: Progress = lambda done: None
     ) -> None:
         """Process particles `rows` of one optics group."""
+        if self.estep.is_local and not self.estep.settings.skip_align:
+            self._run_local(operands, rows, on_progress)
+        else:
+            self._run_global(operands, rows, on_progress)
+
+    def _run_global(self, operands: Operands, rows: Ints, on_progress: Progress) -> None:
+        """All particles are searched over the same poses."""
         done = since_flush = 0
-        resident = plan.fine is not None
-        collected = self._slice_sums(plan, plan.n_fine) if resident else []
-        for batch in batches(rows, batch_size(plan, self.threads)):
-            self._process(plan, batch, collected)
+        resident = operands.fine is not None
+        collected = slice_sums(operands, operands.n_fine, self.threads) if resident else []
+        for batch in batches(rows, batch_size(operands, self.threads)):
+            read = self._read(operands, batch)
+            prior = self._turn_prior(read.rows)
+            self._batch(operands, read, prior, collected)
             done += len(batch)
             since_flush += len(batch)
             if since_flush >= FLUSH_EVERY:
@@ -85,230 +102,160 @@ class Expectation:
                 since_flush = 0
             on_progress(done)
         if resident:
-            self._insert(plan, collected)
+            insert_slices(operands, self.sums, collected)
 
-    def _slice_sums(self, plan: Plan, n_slices: int) -> list[SliceSums]:
-        """One collection per thread of the sparse pass; the first serves the tiles, too."""
-        halves = 2 if self.iteration.gradient else 1
-        like = torch.zeros(0, dtype=self.iteration.dtype, device=self.iteration.device)
-        n = collections(plan, n_slices, self.threads)
-        return [SliceSums(halves, n_slices, len(plan.pixels), like) for _ in range(n)]
+    def _run_local(self, operands: Operands, rows: Ints, on_progress: Progress) -> None:
+        """Particles are searched around their last orientations, neighbours together."""
+        done = 0
+        for buckets in self._bucket_batches(operands, rows):
+            read = self._read(operands, np.concatenate([bucket.rows for bucket in buckets]))
+            place = {int(row): k for k, row in enumerate(read.rows)}
+            for bucket in buckets:
+                mine = [k for k, row in enumerate(bucket.rows) if int(row) in place]
+                if not mine:
+                    continue
+                chosen = torch.tensor([place[int(bucket.rows[k])] for k in mine])
+                poses = operands.poses.part(bucket.numbers)
+                here = operands.searching(poses, keep_fine=False)
+                self._batch(here, read.part(chosen), bucket.log_prior[mine], [])
+            done += sum(len(bucket.rows) for bucket in buckets)
+            on_progress(done)
 
-    def _insert(
-        self, plan: Plan, collected: list[SliceSums], columns: Tensor | None = None
-    ) -> None:
-        """Slices of each half into its lattices; in gradient mode the residual X° - S C P (§2.9).
+    def _bucket_batches(self, operands: Operands, rows: Ints) -> Iterator[list[Bucket]]:
+        settings, found = self.estep.settings, self.estep.state.assignments
+        relaxed = PointGroup.of(settings.relax_symmetry) if settings.relax_symmetry else None
+        search = LocalSearch(operands.poses.grid, PointGroup.of(settings.symmetry), relaxed)
+        angles = np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
+        waiting: list[Bucket] = []
+        for bucket in search.buckets(rows, angles):
+            waiting.append(bucket)
+            if sum(len(one.rows) for one in waiting) >= READ_TOGETHER:
+                yield waiting
+                waiting = []
+        if waiting:
+            yield waiting
 
-        `columns`: the numbers of the collected slices; None: all of them in order.
-        """
-        data, weight = collected[0].totals()
-        for more in collected[1:]:
-            other_data, other_weight = more.totals()
-            data += other_data
-            weight += other_weight
-        angles = plan.grid.fine_angles_deg
-        numbers = torch.arange(plan.n_fine) if columns is None else columns.cpu()
-        classes, turns = numbers // len(angles), angles[numbers % len(angles)]
-        k = self.iteration.model.n_classes
-        for half in range(data.shape[0]):
-            d, w = data[half], weight[half]
-            if self.iteration.gradient:
-                d = d - w * plan.maker.at(numbers, angles, len(plan.pixels))
-            part = slice(half * k, (half + 1) * k)
-            insert(
-                self.sums.data[part], self.sums.weight[part], self.iteration.projector.lattice,
-                plan.maker, turns, d, w, classes,
-            )  # fmt: skip
-
-    def _process(self, plan: Plan, rows: Ints, collected: list[SliceSums]) -> None:
-        """One batch; if the device's memory does not suffice, in two halves."""
-        images = torch.as_tensor(self.source.read(rows), device=self.iteration.device)
+    def _read(self, operands: Operands, rows: Ints) -> Read:
+        """The images of some particles; those that cannot be used are set aside."""
+        images = torch.as_tensor(self.source.read(rows), device=self.estep.device)
         problems: dict[int, str] = getattr(self.source, "problems", {})
         good = usable(images, rows, problems, self.found.set_aside)
         if not good.all():
             rows, images = rows[good], images[torch.from_numpy(good).to(images.device)]
-        if len(rows):
-            self._process_images(plan, rows, images, collected)
+        settings, sampling = self.estep.settings, self.estep.state.sampling
+        axes = forgotten_axes_yx(settings, sampling, self.particles, rows)
+        size = operands.optics.pixel_size_angst
+        return Read(rows, images, old_offsets_px(self.found, rows, size, axes))
 
-    def _process_images(
-        self, plan: Plan, rows: Ints, images: Tensor, collected: list[SliceSums]
+    def _batch(
+        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums]
     ) -> None:
-        settings, state = self.iteration.settings, self.iteration.state
-        forgotten = forgotten_axes_yx(settings, state.sampling, self.particles, rows)
-        old_px = old_offsets_px(self.found, rows, plan.optics.pixel_size_angst, forgotten)
-        if settings.skip_align or settings.skip_rotate:
-            self._fixed(plan, rows, images, old_px)
-            return
-        try:
-            weighted, coarse = self._first_pass(plan, rows, images, old_px)
-        except (RuntimeError, MemoryError) as error:
-            if len(rows) == 1 or not is_out_of_memory(error):
-                raise
-            torch.cuda.empty_cache()
-            middle = len(rows) // 2
-            self.notes.add("memory ran out: batches are halved")
-            self._process_images(plan, rows[:middle], images[:middle], collected)
-            self._process_images(plan, rows[middle:], images[middle:], collected)
-            return
-        batch = self._fine_batch(plan, rows, old_px)
-        outcome = self._second_pass(plan, coarse, weighted, batch, collected)
+        """Search particles over the poses of `operands`; `turn_prior` (b, O): of their own."""
+        settings = self.estep.settings
+        fixed = settings.skip_align or settings.skip_rotate
+
+        def work(chosen: Tensor) -> None:
+            part = read.part(chosen)
+            if fixed:
+                self._fixed(operands, part)
+            else:
+                prior = None if turn_prior is None else turn_prior[chosen]
+                self._searched(operands, part, prior, collected)
+
+        in_parts(torch.arange(len(read.rows)), work, self.notes.add)
+
+    def _searched(
+        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums]
+    ) -> None:
+        weighted = self._weighted(operands, read)
+        if turn_prior is not None:
+            turn_prior = turn_prior.to(self.estep.device, self.estep.dtype)
+        shift_prior = self._shift_prior(operands, read)
+        coarse = coarse_pass(operands, weighted, shift_prior, turn_prior)
+        batch = self._fine_batch(operands, read)
+        second = SecondPass(operands, coarse, weighted, batch, self.sums, collected, self.threads)
+        outcome = second.run(self.notes.add)
+        rows, old_px = read.rows, read.old_px
         self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
-        good = scored(images, rows, outcome, self.found.set_aside)
+        good = scored(read.images, rows, outcome, self.found.set_aside)
         if not good.all():
             chosen = torch.from_numpy(good.nonzero()[0])
             rows, old_px = rows[good], old_px[good]
-            weighted, outcome = weighted.rows(chosen.to(images.device)), outcome.rows(chosen)
-        note_poses(plan, self.found, rows, old_px, outcome)
-        add_results(plan, self.particles, rows, weighted, outcome, self.sums, self.found)
+            weighted, outcome = (
+                weighted.rows(chosen.to(weighted.score.device)),
+                outcome.rows(chosen),
+            )
+        note_poses(operands, self.found, rows, old_px, outcome)
+        add_results(operands, self.particles, rows, weighted, outcome, self.sums, self.found)
 
-    def _fixed(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> None:
+    def _fixed(self, operands: Operands, read: Read) -> None:
         """Particles keep their orientation; with `skip_align` their offset, too."""
-        found, pixel_size = self.found, plan.optics.pixel_size_angst
-        weighted = self._weighted(plan, rows, images, old_px)
+        found, pixel_size = self.found, operands.optics.pixel_size_angst
+        rows, old_px = read.rows, read.old_px
+        weighted = self._weighted(operands, read)
         rest = torch.from_numpy(found.origin_yx_angst[rows] - old_px * pixel_size)[:, None]
-        prior = torch.zeros(
-            (len(rows), self.iteration.model.n_classes, 1), dtype=self.iteration.dtype
-        )
-        if self.iteration.settings.skip_rotate:
-            rest = plan.grid.fine_shifts_angst.expand(len(rows), -1, -1)
-            prior = self._shift_prior(plan, rows, old_px)
-            prior = prior.repeat_interleave(plan.grid.shift_children, 2)
+        prior = torch.zeros((len(rows), self.estep.model.n_classes, 1), dtype=self.estep.dtype)
+        if self.estep.settings.skip_rotate:
+            rest = operands.poses.fine_shifts_angst.expand(len(rows), -1, -1)
+            prior = self._shift_prior(operands, read)
+            prior = prior.repeat_interleave(operands.poses.shift_children, 2)
         angles = np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
-        poses = FixedPoses(torch.from_numpy(angles), rest, prior.to(self.iteration.device))
-        priors = PriorSums.zeros(self.iteration.model.n_classes, plan.grid.n_directions)
-        batch = self._fine_batch(plan, rows, old_px)
-        fixed = fixed_pass(plan, poses, weighted, batch, self.sums, priors)
-        self._add_priors(priors)
+        poses = FixedPoses(torch.from_numpy(angles), rest, prior.to(self.estep.device))
+        priors = PriorSums.zeros(self.estep.model.n_classes, operands.poses.n_directions)
+        batch = self._fine_batch(operands, read)
+        fixed = fixed_pass(operands, poses, weighted, batch, self.sums, priors)
+        self.sums.add_priors(priors)
         found.n_significant[rows] = fixed.n_significant.cpu().numpy()
         found.class_index[rows] = fixed.klass.cpu().numpy()
         best = rest[torch.arange(len(rows)), fixed.shift.cpu()].numpy()
         found.origin_yx_angst[rows] = old_px * pixel_size + best
-        add_results(plan, self.particles, rows, weighted, fixed.outcome, self.sums, found)
+        add_results(operands, self.particles, rows, weighted, fixed.outcome, self.sums, found)
 
-    def _first_pass(
-        self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints
-    ) -> tuple[Weighted, CoarsePass]:
-        weighted = self._weighted(plan, rows, images, old_px)
-        turn_prior = turn_log_prior(
-            self.iteration.settings, self.iteration.state.sampling, self.particles, rows
-        )
-        if turn_prior is not None:
-            turn_prior = turn_prior.to(self.iteration.device, self.iteration.dtype)
-        shift_prior = self._shift_prior(plan, rows, old_px)
-        return weighted, coarse_pass(plan, weighted, shift_prior, turn_prior)
+    def _turn_prior(self, rows: Ints) -> Tensor | None:
+        """ln of the prior of each orientation that filaments bring along, (b, O)."""
+        estep = self.estep
+        return turn_log_prior(estep.settings, estep.state.sampling, self.particles, rows)
 
-    def _shift_prior(self, plan: Plan, rows: Ints, old_px: Ints) -> Tensor:
-        axes = axes_yx(self.iteration.settings, self.particles, rows)
-        return shift_log_prior(plan, old_px, axes)
+    def _shift_prior(self, operands: Operands, read: Read) -> Tensor:
+        axes = axes_yx(self.estep.settings, self.particles, read.rows)
+        return shift_log_prior(operands, read.old_px, axes)
 
-    def _weighted(self, plan: Plan, rows: Ints, images: Tensor, old_px: Ints) -> Weighted:
-        settings, model = self.iteration.settings, self.iteration.model
+    def _weighted(self, operands: Operands, read: Read) -> Weighted:
+        settings, model, rows = self.estep.settings, self.estep.model, read.rows
         factor = np.ones(len(rows))
         if settings.correct_norm:
             factor = model.norm_average / self.found.norm[rows]
-        noise = self._noise(plan, rows)
-        psi = self.iteration.state.assignments.psi_deg[rows]
-        prepared = plan.preparer.prepare(images, self.particles, rows, factor, old_px, noise, psi)
-        return weigh(plan, prepared, self.particles, rows)
+        noise = self._noise(operands, rows)
+        psi = self.estep.state.assignments.psi_deg[rows]
+        prepared = operands.preparer.prepare(
+            read.images, self.particles, rows, factor, read.old_px, noise, psi
+        )
+        return weigh(operands, prepared, self.particles, rows)
 
-    def _sparse(
-        self, plan: Plan, coarse: CoarsePass, few: Tensor, images: Weighted, batch: FineBatch,
-        collected: list[SliceSums], priors: PriorSums, outcome: Outcome,
-    ) -> None:  # fmt: skip
-        """Particles one by one; slices that are not kept are made for some particles at a time."""
-        if not few.numel():
-            return
-        slice_of = torch.arange(plan.n_fine)
-        if plan.fine is not None:
-            on_cpu = self.iteration.device.type == "cpu"
-            second_pass = sparse_second_pass if on_cpu else batched_second_pass
-            outcome.put(few.cpu(), second_pass(
-                plan, coarse, few, images, batch, plan.fine, slice_of, collected, priors
-            ))  # fmt: skip
-            return
-        for some in torch.split(few, PARTICLES_PER_SLICES):
-            columns = plan.children_of(coarse.hits(some).flatten(0, 1).any(0).nonzero().flatten())
-            slice_of[columns] = torch.arange(len(columns))
-            sums = self._slice_sums(plan, len(columns))
-            outcome.put(some, sparse_second_pass(
-                plan, coarse, some, images, batch, plan.fine_slices(columns), slice_of, sums, priors
-            ))  # fmt: skip
-            self._insert(plan, sums, columns)
-
-    def _fine_batch(self, plan: Plan, rows: Ints, old_px: Ints) -> FineBatch:
-        settings, model = self.iteration.settings, self.iteration.model
+    def _fine_batch(self, operands: Operands, read: Read) -> FineBatch:
+        settings, model, rows = self.estep.settings, self.estep.model, read.rows
         centres = torch.zeros((model.n_classes, 2), dtype=torch.float64)
         if model.dims == 2:
             centres += torch.from_numpy(model.class_offsets_angst)
             if settings.parity.offset_prior_in_pixels:
-                centres *= plan.optics.pixel_size_angst
-        halves = self.particles.numbers[rows] % 2 if self.iteration.gradient else 0 * rows
+                centres *= operands.optics.pixel_size_angst
+        halves = self.particles.numbers[rows] % 2 if self.estep.gradient else 0 * rows
         return FineBatch(
-            torch.from_numpy(old_px * plan.optics.pixel_size_angst), centres,
-            torch.as_tensor(halves, device=self.iteration.device), plan.well_determined,
+            torch.from_numpy(read.old_px * operands.optics.pixel_size_angst), centres,
+            torch.as_tensor(halves, device=self.estep.device), operands.well_determined,
             axes_yx(settings, self.particles, rows),
         )  # fmt: skip
 
-    def _second_pass(
-        self, plan: Plan, coarse: CoarsePass, images: Weighted, batch: FineBatch,
-        collected: list[SliceSums],
-    ) -> Outcome:  # fmt: skip
-        """Particles with few significant poses one by one (on a CPU), the others in tiles."""
-        outcome = Outcome.empty(len(images.score), self.iteration.model.n_shells)
-        priors = PriorSums.zeros(self.iteration.model.n_classes, plan.grid.n_directions)
-        count = coarse.n_significant
-        sparse = torch.zeros_like(count, dtype=torch.bool)
-        on_cpu = self.iteration.device.type == "cpu"
-        if (on_cpu or plan.fine is not None) and not self.iteration.cross_correlation:
-            sparse = count <= (SPARSE_POSES if on_cpu else GPU_SPARSE_POSES)
-            few = (sparse & (count > 0)).nonzero().flatten()
-            self._sparse(plan, coarse, few, images, batch, collected, priors, outcome)
-        many = (~sparse & (count > 0)).nonzero().flatten()
-        for chosen in tiles(coarse, many, row_bytes(plan), *tile_limits(self.iteration.device)):
-            self._tile(plan, coarse, chosen, images, batch, collected, priors, outcome)
-        self._add_priors(priors)
-        return outcome
-
-    def _add_priors(self, priors: PriorSums) -> None:
-        self.sums.class_weight += priors.class_weight
-        self.sums.direction_weight.view(-1).add_(priors.direction_weight)
-        self.sums.class_offset += priors.class_offset
-        self.sums.sigma2_offset += priors.sigma2_offset[0]
-        self.sums.total += priors.class_weight.sum()
-
-    def _tile(
-        self, plan: Plan, coarse: CoarsePass, chosen: Tensor, images: Weighted, batch: FineBatch,
-        collected: list[SliceSums], priors: PriorSums, outcome: Outcome,
-    ) -> None:  # fmt: skip
-        """One tile; if the device's memory does not suffice, in two halves."""
-        try:
-            tile = make_tile(plan, coarse, chosen)
-            result = score_tile(plan, tile, images.rows(chosen))
-            kept = plan.fine is not None
-            sums = collected[0] if kept else self._slice_sums(plan, len(tile.columns))[0]
-            found = accumulate(plan, result, sums, priors, batch)
-        except (RuntimeError, MemoryError) as error:
-            if len(chosen) == 1 or not is_out_of_memory(error):
-                raise
-            torch.cuda.empty_cache()
-            self.notes.add("memory ran out: tiles are halved")
-            for half in torch.tensor_split(chosen, 2):
-                self._tile(plan, coarse, half, images, batch, collected, priors, outcome)
-            return
-        outcome.put(chosen.cpu(), found)
-        if plan.fine is None:
-            self._insert(plan, [sums], tile.columns)
-
-    def _noise(self, plan: Plan, rows: Ints) -> Tensor | None:
-        settings = self.iteration.settings
+    def _noise(self, operands: Operands, rows: Ints) -> Tensor | None:
+        settings = self.estep.settings
         if settings.zero_mask:
             return None
-        groups = noise_group(self.iteration.settings, self.particles, rows)
+        groups = noise_group(self.estep.settings, self.particles, rows)
         stacks = [
             noise_images(
-                self.iteration.model.sigma2_noise[group] * settings.sigma2_fudge,
-                plan.optics.box_size, np.array([settings.random_seed + number]), self.iteration.device,
+                self.estep.model.sigma2_noise[group] * settings.sigma2_fudge,
+                operands.optics.box_size, np.array([settings.random_seed + number]), self.estep.device,
             )
             for group, number in zip(groups, self.particles.numbers[rows])
         ]  # fmt: skip
-        return torch.cat(stacks).to(self.iteration.dtype)
+        return torch.cat(stacks).to(self.estep.dtype)

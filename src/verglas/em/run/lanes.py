@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from verglas.em.operands.batches import host_bytes
-from verglas.em.operands.plan import Iteration, Plan, make_plan
+from verglas.em.operands.operands import EStep, Operands, operands_of
 from verglas.em.run.expectation import Expectation
 from verglas.em.state.combine import pack_rows, share, unpack_rows
 from verglas.em.state.particles import ImageSource, Ints, OpticsGroup, Particles
@@ -47,12 +47,12 @@ def lanes(
 
 
 def expect(
-    steps: Sequence[Iteration], particles: Particles, source: ImageSource, order: Ints,
+    steps: Sequence[EStep], particles: Particles, source: ImageSource, order: Ints,
     update: Callable[[int], None],
 ) -> Expectation:  # fmt: skip
     """The expectation step over particles `order`, a thread for each of `steps`.
 
-    The threads share the particles of an optics group, and those of one device its plan. Sums are added
+    The threads share the particles of an optics group, and those of one device its operands. Sums are added
     in the order of the threads.
     """
     threads = Counter(step.device for step in steps)
@@ -76,25 +76,23 @@ def expect(
             unpack_rows(first.found, pack_rows(part.found, np.concatenate(mine)))
         first.found.set_aside.update(part.found.set_aside)
         first.notes |= part.notes
-    if first.iteration.model.dims == 3:  # volumes give their room to the maximisation
+    if first.estep.model.dims == 3:  # volumes give their room to the maximisation
         first.sums.data, first.sums.weight = first.sums.data.cpu(), first.sums.weight.cpu()
     return first
 
 
-def _plan(steps: Sequence[Iteration], device: torch.device, optics: OpticsGroup) -> Plan:
-    """The plan of a device, with what it makes when first asked: threads only read it."""
-    plan = make_plan(next(step for step in steps if step.device == device), optics)
-    _ = plan.well_determined
-    return plan
+def _plan(steps: Sequence[EStep], device: torch.device, optics: OpticsGroup) -> Operands:
+    """The operands of a device: threads only read them."""
+    return operands_of(next(step for step in steps if step.device == device), optics)
 
 
 def _run(
-    parts: Sequence[Expectation], plans: Sequence[Plan], shares: Sequence[Ints], before: int,
+    parts: Sequence[Expectation], operands_of_each: Sequence[Operands], shares: Sequence[Ints], before: int,
     update: Callable[[int], None],
 ) -> None:  # fmt: skip
     """The particles of one optics group; `update` hears from the first thread only."""
     if len(parts) == 1:
-        parts[0].run(plans[0], shares[0], lambda count: update(before + count))
+        parts[0].run(operands_of_each[0], shares[0], lambda count: update(before + count))
         return
     counts = [0] * len(parts)
 
@@ -105,8 +103,8 @@ def _run(
                 update(before + sum(counts))
 
         torch.set_num_threads(inner)
-        with own_stream(plans[number].iteration.device, number):
-            parts[number].run(plans[number], shares[number], note)
+        with own_stream(operands_of_each[number].estep.device, number):
+            parts[number].run(operands_of_each[number], shares[number], note)
 
     cores = torch.get_num_threads()
     inner = max(1, cores // len(parts))

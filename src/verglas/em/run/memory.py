@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass, fields
 
 from verglas.em.maximise.descent import full_lattice
-from verglas.em.maximise.maximisation import AT_ONCE_BYTES
+from verglas.em.maximise.references import AT_ONCE_BYTES
 from verglas.em.operands.batches import BATCH_BYTES, SUMMED_BYTES, TILE_BYTES
-from verglas.em.operands.plan import FINE_SLICES_BYTES, coarse_image_size
-from verglas.em.poses.grid import Sampling
+from verglas.em.operands.operands import FINE_SLICES_BYTES, coarse_image_size
 from verglas.em.state.model import Model
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings
 from verglas.fourier.lattice import Lattice, padded_size
 

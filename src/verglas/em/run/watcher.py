@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from verglas.em.operands.plan import Iteration, particle_diameter_angst
+from verglas.em.operands.operands import particle_diameter_angst
+from verglas.em.poses.grid import PoseSet
 from verglas.em.schedule.steps import resolution_needs_deg
+from verglas.em.state.model import State
+from verglas.em.state.settings import EmSettings
 
 
 class Watcher(Protocol):
@@ -29,12 +32,12 @@ class SilentWatcher:
         pass
 
 
-def sampling_lines(iteration: Iteration) -> list[str]:
+def sampling_lines(settings: EmSettings, state: State, poses: PoseSet) -> list[str]:
     """RELION's lines about resolution and sampling before an expectation step (pipeline.md §7.5)."""
-    model, grid, sampling = iteration.model, iteration.grid, iteration.state.sampling
+    model, grid, sampling = state.model, poses, state.sampling
     resolution = 1 / model.current_resolution if model.current_resolution > 0 else 999.0
-    diameter = particle_diameter_angst(iteration.settings, model)
-    needed = resolution_needs_deg(iteration.settings, model)
+    diameter = particle_diameter_angst(settings, model)
+    needed = resolution_needs_deg(settings, model)
     lines = [
         f"CurrentResolution= {resolution:.6g} Angstroms, which requires orientationSampling of at "
         f"least {needed:.6g} degrees for a particle of diameter {diameter:.6g} Angstroms"

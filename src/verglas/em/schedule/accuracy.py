@@ -16,7 +16,7 @@ from torch import Tensor
 
 from verglas.em.images.pixels import pixel_list, sums_by_shell
 from verglas.em.images.preparation import ImagePreparer
-from verglas.em.operands.plan import coarse_image_size, image_size
+from verglas.em.operands.operands import coarse_image_size, image_size
 from verglas.em.operands.slices import SliceMaker
 from verglas.em.operands.weighting import noise_group
 from verglas.em.state.model import UNKNOWN_ACCURACY, State
@@ -54,12 +54,15 @@ class Accuracies:
 
     def noted_in(self, state: State) -> State:
         """The state with these in its model; the best class stands for all."""
-        model = replace(
-            state.model, accuracy_rot_deg=self.rot_deg, accuracy_shift_angst=self.shift_angst,
-            orientability=self.orientability,
-        )  # fmt: skip
+        models = [
+            replace(
+                model, accuracy_rot_deg=self.rot_deg, accuracy_shift_angst=self.shift_angst,
+                orientability=self.orientability,
+            )
+            for model in state.models
+        ]  # fmt: skip
         return replace(
-            state, model=model, accuracy_rot_deg=float(self.rot_deg.min()),
+            state, models=tuple(models), accuracy_rot_deg=float(self.rot_deg.min()),
             accuracy_shift_angst=float(self.shift_angst.min()),
         )  # fmt: skip
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from verglas.em.state.particles import Assignments, Ints
+from verglas.em.state.particles import Assignments, Floats, Ints
+from verglas.geometry.distance import angular_distance_deg, in_plane_distance_deg
 from verglas.geometry.euler import euler_matrices
+from verglas.geometry.symmetry import PointGroup
 
 
 @dataclass(frozen=True)
@@ -20,26 +22,29 @@ class Changes:
     offsets_angst: float
 
 
-def changes(old: Assignments, new: Assignments, rows: Ints, dims: int) -> Changes:
-    """Class, angle and offset changes of particles `rows`; angles in 2D wrapped to 0..180."""
+def changes(old: Assignments, new: Assignments, rows: Ints, group: PointGroup | None) -> Changes:
+    """Class, angle and offset changes of particles `rows`.
+
+    Angles between the nearest of an orientation's symmetry mates under `group`; None: in 2D, of psi alone.
+    """
     if not len(rows):
         return Changes(0.0, 0.0, 0.0)
     moved = float((old.class_index[rows] != new.class_index[rows]).mean())
-    if dims == 2:
-        turn = np.abs(np.remainder(new.psi_deg[rows] - old.psi_deg[rows] + 180, 360) - 180)
-    else:
-        turn = _angular_distance(_matrices(old, rows), _matrices(new, rows))
     away = ((new.origin_yx_angst[rows] - old.origin_yx_angst[rows]) ** 2).sum(1)
-    return Changes(moved, float(turn.mean()), float(np.sqrt(away.mean() / 2)))
+    return Changes(
+        moved, float(_turns(old, new, rows, group).mean()), float(np.sqrt(away.mean() / 2))
+    )
 
 
-def _matrices(assignments: Assignments, rows: Ints) -> torch.Tensor:
-    columns = [assignments.rot_deg[rows], assignments.tilt_deg[rows], assignments.psi_deg[rows]]
-    return euler_matrices(np.stack(columns, 1))
+def _turns(old: Assignments, new: Assignments, rows: Ints, group: PointGroup | None) -> Floats:
+    if group is None:
+        psis = (torch.from_numpy(found.psi_deg[rows]) for found in (new, old))
+        turned: Floats = in_plane_distance_deg(*psis).numpy()
+        return turned
+    matrices = [euler_matrices(_angles(found, rows)) for found in (new, old)]
+    distance: Floats = angular_distance_deg(matrices[0], matrices[1], group).numpy()
+    return distance
 
 
-def _angular_distance(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
-    """Mean over the three axes of the angle between them, degrees."""
-    cosines = (first * second).sum(-1).clamp(-1, 1)
-    result: np.ndarray = torch.rad2deg(torch.acos(cosines)).mean(-1).numpy()
-    return result
+def _angles(found: Assignments, rows: Ints) -> Floats:
+    return np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)

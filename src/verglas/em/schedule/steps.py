@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from verglas.em.operands.plan import particle_diameter_angst
-from verglas.em.poses.grid import DIRECTION_STEP_DEG, Sampling
+from verglas.em.operands.operands import particle_diameter_angst
 from verglas.em.state.model import UNKNOWN_ACCURACY, Model, State
-from verglas.em.state.settings import EmSettings
+from verglas.em.state.sampling import DIRECTION_STEP_DEG, Sampling
+from verglas.em.state.settings import EmSettings, HalvesSettings
 
 NEEDED = 0.8  # of the accuracy: a step above it loses information (coarser sampling)
 FINE_ENOUGH = 0.75  # of the accuracy: a step below it gains nothing (automatic sampling)
@@ -67,10 +67,44 @@ def finer_sampling(settings: EmSettings, state: State, number: int) -> State:
     finer = replace(
         sampling, psi_step_deg=psi, offset_step_angst=step, offset_range_angst=reach
     )  # fmt: skip
+    return _from_here(replace(state, sampling=finer))
+
+
+def refined_sampling(settings: EmSettings, halves: HalvesSettings, state: State) -> State:
+    """The state of an auto-refine with finer steps where that may tell more, or marked fine enough (§5.4)."""
+    sampling, model = state.sampling, state.model
+    order = sampling.healpix_order + 1
+    needed = resolution_needs_deg(settings, model) < sampling.fine_angular_step_deg
+    by_resolution = halves.resolution_decides and needed and order != settings.first_local_order
+    if not (state.resolution_stalled >= 1 or by_resolution):
+        return state
+    if not (state.hidden_stalled >= 1 or halves.ignore_angles):
+        return state
+    if _is_enough(halves, state):
+        return replace(state, fine_enough=True)
+    step, reach = _offsets(state)
+    turn = DIRECTION_STEP_DEG / 2**order
+    finer = replace(
+        sampling, healpix_order=order, psi_step_deg=turn, offset_step_angst=step, offset_range_angst=reach
+    )  # fmt: skip
+    if order >= settings.first_local_order:
+        finer = replace(finer, local_sigma_deg=(2 * finer.fine_angular_step_deg,) * 3)
+    return _from_here(replace(state, sampling=finer, fine_enough=False))
+
+
+def _is_enough(halves: HalvesSettings, state: State) -> bool:
+    """Whether the sampling need not be refined: by the accuracy, unless the user says otherwise."""
+    step = state.sampling.fine_angular_step_deg
+    if 0 < halves.fine_step_deg < step:
+        return False
+    return _fine_enough(state) or step / 2 < halves.least_step_deg
+
+
+def _from_here(state: State) -> State:
+    """Counters and smallest changes begin anew with a new sampling."""
     return replace(
-        state, sampling=finer, resolution_stalled=0, hidden_stalled=0,
-        best_change_classes=9999999.0, best_change_angles_deg=UNKNOWN_ACCURACY,
-        best_change_offsets_angst=UNKNOWN_ACCURACY,
+        state, resolution_stalled=0, hidden_stalled=0, best_change_classes=9999999.0,
+        best_change_angles_deg=UNKNOWN_ACCURACY, best_change_offsets_angst=UNKNOWN_ACCURACY,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import product
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import shifted
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared, outside_limits
@@ -48,41 +48,41 @@ def old_offsets_px(
     return (np.sign(pixels) * np.floor(np.abs(pixels) + 0.5)).astype(np.int64)
 
 
-def shift_log_prior(plan: Plan, old_px: Ints, axes: Tensor | None = None) -> Tensor:
+def shift_log_prior(operands: Operands, old_px: Ints, axes: Tensor | None = None) -> Tensor:
     """ln π(t) of coarse translations, (b, K, T), up to a constant (§2.6).
 
     `axes` (b, 2): the filament axes of helical segments, along which there is no prior but a limit.
     """
-    iteration = plan.iteration
-    model, pixel_size = iteration.model, plan.optics.pixel_size_angst
-    if iteration.settings.parity.offset_prior_in_pixels:
+    estep = operands.estep
+    model, pixel_size = estep.model, operands.optics.pixel_size_angst
+    if estep.settings.parity.offset_prior_in_pixels:
         unit, factor = 1.0, pixel_size**2
     else:
         unit, factor = pixel_size, 1.0
-    device, double = iteration.device, torch.float64
+    device, double = estep.device, torch.float64
     old = torch.as_tensor(old_px, dtype=double, device=device) * unit
-    absolute = old[:, None] + plan.grid.prior_shifts_angst.to(device, double)  # (b, T, 2)
+    absolute = old[:, None] + operands.poses.prior_shifts_angst.to(device, double)  # (b, T, 2)
     known = model.class_offsets_angst if model.dims == 2 else np.zeros((model.n_classes, 2))
     centres = torch.as_tensor(known, dtype=double, device=device)
     away = absolute[:, None] - centres[:, None]  # (b, K, T, 2)
     variance = max(model.sigma_offset_angst**2, 1e-12)
-    helix = iteration.settings.helix
+    helix = estep.settings.helix
     if helix is None or not helix.restricts_offsets or axes is None:
-        return (away.square().sum(-1) * (-factor / (2 * variance))).to(iteration.dtype)
+        return (away.square().sum(-1) * (-factor / (2 * variance))).to(estep.dtype)
     axes = axes.to(device)
     prior = across_squared(away, axes[:, None, None]) * (-factor / (2 * variance))
-    outside = outside_limits(helix, absolute, axes, iteration.state.sampling.offset_step_angst)
-    return prior.masked_fill(outside[:, None], -torch.inf).to(iteration.dtype)
+    outside = outside_limits(helix, absolute, axes, estep.state.sampling.offset_step_angst)
+    return prior.masked_fill(outside[:, None], -torch.inf).to(estep.dtype)
 
 
 def coarse_pass(
-    plan: Plan, images: Weighted, shift_prior: Tensor, turn_prior: Tensor | None = None
+    operands: Operands, images: Weighted, shift_prior: Tensor, turn_prior: Tensor | None = None
 ) -> CoarsePass:
     """Score all coarse poses of a batch and mark those that hold the wanted fraction of the weight."""
-    scores = coarse_scores(plan, images, shift_prior, turn_prior)  # (b, T, K*O)
+    scores = coarse_scores(operands, images, shift_prior, turn_prior)  # (b, T, K*O)
     flat = scores.flatten(1)
-    settings = plan.iteration.settings
-    if plan.iteration.cross_correlation:
+    settings = operands.estep.settings
+    if operands.estep.cross_correlation:
         top, best = flat.max(1)
         count = (flat >= top[:, None]).sum(1)
         return CoarsePass(scores, top, count, best, shift_prior, turn_prior)
@@ -92,21 +92,21 @@ def coarse_pass(
 
 
 def coarse_scores(
-    plan: Plan, images: Weighted, shift_prior: Tensor, turn_prior: Tensor | None = None
+    operands: Operands, images: Weighted, shift_prior: Tensor, turn_prior: Tensor | None = None
 ) -> Tensor:
     """Log posterior up to a constant, (b, T, K*O); in CC mode the correlation."""
-    n, slices = plan.n_coarse, plan.coarse
-    b, t = len(images.score), len(plan.coarse_phases)
-    rows = shifted(images.score[:, 1:n], plan.coarse_phases)
-    general = plan.iteration.cross_correlation or turn_prior is not None
-    if plan.has_half_turns and not general:
-        return _by_half_turns(plan, rows, images.score_power[:, 1:n], shift_prior)
+    n, slices = operands.n_coarse, operands.coarse
+    b, t = len(images.score), len(operands.coarse_phases)
+    rows = shifted(images.score[:, 1:n], operands.coarse_phases)
+    general = operands.estep.cross_correlation or turn_prior is not None
+    if operands.has_half_turns and not general:
+        return _by_half_turns(operands, rows, images.score_power[:, 1:n], shift_prior)
     cross = product(rows, slices.rows).reshape(b, t, -1)
     norm = product(images.score_power[:, 1:n], slices.power[:, 1:])  # (b, K*O)
-    if plan.iteration.cross_correlation:
+    if operands.estep.cross_correlation:
         cross /= norm.clamp_min(1e-30).sqrt()[:, None]
         return _forbidden(cross, shift_prior, turn_prior)
-    cross -= (0.5 * norm - plan.orientation_prior)[:, None]
+    cross -= (0.5 * norm - operands.orientation_prior)[:, None]
     k = shift_prior.shape[1]
     by_class = cross.view(b, t, k, -1)
     by_class += shift_prior.transpose(1, 2)[..., None]
@@ -126,13 +126,13 @@ def _forbidden(scores: Tensor, shift_prior: Tensor, turn_prior: Tensor | None) -
     return scores.view(b, t, k, -1).masked_fill_(never, -torch.inf).view(scores.shape)
 
 
-def _by_half_turns(plan: Plan, rows: Tensor, power: Tensor, shift_prior: Tensor) -> Tensor:
+def _by_half_turns(operands: Operands, rows: Tensor, power: Tensor, shift_prior: Tensor) -> Tensor:
     """The scores of a 2D grid from half of the products: the slice at psi + 180° is the conjugate.
 
     With a and b the products of real and of imaginary parts, a pose scores a + b and its half turn a - b
     (refinement.md §11.2). `rows` (b * T, 2(P-1)), `power` (b, P-1).
     """
-    slices, n = plan.coarse, power.shape[1]
+    slices, n = operands.coarse, power.shape[1]
     b, k = len(power), shift_prior.shape[1]
     half = slices.rows.shape[0] // (2 * k)
     first = slices.rows.view(k, 2 * half, 2, n)[:, :half]
@@ -140,7 +140,9 @@ def _by_half_turns(plan: Plan, rows: Tensor, power: Tensor, shift_prior: Tensor)
     norm = product(power, slices.power[:, 1:].reshape(k, 2, half, n)[:, 0].reshape(-1, n))
     even = product(rows[:, :n], real).view(b, -1, k, half)
     odd = product(rows[:, n:], imag).view(b, -1, k, half)
-    prior = plan.orientation_prior.view(k, 2, half)[:, 0]  # the same for all angles in the plane
+    prior = operands.orientation_prior.view(k, 2, half)[
+        :, 0
+    ]  # the same for all angles in the plane
     even -= (0.5 * norm.view(b, 1, k, half) - prior) - shift_prior.transpose(1, 2)[..., None]
     t = even.shape[1]
     scores = even.new_empty((b, t, k, 2, half))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from verglas.em.accumulate.outcome import Outcome, PriorSums
 from verglas.em.images.pixels import sums_by_shell
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import insert
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
@@ -43,19 +43,19 @@ class FixedOutcome:
 
 
 def fixed_pass(
-    plan: Plan, poses: FixedPoses, images: Weighted, batch: FineBatch, sums: WeightedSums, priors: PriorSums
+    operands: Operands, poses: FixedPoses, images: Weighted, batch: FineBatch, sums: WeightedSums, priors: PriorSums
 ) -> FixedOutcome:  # fmt: skip
     """Score, weigh and add up a batch of particles with fixed orientations."""
-    slices = plan.maker.complex(poses.angles_deg, len(plan.pixels))  # (K, b, P)
-    shifted, back = _shifted(plan, poses, images.score), _shifted(plan, poses, images.back)
-    scores = _scores(plan, slices, shifted, images, poses)  # (b, T, K)
+    slices = operands.maker.complex(poses.angles_deg, len(operands.pixels))  # (K, b, P)
+    shifted, back = _shifted(operands, poses, images.score), _shifted(operands, poses, images.back)
+    scores = _scores(operands, slices, shifted, images, poses)  # (b, T, K)
     b = len(scores)
-    found = RowWeights.of(scores.flatten(1), plan.iteration.settings.adaptive_fraction)
+    found = RowWeights.of(scores.flatten(1), operands.estep.settings.adaptive_fraction)
     gamma = found.truncated().view(scores.shape)
     residual, scale = _residuals(images, slices, shifted, gamma, batch)
-    _back_project(plan, poses, sums, images, back, gamma, slices, batch)
-    _count(poses, gamma, batch, priors, plan)
-    spectra = sums_by_shell(residual, plan.pixels.model_shells, plan.iteration.model.n_shells)
+    _back_project(operands, poses, sums, images, back, gamma, slices, batch)
+    _count(poses, gamma, batch, priors, operands)
+    spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
     k = scores.shape[2]
     outcome = Outcome(
         torch.zeros(b, dtype=torch.int64), torch.zeros(b, dtype=torch.int64), found.p_max.double(),
@@ -64,22 +64,25 @@ def fixed_pass(
     return FixedOutcome(outcome, found.best % k, found.best // k, found.count)
 
 
-def _shifted(plan: Plan, poses: FixedPoses, values: Tensor) -> Tensor:
+def _shifted(operands: Operands, poses: FixedPoses, values: Tensor) -> Tensor:
     """(b, T, P) images at their translations."""
-    shifts_px = poses.shifts_angst / plan.optics.pixel_size_angst
+    shifts_px = poses.shifts_angst / operands.optics.pixel_size_angst
     phases = shift_phases(
-        shifts_px.to(values.device), plan.pixels.indices_yx, plan.optics.box_size, values.dtype
+        shifts_px.to(values.device),
+        operands.pixels.indices_yx,
+        operands.optics.box_size,
+        values.dtype,
     )
     return values[:, None] * phases
 
 
 def _scores(
-    plan: Plan, slices: Tensor, shifted: Tensor, images: Weighted, poses: FixedPoses
+    operands: Operands, slices: Tensor, shifted: Tensor, images: Weighted, poses: FixedPoses
 ) -> Tensor:
     cross = _agreement(slices[:, :, 1:], shifted[:, :, 1:])
     power = slices[:, :, 1:].abs().square()
     norm = torch.einsum("bp,kbp->bk", images.score_power[:, 1:], power)
-    weights = plan.iteration.model.class_weights
+    weights = operands.estep.model.class_weights
     prior = torch.as_tensor(weights, dtype=norm.dtype, device=norm.device).log()
     return cross + (prior - 0.5 * norm)[:, None] + poses.shift_prior.transpose(1, 2)
 
@@ -113,22 +116,22 @@ def _residuals(
 
 
 def _back_project(
-    plan: Plan, poses: FixedPoses, sums: WeightedSums, images: Weighted, back: Tensor, gamma: Tensor,
+    operands: Operands, poses: FixedPoses, sums: WeightedSums, images: Weighted, back: Tensor, gamma: Tensor,
     slices: Tensor, batch: FineBatch,
 ) -> None:  # fmt: skip
-    lattice = plan.iteration.projector.lattice
+    lattice = operands.estep.projector.lattice
     n_classes = len(slices)
     for k, planes in enumerate(slices):
         data = torch.einsum("bt,btp->bp", gamma[:, :, k].to(back.dtype), back)
         weight = gamma[:, :, k].sum(1)[:, None] * images.back_power
-        if plan.iteration.gradient:
+        if operands.estep.gradient:
             data = data - weight * planes
         classes = (batch.halves * n_classes + k).cpu()
         insert(
             sums.data,
             sums.weight,
             lattice,
-            plan.maker,
+            operands.maker,
             poses.angles_deg,
             data,
             weight,
@@ -137,11 +140,11 @@ def _back_project(
 
 
 def _count(
-    poses: FixedPoses, gamma: Tensor, batch: FineBatch, priors: PriorSums, plan: Plan
+    poses: FixedPoses, gamma: Tensor, batch: FineBatch, priors: PriorSums, operands: Operands
 ) -> None:
     weights = gamma.double().cpu()
     priors.class_weight += weights.sum((0, 1))
-    share = weights.sum((0, 1))[:, None] * torch.from_numpy(plan.iteration.model.direction_weights)
+    share = weights.sum((0, 1))[:, None] * torch.from_numpy(operands.estep.model.direction_weights)
     total = share.sum(1, keepdim=True).clamp_min(1e-300)
     priors.direction_weight += (share / total * weights.sum((0, 1))[:, None]).flatten()
     absolute = batch.old_shift[:, None] + poses.shifts_angst

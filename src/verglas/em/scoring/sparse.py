@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.accumulate.outcome import Outcome, PriorSums
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, SliceSums
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring.coarse import CoarsePass
@@ -19,7 +19,7 @@ from verglas.em.scoring.tile import FineBatch
 
 
 def sparse_second_pass(
-    plan: Plan, coarse: CoarsePass, rows: Tensor, images: Weighted, batch: FineBatch,
+    operands: Operands, coarse: CoarsePass, rows: Tensor, images: Weighted, batch: FineBatch,
     slices: Slices, slice_of: Tensor, sums: list[SliceSums], priors: PriorSums,
 ) -> Outcome:  # fmt: skip
     """Second pass of particles `rows` of a batch; one thread for each of `sums`.
@@ -28,18 +28,18 @@ def sparse_second_pass(
     Particles are cut into as many runs as there are `sums`, so that results do not depend on timing.
     """
     mine = images.rows(rows)
-    shells = plan.pixels.model_shells.clamp_max(plan.iteration.model.n_shells - 1)
-    result = Outcome.empty(len(rows), plan.iteration.model.n_shells)
-    grid, settings = plan.grid, plan.iteration.settings
-    model = plan.iteration.model
-    turn_prior = plan.orientation_prior.new_zeros((0, 0))
+    shells = operands.pixels.model_shells.clamp_max(operands.estep.model.n_shells - 1)
+    result = Outcome.empty(len(rows), operands.estep.model.n_shells)
+    grid, settings = operands.poses, operands.estep.settings
+    model = operands.estep.model
+    turn_prior = operands.orientation_prior.new_zeros((0, 0))
     if coarse.turn_prior is not None:
         turn_prior = coarse.turn_prior[rows]
     fixed = [
         coarse.weights[rows], coarse.threshold[rows], _planar(mine.score), _planar(mine.back),
         mine.score_power, mine.back_power, mine.noise_power, mine.image_power,
-        slices.rows, slices.origin, slices.power, slice_of, plan.fine_phases,
-        plan.orientation_prior, coarse.shift_prior[rows], turn_prior,
+        slices.rows, slices.origin, slices.power, slice_of, operands.fine_phases,
+        operands.orientation_prior, coarse.shift_prior[rows], turn_prior,
     ]  # fmt: skip
     arrays = [tensor.contiguous().numpy() for tensor in fixed]
     counts = (grid.n_orientations, grid.direction.numpy(), grid.n_directions)

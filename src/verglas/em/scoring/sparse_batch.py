@@ -16,7 +16,7 @@ from torch import Tensor
 
 from verglas.em.accumulate.outcome import Outcome, PriorSums
 from verglas.em.images.pixels import sums_by_shell
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, SliceSums, shifted_each
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
@@ -42,19 +42,19 @@ class Hits:
 
 
 def batched_second_pass(
-    plan: Plan, coarse: CoarsePass, rows: Tensor, images: Weighted, batch: FineBatch,
+    operands: Operands, coarse: CoarsePass, rows: Tensor, images: Weighted, batch: FineBatch,
     slices: Slices, slice_of: Tensor, sums: list[SliceSums], priors: PriorSums,
 ) -> Outcome:  # fmt: skip
     """Second pass of particles `rows` of a batch; arguments as of `sparse_second_pass`."""
-    result = Outcome.empty(len(rows), plan.iteration.model.n_shells)
+    result = Outcome.empty(len(rows), operands.estep.model.n_shells)
     where = slice_of.to(rows.device)
-    per_hit = len(plan.pixels) * plan.grid.shift_children * 8
+    per_hit = len(operands.pixels) * operands.poses.shift_children * 8
     counts = coarse.n_significant[rows]
     for part in _chunks(counts, max(1, CHUNK_BYTES // per_hit)):
         chosen = rows[part]
-        hits = _hits(plan, coarse, chosen)
+        hits = _hits(operands, coarse, chosen)
         found = _chunk(
-            plan, hits, images.rows(chosen), batch, chosen, slices, where, sums[0], priors
+            operands, hits, images.rows(chosen), batch, chosen, slices, where, sums[0], priors
         )
         result.put(torch.arange(part.start, part.stop), found)
     return result
@@ -71,15 +71,15 @@ def _chunks(counts: Tensor, most: int) -> Iterator[slice]:
         start, done = stop, int(ends[stop - 1])
 
 
-def _hits(plan: Plan, coarse: CoarsePass, rows: Tensor) -> Hits:
+def _hits(operands: Operands, coarse: CoarsePass, rows: Tensor) -> Hits:
     particle, shift, column = coarse.hits(rows).nonzero().unbind(1)
-    n, device = plan.grid.n_orientations, rows.device
+    n, device = operands.poses.n_orientations, rows.device
     klass = column // n
     counts = torch.bincount(particle, minlength=len(rows))
     first = counts.cumsum(0) - counts
-    children = torch.arange(plan.grid.children, device=device)
-    moves = torch.arange(plan.grid.shift_children, device=device)
-    prior = coarse.shift_prior[rows[particle], klass, shift] + plan.orientation_prior[column]
+    children = torch.arange(operands.poses.children, device=device)
+    moves = torch.arange(operands.poses.shift_children, device=device)
+    prior = coarse.shift_prior[rows[particle], klass, shift] + operands.orientation_prior[column]
     if coarse.turn_prior is not None:
         prior = prior + coarse.turn_prior[rows[particle], column % n]
     return Hits(
@@ -90,20 +90,20 @@ def _hits(plan: Plan, coarse: CoarsePass, rows: Tensor) -> Hits:
 
 
 def _chunk(
-    plan: Plan, hits: Hits, images: Weighted, batch: FineBatch, rows: Tensor, slices: Slices,
+    operands: Operands, hits: Hits, images: Weighted, batch: FineBatch, rows: Tensor, slices: Slices,
     where: Tensor, sums: SliceSums, priors: PriorSums,
 ) -> Outcome:  # fmt: skip
     numbers = where[hits.columns]
     references = slices.rows[numbers]  # (h, C, 2(P-1))
     power = slices.power[numbers]  # (h, C, P)
-    phases = plan.fine_phases[hits.shifts]  # (h, S, 2, P-1)
+    phases = operands.fine_phases[hits.shifts]  # (h, S, 2, P-1)
     moved = shifted_each(images.score[hits.particle, 1:], phases)  # (h, S, 2(P-1))
     norm = torch.einsum("hp,hcp->hc", images.score_power[hits.particle, 1:], power[..., 1:])
     scores = moved @ references.mT - 0.5 * norm[:, None] + hits.prior[:, None, None]
-    gamma, best, p_max, log_sum = _posterior(plan, hits, scores, len(rows))
+    gamma, best, p_max, log_sum = _posterior(operands, hits, scores, len(rows))
     per_slice = gamma.sum(1)  # (h, C)
     spectra, scale_sums, accepted = _residuals(
-        plan,
+        operands,
         hits,
         images,
         batch,
@@ -114,8 +114,8 @@ def _chunk(
         moved,
         slices.origin[numbers],
     )
-    _back_project(plan, hits, images, batch.halves[rows], gamma, per_slice, phases, where, sums)
-    priors.add(_prior_sums(plan, hits, batch, rows, gamma))
+    _back_project(operands, hits, images, batch.halves[rows], gamma, per_slice, phases, where, sums)
+    priors.add(_prior_sums(operands, hits, batch, rows, gamma))
     children = hits.columns.shape[1] * hits.shifts.shape[1]
     hit = hits.first + best // children
     child = best % children
@@ -125,20 +125,20 @@ def _chunk(
 
 
 def _posterior(
-    plan: Plan, hits: Hits, scores: Tensor, m: int
+    operands: Operands, hits: Hits, scores: Tensor, m: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Normalised, truncated weights (h, S, C); best child, its weight and the log sum per particle."""
     h, s, c = scores.shape
     most = int(hits.place.max()) + 1
     dense = scores.new_full((m, most, s * c), -torch.inf)
     dense[hits.particle, hits.place] = scores.reshape(h, -1)
-    found = RowWeights.of(dense.view(m, -1), plan.iteration.settings.adaptive_fraction)
+    found = RowWeights.of(dense.view(m, -1), operands.estep.settings.adaptive_fraction)
     kept = found.truncated().view(m, most, s, c)[hits.particle, hits.place]
     return kept, found.best, found.p_max, found.log_sum
 
 
 def _residuals(
-    plan: Plan, hits: Hits, images: Weighted, batch: FineBatch, gamma: Tensor, per_slice: Tensor,
+    operands: Operands, hits: Hits, images: Weighted, batch: FineBatch, gamma: Tensor, per_slice: Tensor,
     references: Tensor, power: Tensor, moved: Tensor, origin: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Σ w |S C P - X_t|² per shell (m, S), the sums of the scale correction (m, 2), Σ w (m,)."""
@@ -152,7 +152,7 @@ def _residuals(
     cross, total = _per_particle(hits, cross_h, m), _per_particle(hits, power_h, m)
     residual = images.noise_power * (images.score_power * total - 2 * cross)
     residual += images.image_power * accepted[:, None]
-    spectra = sums_by_shell(residual, plan.pixels.model_shells, plan.iteration.model.n_shells)
+    spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
     n = batch.marks.shape[1]
     if n == 0:
         return spectra, residual.new_zeros((m, 2)), accepted
@@ -170,7 +170,7 @@ def _per_particle(hits: Hits, values: Tensor, m: int) -> Tensor:
 
 
 def _back_project(
-    plan: Plan, hits: Hits, images: Weighted, halves: Tensor, gamma: Tensor, per_slice: Tensor,
+    operands: Operands, hits: Hits, images: Weighted, halves: Tensor, gamma: Tensor, per_slice: Tensor,
     phases: Tensor, where: Tensor, sums: SliceSums,
 ) -> None:  # fmt: skip
     """Σ Γ Y°_t and Σ Γ V of every hit into its slices."""
@@ -188,9 +188,11 @@ def _back_project(
         sums.add(half, columns[chosen], planar[chosen], weight[chosen])
 
 
-def _prior_sums(plan: Plan, hits: Hits, batch: FineBatch, rows: Tensor, gamma: Tensor) -> PriorSums:
+def _prior_sums(
+    operands: Operands, hits: Hits, batch: FineBatch, rows: Tensor, gamma: Tensor
+) -> PriorSums:
     """Counts per class and direction, and moments of the offsets."""
-    grid, k, device = plan.grid, plan.iteration.model.n_classes, gamma.device
+    grid, k, device = operands.poses, operands.estep.model.n_classes, gamma.device
     per_shift = gamma.sum(2).double()  # (h, S)
     per_hit = per_shift.sum(1)
     zeros = torch.zeros(k, dtype=torch.float64, device=device)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import product
-from verglas.em.operands.plan import Plan
+from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, shifted
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring.coarse import CoarsePass
@@ -65,22 +65,22 @@ class TileResult:
     posterior: Posterior
 
 
-def make_tile(plan: Plan, coarse: CoarsePass, particles: Tensor) -> Tile:
+def make_tile(operands: Operands, coarse: CoarsePass, particles: Tensor) -> Tile:
     """The tile of some particles of a batch."""
     hits = coarse.hits(particles)
     orientations = hits.any(0).any(0).nonzero().flatten()
     shifts = hits.any(2).any(0).nonzero().flatten()
     hits = hits[:, shifts][:, :, orientations]
-    n_orientations = plan.grid.n_orientations
+    n_orientations = operands.poses.n_orientations
     klass = orientations // n_orientations
     shift_prior = coarse.shift_prior[particles][:, klass][:, :, shifts].transpose(1, 2)
-    prior = shift_prior + plan.orientation_prior[orientations]
+    prior = shift_prior + operands.orientation_prior[orientations]
     if coarse.turn_prior is not None:
         prior = prior + coarse.turn_prior[particles][:, orientations % n_orientations][:, None]
     prior = torch.where(hits, prior, -torch.inf)
     return Tile(
-        particles, orientations, shifts, _children(orientations, plan.grid.children),
-        _children(shifts, plan.grid.shift_children), prior,
+        particles, orientations, shifts, _children(orientations, operands.poses.children),
+        _children(shifts, operands.poses.shift_children), prior,
     )  # fmt: skip
 
 
@@ -88,19 +88,19 @@ def _children(parents: Tensor, n: int) -> Tensor:
     return (parents[:, None] * n + torch.arange(n, device=parents.device)).flatten()
 
 
-def score_tile(plan: Plan, tile: Tile, images: Weighted) -> TileResult:
+def score_tile(operands: Operands, tile: Tile, images: Weighted) -> TileResult:
     """Scores of all children in the tile, turned into the posterior."""
-    slices = plan.fine_slices(tile.columns)
-    phases = plan.phases_of(tile.fine_shifts)
+    slices = operands.fine_slices(tile.columns)
+    phases = operands.phases_of(tile.fine_shifts)
     m, t = len(images.score), len(phases)
     rows = shifted(images.score[:, 1:], phases)
     cross = product(rows, slices.rows).reshape(m, t, -1)
     norm = product(images.score_power[:, 1:], slices.power[:, 1:])  # (m, O')
-    if plan.iteration.cross_correlation:
+    if operands.estep.cross_correlation:
         posterior = _winner(cross / norm.clamp_min(1e-30).sqrt()[:, None], tile)
     else:
         cross -= 0.5 * norm[:, None]
-        posterior = _posterior(cross, tile, plan.iteration.settings.adaptive_fraction)
+        posterior = _posterior(cross, tile, operands.estep.settings.adaptive_fraction)
     return TileResult(tile, images, rows, slices, posterior)
 
 

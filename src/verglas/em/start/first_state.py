@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.maximise.low_pass import low_pass
+from verglas.em.maximise.references import first_low_pass
 from verglas.em.maximise.resolution import current_image_size, initial_data_vs_prior, new_resolution
-from verglas.em.maximise.rounding import nearest
-from verglas.em.poses.grid import Sampling, directions
+from verglas.em.poses.grid import directions
 from verglas.em.start.initialise import (
     NoiseSums,
     first_model,
@@ -21,7 +20,9 @@ from verglas.em.start.initialise import (
 )
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import Assignments, Particles
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings
+from verglas.fourier.rounding import nearest
 
 OFFSET_PRIOR_ANGST = 10.0
 OWN_OFFSET_PRIOR_ANGST = 2.5  # averages of the particles as they are have no better centre
@@ -46,13 +47,21 @@ def first_state(
         settings = replace(settings, ini_high_angst=ini_high)
         references = initial_references(settings, sums, ini_high, pixel_size_angst)
     else:
-        references = low_pass(references.double(), pixel_size_angst, settings.ini_high_angst)
+        references = first_low_pass(references.double(), pixel_size_angst, settings.ini_high_angst)
         references = references.expand(settings.n_classes, *references.shape[1:]).clone()
     sampling = Sampling.of(settings, pixel_size_angst)
     model = _model(settings, particles, sums, references, pixel_size_angst, sampling)
     assignments = assignments or Assignments.start(len(particles))
     corrected = settings.refs_are_ctf_corrected
-    return settings, State(0, model, assignments, sampling, refs_are_ctf_corrected=corrected)
+    models = (model,) if settings.halves is None else (model, replace(model))
+    return settings, State(
+        0,
+        models,
+        assignments,
+        sampling,
+        refs_are_ctf_corrected=corrected,
+        incr_size=settings.incr_size,
+    )
 
 
 def _model(
@@ -69,4 +78,4 @@ def _model(
     ratio = initial_data_vs_prior(settings, model, power, len(particles))
     model = replace(model, tau2=power, data_vs_prior=ratio)
     model = replace(model, current_resolution=new_resolution(settings, model, 0))
-    return replace(model, current_size=current_image_size(settings, model, False))
+    return replace(model, current_size=current_image_size(model, settings.incr_size, False))

@@ -11,11 +11,8 @@ import torch
 from torch import Tensor
 
 from verglas.em.images.pixels import pixel_list
-from verglas.em.images.preparation import ImagePreparer, apply_mask, mask_radius_px, soft_mask
-from verglas.em.maximise.hermitian import hermitian
-from verglas.em.maximise.low_pass import low_pass
-from verglas.em.maximise.rounding import nearest
-from verglas.em.maximise.wiener import ShellMap, divide
+from verglas.em.images.preparation import ImagePreparer, apply_mask, mask_radius_px
+from verglas.em.maximise.references import first_low_pass
 from verglas.em.poses.helix import tube_background
 from verglas.em.state.model import Model
 from verglas.em.state.particles import Floats, ImageSource, Ints, Particles
@@ -26,10 +23,13 @@ from verglas.fourier import (
     rescale,
     shell_indices,
 )
+from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.lattice import Lattice, padded_size
+from verglas.fourier.rounding import nearest
 from verglas.fourier.slicing import add_slices
 from verglas.geometry.euler import euler_matrices
-from verglas.maps.reconstruct import to_real_space
+from verglas.maps.masks import outside_weight
+from verglas.maps.reconstruct import reconstruct
 
 PARTICLES_FOR_NOISE = 1000  # per optics group
 BLOBS = 40
@@ -119,7 +119,7 @@ def _add_noise(
     if not len(rows):
         return
     radius = mask_radius_px(settings, optics)
-    mask = soft_mask(optics.box_size, radius, settings.mask_edge_px)
+    mask = outside_weight(optics.box_size, radius, settings.mask_edge_px, dtype=torch.float64)
     psi = particles.psi_prior_deg
     tubes = None if psi is None else tube_background(settings, optics, psi[rows])
     masked = apply_mask(images, mask, tubes=tubes)
@@ -238,12 +238,9 @@ def initial_references(
     """References (K, N..) float64 from randomly oriented particles, low-passed, as blobs if asked (§4.3)."""
     box = sums.image.shape[-1]
     lattice = initial_lattice(settings, box)
-    where = ShellMap.of(lattice, box // 2 + 1)
-    data = hermitian(sums.data, lattice.dims).flatten(1)
-    weight = hermitian(sums.weight, lattice.dims).flatten(1)
-    values = divide(data, weight, where, None, 1.0)
-    maps = to_real_space(values.reshape(-1, *lattice.shape), lattice, box)
-    references = low_pass(maps, pixel_size_angst, ini_high_angst)
+    collected = BackProjector(box, lattice, sums.data, sums.weight)
+    collected.make_hermitian()
+    references = first_low_pass(reconstruct(collected), pixel_size_angst, ini_high_angst)
     wanted = settings.blob_init
     if not (settings.gradient is not None if wanted is None else wanted):
         return references
@@ -253,8 +250,10 @@ def initial_references(
         _blob_reference(image, diameter_px, np.random.default_rng((settings.random_seed, 7, k)))
         for k, image in enumerate(references)
     ]
-    smooth = low_pass(torch.stack(blobs), pixel_size_angst, ini_high_angst)
-    outside = soft_mask(box, diameter_px / 2, settings.mask_edge_px, settings.dims)
+    smooth = first_low_pass(torch.stack(blobs), pixel_size_angst, ini_high_angst)
+    outside = outside_weight(
+        box, diameter_px / 2, settings.mask_edge_px, settings.dims, dtype=torch.float64
+    )
     return apply_mask(smooth, outside)
 
 

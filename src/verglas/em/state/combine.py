@@ -6,6 +6,7 @@ the order of additions is fixed, so that results do not depend on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,8 +34,8 @@ class Ranks(Protocol):
     rank: int
     size: int
 
-    def add(self, sums: Packable) -> None:
-        """Replace the sums of every rank by the total over all ranks."""
+    def add(self, sums: Packable, members: Sequence[int]) -> None:
+        """Replace the sums of every rank by the total over the ranks `members`, which ascend."""
         ...
 
     def merge(self, found: Assignments, rows: Ints) -> None:
@@ -47,11 +48,26 @@ class Alone:
 
     rank, size = 0, 1
 
-    def add(self, sums: Packable) -> None:
+    def add(self, sums: Packable, members: Sequence[int]) -> None:
         """Nothing to add."""
 
     def merge(self, found: Assignments, rows: Ints) -> None:
         """Nothing to merge."""
+
+
+def ranks_of_half(half: int, ranks: Ranks, n_halves: int) -> range:
+    """The ranks that work on a half-set: every second one; all of them where there is one set, or one rank."""
+    if n_halves == 1 or ranks.size == 1:
+        return range(ranks.size)
+    return range(half, ranks.size, n_halves)
+
+
+def share_of_half(order: Ints, half: int, ranks: Ranks, n_halves: int) -> Ints:
+    """This rank's share of the particles of a half-set; none of them if it works on the other."""
+    members = ranks_of_half(half, ranks, n_halves)
+    if ranks.rank not in members:
+        return order[:0]
+    return share(order, members.index(ranks.rank), len(members))
 
 
 def share(order: Ints, rank: int, size: int) -> Ints:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.poses.grid import Sampling
 from verglas.em.state.particles import Assignments, Floats
+from verglas.em.state.sampling import Sampling
 
 UNKNOWN_ACCURACY = 999.0
 
@@ -38,7 +38,9 @@ class Model:
     accuracy_rot_deg: Floats = field(default_factory=lambda: np.zeros(0))  # (K,)
     accuracy_shift_angst: Floats = field(default_factory=lambda: np.zeros(0))
     orientability: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (K, S)
+    gold_standard_fsc: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (K, S); half-sets
     unmasked: Tensor | None = None  # (K, N, N) 2D averages before the solvent was flattened
+    unfiltered: Tensor | None = None  # (K, N, N, N) half maps without prior, of the last iteration
 
     @property
     def n_classes(self) -> int:
@@ -80,7 +82,7 @@ class State:
     """Everything a run needs to go on from the end of an iteration."""
 
     iteration: int
-    model: Model
+    models: tuple[Model, ...]  # one, or one for each half-set
     assignments: Assignments
     sampling: Sampling
     resolution_stalled: int = 0  # iterations without gain
@@ -94,5 +96,18 @@ class State:
     accuracy_rot_deg: float = UNKNOWN_ACCURACY
     accuracy_shift_angst: float = UNKNOWN_ACCURACY
     has_high_fsc: bool = False
+    incr_size: int = 10  # shells beyond the resolution that images hold
+    fine_enough: bool = False  # a finer sampling would tell nothing more
+    converged: bool = False  # the next iteration is the last: halves are joined, up to Nyquist
+    joined: bool = False  # this was it
     refs_are_ctf_corrected: bool = True
     moments: Moments | None = None
+
+    @property
+    def model(self) -> Model:
+        """The model, or that of the first half-set, which decides for both."""
+        return self.models[0]
+
+    def with_models(self, *models: Model) -> State:
+        """The state with other models."""
+        return replace(self, models=models)

@@ -57,12 +57,17 @@ class Particles:
     b_factor_a2: Floats
     ctf_scale: Floats
     psi_prior_deg: Floats | None = None  # helices
+    half: Ints | None = None  # half-set, 0 or 1
     number: Ints | None = None  # in the first list, of which some may have been set aside since
 
     @property
     def numbers(self) -> Ints:
         """What random numbers and pseudo-half-sets depend on; the same after a restart."""
         return np.arange(len(self)) if self.number is None else self.number
+
+    def of_half(self, rows: Ints, half: int) -> Ints:
+        """Those of `rows` that belong to a half-set; all of them where there are none."""
+        return rows if self.half is None else rows[self.half[rows] == half]
 
     def __len__(self) -> int:
         return len(self.names)

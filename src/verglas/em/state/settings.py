@@ -62,6 +62,20 @@ class GradientSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HalvesSettings:
+    """Gold-standard auto-refine: two half-sets that never meet but where said (refinement.md §3.6, §5)."""
+
+    low_res_join_angst: float = (
+        40.0  # below this resolution the halves share their sums; <= 0: never
+    )
+    solvent_correct_fsc: bool = False  # the FSC of masked halves, freed of what the mask correlates
+    ignore_angles: bool = False  # angles need not settle before the sampling is refined
+    resolution_decides: bool = False  # the resolution alone may ask for a finer sampling
+    least_step_deg: float = -1.0  # fine steps are never below it ("maximum sampling")
+    fine_step_deg: float = -1.0  # sampling goes at least this far ("minimum sampling")
+
+
+@dataclass(frozen=True, slots=True)
 class EmSettings:
     """Options of one refinement; lengths in Å unless the name says otherwise."""
 
@@ -86,6 +100,8 @@ class EmSettings:
     sigma_psi_deg: float = -1.0
     sigma_rot_deg: float = -1.0
     sigma_tilt_deg: float = -1.0
+    first_local_order: int = 4  # 3D: the HEALPix order from which automatic searches are local
+    relax_symmetry: str = ""  # local searches also try the mates under this group
     skip_align: bool = False
     skip_rotate: bool = False
     allow_coarser: bool = False  # steps follow the accuracies, from the user's upwards
@@ -118,6 +134,7 @@ class EmSettings:
     center_classes: bool = False
     fast_subsets: bool = False
     gradient: GradientSettings | None = None
+    halves: HalvesSettings | None = None  # two half-sets, automatic sampling and convergence
     helix: HelixSettings | None = None
     # running
     random_seed: int = 1
@@ -131,13 +148,21 @@ class EmSettings:
             raise ValueError(f"references have 2 or 3 dimensions, got {self.dims}")
         if not 0 < self.adaptive_fraction < 1:
             raise ValueError(f"adaptive fraction must lie in (0, 1), got {self.adaptive_fraction}")
-        if self.dims == 3 and (self.helix is not None or self.sigma_psi_deg > 0):
-            raise ValueError("helices and local searches of 3D references are not supported")
+        if self.dims == 3 and self.helix is not None:
+            raise ValueError("helices of 3D references are not supported")
+        if self.halves is not None and (self.dims != 3 or self.n_classes != 1):
+            raise ValueError("half-sets are refined with one 3D reference")
         if self.offset_step_px <= 0 or self.offset_range_px < 0:
             raise ValueError(
                 f"offset step must be positive and range not negative, got {self.offset_step_px} and"
                 f" {self.offset_range_px} px"
             )
+
+    @property
+    def local_sigma_deg(self) -> tuple[float, float, float]:
+        """σ of rot, tilt and psi in local searches; zeros without them."""
+        asked = (self.sigma_rot_deg, self.sigma_tilt_deg, self.sigma_psi_deg)
+        return asked if min(asked) > 0 else (0.0, 0.0, 0.0)
 
     @property
     def double(self) -> bool:

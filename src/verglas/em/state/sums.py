@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from verglas.em.accumulate.outcome import PriorSums
 from verglas.fourier.lattice import Lattice
 
 
@@ -72,6 +73,14 @@ class WeightedSums:
         for entry in fields(self):
             mine = getattr(self, entry.name)
             mine.add_(getattr(other, entry.name).to(mine.device))
+
+    def add_priors(self, counts: PriorSums) -> None:
+        """Add what a batch found out about the priors."""
+        self.class_weight += counts.class_weight
+        self.direction_weight.view(-1).add_(counts.direction_weight)
+        self.class_offset += counts.class_offset
+        self.sigma2_offset += counts.sigma2_offset[0]
+        self.total += counts.class_weight.sum()
 
     def pack(self) -> npt.NDArray[np.float64]:
         """All numbers as one flat array (complex ones as pairs), in the order of the fields."""

@@ -59,7 +59,7 @@ class RefineJob(Job):
         last = engine.settings.n_iterations
         if inputs.state is None:
             self._write(frame, inputs, engine)
-        if engine.state.iteration >= last:
+        if engine.is_over:
             raise JobFailed(
                 f"iteration {engine.state.iteration} is done already and --iter is {last}: "
                 "ask for more iterations"
@@ -67,7 +67,7 @@ class RefineJob(Job):
         engine.solvent_mask = _solvent_mask(inputs, engine.state.model.references)
         _say_memory(frame, engine)
         told: set[int] = set()
-        while engine.state.iteration < last:
+        while not engine.is_over:
             self.context.check_abort()
             engine.iterate()
             _note_problems(frame, inputs.listed, engine, told)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +45,13 @@ class MpiRanks:
         self._say, self._warn = say, warn
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
 
-    def add(self, sums: Packable) -> None:
-        """Replace every rank's sums by the total. Says how long it took and how much was moved."""
+    def add(self, sums: Packable, members: Sequence[int]) -> None:
+        """Replace every rank's sums by the total over `members`. Says how long it took and how much was moved."""
         started = time.perf_counter()
         numbers = sums.pack()
-        through_disc = self._via_disc and self._through_disc(numbers)
+        through_disc = self._via_disc and self._through_disc(numbers, members)
         if not through_disc:
-            self._through_network(numbers)
+            self._through_network(numbers, members)
         sums.unpack(numbers)
         way = "disc" if through_disc else "network"
         seconds = time.perf_counter() - started
@@ -65,26 +65,27 @@ class MpiRanks:
             unpack_rows(found, packed)
             found.set_aside.update(aside)
 
-    def _through_network(self, numbers: Packed) -> None:
-        """Rank 0 receives one rank after the other, adds, and sends the total to all; piece by piece."""
+    def _through_network(self, numbers: Packed, members: Sequence[int]) -> None:
+        """The first member receives one after the other, adds, and sends the total to all; piece by piece."""
+        first = members[0]
         for start in range(0, numbers.size, PIECE):
             piece = numbers[start : start + PIECE]
-            if self.rank == 0:
+            if self.rank == first:
                 received = np.empty_like(piece)
-                for other in range(1, self.size):
+                for other in members[1:]:
                     self._comm.Recv(received, source=other)
                     piece += received
-            else:
-                self._comm.Send(piece, dest=0)
-            self._comm.Bcast(piece, root=0)
+            elif self.rank in members:
+                self._comm.Send(piece, dest=first)
+            self._comm.Bcast(piece, root=first)
 
-    def _through_disc(self, numbers: Packed) -> bool:
+    def _through_disc(self, numbers: Packed, members: Sequence[int]) -> bool:
         """The same through files; False, and the numbers as they were, if the disc does not take them."""
-        mine, total = self._file(self.rank), Path(f"{self._root}.tmp")
+        mine, total, first = self._file(self.rank), Path(f"{self._root}.tmp"), members[0]
         times = [time.perf_counter()]
         problem = ""
         try:
-            if self.rank > 0:
+            if self.rank in members and self.rank != first:
                 _write(mine, numbers)
         except OSError as error:
             problem = f"rank {self.rank}: {error}"
@@ -92,13 +93,13 @@ class MpiRanks:
             return self._give_up(mine, total)
         times.append(time.perf_counter())  # all have written
         try:
-            if self.rank == 0:
+            if self.rank == first:
                 summed = numbers.copy()
-                for other in range(1, self.size):
+                for other in members[1:]:
                     summed += _read(self._file(other), numbers.size)
                 _write(total, summed)
         except OSError as error:
-            problem = f"rank 0: {error}"
+            problem = f"rank {first}: {error}"
         if self._failed(problem):
             return self._give_up(mine, total)
         times.append(time.perf_counter())

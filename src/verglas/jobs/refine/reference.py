@@ -78,8 +78,8 @@ def _fitted(
     """In the pixel size and box of the particles."""
     import torch
 
-    from verglas.em.maximise.rounding import nearest
     from verglas.em.start.initialise import to_box
+    from verglas.fourier.rounding import nearest
 
     box, wanted = maps.shape[-1], optics.box_size
     same = abs(pixel / optics.pixel_size_angst - 1) < SAME_PIXEL

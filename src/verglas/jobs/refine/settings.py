@@ -117,7 +117,7 @@ _STEPS = (
 
 def with_sampling(state: State, settings: EmSettings, arguments: Arguments) -> State:
     """The state of a run that goes on, with the steps given now, if any are."""
-    from verglas.em.poses.grid import Sampling
+    from verglas.em.state.sampling import Sampling
 
     if not any(flag in arguments.given for flag in _STEPS):
         return state

@@ -21,8 +21,8 @@ from verglas.jobs.refine.files.saved_settings import (
 )
 
 if TYPE_CHECKING:
-    from verglas.em.poses.grid import Sampling
     from verglas.em.state.model import Model, Moments, State
+    from verglas.em.state.sampling import Sampling
     from verglas.em.state.settings import EmSettings, ParitySwitches
 
 
@@ -56,7 +56,7 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
 
 
 def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
-    from verglas.em.poses.grid import Sampling
+    from verglas.em.state.sampling import Sampling
 
     return Sampling(
         dims=settings.dims,
@@ -182,7 +182,7 @@ def _state(optimiser: StarTable, model: Model, sampling: Sampling, listed: Parti
     from verglas.em.state.model import State
 
     number = optimiser.number
-    state = State(optimiser.integer("rlnCurrentIteration"), model, listed.assignments, sampling)
+    state = State(optimiser.integer("rlnCurrentIteration"), (model,), listed.assignments, sampling)
     return replace(
         state,
         resolution_stalled=optimiser.integer("rlnNumberOfIterWithoutResolutionGain"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from verglas.formats.star import StarFile, StarTable
 
 if TYPE_CHECKING:
-    from verglas.em.poses.grid import Steps
+    from verglas.em.state.sampling import Steps
     from verglas.em.state.settings import (
         EmSettings,
         GradientSettings,
@@ -28,7 +28,7 @@ def number_or(table: StarTable, label: str, default: float) -> float:
 
 def sampling_asked(table: StarTable) -> Steps:
     """The steps the user asked for; RELION before 3.1 has only those in use."""
-    from verglas.em.poses.grid import Steps
+    from verglas.em.state.sampling import Steps
 
     def asked(label: str, default: float = 0.0) -> float:
         return number_or(table, f"{label}Original", number_or(table, label, default))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,34 +11,41 @@ from torch import Tensor
 
 from verglas.em.images.pixels import PixelList, pixel_list
 from verglas.em.images.preparation import ImagePreparer
-from verglas.em.maximise.rounding import nearest
 from verglas.em.operands.slices import SliceMaker, Slices, layout
-from verglas.em.poses.grid import PoseGrid, Sampling
+from verglas.em.poses.grid import PoseSet
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import OpticsGroup
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import EmSettings
 from verglas.fourier import shift_phases
 from verglas.fourier.projector import Projector
+from verglas.fourier.rounding import nearest
 
 SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
 FINE_SLICES_BYTES = 600 << 20  # keep all fine slices if they need no more than this
 
 
 @dataclass(frozen=True)
-class Iteration:
-    """One expectation step: settings, the state it starts from, its grid of poses and its references."""
+class EStep:
+    """Input of one expectation step of one half-set: settings, the state it starts from, poses, references."""
 
     settings: EmSettings
     state: State
-    grid: PoseGrid
+    poses: PoseSet
     projector: Projector
     device: torch.device
+    half: int = 0  # which model of the state
     cross_correlation: bool = False  # this iteration scores by CC (§2.7)
     gradient: bool = False  # residuals of two pseudo-half-sets are collected (§7.2)
 
     @property
     def model(self) -> Model:
-        return self.state.model
+        return self.state.models[self.half]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether every particle is searched around its last orientation only."""
+        return self.state.sampling.is_local
 
     @property
     def dtype(self) -> torch.dtype:
@@ -47,40 +53,31 @@ class Iteration:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One optics group in one iteration."""
+class Operands:
+    """What an optics group is compared with: pixels, slices of the references, phases of translations.
 
-    iteration: Iteration
+    The second half depends on the poses that are searched, which are those of a bucket of particles in local
+    searches.
+    """
+
+    estep: EStep
     optics: OpticsGroup
     pixels: PixelList
     n_coarse: int  # pixels of the first pass: a prefix
     preparer: ImagePreparer
     maker: SliceMaker
-    coarse: Slices  # (K * O)
-    fine: Slices | None  # (K * O * children), or None: made when needed
     coarse_phases: Tensor  # (T, 2, Pc-1): cos and sin
     fine_phases: Tensor  # (T * 4^o, 2, P-1)
+    well_determined: Tensor  # (K, P') leading pixels that take part in the scale correction
+    poses: PoseSet
+    coarse: Slices  # (K * O)
+    fine: Slices | None  # (K * O * children), or None: made when needed
     orientation_prior: Tensor  # (K * O,) log
-
-    @property
-    def grid(self) -> PoseGrid:
-        return self.iteration.grid
 
     @property
     def has_half_turns(self) -> bool:
         """Whether the second half of the coarse angles of a class are those of the first plus 180°."""
-        return self.iteration.model.dims == 2 and self.grid.n_orientations % 2 == 0
-
-    @cached_property
-    def well_determined(self) -> Tensor:
-        """(K, P') leading pixels of shells that take part in the scale correction; P' = 0 without it."""
-        model, device = self.iteration.model, self.iteration.device
-        shells = self.pixels.model_shells.clamp_max(model.n_shells - 1)
-        marks = torch.as_tensor(model.data_vs_prior > SCALE_SSNR, device=device)[:, shells]
-        last = 0
-        if self.iteration.settings.correct_scale and len(model.scale) > 1 and bool(marks.any()):
-            last = int(marks.any(0).nonzero().max()) + 1
-        return marks[:, :last].contiguous()
+        return self.estep.model.dims == 2 and self.poses.n_orientations % 2 == 0
 
     def phases_of(self, fine_shifts: Tensor) -> Tensor:
         """Phases of some fine translations; all of them costs nothing."""
@@ -91,28 +88,45 @@ class Plan:
     @property
     def n_fine(self) -> int:
         """Number of fine slices of all classes."""
-        return self.iteration.model.n_classes * len(self.grid.fine_angles_deg)
+        return self.estep.model.n_classes * self.poses.n_fine
 
     def children_of(self, orientations: Tensor) -> Tensor:
         """Fine slice numbers of coarse ones."""
-        n = self.grid.children
+        n = self.poses.children
         return (orientations[:, None] * n + torch.arange(n, device=orientations.device)).flatten()
 
     def fine_slices(self, columns: Tensor) -> Slices:
         """Fine slices by number (class * O + orientation) * children + child; made now if none are kept."""
         if self.fine is not None:
             return self.fine.select(columns)
-        return layout(self.maker.at(columns, self.grid.fine_angles_deg, len(self.pixels)))
+        return layout(self.complex_slices(columns))
+
+    def complex_slices(self, columns: Tensor) -> Tensor:
+        """Fine slices by number as complex numbers (n, P)."""
+        classes, angles = self.pose_of(columns)
+        return self.maker.at(classes, angles, len(self.pixels))
+
+    def pose_of(self, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Classes (n,) and angles (n, 3) of fine slice numbers, on the CPU."""
+        columns, n = columns.cpu(), self.poses.n_fine
+        return columns // n, self.poses.fine_angles_deg(columns % n)
+
+    def searching(self, poses: PoseSet, *, keep_fine: bool) -> Operands:
+        """The same for other poses; their fine slices are kept where asked and where they fit."""
+        k, n_pixels = self.estep.model.n_classes, len(self.pixels)
+        coarse = self.maker.of(poses.coarse_angles_deg, self.n_coarse)
+        fits = keep_fine and k * poses.n_fine * n_pixels * 12 <= FINE_SLICES_BYTES
+        fine = self.maker.of(poses.fine_angles_deg(), n_pixels) if fits else None
+        prior = orientation_prior(self.estep, poses)
+        return replace(self, poses=poses, coarse=coarse, fine=fine, orientation_prior=prior)
 
 
-def make_plan(iteration: Iteration, optics: OpticsGroup) -> Plan:
-    """Pixels, slices and phases of an optics group."""
-    settings, model, device = iteration.settings, iteration.model, iteration.device
+def operands_of(estep: EStep, optics: OpticsGroup) -> Operands:
+    """Pixels, slices and phases of an optics group; without slices where searches are local."""
+    settings, model, device = estep.settings, estep.model, estep.device
     ratio = optics.box_size * optics.pixel_size_angst / model.extent_angst
     size = image_size(model.current_size, ratio, optics.box_size)
-    coarse_size = coarse_image_size(
-        settings, iteration.state.sampling, model, ratio, optics.box_size
-    )
+    coarse_size = coarse_image_size(settings, estep.state.sampling, model, ratio, optics.box_size)
     coarse_size = min(coarse_size, size)
     if settings.strict_highres_angst > 0:
         size = coarse_size
@@ -122,19 +136,27 @@ def make_plan(iteration: Iteration, optics: OpticsGroup) -> Plan:
     lowest = 0
     if settings.strict_lowres_angst > 0:
         lowest = nearest(model.extent_angst / settings.strict_lowres_angst)
-    maker = SliceMaker(iteration.projector, pixels, ratio, optics.magnification, lowest)
-    grid = iteration.grid
-    coarse = maker.of(grid.coarse_angles_deg, n_coarse)
-    n_fine = model.n_classes * len(grid.fine_angles_deg)
-    fits = n_fine * len(pixels) * 12 <= FINE_SLICES_BYTES
-    fine = maker.of(grid.fine_angles_deg, len(pixels)) if fits else None
-    return Plan(
-        iteration, optics, pixels, n_coarse,
-        ImagePreparer(settings, optics, pixels, model.n_shells, device), maker, coarse, fine,
-        _phases(grid.coarse_shifts_angst, optics, pixels, n_coarse, iteration.dtype),
-        _phases(grid.fine_shifts_angst, optics, pixels, len(pixels), iteration.dtype),
-        orientation_prior(iteration),
+    poses, none = estep.poses, torch.zeros((0, 0), dtype=estep.dtype, device=device)
+    found = Operands(
+        estep, optics, pixels, n_coarse,
+        ImagePreparer(settings, optics, pixels, model.n_shells, device),
+        SliceMaker(estep.projector, pixels, ratio, optics.magnification, lowest),
+        _phases(poses.coarse_shifts_angst, optics, pixels, n_coarse, estep.dtype),
+        _phases(poses.fine_shifts_angst, optics, pixels, len(pixels), estep.dtype),
+        _well_determined(estep, pixels), poses, Slices(none, none, none), None, none,
     )  # fmt: skip
+    return found if estep.is_local else found.searching(poses, keep_fine=True)
+
+
+def _well_determined(estep: EStep, pixels: PixelList) -> Tensor:
+    """(K, P') leading pixels of shells that take part in the scale correction; P' = 0 without it."""
+    model, device = estep.model, estep.device
+    shells = pixels.model_shells.clamp_max(model.n_shells - 1)
+    marks = torch.as_tensor(model.data_vs_prior > SCALE_SSNR, device=device)[:, shells]
+    last = 0
+    if estep.settings.correct_scale and len(model.scale) > 1 and bool(marks.any()):
+        last = int(marks.any(0).nonzero().max()) + 1
+    return marks[:, :last].contiguous()
 
 
 def image_size(current_size: int, ratio: float, box: int) -> int:
@@ -165,16 +187,21 @@ def particle_diameter_angst(settings: EmSettings, model: Model) -> float:
     return (model.box_size - settings.mask_edge_px) * model.pixel_size_angst
 
 
-def orientation_prior(iteration: Iteration) -> Tensor:
-    """ln π(c, R) of every coarse orientation, (K * O,); -inf where it is 0 (§2.6)."""
-    model, grid = iteration.model, iteration.grid
-    settings, weights = iteration.settings, model.direction_weights[:, grid.direction.numpy()]
+def orientation_prior(estep: EStep, poses: PoseSet) -> Tensor:
+    """ln π(c, R) of every coarse orientation, (K * O,); -inf where it is 0 (§2.6).
+
+    In local searches of 3D references that of the class: the rest is each particle's own.
+    """
+    model, settings = estep.model, estep.settings
+    if estep.is_local:
+        weights = np.repeat(model.class_weights[:, None], poses.n_orientations, 1)
+    else:
+        weights = model.direction_weights[:, poses.direction.numpy()] / poses.grid.n_psi
     if settings.sigma_psi_deg > 0 and settings.parity.no_class_prior_in_local_searches:
-        weights = np.where(weights > 0, 1.0, 0.0)
-    n_psi = grid.n_orientations // grid.n_directions
+        weights = np.where(weights > 0, 1.0 / (1 if estep.is_local else poses.grid.n_psi), 0.0)
     with np.errstate(divide="ignore"):
-        logs = np.log(weights / n_psi)
-    return torch.as_tensor(logs.ravel(), dtype=iteration.dtype, device=iteration.device)
+        logs = np.log(weights)
+    return torch.as_tensor(logs.ravel(), dtype=estep.dtype, device=estep.device)
 
 
 def _phases(

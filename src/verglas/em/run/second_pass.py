@@ -1,0 +1,146 @@
+"""Second pass over a batch: which scorer takes which particles, and where their sums go (refinement.md §2.8, §2.9).
+
+Particles with few significant poses are treated one by one (compiled, on a CPU) or hit by hit (batched products,
+on a GPU), the others in tiles. What they add lies in slices, which are inserted into the lattices: once at the end
+where all fine slices are kept, else part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.tile_sums import accumulate
+from verglas.em.operands.batches import collections, row_bytes, tile_limits
+from verglas.em.operands.operands import Operands
+from verglas.em.operands.slices import SliceSums, insert
+from verglas.em.operands.weighting import Weighted
+from verglas.em.run.retry import in_parts
+from verglas.em.scoring.coarse import CoarsePass
+from verglas.em.scoring.sparse import sparse_second_pass
+from verglas.em.scoring.sparse_batch import batched_second_pass
+from verglas.em.scoring.tile import FineBatch, make_tile, score_tile
+from verglas.em.scoring.tiling import tiles
+from verglas.em.state.sums import WeightedSums
+
+PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
+SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
+GPU_SPARSE_POSES = 64  # the same on a GPU
+
+
+def slice_sums(operands: Operands, n_slices: int, threads: int) -> list[SliceSums]:
+    """One collection per thread of the sparse pass; the first serves the tiles, too."""
+    estep = operands.estep
+    like = torch.zeros(0, dtype=estep.dtype, device=estep.device)
+    halves = 2 if estep.gradient else 1
+    n = collections(operands, n_slices, threads)
+    return [SliceSums(halves, n_slices, len(operands.pixels), like) for _ in range(n)]
+
+
+def insert_slices(
+    operands: Operands,
+    sums: WeightedSums,
+    collected: list[SliceSums],
+    columns: Tensor | None = None,
+) -> None:
+    """Slices of each half into its lattices; in gradient mode the residual X° - S C P (§2.9).
+
+    `columns`: the numbers of the collected slices; None: all of them in order.
+    """
+    data, weight = collected[0].totals()
+    for more in collected[1:]:
+        other_data, other_weight = more.totals()
+        data += other_data
+        weight += other_weight
+    estep = operands.estep
+    columns = torch.arange(operands.n_fine) if columns is None else columns.cpu()
+    classes, turns = operands.pose_of(columns)
+    k = estep.model.n_classes
+    for half in range(data.shape[0]):
+        d, w = data[half], weight[half]
+        if estep.gradient:
+            d = d - w * operands.maker.at(classes, turns, len(operands.pixels))
+        part = slice(half * k, (half + 1) * k)
+        insert(
+            sums.data[part], sums.weight[part], estep.projector.lattice, operands.maker, turns, d, w,
+            classes,
+        )  # fmt: skip
+
+
+@dataclass
+class SecondPass:
+    """One batch after its coarse pass; `collected`: sums of all fine slices, where these are kept."""
+
+    operands: Operands
+    coarse: CoarsePass
+    images: Weighted
+    batch: FineBatch
+    sums: WeightedSums
+    collected: list[SliceSums]
+    threads: int
+    priors: PriorSums = field(init=False)
+    outcome: Outcome = field(init=False)
+
+    def run(self, note: Callable[[str], None]) -> Outcome:
+        """Score all particles and add what they show; `note` hears what the user should know."""
+        operands, coarse, estep = self.operands, self.coarse, self.operands.estep
+        self.outcome = Outcome.empty(len(self.images.score), estep.model.n_shells)
+        self.priors = PriorSums.zeros(estep.model.n_classes, operands.poses.n_directions)
+        count = coarse.n_significant
+        sparse = torch.zeros_like(count, dtype=torch.bool)
+        on_cpu = estep.device.type == "cpu"
+        if (on_cpu or operands.fine is not None) and not estep.cross_correlation:
+            sparse = count <= (SPARSE_POSES if on_cpu else GPU_SPARSE_POSES)
+            few = (sparse & (count > 0)).nonzero().flatten()
+            work = self._with_kept_slices if operands.fine is not None else self._with_new_slices
+            in_parts(few, work, note)
+        many = (~sparse & (count > 0)).nonzero().flatten()
+        for chosen in tiles(coarse, many, row_bytes(operands), *tile_limits(estep.device)):
+            in_parts(chosen, self._tile, note)
+        self.sums.add_priors(self.priors)
+        return self.outcome
+
+    def _with_kept_slices(self, few: Tensor) -> None:
+        """Particles one by one, or hit by hit, with the slices there are."""
+        operands = self.operands
+        assert operands.fine is not None
+        on_cpu = operands.estep.device.type == "cpu"
+        second_pass = sparse_second_pass if on_cpu else batched_second_pass
+        self.outcome.put(few.cpu(), second_pass(
+            operands, self.coarse, few, self.images, self.batch, operands.fine,
+            torch.arange(operands.n_fine), self.collected, self.priors,
+        ))  # fmt: skip
+
+    def _with_new_slices(self, few: Tensor) -> None:
+        """The same with slices made for some particles at a time."""
+        operands, coarse = self.operands, self.coarse
+        slice_of = torch.arange(operands.n_fine)
+        for some in torch.split(few, PARTICLES_PER_SLICES):
+            hit = coarse.hits(some).flatten(0, 1).any(0).nonzero().flatten()
+            columns = operands.children_of(hit)
+            slice_of[columns] = torch.arange(len(columns))
+            sums = slice_sums(operands, len(columns), self.threads)
+            found = sparse_second_pass(
+                operands, coarse, some, self.images, self.batch, operands.fine_slices(columns),
+                slice_of, sums, self.priors,
+            )  # fmt: skip
+            insert_slices(operands, self.sums, sums, columns)
+            self.outcome.put(some, found)
+
+    def _tile(self, chosen: Tensor) -> None:
+        """Particles × poses as dense products."""
+        operands = self.operands
+        tile = make_tile(operands, self.coarse, chosen)
+        result = score_tile(operands, tile, self.images.rows(chosen))
+        kept = operands.fine is not None
+        sums = (
+            self.collected[0] if kept else slice_sums(operands, len(tile.columns), self.threads)[0]
+        )
+        found = accumulate(operands, result, sums, self.priors, self.batch)
+        self.outcome.put(chosen.cpu(), found)
+        if not kept:
+            insert_slices(operands, self.sums, [sums], tile.columns)
