@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from verglas.em.images.preparation import soft_mask
+from verglas.maps.masks import outside_weight
 from verglas.formats.mrc import read_mrc
 from verglas.formats.png import write_png
 from verglas.formats.star import read_star, write_star
@@ -158,7 +158,7 @@ def grid(reach_px: float, step_px: float) -> torch.Tensor:
 def judge(averages: np.ndarray, counts: np.ndarray, views: Views) -> Judged:
     """Correlate averages (k, N, N) with all views; classes without particles are left out."""
     order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
-    outside = soft_mask(BOX, DIAMETER_ANGST / 2 / PIXEL_ANGST, 5).float()
+    outside = outside_weight(BOX, DIAMETER_ANGST / 2 / PIXEL_ANGST, 5).float()
     images = torch.from_numpy(averages[order].astype(np.float32))
     spectra = forward(images * (1 - outside)) * centre_signs(BOX)
     found = [best_match(spectrum, views) for spectrum in views.pixels.gather(spectra)]
