@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from verglas.maps.masks import outside_weight
 from verglas.formats.mrc import read_mrc
 from verglas.formats.png import write_png
 from verglas.formats.star import read_star, write_star
@@ -40,6 +39,7 @@ from verglas.fourier import (
 from verglas.fourier.pixels import SlicePixels, half_disc
 from verglas.geometry import euler_matrices
 from verglas.jobs.simulate.model import load_model
+from verglas.maps.masks import outside_weight
 from verglas.maps.pictures import contact_sheet, enlarged
 from verglas.simulate.projection import AtomProjector, ProjectionSettings
 from verglas.simulate.views import rot_tilt, spiral_views, unit_vectors

@@ -77,6 +77,8 @@ class Refinement:
         pixel_size = pixel_size_angst or first.pixel_size_angst
         box = int(references.shape[-1]) if references is not None else first.box_size
         order = particle_order(len(particles), settings.random_seed, particles.optics_group)
+        aside = [] if assignments is None else list(assignments.set_aside)
+        order = order[~np.isin(order, aside)]
         n_sample = len(sample_for_noise(particles, order)) // ranks.size
         watcher.start("Estimating initial noise spectra ", n_sample)
         sums = noise_sums(

@@ -29,6 +29,7 @@ from verglas.em.state.sums import WeightedSums
 
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
+SPARSE_SHARE = 0.1  # the same in 3D, as a share of the coarse poses
 GPU_SPARSE_POSES = 64  # the same on a GPU
 
 
@@ -94,7 +95,7 @@ class SecondPass:
         sparse = torch.zeros_like(count, dtype=torch.bool)
         on_cpu = estep.device.type == "cpu"
         if (on_cpu or operands.fine is not None) and not estep.cross_correlation:
-            sparse = count <= (SPARSE_POSES if on_cpu else GPU_SPARSE_POSES)
+            sparse = count <= (self._most_poses() if on_cpu else GPU_SPARSE_POSES)
             few = (sparse & (count > 0)).nonzero().flatten()
             work = self._with_kept_slices if operands.fine is not None else self._with_new_slices
             in_parts(few, work, note)
@@ -103,6 +104,12 @@ class SecondPass:
             in_parts(chosen, self._tile, note)
         self.sums.add_priors(self.priors)
         return self.outcome
+
+    def _most_poses(self) -> int:
+        """Significant poses of a particle up to which the sparse pass costs less than tiles, on a CPU."""
+        if self.operands.estep.model.dims == 2:
+            return SPARSE_POSES
+        return max(SPARSE_POSES, int(SPARSE_SHARE * self.coarse.weights[0].numel()))
 
     def _with_kept_slices(self, few: Tensor) -> None:
         """Particles one by one, or hit by hit, with the slices there are."""
