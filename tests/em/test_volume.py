@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,15 @@ from plain_lists import Problem, agreement_of, scores_of
 from two_sides import assert_agrees, expected_by, stated_twice
 
 from verglas.em.maximise.maximisation import maximise
-from verglas.em.run import expectation
 from verglas.em.scoring import volume_pass
 from verglas.em.scoring.hit_lists import CoarseHits, hit_lists
 from verglas.em.scoring.locality import direction_order, patch_order
 from verglas.em.scoring.volume import (
     LatticeSums,
-    SlicePixels,
     Volume,
     accumulate_lists,
     score_lists,
 )
-from verglas.em.scoring.volume_pass import VolumeOperands, volume_second_pass
 from verglas.em.state.settings import GradientSettings
 from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.lattice import Lattice
@@ -139,70 +137,28 @@ def test_slices_of_near_planes_come_together():
     assert apart(normal[1:], normal[:-1]).median() > 50
 
 
-def operands_of(plan, patches: bool) -> VolumeOperands:
-    """The operands that a plan with slices stands for."""
-    iteration, grid, pixels = plan.iteration, plan.grid, plan.pixels
-    projector = iteration.projector
-    ones = plan.maker.limited(torch.ones(len(pixels), dtype=iteration.dtype))
-    table = slice_steps(
-        plan.maker.matrices(grid.fine_angles_deg),
-        projector.lattice,
-        iteration.dtype,
-        iteration.device,
-    )
-    marks = plan.well_determined
-    rest = marks.new_zeros((len(marks), len(pixels) - marks.shape[1]))
-    operands = VolumeOperands(
-        volume=Volume(projector.lattice, projector.values),
-        pixels=SlicePixels(pixels.indices_yx, ones > 0),
-        model_shells=pixels.model_shells, n_shells=iteration.model.n_shells,
-        marks=torch.cat([marks, rest], 1) if marks.shape[1] else marks,
-        phases=plan.fine_phases, fine_shifts_angst=grid.fine_shifts_angst,
-        steps=lambda orientations: table[orientations], direction=grid.direction,
-        n_directions=grid.n_directions, children=grid.children,
-        shift_children=grid.shift_children, fraction=iteration.settings.adaptive_fraction,
-        gradient=iteration.gradient, precision="double",
-    )  # fmt: skip
-    return operands.in_patches() if patches else operands
-
-
-class FromVolumes:
-    """Takes the place of the sparse pass and keeps what it back-projects."""
-
-    def __init__(self, run, patches: bool) -> None:
-        model = run.state.model
-        self.patches, self.sums, self.n = patches, None, model.n_classes
-
-    def __call__(self, plan, coarse, rows, images, batch, slices, slice_of, sums, priors):
-        assert len(rows) == len(images.score)
-        n = plan.grid.n_orientations
-        columns = torch.arange(self.n * n)
-        prior = plan.orientation_prior
-        found = CoarseHits(coarse.hits(rows), columns, columns // n, prior, coarse.shift_prior)
-        operands = operands_of(plan, self.patches)
-        if self.sums is None:
-            halves = 2 if plan.iteration.gradient else 1
-            lattice = operands.volume.lattice
-            self.sums = LatticeSums.empty(
-                lattice, halves * self.n, torch.float64, torch.device("cpu")
-            )
-        return volume_second_pass(operands, found, images, batch, self.sums, priors)
-
-
 @pytest.mark.parametrize(
-    ("gradient", "patches"), [(None, False), (GradientSettings(), True)], ids=["EM", "VDAM"]
+    ("gradient", "one_by_one"), [(None, False), (GradientSettings(), True)], ids=["EM", "VDAM"]
 )
-def test_one_iteration_agrees_with_the_plain_implementation(gradient, patches, monkeypatch):
+def test_one_iteration_agrees_with_the_plain_implementation(gradient, one_by_one, monkeypatch):
     run, stated = stated_twice(box=16, pixel=4.0, size=12, n=4, dims=3, gradient=gradient)
     expected = iterate(stated)
-    second_pass = FromVolumes(run, patches)
-    if patches:  # and one particle at a time
+    if one_by_one:
         monkeypatch.setattr(volume_pass, "CHUNK_BYTES", 1)
         monkeypatch.setattr(volume_pass, "PAIRS_TOGETHER", 0)
-    monkeypatch.setattr(expectation, "SPARSE_POSES", 1_000_000)
-    monkeypatch.setattr(expectation, "sparse_second_pass", second_pass)
-    iteration, ran = expected_by(run)
-    assert not ran.sums.data.any()
-    second_pass.sums.flush(ran.sums.data, ran.sums.weight)
+    estep, ran = expected_by(from_volumes(monkeypatch, run))
     np.testing.assert_array_equal(ran.found.class_index, expected.klass)
-    assert_agrees(ran, maximise(iteration, ran.sums), expected, 6)
+    assert_agrees(ran, maximise(estep, ran.sums), expected, 6)
+
+
+def from_volumes(monkeypatch, run):
+    """The run with steps that score from the volumes, as on a GPU."""
+    plain = type(run).estep
+
+    def estep(self, task, device, half=0):
+        made = plain(self, task, device, half)
+        projector = made.projector
+        return replace(made, volume=Volume(projector.lattice, projector.values))
+
+    monkeypatch.setattr(type(run), "estep", estep)
+    return run

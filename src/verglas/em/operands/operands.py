@@ -13,6 +13,7 @@ from verglas.em.images.pixels import PixelList, pixel_list
 from verglas.em.images.preparation import ImagePreparer
 from verglas.em.operands.slices import SliceMaker, Slices, layout
 from verglas.em.poses.grid import PoseSet
+from verglas.em.scoring.volume import Volume
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import OpticsGroup
 from verglas.em.state.sampling import Sampling
@@ -22,6 +23,7 @@ from verglas.fourier.projector import Projector
 from verglas.fourier.rounding import nearest
 
 SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
+WORTH_KEEPING = 4.0  # hits per orientation from which on fine slices are made for all
 FINE_SLICES_BYTES = 600 << 20  # keep all fine slices if they need no more than this
 
 
@@ -35,6 +37,8 @@ class EStep:
     projector: Projector
     device: torch.device
     half: int = 0  # which model of the state
+    n_particles: int = 0  # that will be seen
+    volume: Volume | None = None  # where poses are scored straight from the volumes
     cross_correlation: bool = False  # this iteration scores by CC (§2.7)
     gradient: bool = False  # residuals of two pseudo-half-sets are collected (§7.2)
 
@@ -76,8 +80,8 @@ class Operands:
 
     @property
     def has_half_turns(self) -> bool:
-        """Whether the second half of the coarse angles of a class are those of the first plus 180°."""
-        return self.estep.model.dims == 2 and self.poses.n_orientations % 2 == 0
+        """Whether the second half of the angles of each direction are those of the first plus 180°."""
+        return self.poses.is_whole and self.poses.grid.n_psi % 2 == 0
 
     def phases_of(self, fine_shifts: Tensor) -> Tensor:
         """Phases of some fine translations; all of them costs nothing."""
@@ -145,7 +149,19 @@ def operands_of(estep: EStep, optics: OpticsGroup) -> Operands:
         _phases(poses.fine_shifts_angst, optics, pixels, len(pixels), estep.dtype),
         _well_determined(estep, pixels), poses, Slices(none, none, none), None, none,
     )  # fmt: skip
-    return found if estep.is_local else found.searching(poses, keep_fine=True)
+    if estep.is_local:
+        return found
+    return found.searching(poses, keep_fine=estep.volume is None and _many_hits(estep))
+
+
+def _many_hits(estep: EStep) -> bool:
+    """Whether most fine slices will be needed, by the significant poses of the last iteration."""
+    if estep.model.dims == 2:
+        return True
+    hits = estep.state.assignments.n_significant
+    usual = float(hits[hits > 0].mean()) if (hits > 0).any() else float("inf")
+    alone = estep.state.iteration == 1 and usual == 1  # the winners of a correlation say nothing
+    return alone or estep.n_particles * usual > WORTH_KEEPING * estep.poses.n_orientations
 
 
 def _well_determined(estep: EStep, pixels: PixelList) -> Tensor:
@@ -194,14 +210,23 @@ def orientation_prior(estep: EStep, poses: PoseSet) -> Tensor:
     """
     model, settings = estep.model, estep.settings
     if estep.is_local:
-        weights = np.repeat(model.class_weights[:, None], poses.n_orientations, 1)
-    else:
-        weights = model.direction_weights[:, poses.direction.numpy()] / poses.grid.n_psi
+        return class_log_prior(estep).repeat_interleave(poses.n_orientations)
+    weights = model.direction_weights[:, poses.direction.numpy()] / poses.grid.n_psi
     if settings.sigma_psi_deg > 0 and settings.parity.no_class_prior_in_local_searches:
-        weights = np.where(weights > 0, 1.0 / (1 if estep.is_local else poses.grid.n_psi), 0.0)
+        weights = np.where(weights > 0, 1.0 / poses.grid.n_psi, 0.0)
     with np.errstate(divide="ignore"):
         logs = np.log(weights)
     return torch.as_tensor(logs.ravel(), dtype=estep.dtype, device=estep.device)
+
+
+def class_log_prior(estep: EStep) -> Tensor:
+    """ln of the weights of the classes (K,) in local searches; RELION leaves them out (§2.6)."""
+    weights = estep.model.class_weights
+    if estep.settings.parity.no_class_prior_in_local_searches:
+        weights = (weights > 0).astype(float)
+    with np.errstate(divide="ignore"):
+        logs = np.log(weights)
+    return torch.as_tensor(logs, dtype=estep.dtype, device=estep.device)
 
 
 def _phases(

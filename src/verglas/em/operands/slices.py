@@ -40,16 +40,16 @@ class SliceMaker:
         magnification: tuple[float, ...] | None = None, lowest_shell: int = 0,
     ) -> None:  # fmt: skip
         self.projector, self.pixels, self.lowest_shell = projector, pixels, lowest_shell
-        self._frame = torch.eye(3, dtype=torch.float64) * scale
+        self.frame = torch.eye(3, dtype=torch.float64) * scale
         if magnification is not None:
             block = torch.eye(3, dtype=torch.float64)
             block[:2, :2] = torch.tensor(magnification, dtype=torch.float64).reshape(2, 2)
-            self._frame = torch.linalg.inv(block) @ self._frame
+            self.frame = torch.linalg.inv(block) @ self.frame
 
     def matrices(self, angles_deg: Tensor) -> Tensor:
         """A of this group's images: scale and magnification included (refinement.md §1.7)."""
         device = self.projector.values.device
-        return (self._frame @ euler_matrices(angles_deg)).to(device)
+        return (self.frame @ euler_matrices(angles_deg)).to(device)
 
     def of(self, angles_deg: Tensor, n_pixels: int) -> Slices:
         """Slices of all classes at angles (n, 3), first `n_pixels` pixels; (K * n) of them."""

@@ -78,6 +78,17 @@ class OrientationGrid:
         """Fine orientations per coarse one."""
         return int(2 ** (self.sampling.oversampling * (1 if self.sampling.dims == 2 else 3)))
 
+    @property
+    def fine_parts(self) -> tuple[Tensor, Tensor]:
+        """(rot, tilt) (D, c, 2) and psi (n_psi, q) inside of each coarse one, not perturbed."""
+        return self._fine_directions, self._fine_psi
+
+    @property
+    def perturbation_matrix(self) -> Tensor:
+        """A(a, a, a), which orientations of a 3D grid are multiplied by from the right."""
+        sampling = self.sampling
+        return euler_matrices([sampling.perturbation * sampling.angular_step_deg] * 3)
+
     @cached_property
     def _fine_directions(self) -> Tensor:
         return self._directions(self.sampling.oversampling)
@@ -100,10 +111,9 @@ class OrientationGrid:
         if sampling.dims == 2:
             move = sampling.perturbation * 360.0 / sampling.n_psi
             return angles_deg + torch.tensor([0.0, 0.0, move], dtype=torch.float64)
-        move = sampling.perturbation * sampling.angular_step_deg
-        if move == 0:
+        if sampling.perturbation == 0:
             return angles_deg
-        return euler_angles(euler_matrices(angles_deg) @ euler_matrices([move] * 3))
+        return euler_angles(euler_matrices(angles_deg) @ self.perturbation_matrix)
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,11 @@ class PoseSet:
     def part(self, numbers: Tensor) -> PoseSet:
         """The same with other orientations of the common grid."""
         return replace(self, numbers=numbers)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all orientations of the grid, in its order."""
+        return self.numbers.numel() == len(self.grid)
 
     @cached_property
     def coarse_angles_deg(self) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import PriorSums
+from verglas.em.accumulate.outcome import Outcome, PriorSums
 from verglas.em.accumulate.tally import add_results, note_poses
 from verglas.em.images.preparation import noise_images
 from verglas.em.operands.batches import batch_size, batches
@@ -21,14 +21,17 @@ from verglas.em.poses.local import Bucket, LocalSearch
 from verglas.em.run.retry import in_parts
 from verglas.em.run.screening import scored, usable
 from verglas.em.run.second_pass import SecondPass, insert_slices, slice_sums
+from verglas.em.run.volume_search import VolumeSearch
 from verglas.em.scoring.coarse import coarse_pass, old_offsets_px, shift_log_prior
 from verglas.em.scoring.fixed_poses import FixedPoses, fixed_pass
 from verglas.em.scoring.tile import FineBatch
-from verglas.em.state.particles import Assignments, ImageSource, Ints, Particles
+from verglas.em.scoring.volume import LatticeSums
+from verglas.em.state.particles import Assignments, Floats, ImageSource, Ints, Particles
 from verglas.em.state.sums import WeightedSums
 from verglas.geometry.symmetry import PointGroup
 
 READ_TOGETHER = 256  # particles of local searches whose images are read at once
+LISTS_TOGETHER = 4096  # the same where every particle has a list of poses
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 Progress = Callable[[int], None]
 
@@ -60,6 +63,7 @@ class Expectation:
     found: Assignments
     threads: int = 1  # that share the device
     notes: set[str] = field(default_factory=set)  # what the user should know afterwards
+    lattice_sums: LatticeSums | None = None  # where poses are scored straight from the volumes
 
     @classmethod
     def begin(
@@ -74,18 +78,36 @@ class Expectation:
             len(particles.group_names), estep.device,
         )  # fmt: skip
         found = estep.state.assignments.copy()
-        return cls(estep, particles, source, sums, found, threads)
+        collected = None
+        if estep.volume is not None:
+            n = halves * model.n_classes
+            lattice = estep.projector.lattice
+            collected = LatticeSums.empty(lattice, n, estep.dtype, estep.device)
+        return cls(estep, particles, source, sums, found, threads, lattice_sums=collected)
 
     def run(
         self, operands: Operands, rows: Ints, on_progress: Progress = lambda done: None
     ) -> None:
         """Process particles `rows` of one optics group."""
-        if self.estep.is_local and not self.estep.settings.skip_align:
-            self._run_local(operands, rows, on_progress)
+        settings, volume = self.estep.settings, self.estep.volume
+        fixed = settings.skip_align or settings.skip_rotate
+        search = None if volume is None or fixed else VolumeSearch.of(operands, volume)
+        if self.estep.is_local and not fixed:
+            if search is None:
+                self._run_local(operands, rows, on_progress)
+            else:
+                self._run_lists(search, rows, on_progress)
         else:
-            self._run_global(operands, rows, on_progress)
+            self._run_global(operands, rows, on_progress, search)
+        self._flush()
 
-    def _run_global(self, operands: Operands, rows: Ints, on_progress: Progress) -> None:
+    def _flush(self) -> None:
+        if self.lattice_sums is not None:
+            self.lattice_sums.flush(self.sums.data, self.sums.weight)
+
+    def _run_global(
+        self, operands: Operands, rows: Ints, on_progress: Progress, search: VolumeSearch | None
+    ) -> None:
         """All particles are searched over the same poses."""
         done = since_flush = 0
         resident = operands.fine is not None
@@ -93,12 +115,13 @@ class Expectation:
         for batch in batches(rows, batch_size(operands, self.threads)):
             read = self._read(operands, batch)
             prior = self._turn_prior(read.rows)
-            self._batch(operands, read, prior, collected)
+            self._batch(operands, read, prior, collected, search)
             done += len(batch)
             since_flush += len(batch)
             if since_flush >= FLUSH_EVERY:
                 for part in collected:
                     part.flush()
+                self._flush()
                 since_flush = 0
             on_progress(done)
         if resident:
@@ -121,13 +144,51 @@ class Expectation:
             done += sum(len(bucket.rows) for bucket in buckets)
             on_progress(done)
 
-    def _bucket_batches(self, operands: Operands, rows: Ints) -> Iterator[list[Bucket]]:
-        settings, found = self.estep.settings, self.estep.state.assignments
+    def _run_lists(self, search: VolumeSearch, rows: Ints, on_progress: Progress) -> None:
+        """The same with a list of poses for every particle."""
+        operands, local = search.operands, self._local_search(search.operands)
+        done = since_flush = 0
+        for batch in batches(rows, LISTS_TOGETHER):
+            read = self._read(operands, batch)
+
+            def work(chosen: Tensor, read: Read = read) -> None:
+                self._listed(search, local, read.part(chosen))
+
+            in_parts(torch.arange(len(read.rows)), work, self.notes.add)
+            done += len(batch)
+            since_flush += len(batch)
+            if since_flush >= FLUSH_EVERY:
+                self._flush()
+                since_flush = 0
+            on_progress(done)
+
+    def _listed(self, search: VolumeSearch, local: LocalSearch, read: Read) -> None:
+        operands = search.operands
+        weighted = self._weighted(operands, read)
+        around = local.around(self._last_angles(read.rows))
+        batch = self._fine_batch(operands, read)
+        priors = PriorSums.zeros(self.estep.model.n_classes, operands.poses.n_directions)
+        if self.lattice_sums is None:
+            raise ValueError("a pass from the volumes needs sums to add to")
+        outcome, count = search.local_passes(
+            around, weighted, self._shift_prior(operands, read), batch, self.lattice_sums, priors
+        )
+        self.sums.add_priors(priors)
+        self._note(operands, read, weighted, outcome, count)
+
+    def _last_angles(self, rows: Ints) -> Floats:
+        found = self.estep.state.assignments
+        return np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
+
+    def _local_search(self, operands: Operands) -> LocalSearch:
+        settings = self.estep.settings
         relaxed = PointGroup.of(settings.relax_symmetry) if settings.relax_symmetry else None
-        search = LocalSearch(operands.poses.grid, PointGroup.of(settings.symmetry), relaxed)
-        angles = np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
+        group, device = PointGroup.of(settings.symmetry), self.estep.device
+        return LocalSearch(operands.poses.grid, group, relaxed, device)
+
+    def _bucket_batches(self, operands: Operands, rows: Ints) -> Iterator[list[Bucket]]:
         waiting: list[Bucket] = []
-        for bucket in search.buckets(rows, angles):
+        for bucket in self._local_search(operands).buckets(rows, self._last_angles(rows)):
             waiting.append(bucket)
             if sum(len(one.rows) for one in waiting) >= READ_TOGETHER:
                 yield waiting
@@ -148,8 +209,9 @@ class Expectation:
         return Read(rows, images, old_offsets_px(self.found, rows, size, axes))
 
     def _batch(
-        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums]
-    ) -> None:
+        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums],
+        search: VolumeSearch | None = None,
+    ) -> None:  # fmt: skip
         """Search particles over the poses of `operands`; `turn_prior` (b, O): of their own."""
         settings = self.estep.settings
         fixed = settings.skip_align or settings.skip_rotate
@@ -160,23 +222,33 @@ class Expectation:
                 self._fixed(operands, part)
             else:
                 prior = None if turn_prior is None else turn_prior[chosen]
-                self._searched(operands, part, prior, collected)
+                self._searched(operands, part, prior, collected, search)
 
         in_parts(torch.arange(len(read.rows)), work, self.notes.add)
 
     def _searched(
-        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums]
-    ) -> None:
+        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums],
+        search: VolumeSearch | None,
+    ) -> None:  # fmt: skip
         weighted = self._weighted(operands, read)
         if turn_prior is not None:
             turn_prior = turn_prior.to(self.estep.device, self.estep.dtype)
         shift_prior = self._shift_prior(operands, read)
         coarse = coarse_pass(operands, weighted, shift_prior, turn_prior)
         batch = self._fine_batch(operands, read)
-        second = SecondPass(operands, coarse, weighted, batch, self.sums, collected, self.threads)
+        second = SecondPass(
+            operands, coarse, weighted, batch, self.sums, collected, self.threads, search,
+            self.lattice_sums,
+        )  # fmt: skip
         outcome = second.run(self.notes.add)
+        self._note(operands, read, weighted, outcome, coarse.n_significant.cpu())
+
+    def _note(
+        self, operands: Operands, read: Read, weighted: Weighted, outcome: Outcome, n_significant: Tensor
+    ) -> None:  # fmt: skip
+        """Write down the poses of a batch and add what it tells beside its back-projections."""
         rows, old_px = read.rows, read.old_px
-        self.found.n_significant[rows] = coarse.n_significant.cpu().numpy()
+        self.found.n_significant[rows] = n_significant.numpy()
         good = scored(read.images, rows, outcome, self.found.set_aside)
         if not good.all():
             chosen = torch.from_numpy(good.nonzero()[0])

@@ -37,7 +37,7 @@ def lanes(
     found = []
     for device in devices:
         if device.type == "cuda":
-            most, least = GPU_LANES, GPU_LANE_PARTICLES
+            most, least = 1 if dims == 3 else GPU_LANES, GPU_LANE_PARTICLES
         else:
             cores = torch.get_num_threads() // devices.count(device)
             room = host_bytes() // 2 // max(1, bytes_each * devices.count(device))

@@ -23,6 +23,7 @@ from verglas.em.schedule.classify import Classification
 from verglas.em.schedule.steps import fitted_directions
 from verglas.em.schedule.task import Schedule, Seen, Task
 from verglas.em.schedule.vdam import MiniBatches
+from verglas.em.scoring.volume import pack_volume
 from verglas.em.start.first_state import first_state
 from verglas.em.start.initialise import noise_sums, particle_order, sample_for_noise
 from verglas.em.state.combine import (
@@ -215,9 +216,12 @@ class Refinement:
         poses = PoseSet.of(OrientationGrid.of(state.sampling))
         settings = replace(self.settings, max_significants=task.max_significants)
         projector = self._projector(state, device, half)
+        volume = None
+        if projector.lattice.dims == 3 and device.type == "cuda" and not settings.double:
+            volume = pack_volume(projector.values, projector.lattice)
         return EStep(
-            settings, state, poses, projector, device, half, task.cross_correlation,
-            task.gradient is not None,
+            settings, state, poses, projector, device, half, len(task.order), volume,
+            task.cross_correlation, task.gradient is not None,
         )  # fmt: skip
 
     def _announce(self, task: Task) -> None:

@@ -20,11 +20,13 @@ from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import SliceSums, insert
 from verglas.em.operands.weighting import Weighted
 from verglas.em.run.retry import in_parts
+from verglas.em.run.volume_search import VolumeSearch
 from verglas.em.scoring.coarse import CoarsePass
 from verglas.em.scoring.sparse import sparse_second_pass
 from verglas.em.scoring.sparse_batch import batched_second_pass
 from verglas.em.scoring.tile import FineBatch, make_tile, score_tile
 from verglas.em.scoring.tiling import tiles
+from verglas.em.scoring.volume import LatticeSums
 from verglas.em.state.sums import WeightedSums
 
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
@@ -83,6 +85,8 @@ class SecondPass:
     sums: WeightedSums
     collected: list[SliceSums]
     threads: int
+    volumes: VolumeSearch | None = None
+    lattice_sums: LatticeSums | None = None  # of `volumes`
     priors: PriorSums = field(init=False)
     outcome: Outcome = field(init=False)
 
@@ -91,6 +95,10 @@ class SecondPass:
         operands, coarse, estep = self.operands, self.coarse, self.operands.estep
         self.outcome = Outcome.empty(len(self.images.score), estep.model.n_shells)
         self.priors = PriorSums.zeros(estep.model.n_classes, operands.poses.n_directions)
+        if self.volumes is not None:
+            in_parts(torch.arange(len(coarse.n_significant)), self._from_volumes, note)
+            self.sums.add_priors(self.priors)
+            return self.outcome
         count = coarse.n_significant
         sparse = torch.zeros_like(count, dtype=torch.bool)
         on_cpu = estep.device.type == "cpu"
@@ -104,6 +112,17 @@ class SecondPass:
             in_parts(chosen, self._tile, note)
         self.sums.add_priors(self.priors)
         return self.outcome
+
+    def _from_volumes(self, chosen: Tensor) -> None:
+        """All particles from lists of poses."""
+        volumes, sums = self.volumes, self.lattice_sums
+        if volumes is None or sums is None:
+            raise ValueError("a pass from the volumes needs sums to add to")
+        at = chosen.to(self.images.score.device)
+        found = volumes.second_pass(
+            self.coarse.of(at), self.images.rows(at), self.batch.rows(chosen), sums, self.priors
+        )
+        self.outcome.put(chosen, found)
 
     def _most_poses(self) -> int:
         """Significant poses of a particle up to which the sparse pass costs less than tiles, on a CPU."""

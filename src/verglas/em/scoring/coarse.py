@@ -28,6 +28,14 @@ class CoarsePass:
     shift_prior: Tensor  # (b, K, T) log prior of each translation
     turn_prior: Tensor | None = None  # (b, O) log prior of each orientation; helices
 
+    def of(self, rows: Tensor) -> CoarsePass:
+        """That of some particles."""
+        turn = None if self.turn_prior is None else self.turn_prior[rows]
+        return CoarsePass(
+            self.weights[rows], self.threshold[rows], self.n_significant[rows], self.best[rows],
+            self.shift_prior[rows], turn,
+        )  # fmt: skip
+
     def hits(self, rows: Tensor) -> Tensor:
         """Significant poses of some particles, (m, T, K*O) bool."""
         return self.weights[rows] >= self.threshold[rows, None, None]
@@ -127,25 +135,26 @@ def _forbidden(scores: Tensor, shift_prior: Tensor, turn_prior: Tensor | None) -
 
 
 def _by_half_turns(operands: Operands, rows: Tensor, power: Tensor, shift_prior: Tensor) -> Tensor:
-    """The scores of a 2D grid from half of the products: the slice at psi + 180° is the conjugate.
+    """The scores of a whole grid from half of the products: the slice at psi + 180° is the conjugate.
 
     With a and b the products of real and of imaginary parts, a pose scores a + b and its half turn a - b
     (refinement.md §11.2). `rows` (b * T, 2(P-1)), `power` (b, P-1).
     """
-    slices, n = operands.coarse, power.shape[1]
-    b, k = len(power), shift_prior.shape[1]
-    half = slices.rows.shape[0] // (2 * k)
-    first = slices.rows.view(k, 2 * half, 2, n)[:, :half]
+    slices, n, k = operands.coarse, power.shape[1], shift_prior.shape[1]
+    b, half = len(power), operands.poses.grid.n_psi // 2
+    first = slices.rows.view(-1, 2, half, 2, n)[:, 0]  # (K * D, psi, part, pixel)
     real, imag = (first[:, :, part].reshape(-1, n) for part in (0, 1))
-    norm = product(power, slices.power[:, 1:].reshape(k, 2, half, n)[:, 0].reshape(-1, n))
-    even = product(rows[:, :n], real).view(b, -1, k, half)
-    odd = product(rows[:, n:], imag).view(b, -1, k, half)
-    prior = operands.orientation_prior.view(k, 2, half)[
+    norm = product(power, slices.power[:, 1:].reshape(-1, 2, half, n)[:, 0].reshape(-1, n))
+    shape = (b, -1, len(first), half)
+    even = product(rows[:, :n], real).view(shape)
+    odd = product(rows[:, n:], imag).view(shape)
+    prior = operands.orientation_prior.view(-1, 2, half)[
         :, 0
     ]  # the same for all angles in the plane
-    even -= (0.5 * norm.view(b, 1, k, half) - prior) - shift_prior.transpose(1, 2)[..., None]
+    by_class = shift_prior.transpose(1, 2).repeat_interleave(len(first) // k, 2)
+    even -= (0.5 * norm.view(b, 1, len(first), half) - prior) - by_class[..., None]
     t = even.shape[1]
-    scores = even.new_empty((b, t, k, 2, half))
+    scores = even.new_empty((b, t, len(first), 2, half))
     torch.add(even, odd, out=scores[:, :, :, 0])
     torch.sub(even, odd, out=scores[:, :, :, 1])
     return scores.view(b, t, -1)

@@ -31,6 +31,13 @@ class FineBatch:
     marks: Tensor  # (K, P') bool: leading pixels whose shells take part in the scale correction
     axes: Tensor  # (b, 2) filament axes, along which offsets have no prior; zeros without helices
 
+    def rows(self, chosen: Tensor) -> FineBatch:
+        """Some of the particles; `chosen` on the CPU."""
+        return FineBatch(
+            self.old_shift[chosen], self.centres, self.halves[chosen.to(self.halves.device)], self.marks,
+            self.axes[chosen],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Tile:

@@ -54,18 +54,19 @@ class VolumeOperands:
     steps: Callable[
         [Tensor], Tensor
     ]  # fine orientations (...) of a class -> (..., 2, 3), see PoseLists
-    direction: Tensor  # (O,) direction of each coarse orientation
     n_directions: int
+    n_psi: int  # angles in the plane of each direction: orientation = direction * n_psi + psi
     children: int  # fine orientations per coarse one
     shift_children: int
     fraction: float  # of the weight that is accumulated (adaptive_fraction)
     gradient: bool = False  # residuals of two pseudo-half-sets are collected
+    correlate: bool = False  # the best correlation takes all, weights and priors count for nothing
     precision: Precision = "tensor"
     order: Tensor | None = None  # (P,) which pixel of the images each pixel here is
 
     @property
     def n_orientations(self) -> int:
-        return len(self.direction)
+        return self.n_directions * self.n_psi
 
     @property
     def n_classes(self) -> int:
@@ -163,10 +164,7 @@ def _posterior(
     shifts = ShiftLists(
         operands.phases, moves.int(), (lists.shift_counts * operands.shift_children).int()
     )
-    scores = score_lists(
-        operands.volume, operands.pixels, poses, shifts, images.score, images.score_power,
-        operands.precision,
-    )  # fmt: skip
+    scores = _scores(operands, poses, shifts, images)
     found = posterior(scores, lists, operands.fraction)
     particle, place, shift, share = found.accepted()
     best, n = found.weights.best[:, None], found.shape[1]
@@ -177,6 +175,22 @@ def _posterior(
     return chosen, Pairs(
         lists.rows[particle], columns[particle, place], moves[particle, shift], share
     )
+
+
+def _scores(
+    operands: VolumeOperands, poses: PoseLists, shifts: ShiftLists, images: ListImages
+) -> Tensor:
+    """Log-likelihoods (m, T', O') up to a constant; the largest correlation and -inf where these count."""
+    volume, pixels, precision = operands.volume, operands.pixels, operands.precision
+    scores = score_lists(volume, pixels, poses, shifts, images.score, images.score_power, precision)
+    if not operands.correlate:
+        return scores
+    nothing = torch.zeros_like(images.score_power)
+    cross = score_lists(volume, pixels, poses, shifts, images.score, nothing, precision)
+    norm = (2 * (cross - scores)).clamp_min(1e-30)
+    found = torch.where(torch.isinf(scores), scores, cross / norm.sqrt()).flatten(1)
+    top, best = found.max(1, keepdim=True)
+    return torch.full_like(found, -torch.inf).scatter_(1, best, top).view(scores.shape)
 
 
 def _accumulate(
@@ -221,7 +235,7 @@ def _prior_sums(operands: VolumeOperands, pairs: Pairs, batch: FineBatch) -> Pri
     coarse = pairs.column // operands.children
     klass, orientation = coarse // operands.n_orientations, coarse % operands.n_orientations
     zeros = torch.zeros(k * operands.n_directions, dtype=torch.float64, device=device)
-    where = klass * operands.n_directions + operands.direction.to(device)[orientation]
+    where = klass * operands.n_directions + orientation // operands.n_psi
     directions = zeros.index_add(0, where, share)
     classes = zeros[:k].index_add(0, klass, share)
     moves = operands.fine_shifts_angst.to(device)[pairs.shift]
