@@ -56,7 +56,7 @@ class LocalSearch:
     grid: OrientationGrid
     group: PointGroup
     relaxed: PointGroup | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device | str = "cpu"
 
     @cached_property
     def _vectors(self) -> Tensor:
