@@ -155,7 +155,8 @@ def scan_large(source: Source, start: int, n_columns: int) -> tuple[Cells, list[
     """
     data = np.frombuffer(source.data, np.uint8)
     first_row = source.data.find(b"\n", start) + 1 - start or len(data)
-    room = int((len(data) - start) / first_row * 1.1) + 1000
+    most = (len(data) - start) // (2 * n_columns)  # a value and a blank take two bytes
+    room = min(int((len(data) - start) / first_row * 1.1), most) + 1000
     while True:
         row_starts = np.empty(room, np.int64)
         begins, ends = np.empty((2, n_columns, room), np.uint16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from verglas.formats.labels import LabelType, label_type
@@ -90,7 +91,7 @@ def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable
 def _read_loop(
     source: Source, name: str, above: _Preamble, position: int, signed: bool
 ) -> tuple[StarTable, int]:
-    labels: list[str] = []
+    labels: dict[str, None] = {}  # in order, looked up for every further one
     numbered = False
     while position < len(source.data):
         line, following = source.line_at(position)
@@ -100,13 +101,13 @@ def _read_loop(
                 break
         else:
             _check_label(source, position, match, labels)
-            labels.append(match[1])
+            labels[match[1]] = None
             numbered = bool(match[2])
         position = following
     if not labels:
         raise source.error(position, f"expected a _label after loop_ of table data_{name}")
     first_line = source.line_number(position)
-    numeric = {_usual_width(label) for label in labels[1:]} == {NUMBER_WIDTH}
+    numeric = {_usual_width(label) for label in list(labels)[1:]} == {NUMBER_WIDTH}
     shape = Shape(
         name, len(labels), signed, above.version is None, len(labels) == 2 and not numeric
     )
@@ -118,7 +119,9 @@ def _read_loop(
     return _table(source, name, above, columns, False, lines, rows.comments), rows.end
 
 
-def _check_label(source: Source, position: int, match: re.Match[str], labels: list[str]) -> None:
+def _check_label(
+    source: Source, position: int, match: re.Match[str], labels: Mapping[str, None]
+) -> None:
     label, number = match[1], match[2]
     if label in labels:
         raise source.error(position, f"column _{label} is there twice")

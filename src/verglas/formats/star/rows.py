@@ -11,7 +11,12 @@ from verglas.formats.star.source import Source
 from verglas.formats.star.tokens import as_bytes, split_tokens
 
 LARGE_BYTES = 8_000_000
-"""Loops longer than this go through the compiled reader (loading it costs half a second)."""
+LARGE_ROWS = 300_000
+"""Loops longer than this go through the compiled reader: loading it costs half a second, but a value as an
+object of its own ten times the memory."""
+
+MOST_MENDED_BYTES = 64_000_000
+"""Every value becomes an object of its own: about fifty times the bytes of the file."""
 
 _EMPTY_LINE_INSIDE = re.compile(rb"\n[ \t]*\r?\n")
 _EMPTY_LINE = re.compile(rb"^[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
@@ -53,9 +58,11 @@ def read_rows(source: Source, start: int, shape: Shape) -> Rows:
 
 
 def _is_large(source: Source, start: int) -> bool:
-    if len(source.data) - start <= LARGE_BYTES:
+    left = len(source.data) - start
+    if left <= LARGE_BYTES and source.lines_after(start) <= LARGE_ROWS:
         return False
-    return _EMPTY_LINE_INSIDE.search(source.data, start, start + LARGE_BYTES) is None
+    empty = _EMPTY_LINE_INSIDE.search(source.data, start, start + LARGE_BYTES)
+    return empty is None or source.data.count(b"\n", start, empty.start()) > LARGE_ROWS
 
 
 def _read_large(source: Source, start: int, shape: Shape) -> Rows | None:
@@ -75,6 +82,12 @@ def _read_large(source: Source, start: int, shape: Shape) -> Rows | None:
 def _read_small(source: Source, start: int, shape: Shape) -> Rows:
     empty = _EMPTY_LINE.search(source.data, start)
     stop = empty.start() if empty else len(source.data)
+    if stop - start > MOST_MENDED_BYTES:
+        raise source.error(
+            start,
+            f"table data_{shape.name} has rows that need mending (comments, missing values) in "
+            f"{(stop - start) / 1e6:,.0f} MB; at most {MOST_MENDED_BYTES / 1e6:,.0f} MB are mended",
+        )
     lines = source.text(start, stop).split("\n")
     if not lines[-1]:
         lines.pop()
@@ -102,23 +115,23 @@ class _RowReader:
 
     def read(self, lines: list[str], start: int) -> int:
         """Take rows until the lines end or something else begins; returns the offset reached."""
-        for index, raw in enumerate(lines):
+        offset = start
+        for raw in lines:
             line = raw.removesuffix("\r")
             try:
                 tokens = split_tokens(line)
             except ValueError as reason:
-                raise self.source.error(
-                    _offset(lines, index, start), f"{self._row()}: {reason}"
-                ) from None
+                raise self.source.error(offset, f"{self._row()}: {reason}") from None
             if len(tokens) != self.shape.n_columns:
                 if _begins_something_else(tokens, self.shape.n_columns):
-                    return _offset(lines, index, start)
-                tokens = self._mended(tokens, line, _offset(lines, index, start))
+                    return offset
+                tokens = self._mended(tokens, line, offset)
             if tokens:
                 self.rows.append(tokens)
                 if len(self.samples) < 50:
                     self.samples.append(line)
-        return min(_offset(lines, len(lines), start), len(self.source.data))
+            offset += _bytes_of(raw) + 1
+        return min(offset, len(self.source.data))
 
     def _row(self) -> str:
         return f"row {self.first_row + len(self.rows) + 1} of table data_{self.shape.name}"
@@ -141,9 +154,9 @@ class _RowReader:
         return (tokens + [""] * expected)[:expected]
 
 
-def _offset(lines: list[str], count: int, start: int) -> int:
-    """Byte offset behind so many lines."""
-    return start + sum(len(line.encode("utf-8", "surrogateescape")) + 1 for line in lines[:count])
+def _bytes_of(line: str) -> int:
+    """How many bytes a line takes in the file, without its end."""
+    return len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape"))
 
 
 def _begins_something_else(tokens: list[str], n_columns: int) -> bool:

@@ -17,6 +17,7 @@ class Source:
         self.path = path
         self.permissive = permissive
         self.problems: list[str] = []
+        self._n_lines: int | None = None
         self._known_line = 0, 1  # an offset and its line: counting goes on from there
 
     def line_at(self, start: int) -> tuple[str, int]:
@@ -43,6 +44,12 @@ class Source:
         line += self.data.count(b"\n", known, offset)
         self._known_line = offset, line
         return line
+
+    def lines_after(self, offset: int) -> int:
+        """How many lines begin behind a byte offset."""
+        if self._n_lines is None:
+            self._n_lines = self.data.count(b"\n")
+        return self._n_lines - self.line_number(offset) + 1
 
     def problem(self, offset: int, reason: str) -> None:
         """Raise, or only remember if the user asked for a permissive reading."""
