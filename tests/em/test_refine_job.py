@@ -24,6 +24,7 @@ from verglas.em.run import lanes
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
 from verglas.jobs.classification.class2d import Classification2D
+from verglas.project.project import Project
 from verglas.web.progress import refinement_progress
 
 
@@ -155,7 +156,7 @@ def test_the_progress_stream_tells_stages_and_iterations():
     assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "3", *FLAGS) == 0
     with open("job/run_progress.jsonl", "a") as stream:
         stream.write('{"s": 9, "event": "sta')  # a crash cut this off
-    found = refinement_progress(Path("job"))
+    found = refinement_progress(Project(Path()), "job")
     assert [each["iteration"] for each in found["iterations"]] == [1, 2, 3]
     last = found["iterations"][-1]
     assert last["iterations"] == 3 and sum(last["class_weights"]) == pytest.approx(1, abs=1e-5)
@@ -164,8 +165,10 @@ def test_the_progress_stream_tells_stages_and_iterations():
     model = read_star("job/run_it003_model.star")["model_general"]
     assert last["image_size_px"] == model.integer("rlnCurrentImageSize")
     assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "1", *FLAGS) == 0
-    assert len(refinement_progress(Path("job"))["iterations"]) == 1  # a new run begins anew
-    assert refinement_progress(Path(".")) == {"iterations": [], "stage": None}
+    assert (
+        len(refinement_progress(Project(Path()), "job")["iterations"]) == 1
+    )  # a new run begins anew
+    assert refinement_progress(Project(Path()), ".") == {"iterations": [], "stage": None}
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from verglas.formats.mrc import write_mrc
+from verglas.project.confinement import OutsideProject, confined
 from verglas.project.data_roots import BadDataRoot, add_data_root
-from verglas.web.confinement import OutsideProject, confined
 
 # every way of naming a file that an address can carry; SECRET is outside the project
 LEAVING = [

@@ -17,6 +17,7 @@ from PIL import Image
 from verglas.compute.progress import MouseProgress
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, write_star
+from verglas.project.project import Project
 from verglas.web import pyramid as pyramid_module
 from verglas.web.logs import log_line, log_tail
 from verglas.web.pictures import sprite
@@ -143,7 +144,7 @@ def test_bars_of_every_stage_are_numbers(tmp_path, capsys):
         for done in range(1, 11):
             progress.update(done)
         out.flush()
-    lines = log_tail(log)["lines"]
+    lines = log_tail(Project(tmp_path), "run.out")["lines"]
     assert [line.get("bar", {}).get("fraction") for line in lines if "bar" in line] == [1.0]
 
 
@@ -156,9 +157,9 @@ def test_any_line_of_a_log_can_be_shown(text):
 
 def test_only_the_end_of_a_long_log_is_read(tmp_path):
     (tmp_path / "run.out").write_text("x" * 99 + "\n" + "line\n" * 50_000)
-    tail = log_tail(tmp_path / "run.out", 1000)
+    tail = log_tail(Project(tmp_path), "run.out", 1000)
     assert tail["cut"] and len(tail["lines"]) < 210 and tail["lines"][-1] == {"text": "line"}
-    assert log_tail(tmp_path / "nothing")["lines"] == []
+    assert log_tail(Project(tmp_path), "nothing")["lines"] == []
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def table(tmp_path: Path):
         "rlnClassNumber": rng.integers(1, 9, 1000),
     }
     write_star(tmp_path / "t.star", [StarTable.from_columns("particles", columns)])
-    return TableCache().get(tmp_path / "t.star"), columns
+    return TableCache().get(Project(tmp_path), "t.star"), columns
 
 
 def test_pages_are_sorted_and_filtered(table):

@@ -25,7 +25,10 @@ _HELP = """verglas gui [PROJECT ...]     serve the pages of these projects (this
   --allow-host NAME          also answer for this host name without tokens (comma-separated)
   --data-root DIR            movies and micrographs outside the project may be shown
   --read-only                nobody may change anything
-verglas gui token NAME [--role operator|viewer] [--days N]   let somebody in; prints the token
+verglas gui token NAME [--role viewer|worker|operator] [--days N]   let somebody in; prints the token
+  viewer    looks (what a token is for unless you say otherwise)
+  worker    runs jobs and steers sessions, without commands, programs or files of their own
+  operator  everything, which is as much as your shell: jobs can be told to run any command
 verglas gui people                                           who may come in
 verglas gui revoke NAME                                      take tokens back"""
 _FLAGS = {
@@ -130,16 +133,21 @@ def _tell(host: str, port: int, unix_socket: str, root_path: str, token: str) ->
 
 
 def _token(words: list[str]) -> int:
-    from verglas.web.access import default_book
+    from verglas.web.access import ROLES, default_book
 
     parsed = split_words(words, {"--role": True, "--days": True})
     if len(parsed.positional) != 1:
         raise CommandError("name one person: verglas gui token NAME")
-    role = parsed.text("--role", "operator")
-    if role not in ("operator", "viewer"):
-        raise CommandError(f"--role {role}: operator or viewer")
+    role = parsed.text("--role", "viewer")
+    if role not in ROLES:
+        raise CommandError(f"--role {role}: {', '.join(ROLES)}")
     days = parsed.number("--days", 0) or None
-    print(default_book().add(parsed.positional[0], role, days=days))  # type: ignore[arg-type]
+    print(default_book().add(parsed.positional[0], role, days=days))
+    if role == "operator":
+        print(
+            "an operator can have jobs run any command as you: hand this on as you would a shell",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from verglas.jobs.contract.job_type import JobType
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.foreign import FOREIGN
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def job_class(folder: str) -> type[Job]:
     try:
         module, name = known[folder].split(":")
     except KeyError:
-        raise KeyError(f"no job type {folder!r}; known: {', '.join(known)}") from None
+        raise UnknownName(f"no job type {folder!r}; known: {', '.join(known)}") from None
     found: type[Job] = getattr(import_module(module), name)
     return found
 

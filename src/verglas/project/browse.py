@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verglas.jobs.contract.nodes import NODE_TYPES, NodeType
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 
@@ -48,4 +49,6 @@ def node_type_named(text: str) -> NodeType:
     for kind in NODE_TYPES:
         if text in (kind.name, str(kind.code), kind.label, kind.top_level):
             return kind
-    raise KeyError(f"no node type {text!r}; known: {', '.join(kind.name for kind in NODE_TYPES)}")
+    raise UnknownName(
+        f"no node type {text!r}; known: {', '.join(kind.name for kind in NODE_TYPES)}"
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from verglas.jobs.contract.job_type import JobType
 from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_type
 from verglas.project.completion import add_declared_outputs, missing_outputs
 from verglas.project.dialect import Status
@@ -67,7 +68,7 @@ def with_values(loaded: LoadedJob, values: Mapping[str, str]) -> LoadedJob:
     """The job with other options. Raises OptionError, KeyError for one that it does not have."""
     unknown = [key for key in values if key not in loaded.job.Options.model_fields]
     if unknown:
-        raise KeyError(f"{loaded.job.type.title} has no option {', '.join(unknown)}")
+        raise UnknownName(f"{loaded.job.type.title} has no option {', '.join(unknown)}")
     options, _ = loaded.job.Options.parse({**loaded.options.texts(), **values})
     return replace(loaded, options=options)
 

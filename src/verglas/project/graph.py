@@ -9,6 +9,7 @@ import copy
 from dataclasses import dataclass, field
 
 from verglas.jobs.contract.nodes import NodeType
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.project.dialect import DIALECT_31, Dialect, Status, node_type, process_code
 from verglas.project.names import folder_of
 
@@ -78,7 +79,7 @@ class Graph:
             for process in self.processes.values():
                 if process.name.rstrip("/").rsplit("/job", 1)[-1].lstrip("0") == number.lstrip("0"):
                     return process
-        raise KeyError(f"there is no job {name!r} in this project")
+        raise UnknownName(f"there is no job {name!r} in this project")
 
     def inputs_of(self, process: str) -> list[str]:
         return [node for node, user in self.inputs if user == process]

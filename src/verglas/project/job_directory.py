@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
+from verglas.formats.regular import regular
 from verglas.jobs.contract.control_files import (
     ABORT_NOW,
     EXIT_ABORTED,
@@ -128,7 +129,7 @@ class JobDirectory:
 def tail(path: Path, n_bytes: int = TAIL_BYTES) -> list[str]:
     """The last lines of a log, as a terminal would show them (carriage returns obeyed)."""
     try:
-        with open(path, "rb") as handle:
+        with open(regular(path), "rb") as handle:
             handle.seek(0, 2)
             size = handle.tell()
             handle.seek(max(0, size - n_bytes))
@@ -140,7 +141,7 @@ def tail(path: Path, n_bytes: int = TAIL_BYTES) -> list[str]:
 
 def _read_json(path: Path) -> dict | None:
     try:
-        known = json.loads(path.read_text())
+        known = json.loads(regular(path).read_text())
     except (OSError, ValueError):
         return None
     return known if isinstance(known, dict) else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from verglas.formats.regular import regular
 from verglas.formats.star import StarTable, format_star, read_star
 from verglas.jobs.contract.control_files import JOB_STAR, RUN_JOB
 from verglas.project.dialect import Dialect
@@ -41,7 +42,7 @@ def read_settings(directory: Path) -> JobSettings:
 
 def read_job_star(path: Path) -> JobSettings:
     """Any dialect of job.star."""
-    star = read_star(path)
+    star = read_star(regular(path))
     job = star["job"]
     kind = job.string(TYPE_LABEL) if TYPE_LABEL in job else job.string(TYPE)
     options: dict[str, str] = {}
@@ -75,7 +76,7 @@ def job_star_bytes(settings: JobSettings, dialect: Dialect) -> bytes:
 def read_run_job(path: Path) -> JobSettings:
     """RELION 2's run.job: `label == value` lines."""
     kind, is_continue, options = "", False, {}
-    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    for line in regular(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         label, mark, value = line.partition("==")
         if not mark:
             continue

@@ -7,11 +7,35 @@ import re
 from pathlib import Path
 
 _JOB_PART = re.compile(r"/(job\d{3,})(/|$)")
-_FORBIDDEN_IN_ALIAS = set('*?()/"\\|#<>&%{}$')
+_JOB_NAME = re.compile(r"\w[\w.\-]*/job\d{3,}/?")
+_FORBIDDEN_IN_ALIAS = set("*?()/\"'`\\|#<>&%{}$;!~^=:")
+_LONGEST_ALIAS = 100  # bytes; a file name has at most 255
+_PLAIN = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]{0,59}")
 
 
 class AliasError(ValueError):
     """An alias that cannot be given; the message says why."""
+
+
+class BadName(ValueError):
+    """A name that cannot stand for a job, a session, a schedule; the message says why."""
+
+
+def checked_job_name(text: str) -> str:
+    """ "Class2D/job006/", for names that come from outside and become a path. Raises BadName."""
+    if not _JOB_NAME.fullmatch(text) or len(text) > _LONGEST_ALIAS:
+        raise BadName(f"{text[:120]!r} is no name of a job: expected e.g. Class2D/job006/")
+    return text.rstrip("/") + "/"
+
+
+def checked_plain_name(what: str, text: str) -> str:
+    """A name that becomes a directory of ours (of a session, a schedule). Raises BadName."""
+    if not _PLAIN.fullmatch(text):
+        raise BadName(
+            f"{what} name {text[:120]!r}: 1 to 60 letters, digits, dots, hyphens, underscores, "
+            "the first of them no dot"
+        )
+    return text
 
 
 def job_name(folder: str, number: int) -> str:
@@ -59,6 +83,12 @@ def checked_alias(text: str) -> str:
         raise AliasError(f"alias {text!r}: at least 2 characters are needed")
     if alias.startswith("job"):
         raise AliasError(f"alias {text!r}: it may not start with 'job'")
+    if alias.startswith((".", "-")):
+        raise AliasError(f"alias {alias[:120]!r}: it may not start with {alias[0]!r}")
+    if not alias.isprintable() or len(alias.encode()) > _LONGEST_ALIAS:
+        raise AliasError(
+            f"alias {alias[:120]!r}: at most {_LONGEST_ALIAS} bytes of printable characters"
+        )
     bad = sorted(set(alias) & _FORBIDDEN_IN_ALIAS)
     if bad:
         raise AliasError(f"alias {text!r}: it may not contain {' '.join(bad)}")

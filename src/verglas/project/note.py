@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
+from verglas.formats.regular import regular
 from verglas.jobs.contract.control_files import NOTE
 
 PROJECT_NOTE = "project_note.txt"
@@ -27,7 +28,7 @@ def execution_block(commands: Sequence[str], when: float) -> str:
 def read_note(directory: Path, name: str = NOTE) -> str:
     """The whole note of a job (of the project: its root, PROJECT_NOTE); empty if there is none."""
     try:
-        return (directory / name).read_text(encoding="utf-8", errors="replace")
+        return regular(directory / name).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from verglas.formats.regular import regular
 from verglas.formats.star import StarError, StarFile, StarTable, format_star, read_star
 from verglas.project.dialect import DIALECT_2, DIALECT_4, DIALECT_5, DIALECT_31, Dialect
 from verglas.project.graph import NO_ALIAS, Graph, GraphNode, Process
@@ -28,7 +29,7 @@ def read_pipeline(path: Path) -> Graph:
     """The graph in a pipeline file. Raises StarError, FileNotFoundError."""
     for attempt in range(READ_ATTEMPTS):
         try:
-            star = read_star(path)
+            star = read_star(regular(path))
             if "pipeline_general" in star:
                 return graph_of(star)
             failure = StarError(f"{path}: there is no table pipeline_general")
@@ -43,6 +44,7 @@ def graph_of(star: StarFile) -> Graph:
     graph = Graph(_dialect_of(star), star["pipeline_general"].integer(COUNTER))
     for row in _rows(star, "pipeline_processes"):
         process = _process(row)
+        _check_inside(process.name, star.path)
         graph.processes[process.name] = process
     for row in _rows(star, "pipeline_nodes"):
         node = _node(row)
@@ -61,6 +63,12 @@ def graph_of(star: StarFile) -> Graph:
 def pipeline_bytes(graph: Graph) -> bytes:
     """The file RELION would write for this graph."""
     return format_star(list(_tables(graph)), version=graph.dialect.version)
+
+
+def _check_inside(name: str, path: str) -> None:
+    """A job's name is the name of its directory: one that leads out of the project is an attack."""
+    if name.startswith("/") or ".." in name.split("/"):
+        raise StarError(f"the job {name!r} lies outside the project", path)
 
 
 def _dialect_of(star: StarFile) -> Dialect:

@@ -13,6 +13,7 @@ from verglas.jobs.registry import job_type
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
 from verglas.project.job_directory import JobDirectory
+from verglas.project.names import checked_job_name
 from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
 from verglas.project.project import Project
 
@@ -59,7 +60,8 @@ def deleted_jobs(project: Project) -> list[str]:
 
 
 def undelete(project: Project, name: str) -> None:
-    """Bring a job back from Trash with its nodes and edges. Raises NotDeletable."""
+    """Bring a job back from Trash with its nodes and edges. Raises NotDeletable, BadName."""
+    name = checked_job_name(name)
     source = project.root / TRASH / name
     if not (source / JOB_PIPELINE).exists():
         raise NotDeletable(f"{TRASH}/{name} has no {JOB_PIPELINE}: there is no such job in Trash")

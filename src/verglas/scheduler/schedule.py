@@ -8,11 +8,11 @@ that file stops the schedule, as RELION users know it.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from verglas.formats.atomic import atomic_write, write_text
+from verglas.project.names import checked_plain_name
 from verglas.project.owner import Owner
 from verglas.project.project import OWN_FOLDER, Project
 
@@ -33,10 +33,7 @@ class Order:
     keep_rounds: int = 0
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_.\-]+", self.name):
-            raise ValueError(
-                f"schedule name {self.name!r}: only letters, digits, dot, hyphen, underscore"
-            )
+        checked_plain_name("schedule", self.name)
         if self.repeat < 1:
             raise ValueError(f"the schedule must run at least once, got {self.repeat} times")
         if self.min_wait_min < 0 or self.wait_before_min < 0:

@@ -1,7 +1,12 @@
-"""Who may come in: a token per person, operator or viewer, with an end if it is a share link.
+"""Who may come in: a token per person with a role, with an end if it is a share link.
+
+A viewer looks. A worker runs jobs and steers sessions, but gives no commands of their own: no queue, no
+further arguments, no program, no file outside the project. An operator may do everything, which is as much
+as a shell on the server's machine: jobs can be told to run any command.
 
 Only hashes of tokens are kept, in a file that its owner alone can read. A token is compared with every
-entry in constant time, so that the time of an answer says nothing.
+entry in constant time, so that the time of an answer says nothing. A browser gets a key of its own for the
+token (`open_session`), which is good for nothing elsewhere and ends with the token.
 """
 
 from __future__ import annotations
@@ -18,13 +23,14 @@ from typing import Literal
 
 from verglas.formats.atomic import write_text
 
-Role = Literal["operator", "viewer"]
-ROLES: tuple[Role, ...] = ("operator", "viewer")
+Role = Literal["viewer", "worker", "operator"]
+ROLES: tuple[Role, ...] = ("viewer", "worker", "operator")
+MOST_SESSIONS = 500  # of browsers; the oldest go first
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who may look (viewer) or also change things (operator)."""
+    """Somebody who came in, and what they may do."""
 
     name: str
     role: Role
@@ -34,6 +40,11 @@ class Person:
 
     @property
     def may_change(self) -> bool:
+        return self.role in ("worker", "operator")
+
+    @property
+    def may_command(self) -> bool:
+        """Whether they may have the machine run commands of their own."""
         return self.role == "operator"
 
     def is_valid(self, now_s: float) -> bool:
@@ -49,6 +60,7 @@ class AccessBook:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self._people: list[Person] = []
+        self._sessions: dict[str, str] = {}  # hash of a browser's key -> hash of the token
 
     @property
     def people(self) -> list[Person]:
@@ -92,6 +104,53 @@ class AccessBook:
             if same and person.is_valid(now):
                 found = person
         return found
+
+    def open_session(self, token: str) -> str:
+        """A key for one browser instead of the token; it is good while the token is."""
+        key = secrets.token_urlsafe(24)
+        known = list(self._read_sessions().items())[1 - MOST_SESSIONS :]
+        self._save_sessions({**dict(known), _digest(key): _digest(token)})
+        return key
+
+    def find_session(self, key: str) -> Person | None:
+        """Whose browser has this key, if their token is still good."""
+        digest = self._read_sessions().get(_digest(key))
+        now = time.time()
+        people = (person for person in self.people if person.is_valid(now))
+        return next((person for person in people if person.digest == digest), None)
+
+    def close_session(self, key: str) -> None:
+        """Forget a browser's key."""
+        known = self._read_sessions()
+        if known.pop(_digest(key), None) is not None:
+            self._save_sessions(known)
+
+    def still_valid(self, person: Person) -> bool:
+        """Whether somebody who came in earlier might come in now."""
+        return person is LOCAL or any(
+            each == person and each.is_valid(time.time()) for each in self.people
+        )
+
+    @property
+    def _sessions_file(self) -> Path | None:
+        return self.path.with_name("browsers.json") if self.path is not None else None
+
+    def _read_sessions(self) -> dict[str, str]:
+        if self._sessions_file is None:
+            return dict(self._sessions)
+        try:
+            return {
+                str(key): str(value)
+                for key, value in json.loads(self._sessions_file.read_text()).items()
+            }
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+    def _save_sessions(self, sessions: dict[str, str]) -> None:
+        self._sessions = sessions
+        if self._sessions_file is not None:
+            self._sessions_file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self._sessions_file, json.dumps(sessions, indent=1), private=True)
 
     def _save(self, people: list[Person]) -> None:
         self._people = people

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-import anyio.to_thread
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from verglas import __version__
+from verglas.formats.star import StarError
+from verglas.project.completion import check_completion
 from verglas.web import errors, watching
 from verglas.web.api import (
     autorun,
@@ -33,7 +35,8 @@ from verglas.web.api_page import api_html
 from verglas.web.guard import Guard
 from verglas.web.health import DiscWatch
 from verglas.web.live_movies import LiveMovies
-from verglas.web.projects import Projects
+from verglas.web.pools import Busy, Overdue, Pool, Pools
+from verglas.web.projects import Projects, project_id
 from verglas.web.pyramid import PyramidCache
 from verglas.web.settings import WebSettings
 from verglas.web.starter import POLL_S, Starter
@@ -46,7 +49,6 @@ _ABOUT = (
     "the project changed; send it {'job': 'Class2D/job006/', 'which': 'out'} to follow a log."
 )
 STATIC = Path(__file__).parent / "static"
-THREADS = 8  # at work at once: bounds the memory of large requests
 
 
 def create_app(settings: WebSettings) -> FastAPI:
@@ -61,6 +63,7 @@ def create_app(settings: WebSettings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.pools = Pools()
     app.state.projects = Projects(settings.projects)
     app.state.tables = TableCache()
     app.state.pyramids = PyramidCache()
@@ -95,17 +98,19 @@ def create_app(settings: WebSettings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    collector = asyncio.create_task(_collect(app.state.starter))
+    collector = asyncio.create_task(_collect(app.state.starter, app.state.pools.status))
     yield
     collector.cancel()
-    await anyio.to_thread.run_sync(app.state.starter.close)
+    app.state.starter.close()
 
 
-async def _collect(starter: Starter) -> None:
+async def _collect(starter: Starter, pool: Pool) -> None:
+    """Each project by itself: one whose disc hangs keeps no other from being looked at."""
     while True:
         await asyncio.sleep(POLL_S)
-        await anyio.to_thread.run_sync(starter.collect)
+        for project in starter.ended():
+            with suppress(Busy, Overdue, OSError, StarError):
+                await pool.run(project_id(project.root), partial(check_completion, project))
 
 
 async def _index() -> Response:

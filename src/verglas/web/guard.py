@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from verglas.web.access import LOCAL, Person
 from verglas.web.settings import WebSettings
 
-COOKIE = "verglas_token"
+COOKIE = "verglas_browser"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _OPEN = ("/api/session",)  # how one comes in
+_LOOKING = ("/check", "/cost", "/live/look")  # changes nothing, although it has a body
 _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self'; worker-src 'self' blob:; connect-src 'self' ws: wss:; "
@@ -89,6 +90,8 @@ class Guard:
             raise _Refused(401, "a token is needed: open the link that `verglas gui` printed")
         if scope["type"] == "websocket" or scope["method"] in _SAFE or path.startswith(_OPEN):
             return person
+        if path.endswith(_LOOKING) and person is not None:
+            return person
         if person is None or not person.may_change or self.settings.read_only:
             raise _Refused(403, "you may look but not change: ask an operator of this project")
         return person
@@ -97,9 +100,10 @@ class Guard:
         if not self.settings.needs_token:
             return LOCAL
         kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer":
-            token = token_of_cookie(headers.get("cookie", ""))
-        return self.settings.access.find(token.strip()) if token else None
+        if kind.lower() == "bearer":
+            return self.settings.access.find(token.strip())
+        key = key_of_cookie(headers.get("cookie", ""))
+        return self.settings.access.find_session(key) if key else None
 
     def _check_body(self, scope: Scope, headers: dict[str, str]) -> int:
         limit = self.settings.max_body_bytes
@@ -124,7 +128,7 @@ def _set_prefix(scope: Scope, root_path: str) -> None:
         scope["path"] = root_path + scope["path"]
 
 
-def token_of_cookie(text: str) -> str:
+def key_of_cookie(text: str) -> str:
     try:
         found = SimpleCookie(text).get(COOKIE)
     except CookieError:

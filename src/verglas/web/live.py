@@ -12,7 +12,11 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.jobs.contract.unknown import UnknownName
+from verglas.jobs.registry import job_class
 from verglas.project.project import OWN_FOLDER, Project
+from verglas.web.access import Person
+from verglas.web.roles import check_values
 
 
 def session_names(project: Project) -> list[str]:
@@ -26,7 +30,7 @@ def session_names(project: Project) -> list[str]:
 def session_status(project: Project, name: str) -> dict[str, Any]:
     """What the session wrote last. Raises KeyError for a name that does not exist."""
     if name not in session_names(project):
-        raise KeyError(f"there is no live session {name!r} in this project")
+        raise UnknownName(f"there is no live session {name!r} in this project")
     folder = project.root / OWN_FOLDER / "live" / name
     found: dict[str, Any] = {"name": name}
     for key in ("order", "state", "wish", "status"):
@@ -89,6 +93,12 @@ def by_stage(values: dict[str, str]) -> dict[str, dict[str, str]]:
             raise LiveRefused(f"{key!r}: expected JOB.option, e.g. MotionCorr.patch_x")
         found.setdefault(folder, {})[option] = value
     return found
+
+
+def check_settings(person: Person, project: Project, values: dict[str, dict[str, str]]) -> None:
+    """Whether a person may give the session's jobs these options. Raises NotAllowed, UnknownName."""
+    for folder, texts in values.items():
+        check_values(person, project, job_class(folder), texts)
 
 
 def plain(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from verglas.jobs.chain import PICKING, SELECTION, STAGES
 from verglas.jobs.contract.set_aside import file_stamp
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.select.figures import KINDS
 from verglas.jobs.select.thresholds import (
     FAILURE,
@@ -131,7 +132,7 @@ class LiveMovies:
         """One movie by its number. Raises KeyError."""
         movies = self._known(LiveFolder(project.root, name)).ledger.movies
         if not 1 <= number <= len(movies):
-            raise KeyError(f"{name} has no movie {number}")
+            raise UnknownName(f"{name} has no movie {number}")
         return movies[number - 1]
 
     def _known(self, folder: LiveFolder) -> _Known:

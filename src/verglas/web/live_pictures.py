@@ -11,6 +11,7 @@ from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarError
 from verglas.jobs.autopick.results import FOM, first_table
 from verglas.jobs.select.figures import KINDS
+from verglas.project.confinement import LARGEST_TABLE, regular_file
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.results.one_micrograph import candidates_of
 from verglas.scheduler.live.record.ledger import Movie
@@ -58,18 +59,18 @@ def trial_file(folder: LiveFolder, number: int, kind: str) -> Path | None:
 def _drawn(project: Project, files: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {"width": 0, "height": 0, "pixel_size_angst": 0.0}
     with suppress(OSError, UnreadableImage):  # not there yet: nothing is drawn
-        header = read_mrc_header(project.root / files["micrograph"])
+        header = read_mrc_header(regular_file(project, files["micrograph"]))
         height, width = header.shape_yx
         found = {"width": width, "height": height, "pixel_size_angst": header.pixel_size_angst}
-    return {**found, "picks": _picks(project.root / files["picks"])}
+    return {**found, "picks": _picks(project, files["picks"])}
 
 
-def _picks(path: Path) -> dict[str, Any]:
+def _picks(project: Project, path: str) -> dict[str, Any]:
     """Candidates with the threshold they were judged by, or the picks alone."""
-    found = candidates_of(path)
+    found = candidates_of(project, path)
     if found is None:
         try:
-            table = first_table(path) if path.is_file() else None
+            table = first_table(regular_file(project, path, LARGEST_TABLE))
         except (OSError, StarError):
             table = None
         if table is None:

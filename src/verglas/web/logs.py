@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
+
+from verglas.project.confinement import regular_file
+from verglas.project.project import Project
 
 _BAR = re.compile(r"^\s*([\d.?]+)\s*/\s*([\d.?]+) (sec|min|hrs) (\.*)\s*~~\(,_,\">(\s*\[oo\])?\s*$")
 _FULL_DOTS = 60
 TAIL_BYTES = 64 << 10
 
 
-def log_tail(path: Path, n_bytes: int = TAIL_BYTES) -> dict[str, Any]:
-    """The end of a log: `lines` (each {"text"} or {"bar"}), its size, whether the head was left out."""
+def log_tail(project: Project, name: str, n_bytes: int = TAIL_BYTES) -> dict[str, Any]:
+    """The end of a log: `lines` (each {"text"} or {"bar"}), its size, whether the head was left out.
+
+    What is no file of the project (a link that leads out, a pipe) is as if there were none.
+    """
     try:
-        with open(path, "rb") as handle:
+        with open(regular_file(project, name), "rb") as handle:
             size = handle.seek(0, 2)
             start = max(0, size - n_bytes)
             handle.seek(start)
@@ -43,9 +48,9 @@ def log_line(piece: str) -> dict[str, Any]:
     }
 
 
-def last_bar(path: Path) -> dict[str, Any] | None:
+def last_bar(project: Project, name: str) -> dict[str, Any] | None:
     """The newest bar of a log and the line above it, which says what is being done."""
-    lines = log_tail(path, 4096)["lines"]
+    lines = log_tail(project, name, 4096)["lines"]
     for index in range(len(lines) - 1, -1, -1):
         if "bar" in lines[index]:
             title = lines[index - 1].get("text", "") if index else ""

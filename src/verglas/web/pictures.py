@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from verglas.formats.mrc import read_mrc
+from verglas.formats.mrc import read_mrc_header
 from verglas.formats.png import png_bytes
+from verglas.formats.stack import open_stack
+from verglas.project.confinement import TooLarge
 from verglas.web.grey import Bytes, between, binned, full_range
 
 SPRITE_COLUMNS = 20
+MOST_SPECTRUM, MOST_BOX = 8192, 2048  # pixels a side
 
 
 def jpeg_bytes(image: Bytes, quality: int = 88) -> bytes:
@@ -56,10 +59,26 @@ def sprite(
     return png_bytes(sheet), tile
 
 
+def _first(path: Path) -> NDArray[np.floating]:
+    """The first image of a file, nothing else of it."""
+    with open_stack(path) as stack:
+        return stack.read([0])[0]
+
+
+def check_box(path: Path, longest: int) -> None:
+    """Raises TooLarge for images of more pixels a side than a picture of them is made from."""
+    header = read_mrc_header(path)
+    if max(header.shape_yx) > longest:
+        height, width = header.shape_yx
+        raise TooLarge(
+            f"{path.name} has images of {width:,} x {height:,} pixels, at most {longest:,}"
+        )
+
+
 def spectrum_png(path: Path, side: int = 512) -> bytes:
     """A `.ctf` picture, 1 % at either end cut off."""
-    image = read_mrc(path).data
-    image = image[0] if image.ndim == 3 else image
+    check_box(path, MOST_SPECTRUM)
+    image = _first(path)
     low, high = np.percentile(image[np.isfinite(image)], [1, 99])
     grey = between(image, low, high)
     return png_bytes(resized(grey, side) if max(grey.shape) > side else grey)

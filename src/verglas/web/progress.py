@@ -6,13 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from verglas.project.confinement import file_if_any
+from verglas.project.project import Project
+
 TAIL_BYTES = 1 << 20
 
 
-def refinement_progress(folder: Path) -> dict[str, Any]:
+def refinement_progress(project: Project, job: str) -> dict[str, Any]:
     """`iterations` done, and the `stage` a run is in; both empty for a job that has no stream."""
     found: dict[str, Any] = {"iterations": [], "stage": None}
-    streams = [*folder.glob("run*_progress.jsonl"), *folder.glob(".round-*/run*_progress.jsonl")]
+    folder = project.root / job
+    found_here = [*folder.glob("run*_progress.jsonl"), *folder.glob(".round-*/run*_progress.jsonl")]
+    names = (str(path.relative_to(project.root)) for path in found_here)
+    streams = [path for name in names if (path := file_if_any(project, name)) is not None]
     if not streams:
         return found
     newest = max(streams, key=lambda path: path.stat().st_mtime_ns)

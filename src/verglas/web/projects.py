@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.project.project import Project
 
 
-class UnknownProject(KeyError):
+class UnknownProject(UnknownName):
     """No project of this server has that id."""
 
 
@@ -26,6 +27,9 @@ class Projects:
             return self._known[key]
         except KeyError:
             raise UnknownProject(f"there is no project {key!r} on this server") from None
+
+    def find(self, key: str) -> Project | None:
+        return self._known.get(key)
 
     def items(self) -> list[tuple[str, Project]]:
         return list(self._known.items())

@@ -11,22 +11,25 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verglas.formats.mrc import read_mrc, read_mrc_header
+from verglas.formats.mrc import read_images_at, read_mrc_header
+from verglas.formats.mrc_header import FOUR_BIT, MrcHeader
+from verglas.project.confinement import TooLarge
 from verglas.web.grey import Bytes, between, binned
+from verglas.web.pools import check_wanted
 
 TILE = 512
 SMALLEST = 512
 SIGMAS = 4.0
 LOWPASS_SIDE = 2048
 CACHE_BYTES = 96 << 20
-PACKED_FOUR_BIT = 101
+MOST_PIXELS = 1 << 29  # twice those of the largest sensor at four times its resolution
 _ROWS = 512  # of a chunk read at a time; divisible by 4
 _LARGE_SIDE = 4096  # beyond, the level binned twice is not kept either
 _SAMPLED_ROWS = 1024
@@ -50,6 +53,8 @@ class Pyramid:
         self.header = read_mrc_header(path)
         self.path = path
         height, width = self.header.shape_yx
+        if height * width > MOST_PIXELS:
+            raise TooLarge(_too_large(path, self.header))
         self.shape_yx = (height, width)
         self.n_levels = 1
         while max(height, width) >> self.n_levels >= SMALLEST // 2:
@@ -75,8 +80,7 @@ class Pyramid:
             raise IndexError(f"there is no tile {column}, {row} at level {level}")
         if level < self.kept_from:
             step = 2**level
-            rows = slice(top * step, (top + TILE) * step)
-            part = self._mapped()[rows, left * step : (left + TILE) * step]
+            part = self.rows(top * step, TILE * step)[:, left * step : (left + TILE) * step]
             found = self.grey.bytes_of(binned(part, step))
         else:
             found = self.levels[level][top : top + TILE, left : left + TILE]
@@ -89,17 +93,25 @@ class Pyramid:
         fitting = [lv for lv, data in self.levels.items() if max(data.shape) >= side]
         return self.levels[max(fitting) if fitting else min(self.levels)]
 
-    def _mapped(self) -> NDArray[Any]:
+    def rows(self, top: int, count: int) -> NDArray[Any]:
+        """Rows of the file, fewer at its end; of plain pixels only what is used is read."""
         header = self.header
-        if header.mode == PACKED_FOUR_BIT:
-            return read_mrc(self.path).data.reshape(self.shape_yx)
-        return np.memmap(self.path, header.dtype, "r", header.data_offset, shape=self.shape_yx)
+        count = max(0, min(count, self.shape_yx[0] - top))
+        if header.mode == FOUR_BIT:
+            part = replace(
+                header, shape_yx=(count, self.shape_yx[1]),
+                data_offset=header.data_offset + top * header.row_bytes,
+            )  # fmt: skip
+            with open(self.path, "rb") as file:
+                return read_images_at(file, part, 0, 1, self.path)[0]
+        mapped = np.memmap(self.path, header.dtype, "r", header.data_offset, shape=self.shape_yx)
+        return mapped[top : top + count]
 
-    def first_level(self) -> NDArray[np.float32]:
-        """Binned twice, read in strips so that the full size is never in memory."""
-        strips = [*self._strips()]
+    def binned(self, factor: int) -> NDArray[np.float32]:
+        """Binned in strips, so that the full size is never in memory."""
+        strips = [*self._strips(factor)]
         width = self.shape_yx[1]
-        return np.concatenate(strips) if strips else np.zeros((0, width // 2), np.float32)
+        return np.concatenate(strips) if strips else np.zeros((0, width // factor), np.float32)
 
     def _first_kept(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The finest level that is kept, and rows of the one binned twice, for the grey scale."""
@@ -112,11 +124,12 @@ class Pyramid:
             return empty, empty
         return np.concatenate(kept), np.concatenate(sample)
 
-    def _strips(self) -> Iterator[NDArray[np.float32]]:
+    def _strips(self, factor: int = 2) -> Iterator[NDArray[np.float32]]:
         height = self.shape_yx[0]
-        mapped = self._mapped()
-        for top in range(0, height - height % 2, _ROWS):
-            yield binned(mapped[top : top + _ROWS], 2)
+        rows = max(1, _ROWS // factor) * factor
+        for top in range(0, height - height % factor, rows):
+            check_wanted()
+            yield binned(self.rows(top, rows), factor)
 
 
 class LowPassed:
@@ -126,9 +139,7 @@ class LowPassed:
         self.level = 0
         while max(pyramid.shape_yx) >> self.level > LOWPASS_SIDE:
             self.level += 1
-        image = pyramid.first_level() if self.level else np.asarray(pyramid._mapped(), np.float32)
-        for _ in range(self.level - 1):
-            image = binned(image, 2)
+        image = pyramid.binned(2**self.level)
         filtered = low_pass(image, pixel_size_angst * 2**self.level, resolution_angst)
         self.image = _grey_of(filtered).bytes_of(filtered)
         self.n_bytes = self.image.nbytes
@@ -146,6 +157,14 @@ def low_pass(
     weight = np.exp(-0.5 * (x**2 + y**2) * resolution_angst**2).astype(np.float32)
     filtered: NDArray[np.float32] = irfft2(rfft2(image - image.mean()) * weight, s=image.shape)
     return filtered
+
+
+def _too_large(path: Path, header: MrcHeader) -> str:
+    height, width = header.shape_yx
+    return (
+        f"{path.name} has {width:,} x {height:,} pixels; the pages show micrographs of at most "
+        f"{MOST_PIXELS / 1e6:,.0f} million"
+    )
 
 
 Kept = TypeVar("Kept", Pyramid, LowPassed)
@@ -178,10 +197,13 @@ class PyramidCache:
             with self._lock:
                 if key in self._kept:
                     return cast(Kept, self._kept[key])
-            made = build()
+            try:
+                made = build()
+            finally:
+                with self._lock:
+                    self._building.pop(key, None)
             with self._lock:
                 self._kept[key] = made
-                self._building.pop(key, None)
                 while len(self._kept) > 1 and self._total() > self.max_bytes:
                     self._kept.popitem(last=False)
         return made

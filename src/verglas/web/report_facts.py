@@ -13,6 +13,7 @@ from verglas import __version__
 from verglas.formats.mrc import UnreadableImage
 from verglas.formats.stack import read_images
 from verglas.formats.star import StarError
+from verglas.project.confinement import confined
 from verglas.project.project import Project
 from verglas.project.results.accepted import (
     Acceptance,
@@ -30,7 +31,6 @@ from verglas.project.results.micrographs import (
 )
 from verglas.project.results.settings_used import JobSettings, settings_used
 from verglas.project.summary import job_summaries
-from verglas.web.confinement import confined
 
 Floats = NDArray[np.float64]
 MOST_CLASSES = 40

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import threading
 
-from verglas.project.completion import check_completion
 from verglas.project.project import Project
 from verglas.scheduler.launch import Launched
 
@@ -25,13 +24,12 @@ class Starter:
             with self._lock:
                 self._running.append((project, launched.process))
 
-    def collect(self) -> None:
-        """Take note of jobs that ended; call now and then."""
+    def ended(self) -> list[Project]:
+        """Projects of the jobs that ended since the last call; call now and then."""
         with self._lock:
             ended = [each for each in self._running if each[1].poll() is not None]
             self._running = [each for each in self._running if each not in ended]
-        for project in {id(each[0]): each[0] for each in ended}.values():
-            check_completion(project)
+        return list({each[0].root: each[0] for each in ended}.values())
 
     def close(self) -> None:
         """The server ends: jobs go on by themselves, and nobody here waits for them any more."""

@@ -6,22 +6,24 @@ it, filters it or plots it.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from verglas.formats.labels import LabelType, label_type
 from verglas.formats.labels import label as known_label
-from verglas.formats.star import StarError, StarFile, StarTable, read_star
+from verglas.formats.star import StarError, StarFile, StarTable
+from verglas.project.confinement import LARGEST_TABLE, read_table, regular_file
+from verglas.project.project import Project
 
 PAGE_ROWS = 500
 PLOT_POINTS = 20_000
 CACHE_FILES = 2
+MOST_BLOCKS, MOST_COLUMNS = 500, 1000  # told to a page
 _ORDERS = {"<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal}
 
 
@@ -97,32 +99,59 @@ class TableCache:
         self.max_files = max_files
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int, int], OpenTable] = OrderedDict()
+        self._reading: dict[tuple[str, int, int], threading.Lock] = {}
 
-    def get(self, path: Path) -> OpenTable:
-        """Raises OSError, StarError."""
-        stat = os.stat(path)
+    def get(self, project: Project, name: str) -> OpenTable:
+        """A table through the door; others are read meanwhile. Raises OSError, TooLarge, StarError."""
+        path = regular_file(project, name, LARGEST_TABLE)
+        stat = path.stat()
         key = (str(path), stat.st_mtime_ns, stat.st_size)
         with self._lock:
-            if key not in self._kept:
-                for old in [each for each in self._kept if each[0] == key[0]]:
-                    del self._kept[old]
-                while len(self._kept) >= self.max_files:
-                    self._kept.popitem(last=False)
-                self._kept[key] = OpenTable(read_star(path))
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            door = self._reading.setdefault(key, threading.Lock())
+        with door:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            try:
+                opened = OpenTable(read_table(project, name))
+            finally:
+                with self._lock:
+                    self._reading.pop(key, None)
+            self._keep(key, opened)
+        return opened
+
+    def _keep(self, key: tuple[str, int, int], opened: OpenTable) -> None:
+        with self._lock:
+            for old in [each for each in self._kept if each[0] == key[0]]:
+                del self._kept[old]
+            while len(self._kept) >= self.max_files:
+                self._kept.popitem(last=False)
+            self._kept[key] = opened
 
 
 def blocks_of(opened: OpenTable) -> list[dict[str, Any]]:
     """Name, size and columns of every table; a list table comes with its values."""
     found = []
-    for name, table in opened.star.items():
-        labels = [_described(table, label) for label in table.labels]
+    for name, table in islice(opened.star.items(), MOST_BLOCKS):
+        told = table.labels[:MOST_COLUMNS]
+        labels = [_described(table, label) for label in told]
         block = {"name": name, "rows": len(table), "is_list": table.is_list, "columns": labels}
         if table.is_list:
-            block["values"] = {label: table.string(label) for label in table.labels}
+            block["values"] = {label: table.string(label) for label in told}
         found.append(block)
     return found
+
+
+def left_out(opened: OpenTable) -> str:
+    """What `blocks_of` does not tell, in words; "" if it tells all."""
+    blocks = len(opened.star) - MOST_BLOCKS
+    columns = max((len(table.labels) for table in opened.star.values()), default=0) - MOST_COLUMNS
+    parts = [f"{blocks:,} more tables"] if blocks > 0 else []
+    parts += [f"{columns:,} more columns"] if columns > 0 else []
+    return " and ".join(parts)
 
 
 def page(
@@ -135,7 +164,7 @@ def page(
         table.column(sort)  # raises for a label that is not there
     rows = opened.rows(block, sort, descending, filters)
     chosen = rows[max(0, offset) : max(0, offset) + min(count, PAGE_ROWS)]
-    part = table.take(chosen)
+    part = table.select(table.labels[:MOST_COLUMNS]).take(chosen)
     columns = [part.strings(label) for label in part.labels]
     return {
         "total": len(table), "passing": len(rows), "offset": offset, "rows": chosen.tolist(),
@@ -170,7 +199,7 @@ def parse_filter(text: str, labels: tuple[str, ...]) -> tuple[str, str, str]:
             label, wanted = label.strip().removeprefix("_"), wanted.strip()
             full = next((each for each in labels if each in (label, f"rln{label}")), None)
             if full is None:
-                raise BadFilter(f"there is no column {label!r}; there are {', '.join(labels)}")
+                raise BadFilter(f"there is no column {label!r}; there are {', '.join(labels[:60])}")
             if sign in _ORDERS and not _is_number(wanted):
                 raise BadFilter(f"{wanted!r} is no number")
             return full, sign, wanted

@@ -1,4 +1,4 @@
-"""Maps for the pages: small copies, sections. Large files are mapped, never read whole.
+"""Maps for the pages: small copies, sections. Large files are read section by section, never whole.
 
 Axis order is z, y, x. A section is drawn as the isosurface stands beside it: its second axis goes up.
 """
@@ -8,18 +8,19 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verglas.formats.mrc import StatisticsSum, read_mrc, read_mrc_header
-from verglas.formats.mrc_header import FOUR_BIT, build_header
+from verglas.formats.mrc import StatisticsSum, read_images_at, read_mrc_header
+from verglas.formats.mrc_header import build_header
 from verglas.formats.png import png_bytes
+from verglas.project.confinement import TooLarge
 from verglas.web.grey import between
 from verglas.web.pictures import resized
+from verglas.web.pools import check_wanted
 
-Volume = NDArray[Any]  # (z, y, x)
+LONGEST_SIDE = 1024
 _SAMPLE_VOXELS = 2_000_000  # of the grey scale
 
 
@@ -29,13 +30,14 @@ def small_map(path: Path, side: int) -> tuple[NDArray[np.float32], float]:
     A cube is cut down in Fourier space, after averaging blocks where it is more than twice too large;
     anything else is averaged in blocks.
     """
-    data, voxel_angst = _mapped(path)
+    data = _Sections(path)
+    voxel_angst = data.voxel_angst
     longest = max(data.shape)
-    if longest <= side:
-        return np.asarray(data, np.float32), voxel_angst
     is_cube = len(set(data.shape)) == 1
     factor = max(1, longest // (2 * side)) if is_cube else -(-longest // side)
     blocks = _averaged(data, factor)
+    if longest <= side:
+        return blocks, voxel_angst
     if not is_cube or len(blocks) <= side:
         return blocks, voxel_angst * factor
     wanted = side - side % 2
@@ -54,44 +56,64 @@ def map_bytes(data: NDArray[np.float32], voxel_angst: float) -> bytes:
 
 def slice_png(path: Path, axis: str, position: float, side: int = 384) -> bytes:
     """The section of a map at a fraction 0..1 of an axis (x, y or z), grey scale of the whole map."""
-    data, _ = _mapped(path)
+    data = _Sections(path)
     stat = os.stat(path)
     low, high = _grey_limits(path, stat.st_mtime_ns, stat.st_size)
     number = "zyx".index(axis)
     index = min(data.shape[number] - 1, max(0, int(position * data.shape[number])))
-    section = np.asarray(np.take(data, index, axis=number), np.float32)
+    if number == 0:
+        section = data.read(index, 1)[0]
+    else:
+        section = np.stack(
+            [data.read(z, 1)[0].take(index, number - 1) for z in range(data.shape[0])]
+        )
     return png_bytes(resized(between(section[::-1], low, high), side))
 
 
-def _mapped(path: Path) -> tuple[Volume, float]:
-    """The voxels as they lie in the file. Raises ValueError for what is no map."""
-    header = read_mrc_header(path)
-    shape = (header.n_images, *header.shape_yx)
-    if min(shape) < 2:
-        raise ValueError(f"{path.name} is no map: its shape is {shape}")
-    if header.mode == FOUR_BIT:
-        return read_mrc(path).data, header.pixel_size_angst
-    return np.memmap(path, header.dtype, "r", header.data_offset, shape), header.pixel_size_angst
+class _Sections:
+    """A map read section by section along z, so that no more of it is ever in memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UnreadableImage, ValueError for what is no map, TooLarge."""
+        self._path, self._header = path, read_mrc_header(path)
+        self.voxel_angst = self._header.pixel_size_angst
+        self.shape = (self._header.n_images, *self._header.shape_yx)
+        if min(self.shape) < 2:
+            raise ValueError(f"{path.name} is no map: its shape is {self.shape}")
+        if max(self.shape) > LONGEST_SIDE:
+            raise TooLarge(
+                f"{path.name} has {' x '.join(map(str, self.shape))} voxels; the pages show maps of at "
+                f"most {LONGEST_SIDE} a side"
+            )
+
+    def read(self, z: int, count: int) -> NDArray[np.float32]:
+        """Sections z to z + count. Raises Overdue if nobody waits any more."""
+        check_wanted()
+        with open(self._path, "rb") as file:
+            part = read_images_at(file, self._header, z, count, self._path)
+        return np.asarray(part, np.float32)
 
 
 @lru_cache(maxsize=32)
 def _grey_limits(path: Path, changed_ns: int, size: int) -> tuple[float, float]:
     """Black and white of a map: all but the darkest 0.5 % and the brightest 0.2 % of its voxels."""
-    data, _ = _mapped(path)
-    step = max(1, round((data.size / _SAMPLE_VOXELS) ** (1 / 3)))
-    values = np.asarray(data[::step, ::step, ::step], np.float32)
+    data = _Sections(path)
+    step = max(1, round((np.prod(data.shape, dtype=float) / _SAMPLE_VOXELS) ** (1 / 3)))
+    sections = range(0, data.shape[0], step)
+    values = np.stack([data.read(z, 1)[0, ::step, ::step] for z in sections])
     low, high = np.percentile(values[np.isfinite(values)], [0.5, 99.8])
     return float(low), float(high)
 
 
-def _averaged(data: Volume, factor: int) -> NDArray[np.float32]:
+def _averaged(data: _Sections, factor: int) -> NDArray[np.float32]:
     """Mean of factor³ voxels, slab by slab; a remainder at the far edges is left out."""
-    if factor == 1:
-        return np.asarray(data, np.float32)
     shape = tuple(max(1, length // factor) for length in data.shape)
     found = np.empty(shape, np.float32)
     for z in range(shape[0]):
-        slab = np.asarray(data[z * factor : (z + 1) * factor], np.float32).mean(0)
+        if factor == 1:
+            found[z] = data.read(z, 1)[0]
+            continue
+        slab = data.read(z * factor, min(factor, data.shape[0] - z * factor)).mean(0)
         for axis in (0, 1):
             n = shape[axis + 1]
             kept = np.take(slab, range(min(n * factor, slab.shape[axis])), axis)

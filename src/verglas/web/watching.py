@@ -7,23 +7,28 @@ RELION or a terminal runs show up as well.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from starlette.concurrency import run_in_threadpool
 
+from verglas.formats.star import StarError
 from verglas.jobs.contract.control_files import EXIT_FILES, RUN_ERR, RUN_OUT
 from verglas.project.change import PIPELINE
 from verglas.project.completion import check_completion
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.web.logs import log_tail
+from verglas.web.pools import Busy, Overdue, Pool
 from verglas.web.projects import UnknownProject
 
 router = APIRouter()
 POLL_S = 0.5
 MAX_MESSAGE = 2000
 Stamp = tuple[float, int]
+Runner = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class Watch:
@@ -48,7 +53,7 @@ class Watch:
             if stamp != self.last_log:
                 self.last_log = stamp
                 messages.append(
-                    {"kind": "log", "path": self.log, **log_tail(self.project.root / self.log)}
+                    {"kind": "log", "path": self.log, **log_tail(self.project, self.log)}
                 )
         return messages
 
@@ -87,11 +92,16 @@ async def watch(socket: WebSocket, pid: str) -> None:
         return
     await socket.accept()
     looking = Watch(project)
-    listener = asyncio.create_task(_listen(socket, looking))
+    pool: Pool = socket.app.state.pools.status
+    listener = asyncio.create_task(_listen(socket, looking, partial(pool.run, pid)))
     try:
         while not listener.done():
-            for message in await run_in_threadpool(looking.look):
-                await socket.send_json(message)
+            if not socket.app.state.settings.access.still_valid(person):
+                await socket.close(4401, "the link was taken back, or it has ended")
+                return
+            with suppress(Busy, Overdue):
+                for message in await pool.run(pid, looking.look):
+                    await socket.send_json(message)
             await asyncio.sleep(POLL_S)
     except (WebSocketDisconnect, RuntimeError):
         pass  # the page is gone
@@ -99,7 +109,7 @@ async def watch(socket: WebSocket, pid: str) -> None:
         listener.cancel()
 
 
-async def _listen(socket: WebSocket, looking: Watch) -> None:
+async def _listen(socket: WebSocket, looking: Watch, run: Runner) -> None:
     while True:
         try:
             text = await socket.receive_text()
@@ -110,7 +120,9 @@ async def _listen(socket: WebSocket, looking: Watch) -> None:
             return
         wanted = _parsed(text)
         if isinstance(wanted.get("job"), str):
-            await run_in_threadpool(looking.follow, wanted["job"], str(wanted.get("which", "out")))
+            which = str(wanted.get("which", "out"))
+            with suppress(Busy, Overdue, OSError, StarError):
+                await run(partial(looking.follow, wanted["job"], which))
 
 
 def _parsed(text: str) -> dict[str, Any]:

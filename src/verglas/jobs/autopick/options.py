@@ -172,7 +172,7 @@ class AutoPickOptions(RankOptions, QueueOptions):
         help="Pick with the trained or Topaz' general model.", **_TOPAZ,
     )  # fmt: skip
     fn_topaz_exec: str = option(
-        "topaz", label="Topaz executable", flag="--topaz_exe",
+        "topaz", label="Topaz executable", command=True, flag="--topaz_exe",
         help="Name or path of the topaz program.", **_TOPAZ,
     )  # fmt: skip
     topaz_particle_diameter: float = option(
@@ -199,7 +199,7 @@ class AutoPickOptions(RankOptions, QueueOptions):
         tab="Topaz",
     )  # fmt: skip
     topaz_other_args: str = option(
-        "", label="Additional topaz arguments:", flag="--topaz_args",
+        "", label="Additional topaz arguments:", command=True, flag="--topaz_args",
         help="Text added to the topaz command.", **_TOPAZ,
     )  # fmt: skip
 

@@ -42,6 +42,7 @@ class OptionInfo:
     pattern: str = ""  # file field
     on_continue: OnContinue = "always"
     strict: bool = False  # minimum and maximum are limits, not just the slider's ends
+    command: bool = False  # its value is executed, or passed on as words of a command
     ours: bool = False  # unknown to RELION, which warns of it: left out of job.star at its default
 
 

@@ -13,29 +13,30 @@ class QueueOptions(JobOptions):
     """Submission to a batch queue; every job type has it."""
 
     do_queue: bool = option(
-        os.environ.get("RELION_QUEUE_USE", "No") == "Yes", label="Submit to queue?", tab=TAB,
+        os.environ.get("RELION_QUEUE_USE", "No") == "Yes", label="Submit to queue?", tab=TAB, command=True,
         help="Submit the job to a batch queue instead of running it on this machine.",
     )  # fmt: skip
     queuename: str = option(
-        os.environ.get("RELION_QUEUE_NAME", "openmpi"), label="Queue name:", tab=TAB,
+        os.environ.get("RELION_QUEUE_NAME", "openmpi"), label="Queue name:", tab=TAB, command=True,
         help="Name of the queue (XXXqueueXXX in the template).",
     )  # fmt: skip
     qsub: str = option(
-        os.environ.get("RELION_QSUB_COMMAND", "qsub"), label="Queue submit command:", tab=TAB,
+        os.environ.get("RELION_QSUB_COMMAND", "qsub"), label="Queue submit command:", tab=TAB, command=True,
         help="Command that submits a script, e.g. sbatch or qsub.",
     )  # fmt: skip
     qsub_extra1: str = option(
         os.environ.get("RELION_QSUB_EXTRA1_DEFAULT", ""),
-        label=os.environ.get("RELION_QSUB_EXTRA1", "Extra 1:"), tab=TAB,
+        label=os.environ.get("RELION_QSUB_EXTRA1", "Extra 1:"), tab=TAB, command=True,
         help="Value of XXXextra1XXX in the submission script.",
     )  # fmt: skip
     qsub_extra2: str = option(
         os.environ.get("RELION_QSUB_EXTRA2_DEFAULT", ""),
-        label=os.environ.get("RELION_QSUB_EXTRA2", "Extra 2:"), tab=TAB,
+        label=os.environ.get("RELION_QSUB_EXTRA2", "Extra 2:"), tab=TAB, command=True,
         help="Value of XXXextra2XXX in the submission script.",
     )  # fmt: skip
     qsubscript: str = option(
         os.environ.get("RELION_QSUB_TEMPLATE", ""), label="Standard submission script:", tab=TAB,
+        command=True,
         pattern="Script Files (*.{csh,sh,bash,script})",
         help="Template with XXX placeholders.",
     )  # fmt: skip
@@ -45,7 +46,7 @@ class QueueOptions(JobOptions):
         help="Cores reserved on each node (XXXdedicatedXXX).",
     )  # fmt: skip
     other_args: str = option(
-        "", label="Additional arguments:", tab=TAB,
+        "", label="Additional arguments:", tab=TAB, command=True,
         help="Text appended to the program's command line as it is.",
     )  # fmt: skip
     min_inputs: int = option(

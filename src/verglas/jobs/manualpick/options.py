@@ -73,7 +73,7 @@ class ManualPickOptions(QueueOptions):
         help="Show micrographs denoised by the topaz program of this machine.", **_DISPLAY,
     )  # fmt: skip
     fn_topaz_exec: str = option(
-        "topaz", label="Topaz executable", flag="--topaz_exe",
+        "topaz", label="Topaz executable", command=True, flag="--topaz_exe",
         flag_if=lambda options: options.do_topaz_denoise, help="Name or path of the topaz program.",
         **_DISPLAY,
     )  # fmt: skip

@@ -131,7 +131,9 @@ class MotionCorrOptions(RankOptions, ThreadOptions, QueueOptions):
         True, label="Use RELION's own implementation?", flag="--use_own",
         help="Always Yes here: " + _NATIVE, **_MOTION,
     )  # fmt: skip
-    fn_motioncor2_exe: str = option("", label="MOTIONCOR2 executable:", help=_NATIVE, **_MOTION)
+    fn_motioncor2_exe: str = option(
+        "", label="MOTIONCOR2 executable:", command=True, help=_NATIVE, **_MOTION
+    )
     use_gpu: bool = option(
         False, label="Use GPU acceleration?", tab="Motion", ours=True,
         help="Correct on graphics cards; every MPI process keeps a movie of its own on its card.",

@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from verglas.formats.star import StarError, StarTable, read_star
+from verglas.formats.star import StarError, StarTable
 from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, PARTICLES, NodeType
 from verglas.jobs.contract.set_aside import FILE_NAME as SET_ASIDE
 from verglas.jobs.contract.set_aside import REASON
 from verglas.jobs.registry import job_type
+from verglas.project.confinement import read_table
 from verglas.project.graph import Graph
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
@@ -132,14 +133,14 @@ def _count(project: Project, graph: Graph, job: str, *kinds: NodeType) -> int | 
 
 
 def _tables(project: Project, path: str) -> list[StarTable]:
-    star = read_star(project.root / path)
+    star = read_table(project, path)
     return [table for name, table in star.items() if name != "optics" and not table.is_list]
 
 
 def _set_aside(project: Project, job: str) -> dict[str, str]:
     """Stem of the file -> reason: a movie and its micrograph have the same stem."""
     try:
-        table = read_star(project.root / job / SET_ASIDE).first
+        table = read_table(project, f"{job}{SET_ASIDE}").first
         names = (
             name.rsplit("/", 1)[-1].rpartition(".")[0] for name in table.strings(table.labels[0])
         )

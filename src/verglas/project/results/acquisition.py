@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from verglas.formats.star import StarError, read_star
+from verglas.formats.star import StarError
+from verglas.project.confinement import read_table
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.project.results.micrographs import micrograph_lists
@@ -23,7 +24,7 @@ def acquisition(project: Project) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in micrograph_lists(project)[:1]:
         try:
-            optics = read_star(project.root / path).get("optics")
+            optics = read_table(project, path).get("optics")
         except (OSError, StarError):
             continue
         for label, title, unit in _OPTICS:
@@ -41,9 +42,9 @@ def _dose(project: Project) -> str:
     """In all, if a motion-corrected micrograph says how many frames there were; else per frame."""
     for path in micrograph_lists(project)[:1]:
         try:
-            table = read_star(project.root / path)["micrographs"]
+            table = read_table(project, path)["micrographs"]
             first = table.string("rlnMicrographName", 0) if len(table) else ""
-            general = read_star(project.root / first.replace(".mrc", ".star"))["general"]
+            general = read_table(project, first.replace(".mrc", ".star"))["general"]
             rate = general.number("rlnMicrographDoseRate")
             frames = general.integer("rlnImageSizeZ")
         except (OSError, StarError):

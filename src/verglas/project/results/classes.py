@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.stack import parse_image_name
-from verglas.formats.star import StarError, StarTable, read_star, write_star
+from verglas.formats.star import StarError, StarTable, write_star
 from verglas.jobs.contract.nodes import MODEL, OPTIMISER
 from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
+from verglas.project.confinement import read_table
 from verglas.project.names import owner_of
 from verglas.project.project import Project
 
@@ -78,7 +79,7 @@ def models_of(project: Project, job: str) -> list[str]:
 def gallery(project: Project, model: str) -> Gallery:
     """Read a model (or optimiser) STAR file. Raises OSError, StarError."""
     model = _model_of(project, model)
-    star = read_star(project.root / model)
+    star = read_table(project, model)
     general, table = star["model_general"], star["model_classes"]
     resolutions = table.floats("rlnEstimatedResolution")
     shares = table.floats("rlnClassDistribution")
@@ -119,7 +120,7 @@ def member_images(
     project: Project, data: str, classes: list[int], limit: int
 ) -> tuple[list[tuple[str, int]], int]:
     """(path, index) of the first `limit` particles of these classes, and how many there are."""
-    table = read_star(project.root / data)["particles"]
+    table = read_table(project, data)["particles"]
     rows = np.flatnonzero(np.isin(table.ints("rlnClassNumber"), classes))
     chosen = rows[:: max(1, len(rows) // limit)][:limit] if limit else rows[:0]
     found = []
@@ -132,7 +133,7 @@ def member_images(
 def stored_selection(project: Project, job: str) -> list[bool] | None:
     """The choice in a Select job's backup_selection.star; None without one."""
     try:
-        table = read_star(project.root / job / BACKUP).first
+        table = read_table(project, f"{job}{BACKUP}").first
         return [bool(each) for each in table.ints("rlnSelected")]
     except (OSError, StarError):
         return None
@@ -146,14 +147,14 @@ def store_selection(project: Project, job: str, numbers: set[int], count: int) -
 
 
 def _model_of(project: Project, path: str) -> str:
-    star = read_star(project.root / path)
+    star = read_table(project, path)
     general = star.get("optimiser_general")
     return general.string("rlnModelStarFile") if general is not None else path
 
 
 def _members(project: Project, data: str, count: int) -> np.ndarray | None:
     try:
-        table = read_star(project.root / data)["particles"]
+        table = read_table(project, data)["particles"]
         return np.bincount(table.ints("rlnClassNumber"), minlength=count + 1)[1 : count + 1]
     except (OSError, StarError):
         return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from verglas.formats.stack import strip_format
-from verglas.formats.star import StarError, read_star
+from verglas.formats.star import StarError
+from verglas.project.confinement import read_table
 from verglas.project.project import Project
 
 
@@ -15,13 +16,13 @@ def ctf_image_path(project: Project, list_path: str, micrograph: str) -> str | N
         changed = (project.root / list_path).stat().st_mtime_ns
     except OSError:
         return None
-    return _ctf_images(str(project.root / list_path), changed).get(micrograph)
+    return _ctf_images(project, list_path, changed).get(micrograph)
 
 
 @lru_cache(maxsize=4)
-def _ctf_images(path: str, changed: int) -> dict[str, str]:
+def _ctf_images(project: Project, path: str, changed: int) -> dict[str, str]:
     try:
-        star = read_star(path)
+        star = read_table(project, path)
     except (OSError, StarError):
         return {}
     for table in star.values():

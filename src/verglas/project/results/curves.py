@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from verglas.formats.star import StarError, StarFile, read_star
+from verglas.formats.star import StarError, StarFile
+from verglas.project.confinement import read_table
 from verglas.project.project import Project
 
 
 def fsc_curves(project: Project, path: str) -> list[dict[str, Any]]:
     """Every FSC or SSNR-like curve of a model or postprocess file against 1/Å."""
-    star = read_star(project.root / path)
+    star = read_table(project, path)
     found = []
     for name, table in star.items():
         x = next((key for key in ("rlnResolution", "rlnSpectralIndex") if key in table), None)
@@ -31,7 +32,7 @@ def angles(project: Project, path: str, n_bins: int = 36) -> dict[str, Any]:
 
     Rows are equal steps of cos(tilt) from 1 to -1, columns equal steps of rot from -180.
     """
-    table = _particles(read_star(project.root / path))
+    table = _particles(read_table(project, path))
     rot = (table.floats("rlnAngleRot") + 180) % 360
     tilt = np.deg2rad(table.floats("rlnAngleTilt"))
     rows = np.clip(((1 - np.cos(tilt)) / 2 * n_bins).astype(int), 0, n_bins - 1)

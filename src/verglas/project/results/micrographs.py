@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from verglas.formats.star import StarError, StarFile, StarTable, read_star
+from verglas.formats.star import StarError, StarFile, StarTable
 from verglas.jobs.contract.nodes import MICROGRAPHS
 from verglas.jobs.registry import job_type
 from verglas.project.change import PIPELINE
+from verglas.project.confinement import TooLarge, read_table
 from verglas.project.graph import Graph
 from verglas.project.names import folder_of, owner_of
 from verglas.project.project import Project
 from verglas.project.results.taken import times_taken_s
 
 NAME = "rlnMicrographName"
+MOST_MICROGRAPHS = 200_000
 # column of the list -> what the pages call it; lengths in Å
 _OF_LIST = {
     "rlnDefocusU": "defocus_u_angst",
@@ -80,8 +82,10 @@ def micrograph_table(project: Project, path: str) -> MicrographTable:
 
 @lru_cache(maxsize=4)
 def _joined(project: Project, path: str, stamps: tuple[int, ...]) -> MicrographTable:
-    star = read_star(project.root / path)
+    star = read_table(project, path)
     table = _list_of(star)
+    if len(table) > MOST_MICROGRAPHS:
+        raise TooLarge(f"{path} lists {len(table):,} micrographs, at most {MOST_MICROGRAPHS:,}")
     names = table.strings(NAME)
     columns = {shown: table.floats(label) for label, shown in _OF_LIST.items() if label in table}
     if "defocus_u_angst" in columns and "astigmatism_angst" not in columns:
@@ -118,7 +122,7 @@ def pick_counts(project: Project, names: list[str]) -> np.ndarray | None:
     jobs = [name for name, each in processes.items() if job_type(each.folder).counts_picks]
     for job in reversed(jobs):
         try:
-            table = read_star(project.root / job / "summary.star").first
+            table = read_table(project, f"{job}summary.star").first
             known = dict(zip(table.strings(NAME), table.floats("rlnGroupNrParticles")))
         except (OSError, StarError):
             continue
@@ -144,7 +148,7 @@ def _motion(project: Project, table: StarTable, names: list[str]) -> dict[str, n
     if path is None:
         return {}
     try:
-        motion = _list_of(read_star(project.root / path))
+        motion = _list_of(read_table(project, path))
     except (OSError, StarError):
         return {}
     rows = {name: row for row, name in enumerate(motion.strings(NAME))}
@@ -174,4 +178,4 @@ def label_of(figure: str) -> str | None:
 
 def list_with(project: Project, path: str, figure: str) -> bool:
     """Whether the list itself has the column of a figure."""
-    return label_of(figure) in _list_of(read_star(project.root / path))
+    return label_of(figure) in _list_of(read_table(project, path))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from verglas.formats.star import StarError, read_star
+from verglas.formats.star import StarError
 from verglas.jobs.autopick.results import first_table
 from verglas.jobs.contract.nodes import COORDINATES
 from verglas.jobs.contract.tables import output_root
@@ -16,6 +16,12 @@ from verglas.jobs.coordinates.reading import FOM, X, Y, read_coordinates
 from verglas.jobs.coordinates.source import CoordinateSource
 from verglas.jobs.manualpick.files import PICK_NAME, picks_path
 from verglas.jobs.registry import job_type
+from verglas.project.confinement import (
+    LARGEST_TABLE,
+    read_small_text,
+    read_table,
+    regular_file,
+)
 from verglas.project.names import folder_of, owner_of
 from verglas.project.project import Project
 
@@ -53,11 +59,11 @@ def picks(project: Project, node: str, micrograph: str) -> dict[str, Any]:
     empty: dict[str, Any] = {"x": [], "y": [], "fom": None, "threshold": None}
     if path is None or not (project.root / path).exists():
         return empty
-    candidates = candidates_of(project.root / path)
+    candidates = candidates_of(project, path)
     if candidates is not None:
-        lowest = _lowest_fom(project.root / path)
+        lowest = _lowest_fom(project, path)
         return candidates if lowest is None else {**candidates, "threshold": lowest}
-    table = read_coordinates(project.root / path, micrograph)
+    table = read_coordinates(regular_file(project, path, LARGEST_TABLE), micrograph)
     if table is None:
         return empty
     fom = table.floats(FOM) if FOM in table else None
@@ -70,16 +76,16 @@ def picks(project: Project, node: str, micrograph: str) -> dict[str, Any]:
     }
 
 
-def candidates_of(path: Path) -> dict[str, Any] | None:
+def candidates_of(project: Project, path: str) -> dict[str, Any] | None:
     """What Auto-picking considered, from the file beside its picks; None without one.
 
     `threshold` is what the picker found by itself; options may have moved it for the picks.
     """
-    if not path.name.endswith("_autopick.star"):
+    if not path.endswith("_autopick.star"):
         return None
-    beside = path.with_name(path.name.removesuffix("_autopick.star") + "_candidates.star")
+    beside = path.removesuffix("_autopick.star") + "_candidates.star"
     try:
-        star = read_star(beside)
+        star = read_table(project, beside)
         table = star["candidates"]
         threshold = star["picking"].number("verglasPickingThreshold")
     except (OSError, StarError):
@@ -92,9 +98,9 @@ def candidates_of(path: Path) -> dict[str, Any] | None:
     }
 
 
-def _lowest_fom(path: Path) -> float | None:
+def _lowest_fom(project: Project, path: str) -> float | None:
     """Least figure of merit among the picks; None without any."""
-    table = first_table(path)
+    table = first_table(regular_file(project, path, LARGEST_TABLE))
     return float(table.floats(FOM).min()) if table is not None and len(table) else None
 
 
@@ -107,7 +113,7 @@ def picks_file(project: Project, node: str, micrograph: str) -> str | None:
     elif job_type(folder_of(node)).interactive:
         return str(picks_path(Path(folder), micrograph, PICK_NAME))
     else:
-        listed = first_table(project.root / node)
+        listed = first_table(regular_file(project, node, LARGEST_TABLE))
         if listed is None or "rlnMicrographCoordinates" not in listed:
             return node
         files = dict(
@@ -120,9 +126,9 @@ def picks_file(project: Project, node: str, micrograph: str) -> str | None:
 
 def drift(project: Project, micrograph: str) -> dict[str, list[float]] | None:
     """Global shifts per frame (pixels of the micrograph); None where motion correction left none."""
-    path = project.root / (micrograph.rsplit(".", 1)[0] + ".star")
+    path = micrograph.rsplit(".", 1)[0] + ".star"
     try:
-        table = read_star(path)["global_shift"]
+        table = read_table(project, path)["global_shift"]
         return {
             "frame": table.floats("rlnMicrographFrameNumber").tolist(),
             "x": table.floats("rlnMicrographShiftX").tolist(),
@@ -137,9 +143,9 @@ def ctf_profile(project: Project, list_path: str, micrograph: str) -> dict[str, 
     job = owner_of(list_path)
     if job is None:
         return None
-    root = output_root(micrograph, project.root / job)
+    root = output_root(micrograph, job)
     try:
-        table = read_star(f"{root}_ctf.star")["ctf_profile"]
+        table = read_table(project, f"{root}_ctf.star")["ctf_profile"]
         return {
             "frequency": table.floats("rlnResolution").tolist(),
             "spectrum": table.floats("verglasEquiPhaseAverage").tolist(),
@@ -147,14 +153,14 @@ def ctf_profile(project: Project, list_path: str, micrograph: str) -> dict[str, 
             "agreement": table.floats("verglasFitCorrelation").tolist(),
         }
     except (OSError, StarError):
-        return _avrot(root)
+        return _avrot(project, str(root))
 
 
-def _avrot(root: Path) -> dict[str, list[float]] | None:
+def _avrot(project: Project, root: str) -> dict[str, list[float]] | None:
     """CTFFIND's text file: six lines of numbers below comments."""
     for ending in ("_ctffind4_avrot.txt", "_avrot.txt"):
         try:
-            lines = (root.parent / f"{root.name}{ending}").read_text().splitlines()
+            lines = read_small_text(project, f"{root}{ending}").splitlines()
             rows = [np.array(line.split(), float) for line in lines if not line.startswith("#")]
         except (OSError, ValueError):
             continue

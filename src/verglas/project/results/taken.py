@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from verglas.formats.star import StarError, read_star
+from verglas.formats.star import StarError
 from verglas.jobs.contract.nodes import MOVIES
+from verglas.project.confinement import read_table
 from verglas.project.names import decompose
 from verglas.project.project import Project
 
@@ -33,7 +34,7 @@ def _movies(project: Project) -> dict[str, str]:
         if node.type != MOVIES or not project.exists(node.name):
             continue
         try:
-            star = read_star(project.root / node.name)
+            star = read_table(project, node.name)
         except (OSError, StarError):
             continue
         for table in star.values():

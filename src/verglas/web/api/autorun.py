@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
 from verglas.project.dialect import Status
@@ -14,21 +14,22 @@ from verglas.scheduler.clock import elapsed_s
 from verglas.scheduler.launch import abort
 from verglas.scheduler.schedule import Order, ScheduleFolder, all_schedules
 from verglas.scheduler.supervisor import ensure_supervisor
-from verglas.web.api.common import Asked, Asker, record
+from verglas.web import routes
+from verglas.web.api.common import Asked, Asker, Name, record
 from verglas.web.logs import log_tail
 
-router = APIRouter(prefix="/api/p/{pid}/autorun", tags=["autorun"])
+router = routes.router("/api/p/{pid}/autorun", "autorun")
 
 
 class NewSchedule(BaseModel):
     """What the Autorun dialog asks. No jobs: all scheduled ones."""
 
     name: str = Field("schedule1", max_length=60)
-    jobs: list[str] = Field(default_factory=list, max_length=1000)
+    jobs: list[Name] = Field(default_factory=list, max_length=1000)
     repeat: int = Field(1, ge=1, le=1_000_000)
     min_wait_min: float = Field(15, ge=0, le=100_000)
     wait_before_min: float = Field(0, ge=0, le=100_000)
-    on_failure: str = "stop"
+    on_failure: Literal["stop", "retry-next-round", "continue"] = "stop"
 
 
 class Stop(BaseModel):
@@ -36,6 +37,7 @@ class Stop(BaseModel):
 
 
 @router.get("")
+@routes.status
 def schedules(project: Asked) -> list[dict[str, Any]]:
     """Every schedule: what was asked, how far it is, when the next round begins."""
     return [_shown(folder) for folder in all_schedules(project.root)]
@@ -81,12 +83,13 @@ def start_schedule(project: Project, jobs: list[str], name: str) -> None:
 
 
 @router.get("/{name}/log")
-def log(name: str, project: Asked) -> dict[str, Any]:
-    return log_tail(_folder(project, name).log_file)
+@routes.status
+def log(name: Name, project: Asked) -> dict[str, Any]:
+    return log_tail(project, _folder(project, name).log_file.name)
 
 
 @router.post("/{name}/stop")
-def stop(name: str, body: Stop, project: Asked, person: Asker) -> dict[str, Any]:
+def stop(name: Name, body: Stop, project: Asked, person: Asker) -> dict[str, Any]:
     """Stop within seconds; a job at work ends by itself unless `abort`."""
     folder = _folder(project, name)
     state = folder.progress()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.formats.stack import read_images
@@ -19,10 +20,11 @@ from verglas.project.results.classes import (
     stored_selection,
 )
 from verglas.scheduler.launch import launch
-from verglas.web.api.common import Asked, Asker, file_of, picture, record
-from verglas.web.pictures import SPRITE_COLUMNS, sprite
+from verglas.web import routes
+from verglas.web.api.common import Asked, Asker, FileName, Name, image_of, picture, record, table_of
+from verglas.web.pictures import MOST_BOX, SPRITE_COLUMNS, check_box, sprite
 
-router = APIRouter(prefix="/api/p/{pid}/classes", tags=["classes"])
+router = routes.router("/api/p/{pid}/classes", "classes")
 MAX_MEMBERS = 200
 MEMBER_COLUMNS = 12
 
@@ -30,7 +32,7 @@ MEMBER_COLUMNS = 12
 class Choice(BaseModel):
     """Classes to keep (numbers from 1). `job`: an existing Select job whose choice it replaces."""
 
-    model: str = Field(max_length=1000)
+    model: FileName
     classes: list[int] = Field(max_length=10_000)
     job: str = Field("", max_length=200)
     recenter: bool = True
@@ -47,32 +49,34 @@ def models(project: Asked) -> dict[str, Any]:
 
 
 @router.get("/gallery")
-def one_gallery(model: str, project: Asked) -> dict[str, Any]:
+def one_gallery(model: FileName, project: Asked) -> dict[str, Any]:
     """Classes of one iteration; `models` names all iterations."""
-    changed = file_of(project, model).stat().st_mtime_ns
+    changed = table_of(project, model).stat().st_mtime_ns
     found = gallery(project, model).as_dict()
     return found | {"columns": SPRITE_COLUMNS, "changed": changed}
 
 
 @router.get("/sprite")
-def averages_sprite(model: str, project: Asked, side: int = 128) -> Response:
+def averages_sprite(model: FileName, project: Asked, side: int = 128) -> Response:
     """All class averages in one PNG, 20 to a row, in the order of the classes."""
-    file_of(project, model)
+    table_of(project, model)
     images = averages(project, gallery(project, model).classes)
     if not images:
         raise HTTPException(409, "these classes are maps: open them under Maps")
     for path in {path for path, _ in images}:
-        file_of(project, path)
+        check_box(image_of(project, path), MOST_BOX)
     data, _ = sprite(read_images(images), max(32, min(side, 256)))
     return picture(data, "image/png")
 
 
 @router.get("/members")
-def members(data: str, project: Asked, number: int, count: int = 60) -> Response:
+def members(data: FileName, project: Asked, number: int, count: int = 60) -> Response:
     """Particles of one class, spread over all of them, in one PNG; header x-total says how many."""
-    file_of(project, data)
+    table_of(project, data)
     images, total = member_images(project, data, [number], min(count, MAX_MEMBERS))
-    real = [(str(file_of(project, path)), index) for path, index in images]
+    real = [(str(image_of(project, path)), index) for path, index in images]
+    for path in {path for path, _ in real}:
+        check_box(Path(path), MOST_BOX)
     if not real:
         raise HTTPException(404, f"class {number} has no particles")
     png, tile = sprite(read_images(real), 96, MEMBER_COLUMNS)
@@ -83,7 +87,7 @@ def members(data: str, project: Asked, number: int, count: int = 60) -> Response
 
 
 @router.get("/selection")
-def selection(job: str, project: Asked) -> dict[str, Any]:
+def selection(job: Name, project: Asked) -> dict[str, Any]:
     """The choice stored in a Select job."""
     name = project.job_name(job)
     chosen = stored_selection(project, name)
@@ -95,7 +99,7 @@ def selection(job: str, project: Asked) -> dict[str, Any]:
 @router.post("/select")
 def select(body: Choice, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Make (or change) a Select job with these classes and run it."""
-    file_of(project, body.model)
+    table_of(project, body.model)
     count = len(gallery(project, body.model).classes)
     wrong = [number for number in body.classes if not 1 <= number <= count]
     if wrong or not body.classes:

@@ -5,42 +5,75 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, HTTPException, Request, Response
+from pydantic import StringConstraints
 
+from verglas.project.confinement import LARGEST_TABLE, read_small_text, regular_file
 from verglas.project.project import Project
 from verglas.scheduler.events import record_event
 from verglas.web.access import Person
-from verglas.web.confinement import confined
 from verglas.web.projects import UnknownProject
 
 YEAR_S = 31_536_000
+LARGEST_IMAGE = 64 << 30  # bytes of a stack or map: read in pieces, never whole
+
+_PRINTABLE = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"  # no controls but tab and line feed
+FileName = Annotated[str, StringConstraints(max_length=4000, pattern=_PRINTABLE)]
+Name = Annotated[str, StringConstraints(max_length=200, pattern=_PRINTABLE)]
+Texts = Annotated[str, StringConstraints(max_length=4000, pattern=_PRINTABLE)]
+Values = dict[Name, Texts]
 
 
-def person_of(request: Request) -> Person:
+async def person_of(request: Request) -> Person:
     person: Person = request.scope["state"]["person"]
     return person
 
 
-def project_of(pid: str, request: Request) -> Project:
+async def project_of(pid: Name, request: Request) -> Project:
     """The project of the address; a share link opens only its own."""
-    person = person_of(request)
+    person = await person_of(request)
     if person.project and person.project != pid:
         raise UnknownProject(f"there is no project {pid!r} on this server")
     found: Project = request.app.state.projects.get(pid)
     return found
 
 
+async def operator_of(request: Request) -> Person:
+    """For what only somebody may do who may run commands on the server's machine."""
+    person = await person_of(request)
+    if not person.may_command:
+        raise HTTPException(
+            403, "only an operator may do this: it opens the machine, not a project"
+        )
+    return person
+
+
 Asked = Annotated[Project, Depends(project_of)]
 Asker = Annotated[Person, Depends(person_of)]
+Operator = Annotated[Person, Depends(operator_of)]
 
 
 def job_of(project: Project, folder: str, job: str) -> str:
-    """The full name "Class2D/job006/" of a job that the pipeline knows. Raises KeyError."""
+    """The full name "Class2D/job006/" of a job that the pipeline knows. Raises UnknownName."""
     return project.graph().process(f"{folder}/{job}").name
 
 
-def file_of(project: Project, path: str) -> Path:
-    return confined(project, path)
+def table_of(project: Project, name: str) -> Path:
+    """A STAR file through the door, of a size that is read."""
+    return regular_file(project, name, LARGEST_TABLE)
+
+
+def image_of(project: Project, name: str) -> Path:
+    """A micrograph, stack or map through the door."""
+    return regular_file(project, name, LARGEST_IMAGE)
+
+
+def note_of(project: Project, name: str) -> str:
+    """A note through the door; empty if there is none that may be shown."""
+    try:
+        return read_small_text(project, name)
+    except OSError:
+        return ""
 
 
 def record(project: Project, person: Person, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from pydantic import BaseModel, Field
 
 from verglas.jobs.registry import job_class
@@ -15,11 +15,12 @@ from verglas.project.editing import edit, with_values
 from verglas.project.project import Project
 from verglas.project.registration import LoadedJob, class_for, load_job, register
 from verglas.scheduler.launch import launch_as
-from verglas.web import forms
-from verglas.web.api.common import Asked, Asker, record
+from verglas.web import forms, routes
+from verglas.web.access import Person
+from verglas.web.api.common import Asked, Asker, Name, Values, record
+from verglas.web.roles import check_values
 
-router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
-Values = dict[str, str]
+router = routes.router("/api/p/{pid}", "jobs")
 
 
 class FormValues(BaseModel):
@@ -36,13 +37,15 @@ class NewJob(FormValues):
 
 
 @router.get("/types")
+@routes.status
 def types(project: Asked) -> list[dict[str, Any]]:
     """Job types that can be made, in RELION's order."""
     return forms.known_types()
 
 
 @router.get("/types/{folder}/form")
-def new_form(folder: str, project: Asked) -> dict[str, Any]:
+@routes.status
+def new_form(folder: Name, project: Asked) -> dict[str, Any]:
     """The form of a new job, with the values used last in this project."""
     job = job_class(folder)
     return {
@@ -53,7 +56,8 @@ def new_form(folder: str, project: Asked) -> dict[str, Any]:
 
 
 @router.get("/nodes")
-def nodes(project: Asked, type: str = "") -> list[dict[str, Any]]:
+@routes.status
+def nodes(project: Asked, type: Name = "") -> list[dict[str, Any]]:
     """Browse: what can be an input, existing and expected (all types without one)."""
     offers = browse(project, node_type_named(type) if type else None)
     return [
@@ -64,19 +68,21 @@ def nodes(project: Asked, type: str = "") -> list[dict[str, Any]]:
 
 
 @router.post("/check")
+@routes.status
 def check(form: FormValues, project: Asked) -> dict[str, Any]:
     """What is wrong with a form, which fields have an effect, the command, the expected outputs.
 
     Nothing is registered.
     """
-    job = class_for(form.type) if form.type else load_job(project, form.job).job
+    known = project.job_name(form.job) if form.job else ""
+    job = class_for(form.type) if form.type else load_job(project, known).job
     checked = forms.check(job, form.values)
     found: dict[str, Any] = {
         "problems": checked.problems, "complaints": checked.complaints,
         "warnings": checked.warnings, "missing": [], "active": {}, "command": "", "outputs": [],
     }  # fmt: skip
     if checked.options is not None:
-        name = form.job or f"{job.type.folder}/jobNNN/"
+        name = known or f"{job.type.folder}/jobNNN/"
         found["active"] = forms.active_fields(job, checked.options)
         found["missing"] = forms.missing_inputs(project, checked.options)
         found["command"] = forms.command_of(job, checked.options, name, form.is_continue)
@@ -88,7 +94,7 @@ def check(form: FormValues, project: Asked) -> dict[str, Any]:
 @router.post("/jobs")
 def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Run, schedule, continue, overwrite, or store edited settings; returns the job's name."""
-    asked = _asked(project, form)
+    asked = _asked(project, person, form)
     name = asked.name
     if form.action == "edit":
         edit(project, name, form.values)
@@ -105,15 +111,18 @@ def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker)
     return {"name": name}
 
 
-def _asked(project: Project, form: NewJob) -> LoadedJob:
+def _asked(project: Project, person: Person, form: NewJob) -> LoadedJob:
     """A new job of the form, or an existing one with its values, and whether it is to go on."""
     if not form.job:
         if form.action not in ("run", "schedule"):
             raise HTTPException(422, f"a job that does not exist cannot be asked to {form.action}")
         job = class_for(form.type)
+        check_values(person, project, job, form.values)
         return LoadedJob("", job, job.Options.parse(form.values)[0], is_continue=False)
     name = project.job_name(form.job)
-    asked = with_values(load_job(project, name), form.values)
+    stored = load_job(project, name)
+    check_values(person, project, stored.job, form.values, stored.options.texts())
+    asked = with_values(stored, form.values)
     scheduled = project.graph().processes[name].status is Status.SCHEDULED
     if form.action in ("continue", "overwrite") and not scheduled:
         return replace(asked, is_continue=form.action == "continue")

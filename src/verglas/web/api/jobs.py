@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
-from verglas.jobs.contract.control_files import RUN_ERR, RUN_OUT
+from verglas.formats.regular import NotAFile
+from verglas.jobs.contract.control_files import NOTE, RUN_ERR, RUN_OUT
+from verglas.project.confinement import folder as folder_of
 from verglas.project.dialect import Status
 from verglas.project.editing import mark, reorder, set_alias
-from verglas.project.note import read_note, write_note
+from verglas.project.note import write_note
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, load_job
 from verglas.project.summary import job_summaries, summary
@@ -24,12 +27,13 @@ from verglas.project.trash import (
     undelete,
 )
 from verglas.scheduler.launch import abort, terminate
-from verglas.web import forms
-from verglas.web.api.common import Asked, Asker, file_of, job_of, record
+from verglas.web import forms, routes
+from verglas.web.api.common import Asked, Asker, FileName, Name, job_of, note_of, record
 from verglas.web.logs import last_bar, log_tail
 from verglas.web.progress import refinement_progress
 
-router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
+router = routes.router("/api/p/{pid}", "jobs")
+MOST_SEEN = 50_000  # entries of one directory
 _STATES = {"finished": Status.SUCCEEDED, "failed": Status.FAILED}
 
 
@@ -43,17 +47,18 @@ class Action(BaseModel):
 
 
 class Names(BaseModel):
-    names: list[str] = Field(max_length=10_000)
+    names: list[Name] = Field(max_length=10_000)
 
 
 @router.get("/jobs")
+@routes.status
 def jobs(project: Asked) -> dict[str, Any]:
     """All jobs in pipeline order, the edges between them, what lies in Trash."""
     rows = [job.as_dict() | {"list": job.list_title} for job in job_summaries(project)]
     graph = project.graph()
     for row in rows:
         if row["status"] == "Running":
-            row["bar"] = last_bar(project.root / str(row["name"]) / RUN_OUT)
+            row["bar"] = last_bar(project, f"{row['name']}{RUN_OUT}")
     makers = {node: maker for maker, node in graph.outputs}
     edges = [
         {"from": makers[node], "to": user, "node": node, "type": _type_name(graph.nodes[node])}
@@ -65,7 +70,8 @@ def jobs(project: Asked) -> dict[str, Any]:
 
 
 @router.get("/jobs/{folder}/{job}")
-def job(folder: str, job: str, project: Asked) -> dict[str, Any]:
+@routes.status
+def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
     """One job: state, form values, inputs and outputs, note, why it failed."""
     name = job_of(project, folder, job)
     graph = project.graph()
@@ -75,9 +81,9 @@ def job(folder: str, job: str, project: Asked) -> dict[str, Any]:
         "list": shown.list_title,
         "inputs": [_shown_node(project, graph, node) for node in graph.inputs_of(name)],
         "outputs": [_shown_node(project, graph, node) for node in graph.outputs_of(name)],
-        "note": read_note(project.root / name),
+        "note": note_of(project, f"{name}{NOTE}"),
         "files": _files(project, name),
-        "bar": last_bar(project.root / name / RUN_OUT),
+        "bar": last_bar(project, f"{name}{RUN_OUT}"),
     }
     try:
         loaded = load_job(project, name)
@@ -93,23 +99,25 @@ def job(folder: str, job: str, project: Asked) -> dict[str, Any]:
 
 
 @router.get("/jobs/{folder}/{job}/log")
+@routes.status
 def log(
-    folder: str, job: str, project: Asked, which: Literal["out", "err"] = "out"
+    folder: Name, job: Name, project: Asked, which: Literal["out", "err"] = "out"
 ) -> dict[str, Any]:
     """The end of run.out or run.err; progress bars as numbers."""
     name = job_of(project, folder, job)
-    return log_tail(project.root / name / (RUN_OUT if which == "out" else RUN_ERR))
+    return log_tail(project, name + (RUN_OUT if which == "out" else RUN_ERR))
 
 
 @router.get("/jobs/{folder}/{job}/progress")
-def progress(folder: str, job: str, project: Asked) -> dict[str, Any]:
+def progress(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
     """Figures of the iterations of a refinement, and the stage it is in."""
-    return refinement_progress(project.root / job_of(project, folder, job))
+    return refinement_progress(project, job_of(project, folder, job))
 
 
 @router.get("/jobs/{folder}/{job}/consequences")
+@routes.status
 def consequences(
-    folder: str, job: str, project: Asked, action: Literal["delete", "clean"], harsh: bool = False
+    folder: Name, job: Name, project: Asked, action: Literal["delete", "clean"], harsh: bool = False
 ) -> dict[str, Any]:
     """What deleting or cleaning would move to Trash, before it is done."""
     name = job_of(project, folder, job)
@@ -121,7 +129,7 @@ def consequences(
 
 
 @router.post("/jobs/{folder}/{job}/action")
-def act(folder: str, job: str, body: Action, project: Asked, person: Asker) -> dict[str, Any]:
+def act(folder: Name, job: Name, body: Action, project: Asked, person: Asker) -> dict[str, Any]:
     """Abort, end at once (kill), delete, clean, alias, note, mark as finished or failed."""
     name = job_of(project, folder, job)
     result: dict[str, Any] = {"name": name}
@@ -171,13 +179,14 @@ def put_in_order(body: Names, project: Asked, person: Asker) -> dict[str, Any]:
 
 
 @router.get("/files")
-def files(project: Asked, folder: str = "", ending: str = "") -> list[str]:
+def files(project: Asked, folder: FileName = "", ending: Name = "") -> list[str]:
     """Names in a directory of the project (for file fields), folders with a slash; at most 2,000."""
-    base = file_of(project, folder or ".")
-    if not base.is_dir():
+    try:
+        base = folder_of(project, folder or ".")
+    except NotAFile:
         return []
     found = []
-    for path in sorted(base.iterdir()):
+    for path in sorted(islice(base.iterdir(), MOST_SEEN)):
         if path.name.startswith("."):
             continue
         if path.is_dir():

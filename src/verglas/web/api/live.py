@@ -8,37 +8,39 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.jobs.importing.raw_files import fixed_folder
+from verglas.project.confinement import folder as folder_of
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.reuse import profile_names
 from verglas.scheduler.live.requests.trial import files_of
 from verglas.scheduler.settings import load_settings, save_settings
-from verglas.web import live, live_pictures
-from verglas.web.api.common import Asked, Asker, file_of, picture, record
+from verglas.web import live, live_pictures, routes
+from verglas.web.access import Person
+from verglas.web.api.common import Asked, Asker, FileName, Name, Values, image_of, picture, record
 from verglas.web.health import health
 from verglas.web.live_movies import LiveMovies
 from verglas.web.pictures import spectrum_png
+from verglas.web.roles import check_path
 
-router = APIRouter(prefix="/api/p/{pid}/live", tags=["live"])
+router = routes.router("/api/p/{pid}/live", "live")
 _WISHES = {"run": "resume", "pause": "pause", "finish": "finish", "stop": "stop"}
 _GIVEN = {
     "pixel-size", "kv", "cs", "amplitude-contrast", "dose-per-frame", "dose", "gain", "gain-rot",
     "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "name", "first",
     "workers", "profile",
 }  # fmt: skip
-Text = dict[str, str]
 
 
 class NewSession(BaseModel):
     """`folder`: where movies arrive; `given`: what nobody recorded, keys as `verglas live start` has."""
 
-    folder: str = Field(min_length=1, max_length=1000)
-    given: Text = Field(default_factory=dict, max_length=40)
-    settings: Text = Field(default_factory=dict, max_length=100)
+    folder: FileName = Field(min_length=1)
+    given: Values = Field(default_factory=dict, max_length=40)
+    settings: Values = Field(default_factory=dict, max_length=100)
 
 
 class Wish(BaseModel):
@@ -66,49 +68,56 @@ class Limits(live.Steering):
 
 
 @router.get("")
+@routes.status
 def sessions(project: Asked) -> list[str]:
     """Live sessions, newest first."""
     return live.session_names(project)
 
 
 @router.get("/profiles")
+@routes.status
 def profiles(project: Asked) -> list[str]:
     """Saved sets of options that a new session can begin with."""
     return profile_names()
 
 
 @router.post("/look")
-def look(body: NewSession, project: Asked) -> dict[str, Any]:
+@routes.long
+def look(body: NewSession, project: Asked, person: Asker) -> dict[str, Any]:
     """What is recognised of a folder of movies, what is missing, and how the first three movies fit.
 
     Nothing is started.
     """
-    return live.answer(project, [*_start_words(project, body), "--look", "--json"])
+    return live.answer(project, [*_start_words(project, person, body), "--look", "--json"])
 
 
 @router.post("")
+@routes.long
 def start(body: NewSession, project: Asked, person: Asker) -> dict[str, Any]:
     """Start a session; it goes on without the page and the server."""
-    lines = live.command(project, _start_words(project, body))
+    lines = live.command(project, _start_words(project, person, body))
     record(project, person, f"live session on {body.folder} started")
     return {"lines": lines}
 
 
 @router.get("/{name}")
-def one_session(name: str, project: Asked) -> dict[str, Any]:
+@routes.status
+def one_session(name: Name, project: Asked) -> dict[str, Any]:
     """Order, phase and status of a live session, as it wrote them last."""
     return live.session_status(project, name)
 
 
 @router.get("/{name}/health")
-def line_on_top(name: str, request: Request, project: Asked) -> dict[str, Any]:
+@routes.status
+def line_on_top(name: Name, request: Request, project: Asked) -> dict[str, Any]:
     """Good particles, their rate, hours to the goal and of the disc; what is not known is absent."""
     status = live.session_status(project, name)["status"] or {}
     return health(project, name, status, request.app.state.disc)
 
 
 @router.put("/{name}/goal")
-def set_goal(name: str, body: Goal, project: Asked, person: Asker) -> dict[str, Any]:
+@routes.status
+def set_goal(name: Name, body: Goal, project: Asked, person: Asker) -> dict[str, Any]:
     """How many good particles the session is meant to end with."""
     live.session_status(project, name)
     settings = load_settings(project.root)
@@ -118,7 +127,7 @@ def set_goal(name: str, body: Goal, project: Asked, person: Asker) -> dict[str, 
 
 
 @router.get("/{name}/movies")
-def movies(name: str, request: Request, project: Asked) -> Response:
+def movies(name: Name, request: Request, project: Asked) -> Response:
     """Every movie with its figures and, if it was set aside, why. Answers 304 while nothing changed."""
     live.session_status(project, name)
     known: LiveMovies = request.app.state.live_movies
@@ -127,7 +136,7 @@ def movies(name: str, request: Request, project: Asked) -> Response:
 
 
 @router.get("/{name}/grid")
-def grid(name: str, request: Request, project: Asked) -> dict[str, Any]:
+def grid(name: Name, request: Request, project: Asked) -> dict[str, Any]:
     """Grid squares and holes, and the hole (or -1) of every movie in the order of their numbers."""
     live.session_status(project, name)
     known: LiveMovies = request.app.state.live_movies
@@ -136,7 +145,7 @@ def grid(name: str, request: Request, project: Asked) -> dict[str, Any]:
 
 @router.get("/{name}/file")
 def what_became_of(
-    name: str, request: Request, project: Asked, text: Annotated[str, Query(min_length=2, max_length=300)],
+    name: Name, request: Request, project: Asked, text: Annotated[str, Query(min_length=2, max_length=300)],
 ) -> dict[str, Any]:  # fmt: skip
     """What became of a file: taken, set aside, not taken and why, never seen."""
     status = live.session_status(project, name)["status"] or {}
@@ -146,7 +155,7 @@ def what_became_of(
 
 @router.get("/{name}/shown")
 def shown(
-    name: str, request: Request, project: Asked,
+    name: Name, request: Request, project: Asked,
     numbers: Annotated[list[int], Query(max_length=24)],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Size and picks of some movies: what a small picture of each is drawn from."""
@@ -157,16 +166,17 @@ def shown(
 
 
 @router.get("/{name}/spectrum/{number}")
-def spectrum(name: str, number: int, request: Request, project: Asked) -> Response:
+def spectrum(name: Name, number: int, request: Request, project: Asked) -> Response:
     """Power spectrum with the fitted CTF of a movie, before any list names it."""
     live.session_status(project, name)
     movie = request.app.state.live_movies.movie(project, name, number)
     files = files_of(movie.name, LiveFolder(project.root, name).order().jobs)
-    return picture(spectrum_png(file_of(project, files["spectrum"])), "image/png", lasting=False)
+    return picture(spectrum_png(image_of(project, files["spectrum"])), "image/png", lasting=False)
 
 
 @router.post("/{name}/wish")
-def wish(name: str, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
+@routes.long
+def wish(name: Name, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
     """Pause, resume, finish (drain, then report) or stop."""
     live.session_status(project, name)
     lines = live.command(project, [_WISHES[body.wish], live.plain(name)])
@@ -175,6 +185,7 @@ def wish(name: str, body: Wish, project: Asked, person: Asker) -> dict[str, Any]
 
 
 @router.post("/verdict")
+@routes.long
 def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
     """Accept or reject micrographs by hand, take that back, or try failed ones again."""
     words = [body.verdict, *(str(number) for number in body.numbers)]
@@ -186,6 +197,7 @@ def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
 
 
 @router.post("/thresholds")
+@routes.long
 def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
     """Change the limits of a session; what depends on them is done again."""
     lines = live.command(
@@ -195,14 +207,18 @@ def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
     return {"lines": lines}
 
 
-def _start_words(project: Project, body: NewSession) -> list[str]:
+def _start_words(project: Project, person: Person, body: NewSession) -> list[str]:
     """Only folders of the project or of its registered data directories are watched."""
-    file_of(project, str(fixed_folder(body.folder)) if glob.has_magic(body.folder) else body.folder)
+    folder_of(
+        project, str(fixed_folder(body.folder)) if glob.has_magic(body.folder) else body.folder
+    )
     for path in (body.folder, body.given.get("movies", "")):
         if ".." in Path(path).parts:
             raise live.LiveRefused(f"{path!r} leads out of the folder")
     if os.path.isabs(body.given.get("movies", "")):
         raise live.LiveRefused("the pattern of the movies is one inside the folder")
+    check_path(person, project, "gain", body.given.get("gain", ""))
+    live.check_settings(person, project, live.by_stage(body.settings))
     words = ["start", live.plain(body.folder)]
     for key, value in body.given.items():
         if key not in _GIVEN:

@@ -5,25 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.requests.stage_changes import preview_settings
-from verglas.web import live, live_pictures
-from verglas.web.api.common import Asked, Asker, picture, record
+from verglas.web import live, live_pictures, routes
+from verglas.web.api.common import Asked, Asker, Name, Values, picture, record
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
 
-router = APIRouter(prefix="/api/p/{pid}/live", tags=["live"])
+router = routes.router("/api/p/{pid}/live", "live")
 TRIAL_S = 900.0  # large movies on a busy machine
-Text = dict[str, str]
 
 
 class Change(live.Steering):
     """New options ("AutoPick.log_diam_max": "150") for `new` movies, `all`, or a range "12-40"."""
 
-    values: Text = Field(min_length=1, max_length=100)
+    values: Values = Field(min_length=1, max_length=100)
     scope: str = Field("new", pattern=r"^(new|all|\d+-\d+)$")
 
 
@@ -31,11 +30,12 @@ class Trial(BaseModel):
     """Micrographs (numbers) to be processed with other options; nothing of the session changes."""
 
     micrographs: list[int] = Field(min_length=1, max_length=6)
-    values: Text = Field(default_factory=dict, max_length=100)
+    values: Values = Field(default_factory=dict, max_length=100)
 
 
 @router.get("/{name}/settings")
-def settings(name: str, project: Asked) -> dict[str, Any]:
+@routes.status
+def settings(name: Name, project: Asked) -> dict[str, Any]:
     """Options in force by stage, and what was changed since the start."""
     live.session_status(project, name)
     known = StageSettings.read(LiveFolder(project.root, name).settings_file)
@@ -52,8 +52,10 @@ def settings(name: str, project: Asked) -> dict[str, Any]:
 
 
 @router.post("/set")
+@routes.long
 def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
     """New options of the jobs while the session runs; dependent stages are done again."""
+    live.check_settings(person, project, live.by_stage(body.values))
     words = [live.plain(f"{key}={value}") for key, value in body.values.items()]
     lines = live.command(
         project, ["set", *words, "--for", body.scope, *live.session_words(project, body)]
@@ -63,7 +65,8 @@ def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
 
 
 @router.post("/{name}/cost")
-def cost(name: str, body: Change, project: Asked) -> dict[str, Any]:
+@routes.status
+def cost(name: Name, body: Change, project: Asked) -> dict[str, Any]:
     """What `set` would take: movies treated again, from which stage, how long; nothing changes."""
     live.session_status(project, name)
     found = preview_settings(LiveFolder(project.root, name), live.by_stage(body.values), body.scope)
@@ -71,9 +74,13 @@ def cost(name: str, body: Change, project: Asked) -> dict[str, Any]:
 
 
 @router.post("/{name}/try")
-def trial(name: str, body: Trial, request: Request, project: Asked) -> list[dict[str, Any]]:
+@routes.long
+def trial(
+    name: Name, body: Trial, request: Request, project: Asked, person: Asker
+) -> list[dict[str, Any]]:
     """Micrographs with other options, each beside what it has now; nothing changes."""
     live.session_status(project, name)
+    live.check_settings(person, project, live.by_stage(body.values))
     numbers = [str(number) for number in body.micrographs]
     words = ["try", *numbers, *live.set_words(body.values), "--json", "--session", name]
     if not request.app.state.trial.acquire(blocking=False):
@@ -87,7 +94,7 @@ def trial(name: str, body: Trial, request: Request, project: Asked) -> list[dict
 
 @router.get("/{name}/try/{number}/{picture_of}")
 def trial_picture(
-    name: str, number: int, picture_of: Literal["micrograph", "spectrum"], request: Request,
+    name: Name, number: int, picture_of: Literal["micrograph", "spectrum"], request: Request,
     project: Asked, side: int = 640,
 ) -> Response:  # fmt: skip
     """The micrograph or the power spectrum of a movie's last trial."""

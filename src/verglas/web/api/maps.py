@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import HTTPException, Response
 
 from verglas.formats.mrc import UnreadableImage, read_mrc_header
 from verglas.jobs.contract.nodes import FINAL_MAP, HALF_MAP, LOCAL_RESOLUTION_MAP, MAP, MASK
@@ -13,10 +13,11 @@ from verglas.jobs.registry import job_type
 from verglas.project.names import owner_of
 from verglas.project.results import curves
 from verglas.project.results.classes import models_of
-from verglas.web.api.common import Asked, file_of, picture
+from verglas.web import routes
+from verglas.web.api.common import Asked, FileName, image_of, picture, table_of
 from verglas.web.volumes import map_bytes, slice_png, small_map
 
-router = APIRouter(prefix="/api/p/{pid}/maps", tags=["maps"])
+router = routes.router("/api/p/{pid}/maps", "maps")
 _MAPS = (MAP, MASK, HALF_MAP, FINAL_MAP, LOCAL_RESOLUTION_MAP)
 MAX_SIDE = 192
 
@@ -40,17 +41,17 @@ def maps(project: Asked) -> dict[str, Any]:
 
 
 @router.get("/iterations")
-def iterations(model: str, project: Asked) -> dict[str, Any]:
+def iterations(model: FileName, project: Asked) -> dict[str, Any]:
     """The models of all iterations of the job that a model file belongs to, first to last."""
-    file_of(project, model)
+    table_of(project, model)
     owner = owner_of(model)
     return {"models": models_of(project, owner) if owner else [model]}
 
 
 @router.get("/volume")
-def volume(path: str, project: Asked, side: int = 96) -> Response:
+def volume(path: FileName, project: Asked, side: int = 96) -> Response:
     """The map at most `side` voxels wide, as MRC; header x-voxel tells its voxel size in Å."""
-    data, voxel = small_map(file_of(project, path), max(16, min(side, MAX_SIDE)))
+    data, voxel = small_map(image_of(project, path), max(16, min(side, MAX_SIDE)))
     answer = picture(map_bytes(data, voxel), "application/octet-stream", lasting=False)
     answer.headers["x-voxel"] = f"{voxel:.6g}"
     answer.headers["x-mean"], answer.headers["x-deviation"] = (
@@ -63,28 +64,28 @@ def volume(path: str, project: Asked, side: int = 96) -> Response:
 
 @router.get("/slice")
 def section(
-    path: str, project: Asked, axis: Literal["x", "y", "z"] = "z", position: float = 0.5
+    path: FileName, project: Asked, axis: Literal["x", "y", "z"] = "z", position: float = 0.5
 ) -> Response:
     """One section at a fraction 0..1 of an axis."""
     try:
         return picture(
-            slice_png(file_of(project, path), axis, position), "image/png", lasting=False
+            slice_png(image_of(project, path), axis, position), "image/png", lasting=False
         )
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
 
 
 @router.get("/curves")
-def fsc(path: str, project: Asked) -> list[dict[str, Any]]:
+def fsc(path: FileName, project: Asked) -> list[dict[str, Any]]:
     """FSC and SSNR curves of a model or postprocess file."""
-    file_of(project, path)
+    table_of(project, path)
     return curves.fsc_curves(project, path)
 
 
 @router.get("/angles")
-def angles(path: str, project: Asked) -> dict[str, Any]:
+def angles(path: FileName, project: Asked) -> dict[str, Any]:
     """How many particles look along each direction (equal-area cells)."""
-    file_of(project, path)
+    table_of(project, path)
     return curves.angles(project, path)
 
 

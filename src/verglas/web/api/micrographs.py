@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.jobs.coordinates.reading import UnreadableCoordinates
@@ -18,19 +18,30 @@ from verglas.project.results.ctf_image import ctf_image_path
 from verglas.project.results.grid import grid_of_list
 from verglas.project.results.micrographs import micrograph_lists, micrograph_table
 from verglas.scheduler.launch import launch, launch_as
-from verglas.web.api.common import Asked, Asker, file_of, job_of, picture, record
+from verglas.web import routes
+from verglas.web.api.common import (
+    Asked,
+    Asker,
+    FileName,
+    Name,
+    image_of,
+    job_of,
+    picture,
+    record,
+    table_of,
+)
 from verglas.web.grey import Bytes
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
 from verglas.web.pyramid import TILE
 
-router = APIRouter(prefix="/api/p/{pid}/micrographs", tags=["micrographs"])
+router = routes.router("/api/p/{pid}/micrographs", "micrographs")
 MAX_PICKS = 100_000
 
 
 class Picks(BaseModel):
     """Picks of one micrograph in its pixels, replacing those a Manual picking job has."""
 
-    micrograph: str = Field(max_length=1000)
+    micrograph: FileName
     x: list[float] = Field(max_length=MAX_PICKS)
     y: list[float] = Field(max_length=MAX_PICKS)
 
@@ -38,8 +49,8 @@ class Picks(BaseModel):
 class NewManualPick(BaseModel):
     """A Manual picking job on a list; `start_from`: a coordinates node whose picks it begins with."""
 
-    list: str = Field(max_length=1000)
-    start_from: str = Field("", max_length=1000)
+    list: FileName
+    start_from: FileName = ""
     diameter_angst: float = Field(0, ge=0, le=10_000)
     min_fom: float | None = None
 
@@ -58,23 +69,25 @@ def lists(project: Asked) -> dict[str, Any]:
 
 
 @router.get("/list")
-def one_list(path: str, project: Asked) -> dict[str, Any]:
+def one_list(path: FileName, project: Asked) -> dict[str, Any]:
     """Names and figures of every micrograph of a list, column by column."""
-    file_of(project, path)
+    table_of(project, path)
     return micrograph_table(project, path).as_dict()
 
 
 @router.get("/grid")
-def grid(path: str, project: Asked) -> dict[str, Any]:
+def grid(path: FileName, project: Asked) -> dict[str, Any]:
     """Grid squares and holes, and the hole (or -1) of every micrograph in the order of the list."""
-    file_of(project, path)
+    table_of(project, path)
     return grid_of_list(project, path).as_dict() | {"pending": 0}
 
 
 @router.get("/info")
-def info(path: str, list: str, request: Request, project: Asked) -> dict[str, Any]:
+def info(path: FileName, list: FileName, request: Request, project: Asked) -> dict[str, Any]:
     """Size, levels of the tile pyramid, drift, CTF curve, of one micrograph."""
-    file = file_of(project, path)
+    file = image_of(project, path)
+    if list:
+        table_of(project, list)
     pyramid = request.app.state.pyramids.pyramid(file)
     height, width = pyramid.shape_yx
     return {
@@ -87,11 +100,11 @@ def info(path: str, list: str, request: Request, project: Asked) -> dict[str, An
 
 @router.get("/tile")
 def tile(
-    path: str, level: int, column: int, row: int, request: Request, project: Asked,
+    path: FileName, level: int, column: int, row: int, request: Request, project: Asked,
     low_pass: float = 0, pixel_size: float = 1,
 ) -> Response:  # fmt: skip
     """One 512-pixel tile as JPEG; `low_pass` in Å filters the micrograph."""
-    file = file_of(project, path)
+    file = image_of(project, path)
     if low_pass > 0:
         filtered = request.app.state.pyramids.low_passed(file, pixel_size, low_pass)
         return picture(
@@ -105,29 +118,27 @@ def tile(
 
 
 @router.get("/thumbnail")
-def thumbnail(path: str, request: Request, project: Asked, side: int = 160) -> Response:
+def thumbnail(path: FileName, request: Request, project: Asked, side: int = 160) -> Response:
     """The whole micrograph, `side` pixels wide (at most 1024)."""
-    pyramid = request.app.state.pyramids.pyramid(file_of(project, path))
+    pyramid = request.app.state.pyramids.pyramid(image_of(project, path))
     side = max(32, min(side, 1024))
     return picture(jpeg_bytes(resized(pyramid.small(side), side)), "image/jpeg")
 
 
 @router.get("/spectrum")
-def spectrum(path: str, list: str, project: Asked) -> Response:
+def spectrum(path: FileName, list: FileName, project: Asked) -> Response:
     """Power spectrum with the CTF that was fitted to it, as the CTF job left it."""
+    table_of(project, list)
     name = ctf_image_path(project, list, path)
     if name is None:
         raise HTTPException(404, f"{list} names no power spectrum for {path}")
-    return picture(spectrum_png(file_of(project, name)), "image/png", lasting=False)
+    return picture(spectrum_png(image_of(project, name)), "image/png", lasting=False)
 
 
 @router.get("/picks")
-def picks(node: str, micrograph: str, project: Asked) -> dict[str, Any]:
+def picks(node: FileName, micrograph: FileName, project: Asked) -> dict[str, Any]:
     """Picks (and what was considered but fell below the threshold) with figures of merit."""
-    file_of(project, node)
-    source = one_micrograph.picks_file(project, node, micrograph)
-    if source is not None and project.exists(source):
-        file_of(project, source)
+    table_of(project, node)
     try:
         return one_micrograph.picks(project, node, micrograph)
     except UnreadableCoordinates as error:
@@ -153,7 +164,7 @@ def new_manualpick(
 
 @router.put("/picks/{folder}/{job}")
 def save_picks(
-    folder: str, job: str, body: Picks, request: Request, project: Asked, person: Asker
+    folder: Name, job: Name, body: Picks, request: Request, project: Asked, person: Asker
 ) -> dict[str, Any]:
     """Replace the picks of one micrograph in a Manual picking job."""
     name = job_of(project, folder, job)
@@ -161,7 +172,7 @@ def save_picks(
         raise HTTPException(409, f"{name} is not a Manual picking job: its picks are not edited")
     if len(body.x) != len(body.y):
         raise HTTPException(422, f"{len(body.x)} x but {len(body.y)} y coordinates")
-    file_of(project, body.micrograph)
+    image_of(project, body.micrograph)
     write_picks(project.root / name, body.micrograph, [*zip(body.x, body.y)])
     record(project, person, f"{len(body.x)} picks on {body.micrograph} in {name}")
     return {"count": len(body.x)}
@@ -169,7 +180,7 @@ def save_picks(
 
 @router.post("/picks/{folder}/{job}/finish")
 def finish_picks(
-    folder: str, job: str, request: Request, project: Asked, person: Asker
+    folder: Name, job: Name, request: Request, project: Asked, person: Asker
 ) -> dict[str, Any]:
     """Rebuild the lists of a Manual picking job, so that Extraction sees what was picked."""
     name = job_of(project, folder, job)

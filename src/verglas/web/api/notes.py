@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from verglas.project.note import PROJECT_NOTE, read_note, write_note
-from verglas.web.api.common import Asked, Asker, record
+from verglas.jobs.contract.control_files import NOTE
+from verglas.project.note import PROJECT_NOTE, write_note
+from verglas.web import routes
+from verglas.web.api.common import Asked, Asker, note_of, record
 
-router = APIRouter(prefix="/api/p/{pid}", tags=["jobs"])
+router = routes.router("/api/p/{pid}", "jobs")
 
 
 class Note(BaseModel):
@@ -18,9 +19,10 @@ class Note(BaseModel):
 
 
 @router.get("/note")
+@routes.status
 def project_note(project: Asked) -> dict[str, str]:
     """The note of the project as a whole (RELION's `project_note.txt`)."""
-    return {"text": read_note(project.root, PROJECT_NOTE)}
+    return {"text": note_of(project, PROJECT_NOTE)}
 
 
 @router.put("/note")
@@ -36,7 +38,7 @@ def all_notes(project: Asked) -> list[dict[str, str]]:
     """Notes of all jobs that have one, in pipeline order."""
     found = []
     for name, process in project.graph().processes.items():
-        text = read_note(project.root / name)
+        text = note_of(project, f"{name}{NOTE}")
         if text.strip():
             found.append({"job": name, "shown": process.shown_name, "text": text})
     return found

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas import __version__
 from verglas.project.summary import job_summaries
-from verglas.web.api.common import Asked, Asker, record
+from verglas.web import routes
+from verglas.web.api.common import Asked, Asker, Name, Operator, record
 from verglas.web.guard import COOKIE
 
-router = APIRouter(prefix="/api", tags=["server"])
+router = routes.router("/api", "server")
 MAX_SHARE_DAYS = 90
 
 
@@ -29,6 +30,7 @@ class Share(BaseModel):
 
 
 @router.get("/session")
+@routes.status
 def who_am_i(request: Request) -> dict[str, Any]:
     """The asker's name and role; `role` is null without a valid token."""
     person = request.scope["state"].get("person")
@@ -38,32 +40,39 @@ def who_am_i(request: Request) -> dict[str, Any]:
         "needs_token": settings.needs_token,
         "name": person.name if person else None,
         "role": ("viewer" if settings.read_only else person.role) if person else None,
+        "may_change": bool(person and person.may_change and not settings.read_only),
+        "may_command": bool(person and person.may_command and not settings.read_only),
         "project": person.project if person else "",
     }
 
 
 @router.post("/session")
+@routes.status
 def log_in(login: Login, request: Request, response: Response) -> dict[str, Any]:
-    """Exchange a token for a cookie that scripts cannot read."""
+    """Exchange a token for a cookie that scripts cannot read; it holds a key of its own."""
     settings = request.app.state.settings
     person = settings.access.find(login.token)
     if person is None:
         raise HTTPException(401, "this token is not known here, or it has expired")
+    key = settings.access.open_session(login.token)
     response.set_cookie(
-        COOKIE, login.token, httponly=True, samesite="strict", path=settings.root_path or "/",
+        COOKIE, key, httponly=True, samesite="strict", path=settings.root_path or "/",
         secure=request.url.scheme == "https",
     )  # fmt: skip
     return {"name": person.name, "role": person.role}
 
 
 @router.delete("/session")
+@routes.status
 def log_out(request: Request, response: Response) -> dict[str, Any]:
-    """Forget the cookie; the token itself stays good."""
+    """Forget the cookie and its key; the token itself stays good."""
+    request.app.state.settings.access.close_session(request.cookies.get(COOKIE, ""))
     response.delete_cookie(COOKIE, path=request.app.state.settings.root_path or "/")
     return {}
 
 
 @router.get("/projects")
+@routes.status
 def projects(request: Request, person: Asker) -> list[dict[str, Any]]:
     """Every project of this server with the number of its jobs by state."""
     found = []
@@ -79,7 +88,10 @@ def projects(request: Request, person: Asker) -> list[dict[str, Any]]:
 
 
 @router.post("/p/{pid}/share")
-def share(pid: str, body: Share, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+@routes.status
+def share(
+    pid: Name, body: Share, request: Request, project: Asked, person: Operator
+) -> dict[str, Any]:
     """Make a read-only link that ends by itself; the token is told only once."""
     settings = request.app.state.settings
     if not settings.needs_token:
@@ -92,10 +104,9 @@ def share(pid: str, body: Share, request: Request, project: Asked, person: Asker
 
 
 @router.get("/p/{pid}/share")
-def shares(pid: str, request: Request, project: Asked, person: Asker) -> list[dict[str, Any]]:
+@routes.status
+def shares(pid: Name, request: Request, project: Asked, person: Operator) -> list[dict[str, Any]]:
     """Links to this project that are still good, for operators; tokens are not kept and not told."""
-    if not person.may_change:
-        raise HTTPException(403, "only operators see who has a link")
     now = time.time()
     return [
         {"name": each.name, "days_left": round((each.expires_s - now) / 86400, 2)}
@@ -105,7 +116,10 @@ def shares(pid: str, request: Request, project: Asked, person: Asker) -> list[di
 
 
 @router.delete("/p/{pid}/share/{name}")
-def unshare(pid: str, name: str, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
+@routes.status
+def unshare(
+    pid: Name, name: Name, request: Request, project: Asked, person: Operator
+) -> dict[str, Any]:
     """Take the links of a name to this project back."""
     count = request.app.state.settings.access.remove(name, project=pid)
     if not count:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
-from verglas.web import session
+from verglas.project.confinement import regular_file
+from verglas.web import routes, session
 from verglas.web.api.autorun import start_schedule
-from verglas.web.api.common import Asked, Asker, file_of, record
+from verglas.web.api.common import Asked, Asker, FileName, Name, record, table_of
+from verglas.web.downloads import sent
 from verglas.web.report import report_html
 from verglas.web.report_facts import report_facts
 from verglas.web.report_pdf import report_pdf
 from verglas.web.thresholds import Limit, select_jobs
 
-router = APIRouter(prefix="/api/p/{pid}", tags=["session"])
+router = routes.router("/api/p/{pid}", "session")
+LARGEST_SHOWN = 256 << 20  # bytes of a text or picture that a browser opens as it is
 _TYPES = {".pdf": "application/pdf", ".png": "image/png", ".svg": "image/svg+xml"}
 _TEXT = {".txt", ".star", ".log", ".out", ".err", ".job", ".script", ".json", ".csv", ".eps"}
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
@@ -31,7 +34,7 @@ class OneLimit(BaseModel):
 class Limits(BaseModel):
     """Figures of a list of micrographs and the values to keep."""
 
-    micrographs: str = Field(max_length=1000)
+    micrographs: FileName
     limits: list[OneLimit] = Field(min_length=1, max_length=12)
 
 
@@ -42,7 +45,8 @@ def overview(project: Asked) -> dict[str, Any]:
 
 
 @router.get("/events")
-def events(project: Asked, since: str = "", last: int = 500) -> list[dict[str, Any]]:
+@routes.status
+def events(project: Asked, since: Name = "", last: int = 500) -> list[dict[str, Any]]:
     """The event log, oldest first."""
     return session.what_happened(project, since, max(1, min(last, 5000)))
 
@@ -52,7 +56,7 @@ def apply_thresholds(
     body: Limits, request: Request, project: Asked, person: Asker
 ) -> dict[str, Any]:
     """Select jobs that keep what lies within the limits, and run: one after another."""
-    file_of(project, body.micrographs)
+    table_of(project, body.micrographs)
     limits = [Limit(each.figure, each.low, each.high) for each in body.limits]
     names = select_jobs(project, body.micrographs, limits)
     start_schedule(project, names, f"select{names[0].rstrip('/')[-3:]}")
@@ -61,7 +65,7 @@ def apply_thresholds(
 
 
 @router.get("/report", response_class=Response)
-def report(project: Asked, sample: str = "", microscope: str = "") -> Response:
+def report(project: Asked, sample: Name = "", microscope: Name = "") -> Response:
     """One page to keep or to print: no scripts, all pictures inside."""
     html = report_html(report_facts(project, sample[:200], microscope[:200]))
     headers = {
@@ -73,7 +77,7 @@ def report(project: Asked, sample: str = "", microscope: str = "") -> Response:
 
 
 @router.get("/report.pdf", response_class=Response)
-def report_as_pdf(project: Asked, sample: str = "", microscope: str = "") -> Response:
+def report_as_pdf(project: Asked, sample: Name = "", microscope: Name = "") -> Response:
     """The same page as a PDF, one sheet of A4."""
     data = report_pdf(report_facts(project, sample[:200], microscope[:200]))
     name = f"{project.root.name}-report.pdf".encode("ascii", "replace").decode().replace('"', "_")
@@ -81,15 +85,20 @@ def report_as_pdf(project: Asked, sample: str = "", microscope: str = "") -> Res
     return Response(data, media_type="application/pdf", headers=headers)
 
 
-@router.get("/file")
-def file(path: str, project: Asked) -> Response:
-    """A file of the project: PDF and pictures as they are, anything readable as plain text."""
-    found = file_of(project, path)
-    if found.is_dir():
-        raise HTTPException(404, f"{path} is a directory")
+@router.get("/file", response_class=Response)
+def file(
+    path: FileName, pid: Name, request: Request, project: Asked, download: bool = False
+) -> Response:
+    """A file of the project: PDF and pictures as they are, anything readable as plain text.
+
+    `download` sends any file, of any size, to be kept.
+    """
+    found = regular_file(project, path, None if download else LARGEST_SHOWN)
+    send = partial(sent, request.app.state.pools.files, pid, found)
+    if download:
+        return send("application/octet-stream", _SANDBOX, download=True)
     if found.suffix in _TYPES:
-        headers = {} if found.suffix == ".pdf" else _SANDBOX
-        return FileResponse(found, media_type=_TYPES[found.suffix], headers=headers)
+        return send(_TYPES[found.suffix], {} if found.suffix == ".pdf" else _SANDBOX)
     if found.suffix in _TEXT:
-        return FileResponse(found, media_type="text/plain; charset=utf-8", headers=_SANDBOX)
+        return send("text/plain; charset=utf-8", _SANDBOX)
     raise HTTPException(415, f"{path} is neither text nor a picture")

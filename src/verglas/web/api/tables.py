@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
-from verglas.web import tables
-from verglas.web.api.common import Asked, file_of
+from verglas.web import routes, tables
+from verglas.web.api.common import Asked, FileName, Name
 
-router = APIRouter(prefix="/api/p/{pid}/tables", tags=["tables"])
-Filters = Annotated[list[str], Query(max_length=20)]
+router = routes.router("/api/p/{pid}/tables", "tables")
+Filters = Annotated[list[Name], Query(max_length=20)]
 
 
 @router.get("")
-def blocks(path: str, request: Request, project: Asked) -> dict[str, Any]:
+def blocks(path: FileName, request: Request, project: Asked) -> dict[str, Any]:
     """Tables of a file with their columns; values of list tables."""
-    opened = request.app.state.tables.get(file_of(project, path))
-    return {"path": path, "blocks": tables.blocks_of(opened)}
+    opened = request.app.state.tables.get(project, path)
+    return {"path": path, "blocks": tables.blocks_of(opened), "left_out": tables.left_out(opened)}
 
 
 @router.get("/page")
 def page(
-    path: str, request: Request, project: Asked, block: str = "", offset: int = 0,
-    count: int = 200, sort: str = "", descending: bool = False, filter: Filters = [],  # noqa: B006
+    path: FileName, request: Request, project: Asked, block: Name = "", offset: int = 0,
+    count: int = 200, sort: Name = "", descending: bool = False, filter: Filters = [],  # noqa: B006
 ) -> dict[str, Any]:  # fmt: skip
     """Rows of a table. A filter is `label sign value` with one of < > <= >= = != ~ (contains)."""
-    opened = request.app.state.tables.get(file_of(project, path))
+    opened = request.app.state.tables.get(project, path)
     return tables.page(
         opened, block, offset=offset, count=count, sort=sort, descending=descending, filters=filter
     )
@@ -34,9 +34,9 @@ def page(
 
 @router.get("/plot")
 def plot(
-    path: str, request: Request, project: Asked, y: str, block: str = "", x: str = "",
+    path: FileName, request: Request, project: Asked, y: Name, block: Name = "", x: Name = "",
     filter: Filters = [],  # noqa: B006
 ) -> dict[str, Any]:  # fmt: skip
     """A column against another (or the row number); at most 20,000 points."""
-    opened = request.app.state.tables.get(file_of(project, path))
+    opened = request.app.state.tables.get(project, path)
     return tables.plot(opened, block, x, y, filter)

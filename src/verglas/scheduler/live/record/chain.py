@@ -7,6 +7,7 @@ from pathlib import Path
 
 from verglas.jobs.chain import CLASSES, FOLDERS, LISTS, STAGES, inputs_in_chain
 from verglas.jobs.contract.options import JobOptions
+from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
@@ -80,7 +81,7 @@ def checked_options(folder: str, texts: Mapping[str, str]) -> JobOptions:
     job = job_class(folder)
     unknown = [key for key in texts if key not in job.Options.model_fields]
     if unknown:
-        raise KeyError(f"{job.type.title} has no option {', '.join(unknown)}")
+        raise UnknownName(f"{job.type.title} has no option {', '.join(unknown)}")
     return job.Options.parse(texts)[0]
 
 

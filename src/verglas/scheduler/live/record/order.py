@@ -16,13 +16,13 @@ Everything but the order can be made again from the job directories.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.chain import STAGES
+from verglas.project.names import checked_plain_name
 from verglas.project.owner import Owner
 from verglas.project.project import OWN_FOLDER
 
@@ -55,10 +55,7 @@ class LiveOrder:
     n_frames: int = 0  # > 0: movies of another length are set aside
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_.\-]+", self.name):
-            raise ValueError(
-                f"session name {self.name!r}: only letters, digits, dot, hyphen, underscore"
-            )
+        checked_plain_name("session", self.name)
         if self.first not in (NEWEST, OLDEST):
             raise ValueError(f"--first {self.first!r}: expected {NEWEST} or {OLDEST}")
         if self.workers < 1 or self.threads < 1:

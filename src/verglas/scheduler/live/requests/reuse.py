@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.chain import EXTRACTION, IMPORT, MOTION, PICKING, SELECTION
 from verglas.project.job_star import read_settings
+from verglas.project.names import checked_plain_name
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import all_sessions, read_json
 from verglas.scheduler.live.requests.intake import Fact, Intake
@@ -99,9 +99,7 @@ def _same(text: str, pixel_angst: float) -> bool:
 
 def profile_path(name: str) -> Path:
     """Where a profile of that name lies. Raises ValueError for what is no plain name."""
-    if not re.fullmatch(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*", name):
-        raise ValueError(f"profile {name!r}: only letters, digits, dot, hyphen, underscore")
-    return _profile_folder() / f"{name}.json"
+    return _profile_folder() / f"{checked_plain_name('profile', name)}.json"
 
 
 def profile_names() -> list[str]:
