@@ -70,13 +70,20 @@ class Sampling:
         direction_step = DIRECTION_STEP_DEG / 2**settings.healpix_order
         default_step = 10.0 if settings.dims == 2 else direction_step
         fixed = settings.skip_align or settings.skip_rotate
+        asked = Steps(
+            settings.healpix_order,
+            settings.psi_step_deg if settings.psi_step_deg > 0 else default_step,
+            settings.offset_range_px * pixel_size_angst,
+            settings.offset_step_px * pixel_size_angst,
+        )
         return cls(
             dims=settings.dims,
             oversampling=0 if settings.skip_align else settings.oversampling,
-            psi_step_deg=settings.psi_step_deg if settings.psi_step_deg > 0 else default_step,
-            offset_range_angst=settings.offset_range_px * pixel_size_angst,
-            offset_step_angst=settings.offset_step_px * pixel_size_angst,
-            healpix_order=settings.healpix_order,
+            psi_step_deg=asked.psi_step_deg,
+            offset_range_angst=asked.offset_range_angst,
+            offset_step_angst=asked.offset_step_angst,
+            healpix_order=asked.healpix_order,
+            asked=asked,
             symmetry=settings.symmetry,
             limit_tilt_deg=settings.limit_tilt_deg,
             perturb=0.0 if fixed else settings.perturb,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from verglas.jobs.contract.base import JobFailed, NothingToDo
 from verglas.jobs.refine.checks import doubts
 from verglas.jobs.refine.files.checkpoint import read_checkpoint
-from verglas.jobs.refine.files.output import RunNames
+from verglas.jobs.refine.files.half_sets import with_halves
+from verglas.jobs.refine.files.names import RunNames
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
 from verglas.jobs.refine.frame import RunFrame
 from verglas.jobs.refine.images.source import Images
@@ -18,7 +19,7 @@ from verglas.jobs.refine.settings import (
     changed_settings,
     parity_of,
     settings_of,
-    with_sampling,
+    with_changes,
 )
 
 if TYPE_CHECKING:
@@ -53,11 +54,18 @@ def _new(frame: RunFrame) -> RefineInputs:
     if not arguments["--i"]:
         raise JobFailed("give the particles with --i, or an _optimiser.star with --continue")
     listed = read_particles(arguments["--i"], with_ctf=arguments["--ctf"])
+    if arguments["--denovo_3dref"]:
+        raise JobFailed(
+            "--denovo_3dref: verglas cannot make a first 3D reference from the particles yet; give a map "
+            "with --ref"
+        )
     references = read_references(arguments, listed.particles.optics[0], frame.say)
     dims = 2 if references is None or references.ndim == 3 else 3
     settings = settings_of(arguments, dims)
     if references is not None and not arguments["--ctf_corrected_ref"]:
         settings = replace(settings, refs_are_ctf_corrected=False)
+    if settings.halves is not None:
+        listed = with_halves(listed, arguments["--i"], settings.random_seed)
     _check_numbers(listed, settings.n_classes)
     _check_priors(arguments["--i"], listed, settings)
     images = _images(frame, listed)
@@ -72,8 +80,12 @@ def _continued(frame: RunFrame) -> RefineInputs:
     names = frame.names
     if "--solvent_mask" not in frame.arguments.given:
         names = replace(names, solvent_mask=checkpoint.solvent_mask)
+    if checkpoint.state.joined:
+        raise JobFailed(
+            f"{path} is of a refinement that has converged: there is nothing to go on with; begin a new one"
+        )
     settings = changed_settings(checkpoint.settings, frame.arguments)
-    state = with_sampling(checkpoint.state, settings, frame.arguments)
+    state = with_changes(checkpoint.state, settings, frame.arguments)
     if settings.gradient is not None and state.moments is None and state.iteration > 0:
         frame.context.warn(f" WARNING: {path} comes without moments: momentum starts anew")
     images = _images(frame, checkpoint.listed)

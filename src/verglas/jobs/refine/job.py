@@ -18,7 +18,6 @@ from verglas.jobs.refine.frame import RunFrame
 from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inputs, tell_doubts
 from verglas.jobs.refine.memory import free_memory, memory_lines
 from verglas.jobs.refine.options import ct_root
-from verglas.jobs.refine.settings import refuse_missing
 
 if TYPE_CHECKING:
     from verglas.em.run.refinement import Refinement
@@ -45,7 +44,6 @@ class RefineJob(Job):
     def run(self) -> None:
         import torch
 
-        refuse_missing(self.arguments)
         torch.set_num_threads(max(1, self.arguments["--j"]))
         frame = RunFrame.of(self.arguments, self.context)
         inputs, in_order = read_inputs(frame), False

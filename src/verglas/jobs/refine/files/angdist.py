@@ -10,20 +10,20 @@ import numpy as np
 from verglas.formats.atomic import write_text
 
 if TYPE_CHECKING:
-    from verglas.em.state.model import State
+    from verglas.em.state.model import Model
+    from verglas.em.state.sampling import Sampling
 
 INNER = 0.5  # of the box: where cylinders begin
 TALLEST = 0.15  # of the box: the cylinder of the most frequent direction
 WIDTH = 0.35  # of the distance between directions
 
 
-def write_angular_distributions(base: str, state: State) -> None:
+def write_angular_distributions(base: str, model: Model, sampling: Sampling) -> None:
     """One file per class that has particles."""
     from verglas.em.poses.grid import directions
     from verglas.geometry.euler import view_vectors
     from verglas.geometry.healpix import pixel_directions
 
-    model, sampling = state.model, state.sampling
     pixels = directions(sampling)
     vectors = view_vectors(pixel_directions(pixels, sampling.healpix_order)).numpy()
     if len(vectors) != model.direction_weights.shape[1]:

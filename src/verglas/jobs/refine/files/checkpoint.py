@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -12,13 +13,10 @@ import numpy as np
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
 from verglas.jobs.contract.base import JobFailed
+from verglas.jobs.refine.files.half_sets import with_halves
+from verglas.jobs.refine.files.optimiser import counters
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
-from verglas.jobs.refine.files.saved_settings import (
-    flag_or,
-    number_or,
-    sampling_asked,
-    saved_settings,
-)
+from verglas.jobs.refine.files.saved_settings import sampling_asked, saved_settings
 
 if TYPE_CHECKING:
     from verglas.em.state.model import Model, Moments, State
@@ -40,19 +38,26 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
     """Read optimiser, model, data and sampling files. Raises JobFailed naming what is missing."""
     try:
         optimiser = read_star(path)["optimiser_general"]
-        model_file = read_star(optimiser.string("rlnModelStarFile"))
-        ctf = optimiser.flag("rlnDoCorrectCtf")
+        models = [read_star(name) for name in _model_files(optimiser)]
+        sampling_file = read_star(optimiser.string("rlnOrientSamplingStarFile"))
+        sampling_table = sampling_file["sampling_general"]
+        settings = saved_settings(optimiser, models[0]["model_general"], sampling_table, parity)
         data = optimiser.string("rlnExperimentalDataStarFile")
-        listed = read_particles(data, with_ctf=ctf, going_on=True)
-        sampling_table = read_star(optimiser.string("rlnOrientSamplingStarFile"))[
-            "sampling_general"
-        ]
-        settings = saved_settings(optimiser, model_file, sampling_table, parity)
-        model = _model(model_file, listed, settings)
-        state = _state(optimiser, model, _sampling(sampling_table, settings), listed)
+        listed = read_particles(data, with_ctf=settings.ctf, going_on=True)
+        if settings.halves is not None:
+            listed = with_halves(listed, data)
+        sampling = _sampling(sampling_table, settings)
+        state = _state(
+            optimiser, [_model(each, listed, settings) for each in models], sampling, listed
+        )
     except (StarError, OSError) as error:
         raise JobFailed(f"cannot go on from {path}: {error}") from error
     return Checkpoint(settings, state, listed, optimiser.string("rlnSolventMaskName"))
+
+
+def _model_files(optimiser: StarTable) -> list[str]:
+    labels = ("rlnModelStarFile", "rlnModelStarFile2")
+    return [optimiser.string(label) for label in labels if label in optimiser]
 
 
 def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
@@ -70,6 +75,7 @@ def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
         perturb=settings.perturb,
         perturbation=table.number("rlnSamplingPerturbInstance"),
         asked=sampling_asked(table),
+        local_sigma_deg=settings.local_sigma_deg if settings.dims == 3 else (0.0, 0.0, 0.0),
     )
 
 
@@ -108,6 +114,7 @@ def _model(star: StarFile, listed: ParticleList, settings: EmSettings) -> Model:
         current_size=general.integer("rlnCurrentImageSize"),
         log_likelihood=general.number("rlnLogLikelihood"),
         average_p_max=general.number("rlnAveragePmax"),
+        gold_standard_fsc=spectrum_or_zeros("rlnGoldStandardFsc"),
         accuracy_rot_deg=np.array(classes.floats("rlnAccuracyRotations")),
         accuracy_shift_angst=np.array(classes.floats("rlnAccuracyTranslationsAngst")),
         orientability=spectrum_or_zeros("rlnSpectralOrientabilityContribution"),
@@ -178,29 +185,15 @@ def _scales(star: StarFile, listed: ParticleList) -> np.ndarray:
     return np.array([known.get(name, 1.0) for name in listed.particles.group_names])
 
 
-def _state(optimiser: StarTable, model: Model, sampling: Sampling, listed: ParticleList) -> State:
+def _state(
+    optimiser: StarTable, models: Sequence[Model], sampling: Sampling, listed: ParticleList
+) -> State:
     from verglas.em.state.model import State
 
-    number = optimiser.number
-    state = State(optimiser.integer("rlnCurrentIteration"), (model,), listed.assignments, sampling)
-    return replace(
-        state,
-        resolution_stalled=optimiser.integer("rlnNumberOfIterWithoutResolutionGain"),
-        hidden_stalled=optimiser.integer("rlnNumberOfIterWithoutChangingAssignments"),
-        change_classes=number("rlnChangesOptimalClasses"),
-        change_angles_deg=number("rlnChangesOptimalOrientations"),
-        change_offsets_angst=number("rlnChangesOptimalOffsets"),
-        best_change_classes=number_or(
-            optimiser, "verglasSmallestChangesClasses", number("rlnSmallestChangesClasses")
-        ),
-        best_change_angles_deg=number("rlnSmallestChangesOrientations"),
-        best_change_offsets_angst=number("rlnSmallestChangesOffsets"),
-        accuracy_rot_deg=number("rlnOverallAccuracyRotations"),
-        accuracy_shift_angst=number("rlnOverallAccuracyTranslationsAngst"),
-        has_high_fsc=flag_or(optimiser, "rlnHasHighFscAtResolLimit"),
-        refs_are_ctf_corrected=flag_or(optimiser, "rlnRefsAreCtfCorrected", True),
-        moments=_moments(optimiser),
-    )
+    return State(
+        optimiser.integer("rlnCurrentIteration"), tuple(models), listed.assignments, sampling,
+        **counters(optimiser), moments=_moments(optimiser),
+    )  # fmt: skip
 
 
 def _moments(optimiser: StarTable) -> Moments | None:

@@ -6,8 +6,6 @@ goes on from them is the run that was not interrupted.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,64 +15,44 @@ from verglas.formats.atomic import atomic_write
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.refine.files.angdist import write_angular_distributions
+from verglas.jobs.refine.files.model_file import model_tables
+from verglas.jobs.refine.files.names import RunNames, references
+from verglas.jobs.refine.files.optimiser import optimiser_table
 from verglas.jobs.refine.files.particles import PARTICLE_NUMBER, ParticleList
+from verglas.jobs.refine.files.saved_settings import labelled
 
 if TYPE_CHECKING:
     from verglas.em.state.model import Model, State
+    from verglas.em.state.sampling import Sampling
     from verglas.em.state.settings import EmSettings
 
 SET_ASIDE = "set_aside.star"
-
-
-def root_of_run(optimiser: str) -> str:
-    """The root name of the run that an `_itNNN_optimiser.star` belongs to; "" for another file."""
-    found = re.fullmatch(r"(.+)_it\d{3}_optimiser\.star", optimiser)
-    return found[1] if found else ""
-
-
-@dataclass(frozen=True)
-class RunNames:
-    """Root name of a run ("Class2D/job006/run") and the names of an iteration's files."""
-
-    root: str
-    solvent_mask: str = "None"
-    pooled: int = 1  # --pool times threads: what RELION would hold at a time
-
-    def iteration(self, number: int) -> str:
-        return f"{self.root}_it{number:03d}"
-
-    def moments(self, number: int) -> str:
-        """Momentum of a VDAM run (a numpy archive of ours)."""
-        return f"{self.iteration(number)}_moments.npz"
-
-    def references(self, number: int, dims: int, n_classes: int) -> list[str]:
-        """How model_classes names the references."""
-        base = self.iteration(number)
-        if dims == 2:
-            return [f"{k + 1:06d}@{base}_classes.mrcs" for k in range(n_classes)]
-        return [f"{base}_class{k + 1:03d}.mrc" for k in range(n_classes)]
 
 
 def write_iteration(
     names: RunNames, settings: EmSettings, state: State, listed: ParticleList, command: str, version: str
 ) -> None:  # fmt: skip
     """Write all files of an iteration; the optimiser last, because it says that the others are there."""
-    base = names.iteration(state.iteration)
-    write_references(names, state)
+    base = names.base(state)
     write_moments(names, state)
-    if state.model.dims == 3 and not (settings.skip_align or settings.skip_rotate):
-        write_angular_distributions(base, state)
-    write_star(f"{base}_model.star", model_tables(names, settings, state, listed), precision="full")
+    if state.joined:
+        write_half_maps(names, state)
+    for model, own in zip(state.models, names.models(state)):
+        write_references(names, own, model)
+        if model.dims == 3 and not (settings.skip_align or settings.skip_rotate):
+            write_angular_distributions(own, model, state.sampling)
+        tables = model_tables(own, settings, model, state.sampling, listed)
+        write_star(f"{own}_model.star", tables, precision="full")
     write_star(f"{base}_data.star", data_tables(state, listed), precision="full")
-    write_star(f"{base}_sampling.star", sampling_tables(state), precision="full")
+    sampling = sampling_tables(settings, state.sampling)
+    write_star(f"{base}_sampling.star", sampling, precision="full")
     comments = [f"# verglas refine; version {version}", f"# {command} "]
     optimiser = optimiser_table(names, settings, state)
     write_star(f"{base}_optimiser.star", [optimiser], comments=comments, precision="full")
 
 
-def write_references(names: RunNames, state: State) -> None:
+def write_references(names: RunNames, base: str, model: Model) -> None:
     """The stack of class averages, or one map per class; float32."""
-    model, base = state.model, names.iteration(state.iteration)
     images = model.references.float().cpu().numpy()
     if model.dims == 2:
         write_mrc(f"{base}_classes.mrcs", images, model.pixel_size_angst)
@@ -82,8 +60,16 @@ def write_references(names: RunNames, state: State) -> None:
             unmasked = model.unmasked.float().cpu().numpy()
             write_mrc(f"{names.root}_unmasked_classes.mrcs", unmasked, model.pixel_size_angst)
         return
-    for k, image in enumerate(images):
-        write_mrc(f"{base}_class{k + 1:03d}.mrc", image, model.pixel_size_angst)
+    for name, image in zip(references(base, model.dims, model.n_classes), images):
+        write_mrc(name, image, model.pixel_size_angst)
+
+
+def write_half_maps(names: RunNames, state: State) -> None:
+    """The half maps of the last iteration as the data alone say: what post-processing begins with."""
+    for half, model in enumerate(state.models):
+        if model.unfiltered is not None:
+            image = model.unfiltered[0].float().cpu().numpy()
+            write_mrc(names.unfiltered(half), image, model.pixel_size_angst)
 
 
 def write_moments(names: RunNames, state: State) -> None:
@@ -101,6 +87,7 @@ def write_moments(names: RunNames, state: State) -> None:
 def data_tables(state: State, listed: ParticleList) -> list[StarTable]:
     """Optics, and the particles with their poses; particles set aside are left out."""
     found, particles = state.assignments, listed.particles
+    half = {} if particles.half is None else {"rlnRandomSubset": particles.half + 1}
     columns: dict[str, Any] = {
         "rlnGroupNumber": particles.scale_group + 1,
         "rlnAngleRot": found.rot_deg,
@@ -110,6 +97,7 @@ def data_tables(state: State, listed: ParticleList) -> list[StarTable]:
         "rlnOriginYAngst": found.origin_yx_angst[:, 0],
         "rlnClassNumber": found.class_index + 1,
         "rlnNormCorrection": found.norm,
+        **half,
         "rlnLogLikeliContribution": found.log_likelihood,
         "rlnMaxValueProbDistribution": found.p_max,
         "rlnNrOfSignificantSamples": found.n_significant,
@@ -137,163 +125,17 @@ def write_set_aside(directory: Path, state: State, listed: ParticleList) -> None
     write_star(path, [StarTable.from_columns("set_aside", columns)])
 
 
-def model_tables(
-    names: RunNames, settings: EmSettings, state: State, listed: ParticleList
-) -> list[StarTable]:
-    """All tables of `_model.star`."""
-    model = state.model
-    tables = [_model_general(settings, state, listed), _model_classes(names, settings, state)]
-    tables += [_class_spectra(model, k) for k in range(model.n_classes)]
-    tables += _groups(settings, model, listed)
-    if model.dims == 3:
-        tables += [
-            StarTable.from_columns(
-                f"model_pdf_orient_class_{k + 1}", {"rlnOrientationDistribution": weights}
-            )
-            for k, weights in enumerate(model.direction_weights)
-        ]
-    return tables
-
-
-def _model_general(settings: EmSettings, state: State, listed: ParticleList) -> StarTable:
-    model = state.model
-    resolution = 1 / model.current_resolution if model.current_resolution > 0 else 999.0
-    values: dict[str, Any] = {
-        "rlnReferenceDimensionality": model.dims,
-        "rlnDataDimensionality": 2,
-        "rlnOriginalImageSize": model.box_size,
-        "rlnCurrentResolution": resolution,
-        "rlnCurrentImageSize": model.current_size,
-        "rlnPaddingFactor": settings.padding,
-        **_helix_general(settings),
-        "rlnFourierSpaceInterpolator": 1,
-        "rlnMinRadiusNnInterpolation": 10,
-        "rlnPixelSize": model.pixel_size_angst,
-        "rlnNrClasses": model.n_classes,
-        "rlnNrBodies": 1,
-        "rlnNrGroups": len(model.scale),
-        "rlnTau2FudgeFactor": settings.tau2_fudge,
-        "rlnNormCorrectionAverage": model.norm_average,
-        "rlnSigmaOffsetsAngst": model.sigma_offset_angst,
-        "rlnOrientationalPriorMode": int(settings.sigma_psi_deg > 0),
-        "rlnSigmaPriorRotAngle": 0.0,
-        "rlnSigmaPriorTiltAngle": 0.0,
-        "rlnSigmaPriorPsiAngle": max(0.0, settings.sigma_psi_deg),
-        "rlnLogLikelihood": model.log_likelihood,
-        "rlnAveragePmax": model.average_p_max,
-    }
-    return StarTable.from_columns("model_general", values, is_list=True)
-
-
-def _helix_general(settings: EmSettings) -> dict[str, Any]:
-    """The flag of helices and what RELION writes where it is set: 2D averages have no twist."""
-    helix = settings.helix
-    if helix is None or helix.rise_angst <= 0:
-        return {"rlnIsHelix": 0}
-    rise = helix.rise_angst
-    return {
-        "rlnIsHelix": 1,
-        "rlnNrHelicalAsymUnits": helix.n_asymmetric_units,
-        "rlnHelicalTwistMin": 0.0,
-        "rlnHelicalTwistMax": 0.0,
-        "rlnHelicalTwistInitialStep": 0.0,
-        "rlnHelicalRiseMin": rise,
-        "rlnHelicalRiseMax": rise,
-        "rlnHelicalRiseInitialStep": 0.0,
-    }
-
-
-def _model_classes(names: RunNames, settings: EmSettings, state: State) -> StarTable:
-    from verglas.em.maximise.resolution import class_resolutions
-
-    model = state.model
-    resolution, completeness = class_resolutions(model)
-    columns: dict[str, Any] = {
-        "rlnReferenceImage": names.references(state.iteration, model.dims, model.n_classes),
-        "rlnClassDistribution": model.class_weights,
-        "rlnAccuracyRotations": model.accuracy_rot_deg,
-        "rlnAccuracyTranslationsAngst": model.accuracy_shift_angst,
-        "rlnEstimatedResolution": resolution,
-        "rlnOverallFourierCompleteness": completeness,
-    }
-    if model.dims == 2:
-        columns["rlnClassPriorOffsetX"] = model.class_offsets_angst[:, 1]
-        columns["rlnClassPriorOffsetY"] = model.class_offsets_angst[:, 0]
-    if settings.helix is not None and settings.helix.rise_angst > 0:
-        columns["rlnHelicalRise"] = np.full(model.n_classes, settings.helix.rise_angst)
-        columns["rlnHelicalTwist"] = np.zeros(model.n_classes)
-    return StarTable.from_columns("model_classes", columns)
-
-
-def _shell_columns(model: Model) -> dict[str, Any]:
-    shells = np.arange(model.n_shells)
-    frequency = shells / model.extent_angst
-    angst = np.concatenate([[999.0], 1 / frequency[1:]])
-    return {"rlnSpectralIndex": shells, "rlnResolution": frequency, "rlnAngstromResolution": angst}
-
-
-def _class_spectra(model: Model, k: int) -> StarTable:
-    columns = _shell_columns(model)
-    columns |= {
-        "rlnSsnrMap": model.data_vs_prior[k],
-        "rlnGoldStandardFsc": np.zeros(model.n_shells),
-        "rlnFourierCompleteness": model.coverage[k],
-        "rlnReferenceSigma2": model.sigma2_reference[k],
-        "rlnReferenceTau2": model.tau2[k],
-        "rlnSpectralOrientabilityContribution": model.orientability[k],
-    }
-    return StarTable.from_columns(f"model_class_{k + 1}", columns)
-
-
-def _groups(settings: EmSettings, model: Model, listed: ParticleList) -> list[StarTable]:
-    """Scale groups and their noise: RELION 3.1 has one spectrum per group, ours is of the optics group."""
-    particles = listed.particles
-    counts = np.bincount(particles.scale_group, minlength=len(model.scale))
-    columns = {
-        "rlnGroupNumber": np.arange(len(counts)) + 1,
-        "rlnGroupName": list(particles.group_names),
-        "rlnGroupNrParticles": counts,
-        "rlnGroupScaleCorrection": model.scale,
-    }
-    tables = [StarTable.from_columns("model_groups", columns)]
-    shells = _shell_columns(model)
-    for group in range(len(counts)):
-        noise = model.sigma2_noise[noise_row(settings, listed, group)]
-        table = {
-            "rlnSpectralIndex": shells["rlnSpectralIndex"],
-            "rlnResolution": shells["rlnResolution"],
-            "rlnSigma2Noise": noise,
-        }
-        tables.append(StarTable.from_columns(f"model_group_{group + 1}", table))
-    for number, noise in enumerate(model.sigma2_noise):
-        table = {
-            "rlnSpectralIndex": shells["rlnSpectralIndex"],
-            "rlnResolution": shells["rlnResolution"],
-            "rlnSigma2Noise": noise,
-        }
-        tables.append(StarTable.from_columns(f"model_optics_group_{number + 1}", table))
-    return tables
-
-
-def noise_row(settings: EmSettings, listed: ParticleList, group: int) -> int:
-    """Which row of σ² holds the spectrum of a scale group (that of its first particle)."""
-    if settings.parity.noise_per_scale_group:
-        return group
-    members = np.nonzero(listed.particles.scale_group == group)[0]
-    return int(listed.particles.optics_group[members[0]]) if members.size else 0
-
-
-def sampling_tables(state: State) -> list[StarTable]:
+def sampling_tables(settings: EmSettings, sampling: Sampling) -> list[StarTable]:
     """Tables of `_sampling.star`."""
-    sampling, asked = state.sampling, state.sampling.original
+    saved, asked = labelled(settings, "sampling"), sampling.original
     values: dict[str, Any] = {
         "rlnIs3DSampling": sampling.dims == 3,
         "rlnIs3DTranslationalSampling": 0,
     }
     if sampling.dims == 3:
         values["rlnHealpixOrder"] = sampling.healpix_order
-        values["rlnSymmetryGroup"] = sampling.symmetry
-        values["rlnTiltAngleLimit"] = sampling.limit_tilt_deg
+        values["rlnSymmetryGroup"] = saved["rlnSymmetryGroup"]
+        values["rlnTiltAngleLimit"] = saved["rlnTiltAngleLimit"]
     values |= {
         "rlnPsiStep": sampling.psi_step_deg,
         "rlnOffsetRange": sampling.offset_range_angst,
@@ -308,12 +150,3 @@ def sampling_tables(state: State) -> list[StarTable]:
     }
     values = {key: int(v) if isinstance(v, bool) else v for key, v in values.items()}
     return [StarTable.from_columns("sampling_general", values, is_list=True)]
-
-
-def optimiser_table(names: RunNames, settings: EmSettings, state: State) -> StarTable:
-    """`optimiser_general` with the labels of RELION 3.1 in its order."""
-    from verglas.jobs.refine.files.optimiser import optimiser_values
-
-    return StarTable.from_columns(
-        "optimiser_general", optimiser_values(names, settings, state), is_list=True
-    )

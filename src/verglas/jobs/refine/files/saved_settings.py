@@ -1,29 +1,44 @@
-"""Settings of a run that goes on, from the files of its iteration: ours, or RELION's (refinement.md §9.4)."""
+"""Settings in the files of an iteration, written and read: labels of the table of engine options (refinement.md §9.4)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from verglas.formats.star import StarFile, StarTable
+from verglas.formats.star import StarTable
+from verglas.jobs.refine.engine_options import ENGINE_OPTIONS, EngineOption
 
 if TYPE_CHECKING:
     from verglas.em.state.sampling import Steps
-    from verglas.em.state.settings import (
-        EmSettings,
-        GradientSettings,
-        HelixSettings,
-        ParitySwitches,
-    )
+    from verglas.em.state.settings import EmSettings, ParitySwitches
+
+NONE = "None"  # an empty text
 
 
-def flag_or(table: StarTable, label: str, default: bool = False) -> bool:
-    """A flag that not every version writes."""
-    return table.flag(label) if label in table else default
+def labelled(settings: EmSettings, file: str) -> dict[str, Any]:
+    """Label -> value of the options that a file holds; without those of parts that are not in use."""
+    found: dict[str, Any] = {}
+    for option in ENGINE_OPTIONS:
+        holder = getattr(settings, option.part) if option.part else settings
+        if option.label and option.file == file and holder is not None:
+            value = getattr(holder, option.name)
+            found[option.label] = (value or NONE) if value == "" else type(option.default)(value)
+    return found
 
 
-def number_or(table: StarTable, label: str, default: float) -> float:
-    """A number that not every version writes."""
-    return table.number(label) if label in table else default
+def value_of(table: StarTable, label: str, default: Any) -> Any:
+    """The value of a label with the type of its default, which it has where the table lacks it."""
+    if label not in table:
+        return default
+    if isinstance(default, bool):
+        return table.flag(label)
+    if isinstance(default, int):
+        return int(table.number(label))
+    if isinstance(default, float):
+        return table.number(label)
+    text = table.string(label)
+    return "" if text == NONE else text
 
 
 def sampling_asked(table: StarTable) -> Steps:
@@ -31,113 +46,87 @@ def sampling_asked(table: StarTable) -> Steps:
     from verglas.em.state.sampling import Steps
 
     def asked(label: str, default: float = 0.0) -> float:
-        return number_or(table, f"{label}Original", number_or(table, label, default))
+        number: float = value_of(table, f"{label}Original", value_of(table, label, default))
+        return number
 
     return Steps(
-        int(asked("rlnHealpixOrder", 2)), asked("rlnPsiStep"), asked("rlnOffsetRange"),
+        int(asked("rlnHealpixOrder", 2.0)), asked("rlnPsiStep"), asked("rlnOffsetRange"),
         asked("rlnOffsetStep"),
     )  # fmt: skip
 
 
 def saved_settings(
-    optimiser: StarTable, model: StarFile, sampling: StarTable, parity: ParitySwitches
+    optimiser: StarTable, general: StarTable, sampling: StarTable, parity: ParitySwitches
 ) -> EmSettings:
+    """Settings of the run that wrote the tables `optimiser_general`, `model_general`, `sampling_general`."""
     from verglas.em.state.settings import EmSettings
 
-    general = model["model_general"]
-    flag, number = optimiser.flag, optimiser.number
-    pixel = general.number("rlnPixelSize")
-    asked = sampling_asked(sampling)
+    tables = {"optimiser": optimiser, "model": general, "sampling": sampling}
     dims = general.integer("rlnReferenceDimensionality")
-    return EmSettings(
-        n_classes=general.integer("rlnNrClasses"),
-        dims=dims,
-        n_iterations=optimiser.integer("rlnNumberOfIterations"),
-        tau2_fudge=general.number("rlnTau2FudgeFactor"),
-        particle_diameter_angst=number("rlnParticleDiameter"),
-        mask_edge_px=number("rlnWidthMaskEdge"),
-        zero_mask=flag("rlnDoZeroMask"),
-        flatten_solvent=flag("rlnDoSolventFlattening"),
-        do_map=flag("rlnDoMapEstimation"),
-        oversampling=optimiser.integer("rlnAdaptiveOversampleOrder"),
-        healpix_order=asked.healpix_order if dims == 3 else 2,
-        psi_step_deg=asked.psi_step_deg,
-        offset_range_px=round(asked.offset_range_angst / pixel, 9),
-        offset_step_px=round(asked.offset_step_angst / pixel, 9),
-        perturb=sampling.number("rlnSamplingPerturbFactor"),
-        symmetry=sampling.string("rlnSymmetryGroup") if dims == 3 else "C1",
-        limit_tilt_deg=sampling.number("rlnTiltAngleLimit") if dims == 3 else -91.0,
-        skip_align=flag("rlnDoSkipAlign"),
-        skip_rotate=flag("rlnDoSkipRotate"),
-        max_coarse_size=optimiser.integer("rlnMaximumCoarseImageSize"),
-        adaptive_fraction=number("rlnAdaptiveOversampleFraction"),
-        incr_size=optimiser.integer("rlnIncrementImageSize"),
-        strict_highres_angst=number("rlnHighresLimitExpectation"),
-        strict_lowres_angst=number("rlnLowresLimitExpectation"),
-        padding=general.number("rlnPaddingFactor"),
-        ctf=flag("rlnDoCorrectCtf"),
-        ctf_intact_first_peak=flag("rlnDoIgnoreCtfUntilFirstPeak"),
-        ctf_phase_flipped=flag("rlnCtfDataArePhaseFlipped"),
-        only_flip_phases=flag("rlnDoOnlyFlipCtfPhases"),
-        refs_are_ctf_corrected=flag("rlnRefsAreCtfCorrected"),
-        correct_norm=flag("rlnDoCorrectNorm"),
-        correct_scale=flag("rlnDoCorrectScale"),
-        fix_sigma_noise=flag("rlnFixSigmaNoiseEstimates"),
-        fix_sigma_offset=flag("rlnFixSigmaOffsetEstimates"),
-        fast_subsets=flag_or(optimiser, "rlnDoFastSubsetOptimisation"),
-        center_classes=flag_or(optimiser, "rlnDoCenterClasses"),
-        allow_coarser=flag_or(optimiser, "verglasAllowCoarserSampling"),
-        auto_sampling=flag_or(optimiser, "rlnDoAutoSampling"),
-        ini_high_angst=number_or(optimiser, "verglasInitialLowPass", -1.0),
-        firstiter_cc=flag_or(optimiser, "verglasFirstIterationCorrelates"),
-        always_cc=flag_or(optimiser, "verglasAlwaysCorrelates"),
-        max_significants=int(number_or(optimiser, "rlnMaximumSignificantPoses", -1)),
-        gradient=_gradient(optimiser),
-        helix=_helix(optimiser, general, parity),
-        sigma_psi_deg=general.number("rlnSigmaPriorPsiAngle")
-        if general.integer("rlnOrientationalPriorMode")
-        else -1.0,
-        random_seed=optimiser.integer("rlnRandomSeed"),
-        parity=parity,
+    values = _of_part("", tables) | _steps(sampling, general, dims) | _prior_widths(general)
+    if value_of(optimiser, "rlnDoGradientRefine", False):
+        values["gradient"] = _part("gradient", tables)
+    if value_of(optimiser, "rlnDoAutoRefine", False):
+        values["halves"] = _part("halves", tables)
+    if _is_helical(optimiser):
+        values["helix"] = _helix(tables, parity)
+    return EmSettings(dims=dims, parity=parity, **values)
+
+
+def _of_part(part: str, tables: Mapping[str, StarTable]) -> dict[str, Any]:
+    options = (option for option in ENGINE_OPTIONS if option.part == part and option.label)
+    return {option.name: _read(tables[option.file], option) for option in options}
+
+
+def _read(table: StarTable, option: EngineOption) -> Any:
+    found = value_of(table, option.label, option.default)
+    return found if option.label in table else option.if_absent
+
+
+def _part(part: str, tables: Mapping[str, StarTable]) -> Any:
+    from verglas.em.state.settings import GradientSettings, HalvesSettings, HelixSettings
+
+    kinds = {"gradient": GradientSettings, "halves": HalvesSettings, "helix": HelixSettings}
+    return kinds[part](**_of_part(part, tables))
+
+
+def _steps(sampling: StarTable, general: StarTable, dims: int) -> dict[str, Any]:
+    """The grid the user asked for, in the units of the settings."""
+    asked, pixel = sampling_asked(sampling), general.number("rlnPixelSize")
+    return {
+        "healpix_order": asked.healpix_order if dims == 3 else 2,
+        "psi_step_deg": asked.psi_step_deg,
+        "offset_range_px": round(asked.offset_range_angst / pixel, 9),
+        "offset_step_px": round(asked.offset_step_angst / pixel, 9),
+    }
+
+
+def _prior_widths(general: StarTable) -> dict[str, float]:
+    """σ of the angles in 2D and of local searches; without a prior they are off."""
+    if not value_of(general, "rlnOrientationalPriorMode", 0):
+        return {}
+    labels = {
+        "sigma_rot_deg": "rlnSigmaPriorRotAngle", "sigma_tilt_deg": "rlnSigmaPriorTiltAngle",
+        "sigma_psi_deg": "rlnSigmaPriorPsiAngle",
+    }  # fmt: skip
+    found = {field: general.number(label) for field, label in labels.items()}
+    return {field: width for field, width in found.items() if width > 0}
+
+
+def _is_helical(optimiser: StarTable) -> bool:
+    """RELION has settings of helical segments where --helix or a tube was given."""
+    return (
+        value_of(optimiser, "rlnDoHelicalRefine", False)
+        or value_of(optimiser, "rlnHelicalMaskTubeOuterDiameter", -1.0) > 0
+        or value_of(optimiser, "verglasHelicalSegments", False)
     )
 
 
-def _gradient(optimiser: StarTable) -> GradientSettings | None:
-    """VDAM settings of a gradient run (RELION 4, 5, or ours)."""
-    from verglas.em.state.settings import GradientSettings
-
-    if not flag_or(optimiser, "rlnDoGradientRefine"):
-        return None
-    number = optimiser.number
-    return GradientSettings(
-        ini_fraction=number_or(optimiser, "rlnSgdInitialIterationsFraction", 0.3),
-        fin_fraction=number_or(optimiser, "rlnSgdFinalIterationsFraction", 0.2),
-        momentum=number("rlnSgdMuFactor"),
-        step_size=number("rlnSgdStepsize"),
-        ini_subset=optimiser.integer("rlnSgdInitialSubsetSize"),
-        fin_subset=optimiser.integer("rlnSgdFinalSubsetSize"),
-        write_every=optimiser.integer("rlnSgdWriteEverySubset"),
-        em_iterations=int(number_or(optimiser, "rlnGradEmIters", 0)),
-        class_inactivity_threshold=number_or(optimiser, "rlnSgdClassInactivityThreshold", 0.0),
-    )
-
-
-def _helix(
-    optimiser: StarTable, general: StarTable, parity: ParitySwitches
-) -> HelixSettings | None:
-    """Settings of helical segments: RELION has them where --helix or a tube was given.
-
-    Its files do not say whether the polarity is searched.
-    """
-    from verglas.em.state.settings import HelixSettings
-
-    restricted = flag_or(optimiser, "rlnDoHelicalRefine")
-    diameter = number_or(optimiser, "rlnHelicalMaskTubeOuterDiameter", -1.0)
-    if not restricted and diameter <= 0 and not flag_or(optimiser, "verglasHelicalSegments"):
-        return None
-    return HelixSettings(
-        rise_angst=number_or(optimiser, "rlnHelicalRiseInitial", 0.0) if restricted else 0.0,
-        outer_diameter_angst=diameter,
-        bimodal_psi=flag_or(optimiser, "verglasBimodalPsi", not parity.forget_bimodal_psi),
-        n_asymmetric_units=int(number_or(general, "rlnNrHelicalAsymUnits", 1)),
-    )
+def _helix(tables: Mapping[str, StarTable], parity: ParitySwitches) -> Any:
+    """RELION's files do not say whether the polarity is searched."""
+    helix, optimiser = _part("helix", tables), tables["optimiser"]
+    if not value_of(optimiser, "rlnDoHelicalRefine", False):
+        helix = replace(helix, rise_angst=0.0)
+    if parity.forget_bimodal_psi and "verglasBimodalPsi" not in optimiser:
+        helix = replace(helix, bimodal_psi=False)
+    return helix
