@@ -84,6 +84,8 @@ def _options(words: list[str]) -> int:
         default = to_text(kind.Options.model_fields[key].default)
         choices = f" [{', '.join(info.choices)}]" if info.choices else ""
         print(f"  --{key} ({default or 'empty'}) {info.label} {info.help}{choices}")
+    for key, reason in {**kind.Options.unneeded_keys, **kind.Options.impossible_keys}.items():
+        print(f"  --{key}: no effect, {reason}")
     return 0
 
 

@@ -8,10 +8,6 @@ FOREIGN: dict[str, JobType] = {
     each.folder: each
     for each in (
         JobType(
-            "Refine3D", "relion.refine3d", 10, "3D auto-refine",
-            iterative=True, class_dims=3, has_halves=True, settings_name="auto3d",
-        ),
-        JobType(
             "Subtract", "relion.subtract", 14, "Particle subtraction",
             cleaned_harshly=("subtracted.*",),
         ),

@@ -29,6 +29,7 @@ _JOBS: dict[str, str] = {
     "Select": "verglas.jobs.select.job:SubsetSelection",
     "Class2D": "verglas.jobs.classification.class2d:Classification2D",
     "Class3D": "verglas.jobs.classification.class3d:Classification3D",
+    "Refine3D": "verglas.jobs.autorefine.job:AutoRefine3D",
     "JoinStar": "verglas.jobs.joinstar.job:JoinStarFiles",
 }
 

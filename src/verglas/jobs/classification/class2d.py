@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from verglas.jobs.classification import options as shared
 from verglas.jobs.contract.base import JobType
 from verglas.jobs.contract.nodes import MODEL, PARTICLES, Node
 from verglas.jobs.contract.options import JobOptions, option
 from verglas.jobs.contract.program import Program
+from verglas.jobs.refine import shared_options as shared
 from verglas.jobs.refine.flags import REFINE_FLAGS
 from verglas.jobs.refine.job import RefineJob
 from verglas.jobs.refine.options import ComputeOptions, ct_root, doubled
@@ -109,7 +109,7 @@ class Classification2D(RefineJob):
     Options = Class2DOptions
     program: ClassVar[Program] = Program.of(
         "refine", Class2DOptions, REFINE_FLAGS, relion_name="relion_refine",
-        summary="2D and 3D classification of particles",
+        summary="2D and 3D classification of particles, 3D auto-refine",
     )  # fmt: skip
     fixed_flags: ClassVar[tuple[str, ...]] = (
         "--oversampling", "1", "--pad", "2", "--flatten_solvent", "--norm", "--scale",
@@ -133,7 +133,7 @@ class Classification2D(RefineJob):
     def expected_outputs(cls, options: Class2DOptions, directory: str) -> list[Node]:
         iterations = options.nr_iter_em if options.nr_iter_em > 0 else options.nr_iter
         last = options.nr_iter_grad if options.do_grad else iterations
-        root = f"{ct_root(directory, bool(options.fn_cont), options.fn_cont)}_it{last:03d}"
+        root = f"{ct_root(directory, options.fn_cont)}_it{last:03d}"
         return [
             Node(f"{root}_data.star", PARTICLES, f"{PARTICLES.label}.class2d"),
             Node(f"{root}_model.star", MODEL, f"{MODEL.label}.class2d"),

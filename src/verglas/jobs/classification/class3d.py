@@ -1,64 +1,36 @@
-"""3D classification (pipeline.md §4.11): global searches over the asymmetric unit."""
+"""3D classification (pipeline.md §4.11): global or local searches, or none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from verglas.jobs.classification import options as shared
 from verglas.jobs.contract.base import JobType
-from verglas.jobs.contract.nodes import MAP, MASK, MODEL, PARTICLES, Node
+from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
 from verglas.jobs.contract.options import option
 from verglas.jobs.contract.program import Program
+from verglas.jobs.refine import options_3d as maps
+from verglas.jobs.refine import shared_options as shared
 from verglas.jobs.refine.flags import REFINE_FLAGS
-from verglas.jobs.refine.job import RefineJob
-from verglas.jobs.refine.options import OVERSAMPLING, ComputeOptions, ct_root
+from verglas.jobs.refine.map_job import MapJob
+from verglas.jobs.refine.options import ComputeOptions, ct_root
 
-SAMPLING_STEPS = (
-    "30 degrees", "15 degrees", "7.5 degrees", "3.7 degrees", "1.8 degrees", "0.9 degrees",
-    "0.5 degrees", "0.2 degrees", "0.1 degrees",
-)  # fmt: skip
-_MAPS = "Image Files (*.{spi,vol,mrc})"
-_IO: dict[str, Any] = {"tab": "I/O"}
-_REFERENCE: dict[str, Any] = {"tab": "Reference", "on_continue": "locked"}
-
-
-def coarse_order(step: str) -> int:
-    """HEALPix order before oversampling of a step on the form."""
-    return SAMPLING_STEPS.index(step) + 1 - OVERSAMPLING
+CONE = 3.0  # half-range of local searches in standard deviations
 
 
 class Class3DOptions(ComputeOptions):
     """Options of 3D classification."""
 
-    fn_ref: str = option(
-        "", label="Reference map:", flag="--ref", node=MAP, pattern=_MAPS, on_continue="locked",
-        help="Starting map.", **_IO,
-    )  # fmt: skip
-    fn_mask: str = option(
-        "", label="Reference mask (optional):", flag="--solvent_mask", node=MASK, pattern=_MAPS,
-        help="Soft mask in [0, 1] instead of the sphere of the mask diameter.", **_IO,
-    )  # fmt: skip
-    ref_correct_greyscale: bool = option(
-        False, label="Ref. map is on absolute greyscale?", flag="--firstiter_cc", flag_when=False,
-        help="No: the first iteration scores by cross-correlation.", **_REFERENCE,
-    )  # fmt: skip
-    ini_high: float = option(
-        60.0, label="Initial low-pass filter (A):", unit="Å", flag="--ini_high", minimum=0, maximum=200,
-        step=5, flag_if=lambda o: o.ini_high > 0, help="Low-pass of the starting map.", **_REFERENCE,
-    )  # fmt: skip
-    sym_name: str = option(
-        "C1",
-        label="Symmetry:",
-        flag="--sym",
-        help="Point group: C1, D2, O, T, I1 ...",
-        **_REFERENCE,
-    )
+    impossible_keys: ClassVar[Mapping[str, str]] = maps.IMPOSSIBLE
+    unneeded_keys: ClassVar[Mapping[str, str]] = maps.UNNEEDED
+
+    fn_ref: str = maps.REFERENCE_MAP
+    fn_mask: str = maps.REFERENCE_MASK
+    ref_correct_greyscale: bool = maps.ABSOLUTE_GREYSCALE
+    ini_high: float = maps.INITIAL_LOW_PASS
+    sym_name: str = maps.SYMMETRY
     do_ctf_correction: bool = shared.CTF_CORRECTION
-    ctf_corrected_ref: bool = option(
-        False, label="Has reference been CTF-corrected?", flag="--ctf_corrected_ref",
-        flag_if=shared.corrects_ctf,
-        help="No: in the first iteration its projections are not multiplied by the CTF.", **shared.CTF,
-    )  # fmt: skip
+    ctf_corrected_ref: bool = maps.CTF_CORRECTED_REFERENCE
     ctf_intact_first_peak: bool = shared.CTF_INTACT_FIRST_PEAK
     nr_classes: int = shared.class_count("maps")
     tau_fudge: float = shared.regularisation(4.0)
@@ -72,18 +44,29 @@ class Class3DOptions(ComputeOptions):
     highres_limit: float = shared.HIGHRES_LIMIT
     dont_skip_align: bool = shared.ALIGNMENT
     sampling: str = option(
-        "7.5 degrees", label="Angular sampling interval:", flag="--healpix_order", choices=SAMPLING_STEPS,
-        to_flag=coarse_order, flag_if=shared.aligns, help="Angular step after oversampling.", **shared.SAMPLE,
+        "7.5 degrees", label="Angular sampling interval:", flag="--healpix_order",
+        choices=maps.SAMPLING_STEPS, to_flag=maps.coarse_order, flag_if=shared.aligns,
+        help="Angular step after oversampling.", **shared.SAMPLE,
     )  # fmt: skip
     offset_range: float = shared.OFFSET_RANGE
     offset_step: float = shared.OFFSET_STEP
+    do_local_ang_searches: bool = option(
+        False, label="Perform local angular searches?",
+        help="Search only around the orientations of the input, with a prior that falls off from them.",
+        **shared.SAMPLE,
+    )  # fmt: skip
+    sigma_angles: float = option(
+        5.0, label="Local angular search range:", unit="°", flag="--sigma_ang", minimum=0, maximum=15,
+        step=0.1, flag_if=lambda o: o.dont_skip_align and o.do_local_ang_searches,
+        to_flag=lambda value: value / CONE, help="Half-range of local searches: three standard deviations.",
+        **shared.SAMPLE,
+    )  # fmt: skip
+    relax_sym: str = maps.relaxed_symmetry("Sampling")
     allow_coarser: bool = shared.COARSER_SAMPLING
-    do_pad1: bool = option(
-        False, label="Skip padding?", tab="Compute", help="Pad references once instead of twice."
-    )
+    do_pad1: bool = maps.SKIP_PADDING
 
 
-class Classification3D(RefineJob):
+class Classification3D(MapJob):
     """Maps of particles by expectation-maximisation."""
 
     type: ClassVar[JobType] = JobType(
@@ -92,7 +75,7 @@ class Classification3D(RefineJob):
     Options = Class3DOptions
     program: ClassVar[Program] = Program.of(
         "refine", Class3DOptions, REFINE_FLAGS, relion_name="relion_refine",
-        summary="2D and 3D classification of particles",
+        summary="2D and 3D classification of particles, 3D auto-refine",
     )  # fmt: skip
     fixed_flags: ClassVar[tuple[str, ...]] = (
         "--oversampling", "1", "--flatten_solvent", "--norm", "--scale",
@@ -100,28 +83,23 @@ class Classification3D(RefineJob):
 
     @classmethod
     def command_line(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
+        """A run that goes on also hears that searches are not local any more."""
         words = super().command_line(options, directory, is_continue)
-        return [*words, "--pad", "1" if options.do_pad1 else "2"]
+        return (
+            [*words, "--sigma_ang", "-1"]
+            if options.fn_cont and "--sigma_ang" not in words
+            else words
+        )
 
     @classmethod
     def expected_outputs(cls, options: Class3DOptions, directory: str) -> list[Node]:
-        root = ct_root(directory, bool(options.fn_cont), options.fn_cont)
-        root = f"{root}_it{options.nr_iter:03d}"
-        maps = [
+        root = f"{ct_root(directory, options.fn_cont)}_it{options.nr_iter:03d}"
+        volumes = [
             Node(f"{root}_class{k + 1:03d}.mrc", MAP, f"{MAP.label}.relion.class3d")
             for k in range(options.nr_classes)
         ]
         return [
             Node(f"{root}_data.star", PARTICLES, f"{PARTICLES.label}.class3d"),
             Node(f"{root}_model.star", MODEL, f"{MODEL.label}.class3d"),
-            *maps,
+            *volumes,
         ]
-
-    @classmethod
-    def check(cls, options: Class3DOptions) -> list[str]:
-        if options.fn_cont:
-            return []
-        complaints = [] if options.fn_img else ["Input images STAR file is empty"]
-        if options.fn_ref in ("", "None"):
-            complaints.append("Reference map is empty")
-        return complaints

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from verglas.jobs.contract.nodes import NodeType
 
+_OFF = ("", "No", "None", "0", "-1")
 OnContinue = Literal["always", "locked", "only"]
 
 
@@ -70,7 +71,10 @@ class JobOptions(BaseModel):
     """Base of all job options. Field names are the keys of `job.star`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
-    hidden_keys: ClassVar[tuple[str, ...]] = ()
+    unneeded_keys: ClassVar[
+        Mapping[str, str]
+    ] = {}  # keys of RELION, and why they change nothing here
+    impossible_keys: ClassVar[Mapping[str, str]] = {}  # and why they can only be off
 
     @classmethod
     def infos(cls) -> dict[str, OptionInfo]:
@@ -86,6 +90,10 @@ class JobOptions(BaseModel):
         known, warnings = {}, []
         for key, text in values.items():
             field = cls.model_fields.get(key)
+            if key in cls.impossible_keys and text not in _OFF:
+                raise OptionError(f"option {key}: {text!r}: {cls.impossible_keys[key]}")
+            if key in cls.unneeded_keys or key in cls.impossible_keys:
+                continue
             if field is None:
                 warnings.append(f"option {key} (value {text!r}) is not known to this job; ignored")
                 continue
@@ -131,16 +139,18 @@ class JobOptions(BaseModel):
 
     def command_line(self) -> list[str]:
         """The program flags these options stand for, in form order (RELION's spelling)."""
-        words: list[str] = []
-        for key, info in type(self).infos().items():
-            if info.flag is None or not self.is_active(key):
-                continue
-            value = getattr(self, key)
-            if isinstance(value, bool):
-                words += [info.flag] if value is info.flag_when else []
-            elif info.flag_empty or value not in ("", None):
-                words += [info.flag, to_text(info.to_flag(value) if info.to_flag else value)]
-        return words
+        return [word for key in type(self).model_fields for word in self.words_of(key)]
+
+    def words_of(self, key: str) -> list[str]:
+        """The words of one option; none where it has no effect, or its flag stands for the other answer."""
+        info, value = type(self).infos()[key], getattr(self, key)
+        if info.flag is None or not self.is_active(key):
+            return []
+        if isinstance(value, bool):
+            return [info.flag] if value is info.flag_when else []
+        if not info.flag_empty and value in ("", None):
+            return []
+        return [info.flag, to_text(info.to_flag(value) if info.to_flag else value)]
 
 
 OptionsClass = type[JobOptions]  # for classes that have an attribute called `type`

@@ -202,3 +202,5 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
     _O("--strict_lowres_exp", -1.0, "Low-resolution limit of the expectation step (Å)", EXPERT,
        "strict_lowres_angst", "rlnLowresLimitExpectation"),
 )  # fmt: skip
+
+BY_FLAG = {option.flag: option for option in ENGINE_OPTIONS if option.flag}

@@ -22,6 +22,7 @@ _RUN: tuple[Flag, ...] = (
     Flag("--i", "", "Input images (in a star-file)", GENERAL),
     Flag("--o", "", "Output rootname", GENERAL),
     Flag("--continue", "", "Go on from this _optimiser.star; only flags given here override", GENERAL),
+    Flag("--only_do_unfinished", False, "Go on from the newest iteration of --o, if there is one", GENERAL),
     Flag("--solvent_mask", "None", "Mask for the references (default: sphere of the diameter)", GENERAL),
     Flag("--ref", "None", "Image, stack or map with the reference(s)", START),
     Flag("--no_init_blobs", False, "VDAM: start from averages over random orientations", START),

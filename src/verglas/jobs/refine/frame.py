@@ -43,7 +43,7 @@ class RunFrame:
         ranks = _ranks(arguments, context, root)
         stream = None
         if ranks.rank == 0:
-            goes_on = bool(arguments["--continue"])
+            goes_on = bool(arguments["--continue"]) or arguments["--only_do_unfinished"]
             stream = ProgressStream(progress_file(root), goes_on=goes_on)
         return cls(arguments, context, names, ranks, stream)
 

@@ -10,7 +10,7 @@ from verglas.jobs.contract.base import JobFailed, NothingToDo
 from verglas.jobs.refine.checks import doubts
 from verglas.jobs.refine.files.checkpoint import read_checkpoint
 from verglas.jobs.refine.files.half_sets import with_halves
-from verglas.jobs.refine.files.names import RunNames
+from verglas.jobs.refine.files.names import RunNames, newest_iteration
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
 from verglas.jobs.refine.frame import RunFrame
 from verglas.jobs.refine.images.source import Images
@@ -43,10 +43,13 @@ class RefineInputs:
 
 
 def read_inputs(frame: RunFrame) -> RefineInputs:
-    """Of a new run or of one that goes on. Raises JobFailed, NothingToDo."""
+    """Of a new run, or of one that goes on from an iteration. Raises JobFailed, NothingToDo."""
     if "--pool" in frame.arguments.given:
         frame.say(" --pool: batches are sized by the memory there is, not by this number")
-    return _continued(frame) if frame.arguments["--continue"] else _new(frame)
+    begun = frame.arguments["--continue"]
+    if frame.arguments["--only_do_unfinished"] and not begun:
+        begun = newest_iteration(frame.names.root)
+    return _continued(frame, begun) if begun else _new(frame)
 
 
 def _new(frame: RunFrame) -> RefineInputs:
@@ -72,20 +75,15 @@ def _new(frame: RunFrame) -> RefineInputs:
     return RefineInputs(frame.names, listed, settings, images, references=references)
 
 
-def _continued(frame: RunFrame) -> RefineInputs:
-    path = frame.arguments["--continue"]
+def _continued(frame: RunFrame, path: str) -> RefineInputs:
     if not Path(path).exists():
         raise NothingToDo(f"{path} does not exist yet")
     checkpoint = read_checkpoint(path, parity_of(frame.arguments))
     names = frame.names
     if "--solvent_mask" not in frame.arguments.given:
         names = replace(names, solvent_mask=checkpoint.solvent_mask)
-    if checkpoint.state.joined:
-        raise JobFailed(
-            f"{path} is of a refinement that has converged: there is nothing to go on with; begin a new one"
-        )
     settings = changed_settings(checkpoint.settings, frame.arguments)
-    state = with_changes(checkpoint.state, settings, frame.arguments)
+    state = with_changes(checkpoint.state, checkpoint.settings, settings)
     if settings.gradient is not None and state.moments is None and state.iteration > 0:
         frame.context.warn(f" WARNING: {path} comes without moments: momentum starts anew")
     images = _images(frame, checkpoint.listed)
@@ -107,12 +105,21 @@ def tell_doubts(frame: RunFrame, inputs: RefineInputs) -> None:
 
 
 def first_assignments(listed: ParticleList, settings: EmSettings) -> Assignments:
-    """Poses that a new run begins with: those of the list only where it does not search for them."""
+    """Poses that a new run begins with.
+
+    In 2D those of the list only where it does not search for them. In 3D local searches begin at its orientations,
+    and all searches at its offsets, as RELION's do.
+    """
     given = listed.assignments
     if settings.skip_align or settings.skip_rotate:
         return given
     fresh = type(given).start(len(given.norm))
     fresh.set_aside.update(given.set_aside)
+    if settings.dims == 3:
+        return replace(
+            fresh, rot_deg=given.rot_deg, tilt_deg=given.tilt_deg, psi_deg=given.psi_deg,
+            origin_yx_angst=given.origin_yx_angst,
+        )  # fmt: skip
     if settings.helix is not None and listed.particles.psi_prior_deg is not None:
         fresh.psi_deg = listed.particles.psi_prior_deg.copy()
     return fresh
@@ -125,8 +132,17 @@ def _check_numbers(listed: ParticleList, n_classes: int) -> None:
 
 
 def _check_priors(path: str, listed: ParticleList, settings: EmSettings) -> None:
-    wanted = settings.helix is not None or settings.sigma_psi_deg > 0
-    if wanted and listed.particles.psi_prior_deg is None:
+    filaments = settings.helix is not None or settings.sigma_psi_deg > 0
+    if (
+        settings.dims == 3
+        and max(settings.local_sigma_deg) > 0
+        and "rlnAngleRot" not in listed.table
+    ):
+        raise JobFailed(
+            f"{path} has no rlnAngleRot: local searches need orientations to begin from; refine globally first, "
+            "or leave out --sigma_ang"
+        )
+    if settings.dims == 2 and filaments and listed.particles.psi_prior_deg is None:
         raise JobFailed(
             f"{path} has no rlnAnglePsiPrior, which says how each filament lies: "
             "extract helical segments, or classify without the helical options"

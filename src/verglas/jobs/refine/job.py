@@ -11,10 +11,10 @@ import numpy as np
 from verglas import __version__
 from verglas.formats.mrc import read_mrc
 from verglas.jobs.contract.base import Job, JobFailed
-from verglas.jobs.contract.options import JobOptions
 from verglas.jobs.refine.files.output import write_iteration, write_set_aside
 from verglas.jobs.refine.files.particles import ParticleList
 from verglas.jobs.refine.frame import RunFrame
+from verglas.jobs.refine.going_on import going_on_words
 from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inputs, tell_doubts
 from verglas.jobs.refine.memory import free_memory, memory_lines
 from verglas.jobs.refine.options import ct_root
@@ -30,16 +30,22 @@ class RefineJob(Job):
     fixed_flags: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def output_flags(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
-        return ["--o", ct_root(directory, is_continue, getattr(options, "fn_cont", ""))]
+    def output_flags(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
+        return ["--o", ct_root(directory, options.fn_cont)]
 
     @classmethod
-    def command_line(cls, options: JobOptions, directory: str, is_continue: bool) -> list[str]:
-        """As RELION's form: a continued run passes only what may change."""
-        going_on = is_continue and bool(getattr(options, "fn_cont", ""))
+    def command_line(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
+        """As RELION's form: a run that goes on from an iteration passes only what may change.
+
+        One that goes on without naming the iteration does what is unfinished.
+        """
         words = cls.output_flags(options, directory, is_continue)
-        words += _continued(options) if going_on else [*options.command_line(), *cls.fixed_flags]
-        return [*words, *shlex.split(getattr(options, "other_args", ""))]
+        if options.fn_cont:
+            words += going_on_words(options)
+        else:
+            words += [*options.command_line(), *cls.fixed_flags]
+            words += ["--only_do_unfinished"] if is_continue else []
+        return [*words, *shlex.split(options.other_args)]
 
     def run(self) -> None:
         import torch
@@ -54,14 +60,11 @@ class RefineJob(Job):
             inputs.images.close(in_order=in_order)
 
     def _iterate(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
-        last = engine.settings.n_iterations
         if inputs.state is None:
             self._write(frame, inputs, engine)
         if engine.is_over:
-            raise JobFailed(
-                f"iteration {engine.state.iteration} is done already and --iter is {last}: "
-                "ask for more iterations"
-            )
+            self._tell_over(frame, engine)
+            return
         engine.solvent_mask = _solvent_mask(inputs, engine.state.model.references)
         _say_memory(frame, engine)
         told: set[int] = set()
@@ -73,6 +76,18 @@ class RefineJob(Job):
                 frame.stream.iteration(engine.settings, engine.state)
             if engine.writes_this_iteration():
                 self._write(frame, inputs, engine)
+
+    def _tell_over(self, frame: RunFrame, engine: Refinement) -> None:
+        """Raises JobFailed where somebody asked for more than what is done already."""
+        state = engine.state
+        done = f"iteration {state.iteration} is done already and --iter is {engine.settings.n_iterations}"
+        if state.joined:
+            done = "the refinement has converged already"
+        if not self.arguments["--only_do_unfinished"]:
+            raise JobFailed(
+                f"{done}: " + ("begin a new run" if state.joined else "ask for more iterations")
+            )
+        frame.say(f" There is nothing left to do: {done}")
 
     def _write(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
         if not frame.is_main:
@@ -153,19 +168,3 @@ def _note_problems(
     for particle in sorted(set(aside) - told):
         frame.warn(f" WARNING: particle {names[particle]} was set aside: {aside[particle]}")
     told |= set(aside)
-
-
-def _continued(options: JobOptions) -> list[str]:
-    """Flags of options that a continued run may change."""
-    words: list[str] = []
-    infos = type(options).infos()
-    locked = [infos[key].flag for key in infos if infos[key].on_continue == "locked"]
-    queue = options.command_line()
-    while queue:
-        flag = queue.pop(0)
-        values = []
-        while queue and not queue[0].startswith("--"):
-            values.append(queue.pop(0))
-        if flag not in locked:
-            words += [flag, *values]
-    return words

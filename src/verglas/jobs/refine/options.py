@@ -1,4 +1,4 @@
-"""Options that Class2D and Class3D share (pipeline.md §4.9, §4.11)."""
+"""Options that all refinements share: input and computation (pipeline.md §4.9, §4.11, §4.12)."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def doubled(value: float) -> float:
     return value * 2**OVERSAMPLING
 
 
-def ct_root(directory: str, is_continue: bool, fn_cont: str) -> str:
+def ct_root(directory: str, fn_cont: str) -> str:
     """Root name of the output: run, or run_ctM when going on from iteration M."""
-    if not is_continue or not fn_cont:
+    if not fn_cont:
         return f"{directory}run"
     digits = fn_cont.rpartition("_it")[2][:3]
     return f"{directory}run_ct{int(digits)}" if digits.isdigit() else f"{directory}run_ct"

@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 MOST_ITERATIONS = 999  # of an automatic refinement, which ends by itself
 ALL_ANGLES = ("sigma_rot_deg", "sigma_tilt_deg", "sigma_psi_deg")
 _STEPS = (
-    "--psi_step",
-    "--healpix_order",
-    "--offset_range",
-    "--offset_step",
-    "--oversampling",
-    "--limit_tilt",
-)
-_SIGMAS = ("--sigma_ang", "--sigma_rot", "--sigma_tilt", "--sigma_psi")
+    "psi_step_deg", "healpix_order", "offset_range_px", "offset_step_px", "oversampling", "limit_tilt_deg",
+    "skip_align", "skip_rotate",
+)  # fmt: skip
 _HELIX = ("--helix", "--helical_outer_diameter", "--bimodal_psi")
 
 
@@ -74,21 +69,20 @@ def saved_value(settings: EmSettings, option: EngineOption) -> Any:
     return None if holder is None else getattr(holder, option.name)
 
 
-def with_changes(state: State, settings: EmSettings, arguments: Arguments) -> State:
-    """The state of a run that goes on, with the steps and sizes given now, if any are."""
+def with_changes(state: State, before: EmSettings, settings: EmSettings) -> State:
+    """The state of a run that goes on, with the steps and sizes that are not as they were `before`."""
     from verglas.em.state.sampling import Sampling
 
-    if "--incr_size" in arguments.given:
-        state = replace(state, incr_size=max(state.incr_size, settings.incr_size))
+    sampling = state.sampling
     fresh = Sampling.of(settings, state.model.pixel_size_angst)
-    if any(flag in arguments.given for flag in _STEPS):
-        local = state.sampling.local_sigma_deg
-        fresh = replace(fresh, perturbation=state.sampling.perturbation, local_sigma_deg=local)
-        state = replace(state, sampling=fresh)
-    if any(flag in arguments.given for flag in _SIGMAS):
-        asked = Sampling.of(settings, state.model.pixel_size_angst).local_sigma_deg
-        state = replace(state, sampling=replace(state.sampling, local_sigma_deg=asked))
-    return state
+    if settings.incr_size != before.incr_size:
+        state = replace(state, incr_size=max(state.incr_size, settings.incr_size))
+    if any(getattr(settings, name) != getattr(before, name) for name in _STEPS):
+        kept = (sampling.perturbation, sampling.local_sigma_deg)
+        sampling = replace(fresh, perturbation=kept[0], local_sigma_deg=kept[1])
+    if settings.local_sigma_deg != before.local_sigma_deg:
+        sampling = replace(sampling, local_sigma_deg=fresh.local_sigma_deg)
+    return replace(state, sampling=sampling)
 
 
 def _refuse_change(option: EngineOption, given: Any, saved: Any) -> None:
@@ -115,7 +109,7 @@ def _asked(
             values[option.name] = arguments[option.flag]
     for name in ("symmetry", "relax_symmetry"):
         if name in values:
-            values[name] = str(values[name]).upper()
+            values[name] = "" if values[name] == "None" else str(values[name]).upper()
     return values
 
 

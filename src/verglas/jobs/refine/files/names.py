@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +16,19 @@ def root_of_run(optimiser: str) -> str:
     """The root name of the run that an `_itNNN_optimiser.star` belongs to; "" for another file."""
     found = re.fullmatch(r"(.+)_it\d{3}_optimiser\.star", optimiser)
     return found[1] if found else ""
+
+
+def newest_iteration(root: str) -> str:
+    """The optimiser file of the newest complete iteration of a run, by that of its end; "" if there is none."""
+    last = Path(f"{root}_optimiser.star")
+    if last.exists():
+        return str(last)
+    found = sorted(
+        last.parent.glob(
+            f"{glob.escape(last.stem.removesuffix('_optimiser'))}_it???_optimiser.star"
+        )
+    )
+    return str(found[-1]) if found else ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Settings in the files of an iteration, written and read: labels of the table of engine options (refinement.md §9.4)."""
+"""Settings in the files of an iteration, written and read by the table of engine options (refinement.md §9.4)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def saved_settings(
 
     tables = {"optimiser": optimiser, "model": general, "sampling": sampling}
     dims = general.integer("rlnReferenceDimensionality")
-    values = _of_part("", tables) | _steps(sampling, general, dims) | _prior_widths(general)
+    values = _of_part("", tables) | _steps(sampling, general, dims)
+    if dims == 2 and prior_widths(general)[2] > 0:
+        values["sigma_psi_deg"] = prior_widths(general)[2]
     if value_of(optimiser, "rlnDoGradientRefine", False):
         values["gradient"] = _part("gradient", tables)
     if value_of(optimiser, "rlnDoAutoRefine", False):
@@ -101,16 +103,14 @@ def _steps(sampling: StarTable, general: StarTable, dims: int) -> dict[str, Any]
     }
 
 
-def _prior_widths(general: StarTable) -> dict[str, float]:
-    """σ of the angles in 2D and of local searches; without a prior they are off."""
+def prior_widths(general: StarTable) -> tuple[float, float, float]:
+    """σ of rot, tilt and psi around what is known of a particle; zeros: there is no such prior."""
     if not value_of(general, "rlnOrientationalPriorMode", 0):
-        return {}
-    labels = {
-        "sigma_rot_deg": "rlnSigmaPriorRotAngle", "sigma_tilt_deg": "rlnSigmaPriorTiltAngle",
-        "sigma_psi_deg": "rlnSigmaPriorPsiAngle",
-    }  # fmt: skip
-    found = {field: general.number(label) for field, label in labels.items()}
-    return {field: width for field, width in found.items() if width > 0}
+        return 0.0, 0.0, 0.0
+    rot, tilt, psi = (
+        general.number(f"rlnSigmaPrior{angle}Angle") for angle in ("Rot", "Tilt", "Psi")
+    )
+    return rot, tilt, psi
 
 
 def _is_helical(optimiser: StarTable) -> bool:

@@ -1,0 +1,1 @@
+"""3D auto-refine: one map from two independent half-sets."""
