@@ -16,7 +16,14 @@ from verglas.em.poses.grid import OrientationGrid, PoseSet, directions
 from verglas.em.run.expectation import Expectation
 from verglas.em.run.lanes import expect, lanes
 from verglas.em.run.memory import memory_need
-from verglas.em.run.watcher import SilentWatcher, Watcher, sampling_lines
+from verglas.em.run.watcher import (
+    SilentWatcher,
+    Watcher,
+    auto_refine_lines,
+    auto_sampling_lines,
+    half_map_lines,
+    sampling_lines,
+)
 from verglas.em.schedule.accuracy import estimate_accuracies, trial_particles
 from verglas.em.schedule.auto_refine import AutoRefine
 from verglas.em.schedule.classify import Classification
@@ -126,18 +133,26 @@ class Refinement:
 
     def iterate(self) -> None:
         """One iteration: expectation over the particles, combination, maximisation."""
+        automatic = self.settings.halves
+        if automatic is not None:
+            self._say(auto_refine_lines(self.state))
         task, self.state = self.schedule.before(self.state, self.particles, self._measured)
         self._tell_notes()
         seen = self._expected(task)
+        if automatic is not None:
+            self._say(half_map_lines(automatic.low_res_join_angst))
         self.watcher.start("Maximization ...", self.settings.n_classes)
         self.state = self.schedule.after(self.state, task, seen, self.solvent_mask)
         self.watcher.update(self.settings.n_classes)
         self._tell_notes()
 
     def _tell_notes(self) -> None:
-        for note in self.schedule.notes:
-            self.watcher.say(note)
+        self._say(self.schedule.notes)
         self.schedule.notes.clear()
+
+    def _say(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.watcher.say(line)
 
     def _expected(self, task: Task) -> Seen:
         """The expectation step over all half-sets, and over all ranks."""
@@ -197,6 +212,7 @@ class Refinement:
         watcher.update(1)
         state = found.noted_in(state)
         watcher.say(
+            f"{'' if settings.halves is None else 'Auto-refine: '}"
             f"Estimated accuracy angles= {state.accuracy_rot_deg:.6g} degrees; "
             f"offsets= {state.accuracy_shift_angst:.6g} Angstroms"
         )
@@ -226,8 +242,9 @@ class Refinement:
 
     def _announce(self, task: Task) -> None:
         poses = PoseSet.of(OrientationGrid.of(self.state.sampling))
-        for line in sampling_lines(self.settings, self.state, poses):
-            self.watcher.say(line)
+        if self.settings.halves is not None:
+            self._say(auto_sampling_lines(self.state))
+        self._say(sampling_lines(self.settings, self.state, poses))
         count = len(task.order) // self.ranks.size
         title = f"Expectation iteration {task.number} of {self.settings.n_iterations}"
         if self.settings.halves is not None:

@@ -32,6 +32,42 @@ class SilentWatcher:
         pass
 
 
+def auto_refine_lines(state: State) -> list[str]:
+    """RELION's lines at the begin of an iteration of auto-refine, about the one before (pipeline.md §7.5)."""
+    reached = state.model.current_resolution
+    return [
+        f"Auto-refine: Iteration= {state.iteration + 1}",
+        f"Auto-refine: Resolution= {1 / reached if reached > 0 else 999.0:.6g} (no gain for "
+        f"{state.resolution_stalled} iter) ",
+        f"Auto-refine: Changes in angles= {state.change_angles_deg:.6g} degrees; and in offsets= "
+        f"{state.change_offsets_angst:.6g} Angstroms (no gain for {state.hidden_stalled} iter) ",
+    ]
+
+
+def auto_sampling_lines(state: State) -> list[str]:
+    """And about the steps that were chosen for it."""
+    sampling = state.sampling
+    return [
+        f"Auto-refine: Angular step= {sampling.fine_angular_step_deg:.6g} degrees; local searches= "
+        f"{'true' if sampling.is_local else 'false'}",
+        f"Auto-refine: Offset search range= {sampling.offset_range_angst:.6g} Angstroms; offset step= "
+        f"{sampling.fine_offset_step_angst:.6g} Angstroms",
+    ]
+
+
+def half_map_lines(join_angst: float) -> list[str]:
+    """RELION's lines before the maximisation of two half-sets."""
+    lines = ["Calculating gold-standard FSC ..."]
+    if join_angst <= 0:
+        return lines
+    return [
+        f"Averaging half-reconstructions up to {join_angst:.6g} Angstrom resolution to prevent diverging "
+        "orientations ...",
+        "Note that only for higher resolutions the FSC-values are according to the gold-standard!",
+        *lines,
+    ]
+
+
 def sampling_lines(settings: EmSettings, state: State, poses: PoseSet) -> list[str]:
     """RELION's lines about resolution and sampling before an expectation step (pipeline.md §7.5)."""
     model, grid, sampling = state.model, poses, state.sampling

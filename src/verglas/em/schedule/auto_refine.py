@@ -68,10 +68,12 @@ class AutoRefine:
         settled = state.hidden_stalled >= 1 or self.halves.ignore_angles
         if state.converged or not (state.fine_enough and state.resolution_stalled >= 1 and settled):
             return state
-        self.notes.append(
-            "Auto-refine has converged: neither the resolution nor the assignments gain any more; the last "
-            "iteration joins the two halves and uses all data up to Nyquist"
-        )
+        self.notes += [
+            "Auto-refine: Refinement has converged, entering last iteration where two halves will be "
+            "combined...",
+            "Neither the resolution nor the assignments gain any more; the last iteration uses all data up to "
+            "Nyquist and takes more time and memory than those before",
+        ]
         return replace(state, converged=True)
 
     def _with_sampling(self, state: State) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,7 @@ from verglas.jobs.refine.going_on import going_on_words
 from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inputs, tell_doubts
 from verglas.jobs.refine.memory import free_memory, memory_lines
 from verglas.jobs.refine.options import ct_root
+from verglas.jobs.refine.remaining import final_lines, time_line
 
 if TYPE_CHECKING:
     from verglas.em.run.refinement import Refinement
@@ -70,12 +72,15 @@ class RefineJob(Job):
         told: set[int] = set()
         while not engine.is_over:
             self.context.check_abort()
+            started = time.perf_counter()
             engine.iterate()
             _note_problems(frame, inputs.listed, engine, told)
-            if frame.stream is not None:
-                frame.stream.iteration(engine.settings, engine.state)
             if engine.writes_this_iteration():
                 self._write(frame, inputs, engine)
+            _tell_iteration(frame, engine, time.perf_counter() - started)
+        if engine.state.joined:
+            for line in final_lines(inputs.names.root, engine.state):
+                frame.say(line)
 
     def _tell_over(self, frame: RunFrame, engine: Refinement) -> None:
         """Raises JobFailed where somebody asked for more than what is done already."""
@@ -152,6 +157,14 @@ def _say_memory(frame: RunFrame, engine: Refinement) -> None:
     frame.say(line)
     if warning:
         frame.warn(warning)
+
+
+def _tell_iteration(frame: RunFrame, engine: Refinement, seconds: float) -> None:
+    if frame.stream is not None:
+        frame.stream.iteration(engine.settings, engine.state, seconds)
+    line = time_line(engine.settings, engine.state, seconds)
+    if line:
+        frame.say(line)
 
 
 def _note_problems(

@@ -3,7 +3,7 @@
 Lines have `s`, seconds since the run began, and `event`:
 
 * `stage`: `title` and `total` of a bar that begins; `done` follows with `done` of `total`, once a second;
-* `iteration`: figures of an iteration that is over.
+* `iteration`: figures of an iteration that is over, with the `seconds` it took; `fsc` by shells of two half-sets.
 
 A line is written at once, so that a reader never sees half of it; a disc that takes no more does not end the
 run.
@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from verglas.jobs.refine.remaining import iterations_left
 
 if TYPE_CHECKING:
     from verglas.em.state.model import State
@@ -58,9 +60,10 @@ class ProgressStream:
         self._told = now
         self._append({"event": "done", "done": count, "total": self._total})
 
-    def iteration(self, settings: EmSettings, state: State) -> None:
-        """An iteration is over."""
-        self._append({"event": "iteration"} | figures(settings, state))
+    def iteration(self, settings: EmSettings, state: State, seconds: float) -> None:
+        """An iteration that took so long is over."""
+        took = {"event": "iteration", "seconds": round(seconds, 3)}
+        self._append(took | figures(settings, state))
 
     def _append(self, line: dict[str, Any]) -> None:
         line = {"s": round(self._clock() - self._begin, 3)} | line
@@ -75,9 +78,10 @@ class ProgressStream:
 
 def figures(settings: EmSettings, state: State) -> dict[str, Any]:
     """What a page shows of an iteration; lengths in Å, angles in degrees, null for the unknown."""
+    from verglas.em.maximise.resolution import class_resolutions
     from verglas.em.state.model import UNKNOWN_ACCURACY
 
-    model = state.model
+    model, halves = state.model, settings.halves is not None
 
     def known(value: float, most: float = UNKNOWN_ACCURACY) -> float | None:
         return round(float(value), 6) if abs(value) < most else None
@@ -99,5 +103,11 @@ def figures(settings: EmSettings, state: State) -> dict[str, Any]:
         "changed_angles_deg": known(state.change_angles_deg),
         "changed_offsets_angst": known(state.change_offsets_angst),
         "angular_step_deg": state.sampling.fine_angular_step_deg,
+        "local_searches": state.sampling.is_local,
+        "fsc": [round(float(value), 4) for value in model.gold_standard_fsc[0]] if halves else None,
+        "shell_angst": round(model.extent_angst, 4),  # of shell 1; that of shell s is s times finer
+        "class_resolutions_angst": [known(value) for value in class_resolutions(model)[0]],
+        "iterations_left": iterations_left(settings, state),
+        "converged": state.joined,
         "set_aside": len(state.assignments.set_aside),
     }
