@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from verglas.em.state.settings import EmSettings, ParitySwitches
 
 MOST_ITERATIONS = 999  # of an automatic refinement, which ends by itself
+_SIGMAS = ("--sigma_rot", "--sigma_tilt", "--sigma_psi")
 ALL_ANGLES = ("sigma_rot_deg", "sigma_tilt_deg", "sigma_psi_deg")
 _STEPS = (
     "psi_step_deg", "healpix_order", "offset_range_px", "offset_step_px", "oversampling", "limit_tilt_deg",
@@ -46,6 +47,7 @@ def settings_of(arguments: Arguments, dims: int) -> EmSettings:
     values |= _special(arguments) | _parts(arguments, None)
     if "halves" in values and "--iter" not in arguments.given:
         values["n_iterations"] = MOST_ITERATIONS
+    _check_prior_widths(arguments, dims)
     return _checked(EmSettings, dims=dims, **values)
 
 
@@ -90,6 +92,19 @@ def _refuse_change(option: EngineOption, given: Any, saved: Any) -> None:
         raise JobFailed(
             f"{option.flag} {given}: a run that goes on keeps {saved}, because {option.fixed}; leave it out "
             "or begin a new run"
+        )
+
+
+def _check_prior_widths(arguments: Arguments, dims: int) -> None:
+    asked = [flag for flag in ("--sigma_ang", *_SIGMAS) if arguments[flag] > 0]
+    if dims == 2 and set(asked) - {"--sigma_psi"}:
+        raise JobFailed(
+            f"{', '.join(asked)}: not supported in 2D, where only psi can have a prior (--sigma_psi)"
+        )
+    if dims == 3 and asked and "--sigma_ang" not in asked and len(asked) < len(_SIGMAS):
+        raise JobFailed(
+            f"{', '.join(asked)} alone: a local search restricts all three angles; give --sigma_ang, or "
+            f"{', '.join(_SIGMAS)}"
         )
 
 
