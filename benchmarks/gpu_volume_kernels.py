@@ -316,8 +316,8 @@ def second_pass(size: int, n: int) -> None:
         model_shells=problem.pixels.indices_yx.double().square().sum(1).sqrt().round().long(),
         marks=torch.zeros((1, 0), dtype=torch.bool, device=DEVICE), phases=problem.phases,
         fine_shifts_angst=torch.zeros(t * moves, 2, dtype=torch.float64, device=DEVICE),
-        steps=lambda which: table[which], n_directions=1, children=children, shift_children=moves,
-        direction=torch.zeros(n * o, dtype=torch.int64, device=DEVICE), fraction=0.999,
+        steps=lambda which: table[which], n_directions=n * o, n_psi=1, children=children, shift_children=moves,
+        fraction=0.999,
     )  # fmt: skip
     zeros = torch.zeros(n, 2, dtype=torch.float64)
     batch = FineBatch(

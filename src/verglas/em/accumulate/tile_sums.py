@@ -21,9 +21,13 @@ SMALL_SHARE = 0.7  # leave out unused rows and columns when fewer than this shar
 def accumulate(
     operands: Operands, result: TileResult, sums: SliceSums, priors: PriorSums, batch: FineBatch
 ) -> Outcome:
-    """Add a tile's back-projections to `sums` and its counts to `priors`; what its particles showed."""
-    tile = result.tile
-    gamma, columns, slices = _trimmed(result)
+    """Add a tile's back-projections to `sums` and its counts to `priors`; what its particles showed.
+
+    `sums` are those of all fine slices where these are kept, else those of the tile's columns.
+    """
+    tile, kept = result.tile, operands.fine is not None
+    gamma, places, slices = _trimmed(result)
+    columns = tile.columns[places]
     per_slice = gamma.sum(1)  # (m, O'')
     residual, scale_sums = _residuals(operands, result, gamma, per_slice, columns, slices, batch)
     spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
@@ -31,7 +35,7 @@ def accumulate(
     additions = list(_back_projections(operands, result, sums, gamma, per_slice, batch))
     # nothing has been added so far: a tile that runs out of memory can be tried again in parts
     for half, data, weight in additions:
-        sums.add(half, columns, data, weight)
+        sums.add(half, columns if kept else places, data, weight)
     priors.add(counts)
     posterior, n = result.posterior, tile.columns.numel()
     return Outcome(
@@ -41,13 +45,13 @@ def accumulate(
 
 
 def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Slices]:
-    """gamma (m, T', O'') with its used columns only, their slice numbers and their slices."""
-    gamma, columns = result.posterior.gamma, result.tile.columns
+    """gamma (m, T', O'') with its used columns only, their places in the tile and their slices."""
+    gamma = result.posterior.gamma
     used = gamma.flatten(0, 1).any(0)
     if int(used.sum()) >= SMALL_SHARE * used.numel():
-        return gamma, columns, result.slices
+        return gamma, torch.arange(used.numel(), device=used.device), result.slices
     chosen = used.nonzero().flatten()
-    return gamma[:, :, chosen], columns[chosen], result.slices.select(chosen)
+    return gamma[:, :, chosen], chosen, result.slices.select(chosen)
 
 
 def _back_projections(

@@ -125,7 +125,9 @@ class PoseSet:
     """
 
     grid: OrientationGrid
-    numbers: Tensor  # (O,) of the common grid
+    chosen: (
+        Tensor | None
+    )  # (O,) of the common grid; None: all of them, which may be too many for a list
     coarse_shifts_angst: Tensor  # (T, 2)
     fine_shifts_angst: Tensor  # (T * 4^o, 2), children of one parent adjacent
     prior_shifts_angst: Tensor  # (T, 2): without the perturbation
@@ -137,16 +139,21 @@ class PoseSet:
         shifts = translations(sampling.offset_range_angst, sampling.offset_step_angst)
         move = sampling.perturbation * sampling.offset_step_angst
         fine = _shift_children(shifts, sampling) + move
-        return cls(grid, torch.arange(len(grid)), shifts + move, fine, shifts)
+        return cls(grid, None, shifts + move, fine, shifts)
 
     def part(self, numbers: Tensor) -> PoseSet:
         """The same with other orientations of the common grid."""
-        return replace(self, numbers=numbers)
+        return replace(self, chosen=numbers)
+
+    @cached_property
+    def numbers(self) -> Tensor:
+        """Which orientations of the common grid these are, (O,)."""
+        return torch.arange(len(self.grid)) if self.chosen is None else self.chosen
 
     @property
     def is_whole(self) -> bool:
         """Whether these are all orientations of the grid, in its order."""
-        return self.numbers.numel() == len(self.grid)
+        return self.chosen is None
 
     @cached_property
     def coarse_angles_deg(self) -> Tensor:
@@ -156,7 +163,10 @@ class PoseSet:
     def fine_angles_deg(self, fine: Tensor | None = None) -> Tensor:
         """Angles (n, 3) of fine orientations (n,), or of all (O * children) of them."""
         fine = torch.arange(self.n_fine) if fine is None else fine
-        return self.grid.fine(self.numbers[fine // self.children], fine % self.children)
+        parents = fine // self.children
+        if self.chosen is not None:
+            parents = self.chosen[parents]
+        return self.grid.fine(parents, fine % self.children)
 
     @cached_property
     def direction(self) -> Tensor:
@@ -170,7 +180,7 @@ class PoseSet:
 
     @property
     def n_orientations(self) -> int:
-        return int(self.numbers.numel())
+        return len(self.grid) if self.chosen is None else int(self.chosen.numel())
 
     @property
     def n_fine(self) -> int:

@@ -20,6 +20,7 @@ from verglas.em.run.expectation import Expectation
 from verglas.em.state.combine import pack_rows, share, unpack_rows
 from verglas.em.state.particles import ImageSource, Ints, OpticsGroup, Particles
 
+MAXIMISING = 8  # times the bytes of the summed data that the maximisation needs beside them
 GPU_LANES = 3  # threads that feed one GPU
 GPU_LANE_PARTICLES = 2500  # a lane with fewer particles costs more than it brings
 CPU_LANE_PARTICLES = 100  # the same on a CPU, where lanes share out the cores
@@ -76,9 +77,20 @@ def expect(
             unpack_rows(first.found, pack_rows(part.found, np.concatenate(mine)))
         first.found.set_aside.update(part.found.set_aside)
         first.notes |= part.notes
-    if first.estep.model.dims == 3:  # volumes give their room to the maximisation
+    if first.estep.model.dims == 3 and not _fits_beside(first.sums.data):
+        # volumes give their room to the maximisation
         first.sums.data, first.sums.weight = first.sums.data.cpu(), first.sums.weight.cpu()
+    first.lattice_sums = None
     return first
+
+
+def _fits_beside(data: torch.Tensor) -> bool:
+    """Whether a device has room for the maximisation of volumes while their sums stay there."""
+    if data.device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(data.device)
+    spare = torch.cuda.memory_reserved(data.device) - torch.cuda.memory_allocated(data.device)
+    return free + spare > MAXIMISING * data.numel() * data.element_size()
 
 
 def _plan(steps: Sequence[EStep], device: torch.device, optics: OpticsGroup) -> Operands:
