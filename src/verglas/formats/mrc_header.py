@@ -47,6 +47,7 @@ class MrcHeader:
     data_offset: int  # bytes before the first pixel
     pixel_size_angst: float  # along x; 0 if the header does not say
     is_volume: bool  # space group not 0: sections of a map rather than separate images
+    axes: tuple[int, int, int] = (1, 2, 3)  # of columns, rows, sections: 1 is x, 2 y, 3 z
 
     @property
     def row_bytes(self) -> int:
@@ -128,7 +129,15 @@ def _interpret(raw: bytes, order: str, extended_bytes: int) -> MrcHeader:
         data_offset=HEADER_BYTES + extended_bytes,
         pixel_size_angst=round(pixel, 6),
         is_volume=struct.unpack_from(order + "i", raw, 88)[0] != 0,
+        axes=_axes(raw, order),
     )
+
+
+def _axes(raw: bytes, order: str) -> tuple[int, int, int]:
+    """MAPC, MAPR, MAPS; the usual ones where the header does not say (zeros are common)."""
+    columns, rows, sections = struct.unpack_from(order + "3i", raw, 64)
+    said = sorted((columns, rows, sections)) == [1, 2, 3]
+    return (columns, rows, sections) if said else (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from verglas.fourier.band import band_radius, band_spectrum, from_band
 from verglas.fourier.grid import squared_radius
 from verglas.fourier.transforms import forward, inverse
 
@@ -45,10 +46,14 @@ def low_pass(
     refinements filter first references (refinement.md §4.3).
     """
     size = int(maps.shape[-1])
-    radius = squared_radius(size, dims, maps.device).to(maps.dtype).sqrt()
     shell = size * pixel_size_angst / resolution_angst
     if whole_shell:
         shell = cutoff_shell(size, pixel_size_angst, resolution_angst)
+    reach = math.ceil(shell + edge_shells / 2)
+    if 2 * reach < size:
+        weights = low_pass_weights(band_radius(reach, dims, maps.device), shell, edge_shells)
+        return from_band(band_spectrum(maps, reach, dims) * weights.to(maps.dtype), size, dims)
+    radius = squared_radius(size, dims, maps.device).to(maps.dtype).sqrt()
     weights = low_pass_weights(radius, shell, edge_shells)
     return inverse(forward(maps, dims) * weights, size, dims)
 

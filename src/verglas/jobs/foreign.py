@@ -11,7 +11,6 @@ FOREIGN: dict[str, JobType] = {
             "Subtract", "relion.subtract", 14, "Particle subtraction",
             cleaned_harshly=("subtracted.*",),
         ),
-        JobType("PostProcess", "relion.postprocess", 15, "Post-processing", settings_name="post"),
         JobType(
             "InitialModel", "relion.initialmodel", 18, "3D initial model",
             iterative=True, class_dims=3, settings_name="inimodel",

@@ -30,7 +30,9 @@ _JOBS: dict[str, str] = {
     "Class2D": "verglas.jobs.classification.class2d:Classification2D",
     "Class3D": "verglas.jobs.classification.class3d:Classification3D",
     "Refine3D": "verglas.jobs.autorefine.job:AutoRefine3D",
+    "MaskCreate": "verglas.jobs.maskcreate.job:MaskCreation",
     "JoinStar": "verglas.jobs.joinstar.job:JoinStarFiles",
+    "PostProcess": "verglas.jobs.postprocess.job:PostProcessing",
 }
 
 PROGRAMS: dict[str, str] = {
@@ -42,7 +44,9 @@ PROGRAMS: dict[str, str] = {
     "sort": "Sort",
     "select": "Select",
     "refine": "Class2D",
+    "maskcreate": "MaskCreate",
     "joinstar": "JoinStar",
+    "postprocess": "PostProcess",
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from verglas.fourier import forward, inverse, shell_indices, shell_sums
+from verglas.fourier import forward, inverse
+from verglas.fourier.radial import shell_products, slabs
 
 RANDOMISE_BELOW = 0.8
 
@@ -24,11 +25,13 @@ def fsc(first: Tensor, second: Tensor) -> Tensor:
 
 
 def fsc_of_spectra(first: Tensor, second: Tensor, dims: int = 3) -> Tensor:
-    """As `fsc` for half transforms."""
-    side = int(first.shape[-2])
-    shells, n_shells = shell_indices(side, dims, first.device), side // 2 + 1
-    cross = shell_sums((first.conj() * second).real.double(), shells, n_shells)
-    powers = [shell_sums(f.abs().double().square(), shells, n_shells) for f in (first, second)]
+    """As `fsc` for half transforms of `dims` axes."""
+    if first.ndim != dims or first.shape != second.shape:
+        raise ValueError(
+            f"FSC needs two half transforms of {dims} axes and one size, got {tuple(first.shape)} "
+            f"and {tuple(second.shape)}"
+        )
+    cross, *powers = shell_products(first, second)
     norm = (powers[0] * powers[1]).sqrt()
     curve = torch.where(norm > 0, cross / norm.clamp_min(1e-300), 0.0)
     curve[0] = 1.0
@@ -61,12 +64,40 @@ def randomise_phases(volume: Tensor, from_shell: int, generator: torch.Generator
     The generator must live on the CPU: the same phases come out on every device.
     """
     dims, side = volume.ndim, int(volume.shape[-1])
-    spectrum = forward(volume, dims)
-    # Phases of white noise are uniform and keep the symmetry of a real map.
-    noise = forward(torch.randn(volume.shape, generator=generator, dtype=volume.dtype), dims)
-    random = torch.polar(spectrum.abs(), noise.to(volume.device).angle())
-    beyond = shell_indices(side, dims, volume.device) >= from_shell
-    return inverse(torch.where(beyond, random, spectrum), side, dims)
+    spectrum = randomise_spectrum(forward(volume, dims), from_shell, generator)
+    return inverse(spectrum, side, dims)
+
+
+def randomise_spectrum(spectrum: Tensor, from_shell: int, generator: torch.Generator) -> Tensor:
+    """As `randomise_phases` for a half transform; a new one."""
+    dims, side = spectrum.ndim, int(spectrum.shape[-2])
+    result = torch.empty_like(spectrum)
+    # The two planes that hold both members of each pair keep the symmetry of a real map.
+    planes = [_antisymmetric_turns(side, dims - 1, generator) for _ in range(2)]
+    real = spectrum.real.dtype
+    for rows, squared in slabs(side, dims):
+        turns = torch.rand(squared.shape, generator=generator, dtype=real)
+        for column, plane in zip((0, side // 2), planes):
+            if column == 0 or side % 2 == 0:
+                turns[..., column] = plane[rows].to(real)
+        part = spectrum[rows]
+        random = torch.polar(part.abs(), 2 * torch.pi * turns.to(part.device))
+        beyond = squared.double().sqrt().round() >= from_shell
+        result[rows] = torch.where(beyond.to(part.device), random, part)
+    return result
+
+
+def _antisymmetric_turns(side: int, dims: int, generator: torch.Generator) -> Tensor:
+    """Phases in turns of a plane (N, ..) in FFT order: those of -k are minus those of k, of ±k 0."""
+    turns = torch.rand((side,) * dims, generator=generator, dtype=torch.float64)
+    number = torch.arange(side**dims).reshape(turns.shape)
+    axes = tuple(range(dims))
+
+    def of_mate(values: Tensor) -> Tensor:
+        return values.flip(axes).roll((1,) * dims, axes)
+
+    mate = of_mate(number)
+    return torch.where(number < mate, turns, torch.where(number > mate, -of_mate(turns), 0.0))
 
 
 def true_fsc(

@@ -13,6 +13,7 @@ from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.nodes import COORDINATES, HALF_MAP, Node
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.importing.options import OTHER_TYPES, ImportOptions
+from verglas.jobs.volumes.half_maps import other_half
 
 
 def other_outputs(options: ImportOptions, directory: str) -> list[Node]:
@@ -22,7 +23,7 @@ def other_outputs(options: ImportOptions, directory: str) -> list[Node]:
     if node_type is COORDINATES:
         return [Node(f"{directory}coords_suffix{_suffix(options.fn_in_other)}", COORDINATES)]
     if node_type is HALF_MAP:
-        return [Node(directory + name, HALF_MAP) for name in (base, _other_half(base))]
+        return [Node(directory + name, HALF_MAP) for name in (base, other_half(base))]
     return [Node(directory + base, node_type)]
 
 
@@ -32,7 +33,7 @@ def import_other(arguments: Arguments, context: RunContext) -> None:
     if arguments["--do_coordinates"]:
         _import_coordinates(source, context)
     elif arguments["--do_halfmaps"]:
-        for name in (source, str(Path(source).with_name(_other_half(Path(source).name)))):
+        for name in (source, other_half(source)):
             _copy(Path(name), context.directory)
     elif arguments["--do_particles"]:
         _import_particles(Path(source), arguments["--particles_optics_group_name"], context)
@@ -88,11 +89,3 @@ def _suffix(wildcard: str) -> str:
     if "*" not in wildcard:
         raise JobFailed(f"coordinates need a wildcard with * before the suffix, got {wildcard!r}")
     return wildcard.rsplit("*", 1)[1]
-
-
-def _other_half(name: str) -> str:
-    """The other half-map's name. Raises JobFailed when it says neither half1 nor half2."""
-    for one, other in (("half1", "half2"), ("half2", "half1")):
-        if one in name:
-            return name.replace(one, other)
-    raise JobFailed(f"half-map {name!r}: the name must contain half1 or half2")

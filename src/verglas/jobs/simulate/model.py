@@ -15,8 +15,10 @@ PACKAGED = "proteasome20s_d7.npz"
 PACKAGED_SYMMETRY = "D7"
 
 
-def load_model(path: str | os.PathLike[str] | None = None, *, assembly: bool = True) -> AtomicModel:
-    """Centred atoms of a PDB or mmCIF file (.pdb .ent .cif .mmcif, also .gz); of the 20S proteasome for None.
+def load_model(
+    path: str | os.PathLike[str] | None = None, *, assembly: bool = True, centred: bool = True
+) -> AtomicModel:
+    """Atoms of a PDB or mmCIF file (.pdb .ent .cif .mmcif, also .gz); of the 20S proteasome for None.
 
     Raises UnusableModel, with the file's name in it, if there is nothing to simulate from.
     """
@@ -37,7 +39,7 @@ def load_model(path: str | os.PathLike[str] | None = None, *, assembly: bool = T
             model = parsers[kind](lines, file.name, assembly=assembly)
     except (gzip.BadGzipFile, EOFError, UnicodeDecodeError) as reason:
         raise UnusableModel(f"{file}: cannot be read: {reason}") from None
-    return model.centred()
+    return model.centred() if centred else model
 
 
 def _open(file: Path) -> TextIO:
