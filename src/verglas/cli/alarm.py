@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from verglas.cli.arguments import CommandError, Words, complain, split_words
+from verglas.cli.arguments import CommandError, Words, obey, split_words
 from verglas.project.project import Project
 from verglas.scheduler.alarms import deliver
 from verglas.scheduler.settings import WatchSettings, load_settings, save_settings
@@ -24,14 +24,7 @@ Alarms are off until one of the ways is set."""
 
 
 def main(words: Sequence[str]) -> int:
-    rest = list(words[1:])
-    if not rest or rest[0] in ("-h", "--help"):
-        print(_HELP)
-        return 0
-    try:
-        return _do(rest[0], rest[1:])
-    except (CommandError, OSError, ValueError) as error:
-        return complain("alarm", error)
+    return obey("alarm", words, _HELP, lambda rest: _do(rest[0], rest[1:]), (OSError, ValueError))
 
 
 def _do(command: str, words: list[str]) -> int:

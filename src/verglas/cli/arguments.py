@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -71,6 +71,28 @@ def split_words(words: Sequence[str], known: Mapping[str, bool]) -> Words:
         else:
             raise CommandError(f"{name} needs a value")
     return Words(positional, flags)
+
+
+def obey(
+    command: str,
+    words: Sequence[str],
+    help_text: str,
+    do: Callable[[list[str]], int],
+    complaints: tuple[type[Exception], ...] = (LookupError, ValueError, OSError),
+) -> int:
+    """Do what the words behind a command ask for; its help without words or where it is asked for.
+
+    A CommandError and the other `complaints` become the command's last line and exit code 1.
+    """
+    rest = list(words[1:])
+    if not rest or "--help" in rest or "-h" in rest:
+        print(help_text)
+        return 0
+    expected: tuple[type[Exception], ...] = (CommandError, *complaints)
+    try:
+        return do(rest)
+    except expected as error:
+        return complain(command, error)
 
 
 def complain(command: str, error: BaseException) -> int:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from verglas.cli.arguments import CommandError, Words, complain, split_words
+from verglas.cli.arguments import CommandError, Words, obey, split_words
 
 _HELP = """verglas gain estimate --i MOVIES --o gain.mrc [--max-movies N] [--eer_grouping N]
     a gain reference from many movies (100 or more): the sensor is what they have in common
@@ -19,19 +19,16 @@ _FLAGS = {"--i": True, "--o": True, "--gain": True, "--max-movies": True, "--eer
 
 def main(words: Sequence[str]) -> int:
     """Returns 0 good, 1 it could not be done."""
-    rest = list(words[1:])
-    if not rest or "--help" in rest or "-h" in rest:
-        print(_HELP)
-        return 0
-    try:
-        given = split_words(rest, _FLAGS)
-        if given.positional == ["estimate"]:
-            return _estimate(given)
-        if given.positional == ["orientation"]:
-            return _orientation(given)
-        raise CommandError("say verglas gain estimate or verglas gain orientation")
-    except (CommandError, ValueError, OSError) as error:
-        return complain("gain", error)
+    return obey("gain", words, _HELP, _do, (ValueError, OSError))
+
+
+def _do(words: list[str]) -> int:
+    given = split_words(words, _FLAGS)
+    if given.positional == ["estimate"]:
+        return _estimate(given)
+    if given.positional == ["orientation"]:
+        return _orientation(given)
+    raise CommandError("say verglas gain estimate or verglas gain orientation")
 
 
 def _estimate(given: Words) -> int:

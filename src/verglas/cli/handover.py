@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verglas.cli.arguments import CommandError, complain, split_words
-from verglas.formats.star import StarError
+from verglas.cli.arguments import CommandError, obey, split_words
 from verglas.jobs.chain import EXTRACTION, IMPORT, MOTION, SELECTION
 from verglas.project.project import Project
 
@@ -26,14 +25,7 @@ particles.star (or particles.cs) and DEST as the particle data path; y axis as i
 
 def main(words: Sequence[str]) -> int:
     """Returns 0 good, 1 a failure or missing files."""
-    rest = list(words[1:])
-    if not rest or "--help" in rest or "-h" in rest:
-        print(_HELP)
-        return 0
-    try:
-        return _handover(rest)
-    except (CommandError, LookupError, ValueError, OSError, StarError) as error:
-        return complain("handover", error)
+    return obey("handover", words, _HELP, _handover)
 
 
 def _handover(words: list[str]) -> int:

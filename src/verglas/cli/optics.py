@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from verglas.cli.arguments import CommandError, complain, split_words
-from verglas.formats.star import StarError
+from verglas.cli.arguments import CommandError, obey, split_words
 
 _HELP = """verglas optics FILE.star --from FOLDER [--o OUT.star] [--tolerance X]
 One optics group per beam-shift position. FOLDER holds EPU's XML or SerialEM's mdoc files (at any depth);
@@ -16,14 +15,7 @@ images are matched by name. OUT is FILE_optics.star unless given; the input is n
 
 def main(words: Sequence[str]) -> int:
     """Returns 0 good, 1 a failure."""
-    rest = list(words[1:])
-    if not rest or "--help" in rest or "-h" in rest:
-        print(_HELP)
-        return 0
-    try:
-        return _optics(rest)
-    except (CommandError, LookupError, ValueError, OSError, StarError) as error:
-        return complain("optics", error)
+    return obey("optics", words, _HELP, _optics)
 
 
 def _optics(words: list[str]) -> int:

@@ -6,8 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from verglas.cli.arguments import CommandError, complain
-from verglas.formats.star import StarError
+from verglas.cli.arguments import CommandError, complain, obey
 from verglas.project.project import Project
 
 _HELP = """verglas scheme list                     the Schemes of this project
@@ -20,14 +19,7 @@ verglas scheme show NAME"""
 
 def main(words: Sequence[str]) -> int:
     """Returns 0, or 1 if the Scheme stopped before its end."""
-    rest = list(words[1:])
-    if not rest or rest[0] in ("-h", "--help"):
-        print(_HELP)
-        return 0
-    try:
-        return _do(Project.open(), rest[0], rest[1:])
-    except (CommandError, OSError, KeyError, LookupError, ValueError, StarError) as error:
-        return complain("scheme", error)
+    return obey("scheme", words, _HELP, lambda rest: _do(Project.open(), rest[0], rest[1:]))
 
 
 def _do(project: Project, command: str, words: list[str]) -> int:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import webbrowser
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 WAIT_S = 10.0
@@ -30,12 +29,7 @@ class DemoPages:
             self._open(self._server)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._server is None:
             return
         self._server.terminate()

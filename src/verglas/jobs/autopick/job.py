@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from verglas.formats.atomic import write_text
-from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.autopick.options import AutoPickOptions, method_of
 from verglas.jobs.autopick.pickers import Scene, picker_of
@@ -19,17 +18,21 @@ from verglas.jobs.autopick.results import (
     write_picks,
 )
 from verglas.jobs.contract.base import JobFailed, JobType
-from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import (
+    Inputs,
+    Item,
+    MicrographJob,
+    micrograph_items,
+    read_micrograph,
+)
 from verglas.jobs.contract.nodes import COORDINATES, LOGFILE, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.contract.tables import (
-    Row,
     optics_by_group,
     output_root,
     read_list,
     reuse_rows,
-    rows_of,
     table_of,
 )
 from verglas.jobs.extract.columns import ctf_parameters
@@ -60,14 +63,7 @@ _PROGRAM_DEFAULTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class PickingInputs(Inputs):
-    """Micrographs and their optics."""
-
-    optics: Mapping[int, Row]  # by group
-
-
-class AutoPicking(MicrographJob[PickingInputs]):
+class AutoPicking(MicrographJob[Inputs]):
     """Picks every micrograph; one without particles gets an empty file and is finished."""
 
     type: ClassVar[JobType] = JobType(
@@ -94,10 +90,12 @@ class AutoPicking(MicrographJob[PickingInputs]):
         ]
 
     @classmethod
-    def output_flags(cls, options: AutoPickOptions, directory: str, is_continue: bool) -> list[str]:
-        flags = ["--odir", directory, "--pickname", "autopick"]
-        maps = options.do_write_fom_maps or options.do_read_fom_maps
-        return [*flags, "--only_do_unfinished"] if is_continue and not maps else flags
+    def place_flags(cls, directory: str) -> list[str]:
+        return ["--odir", directory, "--pickname", "autopick"]
+
+    @classmethod
+    def keeps_results(cls, options: AutoPickOptions) -> bool:
+        return not (options.do_write_fom_maps or options.do_read_fom_maps)
 
     @classmethod
     def check(cls, options: AutoPickOptions) -> list[str]:
@@ -155,13 +153,9 @@ class AutoPicking(MicrographJob[PickingInputs]):
         model = train_topaz(flags, examples, self.context.directory)
         self.context.say(f" Topaz was trained on {len(examples)} micrographs: {model}")
 
-    def read_inputs(self) -> PickingInputs:
+    def read_inputs(self) -> Inputs:
         star, table = read_list(self.arguments["--i"], "micrographs")
-        items = tuple(
-            Item(row["rlnMicrographName"], row, Path(row["rlnMicrographName"]))
-            for row in rows_of(table)
-        )
-        return PickingInputs(items, optics_by_group(star))
+        return Inputs(micrograph_items(table), optics_by_group(star))
 
     def is_done(self, item: Item) -> bool:
         return self._picks_path(item).exists()
@@ -232,7 +226,7 @@ class AutoPicking(MicrographJob[PickingInputs]):
         import torch
 
         torch.set_num_threads(1)  # micrographs run side by side (Number of MPI procs)
-        image = torch.from_numpy(self._read(item)).to(device)
+        image = torch.from_numpy(read_micrograph(item)).to(device)
         pixel = self._pixel_size(item)
         picker = picker_of(self.arguments)
         dirty = None
@@ -255,22 +249,12 @@ class AutoPicking(MicrographJob[PickingInputs]):
     def _ctf(self, item: Item) -> Any:
         if not self.arguments["--ctf"]:
             return None
-        group = int(item.row.get("rlnOpticsGroup", 1))
-        return ctf_parameters(item.row, self.inputs.optics[group])
-
-    def _read(self, item: Item) -> Any:
-        data = read_mrc(item.source).data
-        if data.ndim != 2:
-            raise SetAside(f"{item.source} holds {data.shape[0]} images; expected one micrograph")
-        return data
+        return ctf_parameters(item.row, self.inputs.optics_of(item))
 
     def _pixel_size(self, item: Item) -> float:
         if self.arguments["--angpix"] > 0:
             return float(self.arguments["--angpix"])
-        group = int(item.row.get("rlnOpticsGroup", 1))
-        if group not in self.inputs.optics:
-            raise SetAside(f"optics group {group} is not in the optics table")
-        return float(self.inputs.optics[group]["rlnMicrographPixelSize"])
+        return float(self.inputs.optics_of(item)["rlnMicrographPixelSize"])
 
     def _picks_path(self, item: Item) -> Path:
         return self._path(item, f"_{self.arguments['--pickname']}.star")

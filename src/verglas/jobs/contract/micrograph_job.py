@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from verglas.compute.devices import devices_in_turn
 from verglas.compute.executors import Poison, run_tasks
+from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarTable
 from verglas.jobs.contract.base import Job, JobFailed
 from verglas.jobs.contract.gathered import is_gathered, remember_gathered
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
+from verglas.jobs.contract.tables import Row, rows_of
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,28 @@ class Inputs:
     """What a job works on, read once; a type that needs more of its files adds it."""
 
     items: tuple[Item, ...]  # all of the input table in its order
+    optics: Mapping[int, Row] = field(default_factory=dict)  # by group
+
+    def optics_of(self, item: Item) -> Row:
+        """The optics of an item. Raises SetAside if the table has none."""
+        group = int(item.row.get("rlnOpticsGroup", 1))
+        try:
+            return self.optics[group]
+        except KeyError:
+            raise SetAside(f"optics group {group} is not in the optics table") from None
+
+
+def micrograph_items(table: StarTable, label: str = "rlnMicrographName") -> tuple[Item, ...]:
+    """One item a row of a list of micrographs (or movies)."""
+    return tuple(Item(row[label], row, Path(row[label])) for row in rows_of(table))
+
+
+def read_micrograph(item: Item) -> Array:
+    """The image (y, x) of a micrograph. Raises SetAside for a file of several images."""
+    data = read_mrc(item.source).data
+    if data.ndim != 2:
+        raise SetAside(f"{item.source} holds {data.shape[0]} images; expected one micrograph")
+    return data
 
 
 Taken = TypeVar("Taken", bound=Inputs)
@@ -44,6 +72,22 @@ Taken = TypeVar("Taken", bound=Inputs)
 
 class MicrographJob(Job, Generic[Taken]):
     """Base of Motion correction, CTF estimation, Auto-picking and Particle extraction."""
+
+    @classmethod
+    def output_flags(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
+        flags = cls.place_flags(directory)
+        goes_on = is_continue and cls.keeps_results(options)
+        return [*flags, "--only_do_unfinished"] if goes_on else flags
+
+    @classmethod
+    def place_flags(cls, directory: str) -> list[str]:
+        """Flags that name the job directory."""
+        return ["--o", directory]
+
+    @classmethod
+    def keeps_results(cls, options: Any) -> bool:
+        """Whether a job that goes on leaves alone what is finished."""
+        return True
 
     @abstractmethod
     def read_inputs(self) -> Taken:

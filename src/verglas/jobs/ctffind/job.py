@@ -12,12 +12,10 @@ import numpy as np
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import JobType
-from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob, read_micrograph
 from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, Node
 from verglas.jobs.contract.program import Flag, Program
-from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.contract.tables import (
-    Row,
     optics_by_group,
     output_root,
     read_list,
@@ -44,12 +42,11 @@ _EXTRA = (
 SPECTRUM_TILES = 30.0  # independent tiles behind a MotionCorr spectrum, roughly
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CtfInputs(Inputs):
-    """Micrographs and their optics."""
+    """Micrographs, and their optics as the list has them."""
 
     optics_table: StarTable
-    optics: Mapping[int, Row]  # by group
 
 
 class CtfEstimation(MicrographJob[CtfInputs]):
@@ -73,11 +70,6 @@ class CtfEstimation(MicrographJob[CtfInputs]):
         ]
 
     @classmethod
-    def output_flags(cls, options: CtfFindOptions, directory: str, is_continue: bool) -> list[str]:
-        flags = ["--o", directory]
-        return [*flags, "--only_do_unfinished"] if is_continue else flags
-
-    @classmethod
     def check(cls, options: CtfFindOptions) -> list[str]:
         return [] if options.input_star_mics else ["Input micrographs STAR file is empty"]
 
@@ -91,7 +83,7 @@ class CtfEstimation(MicrographJob[CtfInputs]):
         items = tuple(
             Item(row["rlnMicrographName"], row, Path(self._source(row))) for row in rows_of(table)
         )
-        return CtfInputs(items, star["optics"], optics)
+        return CtfInputs(items=items, optics=optics, optics_table=star["optics"])
 
     def is_done(self, item: Item) -> bool:
         return self._result_path(item).exists()
@@ -99,9 +91,7 @@ class CtfEstimation(MicrographJob[CtfInputs]):
     def process(self, item: Item, device: str) -> None:
         from verglas.ctf import Microscope, estimate_ctf
 
-        optics = self.inputs.optics.get(int(item.row.get("rlnOpticsGroup", 1)))
-        if optics is None:
-            raise SetAside(f"optics group {item.row['rlnOpticsGroup']} is not in the optics table")
+        optics = self.inputs.optics_of(item)
         microscope = Microscope(
             float(optics["rlnVoltage"]),
             float(optics["rlnSphericalAberration"]),
@@ -208,12 +198,10 @@ class CtfEstimation(MicrographJob[CtfInputs]):
     def _spectrum(self, item: Item, pixel_size_angst: float, device: str) -> Any:
         from verglas.ctf import centred_spectrum, micrograph_spectrum
 
-        image = read_mrc(item.source)
         if self.arguments["--use_given_ps"] and "rlnCtfPowerSpectrum" in item.row:
+            image = read_mrc(item.source)
             return centred_spectrum(image.data, image.pixel_size_angst, SPECTRUM_TILES)
-        data = image.data
-        if data.ndim != 2:
-            raise SetAside(f"{item.source} holds {data.shape[0]} images; expected one micrograph")
+        data = read_micrograph(item)
         window = self.arguments["--ctfWin"]
         if window > 0:
             data = _central_square(data, window)

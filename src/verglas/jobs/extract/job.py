@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from verglas.formats.atomic import write_text
-from verglas.formats.mrc import read_mrc
 from verglas.formats.stack import image_name
 from verglas.formats.stack_writer import write_stack
 from verglas.formats.star import StarTable, concatenate, read_star, write_star
 from verglas.jobs.contract.base import JobType
-from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import (
+    Inputs,
+    Item,
+    MicrographJob,
+    micrograph_items,
+    read_micrograph,
+)
 from verglas.jobs.contract.nodes import COORDINATES, PARTICLES, Node
 from verglas.jobs.contract.program import Flag, Program
-from verglas.jobs.contract.set_aside import FILE_NAME, SetAside, SetAsideList
+from verglas.jobs.contract.set_aside import FILE_NAME, SetAsideList
 from verglas.jobs.contract.tables import (
-    Row,
     optics_by_group,
     output_root,
     read_list,
-    rows_of,
     with_common_columns,
 )
 from verglas.jobs.coordinates.helix import PSI_PRIOR
@@ -64,12 +67,11 @@ _DEFAULTS = {
 FEW_PARTICLES = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExtractionInputs(Inputs):
     """Micrographs that have particles, their optics, and where the particles are."""
 
     optics_table: StarTable
-    optics: Mapping[int, Row]  # by group
     rows: ParticleRows
     asides_time_s: float  # when the list of micrographs set aside was written
 
@@ -103,9 +105,8 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         return nodes
 
     @classmethod
-    def output_flags(cls, options: ExtractOptions, directory: str, is_continue: bool) -> list[str]:
-        flags = ["--part_star", f"{directory}particles.star", "--part_dir", directory, "--extract"]
-        return [*flags, "--only_do_unfinished"] if is_continue else flags
+    def place_flags(cls, directory: str) -> list[str]:
+        return ["--part_star", f"{directory}particles.star", "--part_dir", directory, "--extract"]
 
     @classmethod
     def check(cls, options: ExtractOptions) -> list[str]:
@@ -131,15 +132,17 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         asides_time_s = _time(self.context.directory / FILE_NAME)
         found: list[Item] = []
         missing: list[Item] = []
-        for row in rows_of(table):
-            name = row["rlnMicrographName"]
-            (found if rows.has(name) else missing).append(Item(name, row, Path(name)))
+        for item in micrograph_items(table):
+            (found if rows.has(item.name) else missing).append(item)
         if missing:
             self.context.warn(
                 f" WARNING: no coordinates for {len(missing)} of {len(found) + len(missing)} "
                 f"micrographs, first {missing[0].name}: skipped"
             )
-        return ExtractionInputs(tuple(found), star["optics"], optics, rows, asides_time_s)
+        return ExtractionInputs(
+            items=tuple(found), optics=optics, optics_table=star["optics"], rows=rows,
+            asides_time_s=asides_time_s,
+        )  # fmt: skip
 
     def is_done(self, item: Item) -> bool:
         """A file of no bytes says that there was nothing to extract, until the coordinates change."""
@@ -161,7 +164,7 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         settings = settings_of(self.arguments, pixel)
         stack, list_path = self._path(item, ".mrcs"), self._path(item, "_extract.star")
         list_path.parent.mkdir(parents=True, exist_ok=True)
-        micrograph = self._micrograph(item)
+        micrograph = read_micrograph(item)
         shape = (micrograph.shape[0], micrograph.shape[1])
         table = self.inputs.rows.of(item.name, shape, settings, pixel)
         if table is None:
@@ -261,12 +264,6 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         path = self.inputs.rows.file_of(item.name)
         return _time(path) if path is not None else 0.0
 
-    def _micrograph(self, item: Item) -> Any:
-        data = read_mrc(item.source).data
-        if data.ndim != 2:
-            raise SetAside(f"{item.source} holds {data.shape[0]} images; expected one micrograph")
-        return data
-
     def _extract(
         self, item: Item, micrograph: Any, table: StarTable, settings: ExtractionSettings
     ) -> Any:
@@ -276,7 +273,7 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
 
         ctf = None
         if settings.ctf != "none":
-            ctf = ctf_parameters(item.row, self.inputs.optics[self._group(item)])
+            ctf = ctf_parameters(item.row, self.inputs.optics_of(item))
         return extract_particles(
             micrograph,
             np.stack([table.floats(X), table.floats(Y)], 1),
@@ -287,14 +284,8 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
             seed=self.arguments["--random_seed"],
         )
 
-    def _group(self, item: Item) -> int:
-        group = int(item.row.get("rlnOpticsGroup", 1))
-        if group not in self.inputs.optics:
-            raise SetAside(f"optics group {group} is not in the optics table")
-        return group
-
     def _pixel_size(self, item: Item) -> float:
-        return self._angpix(self.inputs.optics[self._group(item)])
+        return self._angpix(self.inputs.optics_of(item))
 
     @staticmethod
     def _angpix(optics: dict[str, Any]) -> float:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.base import JobFailed, JobType
-from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob
+from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob, micrograph_items
 from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, MOVIES, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
@@ -20,7 +20,6 @@ from verglas.jobs.contract.tables import (
     output_root,
     read_list,
     reuse_rows,
-    rows_of,
     table_of,
 )
 from verglas.jobs.motioncorr.files import MovieFiles
@@ -54,11 +53,10 @@ EXTRA_FLAGS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MotionInputs(Inputs):
     """Movies, their optics, and how the gain lies over them."""
 
-    optics: Mapping[int, Row]  # by group
     gain_turn: tuple[int, int]  # rotation, flip
 
 
@@ -91,13 +89,6 @@ class MotionCorrection(MicrographJob[MotionInputs]):
         return nodes
 
     @classmethod
-    def output_flags(
-        cls, options: MotionCorrOptions, directory: str, is_continue: bool
-    ) -> list[str]:
-        flags = ["--o", directory]
-        return [*flags, "--only_do_unfinished"] if is_continue else flags
-
-    @classmethod
     def check(cls, options: MotionCorrOptions) -> list[str]:
         complaints = []
         if not options.input_star_mics:
@@ -118,11 +109,9 @@ class MotionCorrection(MicrographJob[MotionInputs]):
 
     def read_inputs(self) -> MotionInputs:
         star, table = read_list(self.arguments["--i"], "movies", "")
-        items = tuple(
-            Item(row["rlnMicrographMovieName"], row, Path(row["rlnMicrographMovieName"]))
-            for row in rows_of(table)
-        )
-        return MotionInputs(items, optics_by_group(star), self._gain_turn(items))
+        items = micrograph_items(table, "rlnMicrographMovieName")
+        optics = optics_by_group(star)
+        return MotionInputs(items=items, optics=optics, gain_turn=self._gain_turn(items))
 
     def _due(self, finished: frozenset[str], aside: SetAsideList) -> list[Item]:
         due, most = super()._due(finished, aside), self.arguments["--do_at_most"]
@@ -201,10 +190,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
 
     def _facts(self, item: Item) -> MovieFacts:
         flags = self.arguments
-        group = int(item.row.get("rlnOpticsGroup", 1))
-        optics = self.inputs.optics.get(group)
-        if optics is None:
-            raise SetAside(f"optics group {group} is not in the optics table")
+        optics = self.inputs.optics_of(item)
         given_pixel, given_voltage = flags["--angpix"], flags["--voltage"]
         pixel = given_pixel if given_pixel > 0 else float(optics["rlnMicrographOriginalPixelSize"])
         return MovieFacts(
