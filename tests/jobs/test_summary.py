@@ -13,7 +13,7 @@ from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.motioncorr.pictures import drift_pictures
-from verglas.jobs.summary.micrograph_log import SHOWN, SUMMARY, write_log, write_summary
+from verglas.jobs.summary.micrograph_log import SHOWN, SUMMARY, Summary, write_log, write_summary
 from verglas.jobs.summary.pictures import (
     ctf_picture,
     micrograph_picture,
@@ -65,9 +65,7 @@ def test_the_page_shows_newest_and_worst_and_what_was_set_aside(tmp_path: Path) 
         drawn.append(row["rlnMicrographName"])
         return "<i></i>"
 
-    write_log(
-        tmp_path / "logfile.pdf", "Title", rows, COLUMNS, pictures=picture, worst="rlnDefocusU"
-    )
+    write_log(tmp_path / "logfile.pdf", Summary("Title", COLUMNS, picture, "rlnDefocusU"), rows)
     text = (tmp_path / SUMMARY).read_text()
     assert (tmp_path / "logfile.pdf").read_bytes().startswith(b"%PDF")
     assert "bad&lt;1&gt;.tif" in text and "10 &amp; found" in text
@@ -85,7 +83,7 @@ def test_nothing_new_redraws_nothing_and_a_new_row_only_its_picture(tmp_path: Pa
         return f"<b>{row['rlnMicrographName']}</b>"
 
     def write(count: int) -> None:
-        write_log(tmp_path / "logfile.pdf", "T", rows_of(count), COLUMNS, pictures=picture)
+        write_log(tmp_path / "logfile.pdf", Summary("T", COLUMNS, picture), rows_of(count))
 
     write(30)
     made = [(tmp_path / name).stat().st_mtime_ns for name in ("logfile.pdf", SUMMARY)]
@@ -93,10 +91,10 @@ def test_nothing_new_redraws_nothing_and_a_new_row_only_its_picture(tmp_path: Pa
     write(30)
     assert made == [(tmp_path / name).stat().st_mtime_ns for name in ("logfile.pdf", SUMMARY)]
     rows = [{**row, "rlnDefocusU": f"{row['rlnDefocusU']:.6f}"} for row in rows_of(30)]
-    write_log(tmp_path / "logfile.pdf", "T", rows, COLUMNS, pictures=picture)
+    write_log(tmp_path / "logfile.pdf", Summary("T", COLUMNS, picture), rows)
     assert not drawn  # values that came back from a file are the same values
     rows.append({"rlnMicrographName": "new.mrc", "rlnDefocusU": 1.0})
-    write_log(tmp_path / "logfile.pdf", "T", rows, COLUMNS, pictures=picture)
+    write_log(tmp_path / "logfile.pdf", Summary("T", COLUMNS, picture), rows)
     assert drawn == ["new.mrc"]
     assert "<b>m29.mrc</b>" in (tmp_path / SUMMARY).read_text()
 
@@ -104,15 +102,15 @@ def test_nothing_new_redraws_nothing_and_a_new_row_only_its_picture(tmp_path: Pa
 def test_twenty_thousand_micrographs_are_quick_and_small(tmp_path: Path) -> None:
     rows = rows_of(20000)
     start = time.process_time()
-    write_summary(tmp_path, "T", rows, COLUMNS)
+    write_summary(tmp_path, Summary("T", COLUMNS), rows)
     assert time.process_time() - start < 5  # 0.2 s measured; a shared machine gets room
     assert (tmp_path / SUMMARY).stat().st_size < 100_000
 
 
 def test_no_rows_and_damaged_pages_are_no_trouble(tmp_path: Path) -> None:
-    write_log(tmp_path / "logfile.pdf", "T", [], COLUMNS)
+    write_log(tmp_path / "logfile.pdf", Summary("T", COLUMNS), [])
     (tmp_path / SUMMARY).write_bytes(b"\xff\xfe\x00 nonsense")
-    write_log(tmp_path / "logfile.pdf", "T", rows_of(2), COLUMNS)
+    write_log(tmp_path / "logfile.pdf", Summary("T", COLUMNS), rows_of(2))
     assert "2 micrographs" in (tmp_path / SUMMARY).read_text()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+
+from verglas.formats.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -20,18 +23,18 @@ class Owner:
 
     @classmethod
     def this_process(cls) -> Owner:
-        return cls(_host(), _boot(), os.getpid(), _started(os.getpid()) or "")
+        return cls(_host(), boot_id(), os.getpid(), _started(os.getpid()) or "")
 
     @classmethod
     def of_pid(cls, pid: int) -> Owner:
         """Another process of this machine."""
-        return cls(_host(), _boot(), pid, _started(pid) or "")
+        return cls(_host(), boot_id(), pid, _started(pid) or "")
 
     def is_alive(self) -> bool | None:
         """Whether the process is there; None if it is on another machine and cannot be seen."""
         if self.host != _host():
             return None
-        if self.boot != _boot():
+        if self.boot != boot_id():
             return False
         started = _started(self.pid)
         return started is not None and started == self.started
@@ -41,13 +44,35 @@ class Owner:
         return f"process {self.pid} on {self.host}"
 
 
+def read_owner(path: Path) -> Owner | None:
+    """Whom a file names; None while there is none that can be read."""
+    try:
+        return Owner(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def living_other(path: Path) -> Owner | None:
+    """Another process that a file names, unless it is known to be dead."""
+    owner = read_owner(path)
+    if owner is None or owner == Owner.this_process() or owner.is_alive() is False:
+        return None
+    return owner
+
+
+def write_owner(path: Path) -> None:
+    """Enter this process."""
+    write_text(path, json.dumps(asdict(Owner.this_process())))
+
+
 @cache
 def _host() -> str:
     return socket.gethostname()
 
 
 @cache
-def _boot() -> str:
+def boot_id() -> str:
+    """Which boot of this machine this is; empty where nobody says."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

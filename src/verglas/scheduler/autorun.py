@@ -12,8 +12,9 @@ import time
 from verglas.project.dialect import Status
 from verglas.project.graph import Graph
 from verglas.project.leftovers import sweep
+from verglas.project.owner import boot_id
 from verglas.project.project import OWN_FOLDER, Project
-from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
+from verglas.scheduler.clock import boottime_s, elapsed_s
 from verglas.scheduler.events import record_event
 from verglas.scheduler.job_attempts import POLL_S, JobAttempts
 from verglas.scheduler.schedule import CONTINUE, STOP, Order, Progress, Result, ScheduleFolder

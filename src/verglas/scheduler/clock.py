@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import time
-from functools import cache
-from pathlib import Path
 
-
-@cache
-def boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+from verglas.project.owner import boot_id
 
 
 def boottime_s() -> float:

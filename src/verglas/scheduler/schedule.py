@@ -11,9 +11,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from verglas.formats.atomic import atomic_write, write_text
+from verglas.formats.atomic import atomic_write
 from verglas.project.names import checked_plain_name
-from verglas.project.owner import Owner
+from verglas.project.owner import Owner, living_other, read_owner, write_owner
 from verglas.project.project import OWN_FOLDER, Project
 
 STOP, RETRY, CONTINUE = "stop", "retry-next-round", "continue"
@@ -119,18 +119,19 @@ class ScheduleFolder:
         with atomic_write(self.path / "state.json") as out:
             out.write(_json_bytes(progress))
 
+    @property
+    def owner_file(self) -> Path:
+        return self.path / "owner.json"
+
     def owner(self) -> Owner | None:
-        try:
-            return Owner(**json.loads((self.path / "owner.json").read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
+        return read_owner(self.owner_file)
 
     def take(self) -> None:
         """Enter this process as the one at work. Raises ScheduleTaken if another lives."""
-        owner = self.owner()
-        if owner is not None and owner != Owner.this_process() and owner.is_alive() is not False:
-            raise ScheduleTaken(f"schedule {self.name} is being run by {owner.shown}")
-        write_text(self.path / "owner.json", json.dumps(asdict(Owner.this_process())))
+        other = living_other(self.owner_file)
+        if other is not None:
+            raise ScheduleTaken(f"schedule {self.name} is being run by {other.shown}")
+        write_owner(self.owner_file)
 
     @property
     def is_wanted(self) -> bool:

@@ -7,16 +7,14 @@ next `verglas autorun` starts it.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from verglas.formats.atomic import write_text
-from verglas.project.owner import Owner
+from verglas.project.owner import Owner, living_other, read_owner, write_owner
 from verglas.project.project import OWN_FOLDER
 from verglas.scheduler.child import start_child
 from verglas.scheduler.command import process_environment
@@ -62,7 +60,7 @@ class Supervisor:
             self.watch.look()
             if not wanted and self._resigned():
                 return 0
-            if _owner(self.root) != Owner.this_process():
+            if read_owner(_path(self.root)) != Owner.this_process():
                 return 0  # another one took over
             time.sleep(POLL_S)
 
@@ -117,7 +115,7 @@ def start_scheduler(folder: Work) -> subprocess.Popen[bytes]:
 
 def ensure_supervisor(root: Path) -> None:
     """Start the supervisor unless one is alive."""
-    owner = _owner(root)
+    owner = read_owner(_path(root))
     if owner is not None and owner.is_alive() is not False:
         return
     words = [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"]
@@ -140,10 +138,9 @@ def begin_schedule(folder: ScheduleFolder, patience_s: float = 20.0) -> bool:
 
 def take_over(root: Path) -> bool:
     """Become the project's supervisor; False if another one is alive."""
-    owner = _owner(root)
-    if owner is not None and owner != Owner.this_process() and owner.is_alive() is not False:
+    if living_other(_path(root)) is not None:
         return False
-    write_text(_path(root), json.dumps(asdict(Owner.this_process())))
+    write_owner(_path(root))
     return True
 
 
@@ -157,10 +154,3 @@ def _detached(root: Path, words: list[str]) -> subprocess.Popen[bytes]:
 
 def _path(root: Path) -> Path:
     return root / OWN_FOLDER / "supervisor.json"
-
-
-def _owner(root: Path) -> Owner | None:
-    try:
-        return Owner(**json.loads(_path(root).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -183,7 +183,7 @@ class AutoPicking(MicrographJob[Inputs]):
         }
 
     def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
-        from verglas.jobs.summary.micrograph_log import write_log
+        from verglas.jobs.summary.micrograph_log import Summary, write_log
         from verglas.jobs.summary.pictures import picks_picture
 
         directory, name = self.context.directory, self.arguments["--pickname"]
@@ -207,11 +207,11 @@ class AutoPicking(MicrographJob[Inputs]):
             "rlnAutopickFigureOfMerit": "Mean figure of merit (σ)",
         }
         paths = {item.name: self._picks_path(item) for item in done}
-        write_log(
-            directory / "logfile.pdf", "Auto-picking", rows, columns,
-            pictures=lambda row: picks_picture(row, paths[row["rlnMicrographName"]]),
+        summary = Summary(
+            "Auto-picking", columns, lambda row: picks_picture(row, paths[row["rlnMicrographName"]]),
             worst="rlnGroupNrParticles", worst_is_low=True,
         )  # fmt: skip
+        write_log(directory / "logfile.pdf", summary, rows)
 
     def _file_list(self, done: Sequence[Item]) -> StarTable:
         """Which file holds the coordinates of which micrograph."""

@@ -129,7 +129,7 @@ class CtfEstimation(MicrographJob[CtfInputs]):
         return {"micrographs_ctf.star": self.listed(item)}
 
     def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
-        from verglas.jobs.summary.micrograph_log import write_log
+        from verglas.jobs.summary.micrograph_log import Summary, write_log
         from verglas.jobs.summary.pictures import ctf_picture
 
         output = self.context.directory / "micrographs_ctf.star"
@@ -142,10 +142,8 @@ class CtfEstimation(MicrographJob[CtfInputs]):
                     f"(reliability {float(row['verglasCtfReliability']):.2f})"
                 )
         write_star(output, [self.inputs.optics_table, table_of("micrographs", rows)])
-        write_log(
-            self.context.directory / "logfile.pdf",
+        summary = Summary(
             "CTF estimation",
-            rows,
             {
                 "rlnDefocusU": "Defocus U (Å)",
                 "rlnCtfAstigmatism": "Astigmatism (Å)",
@@ -159,6 +157,7 @@ class CtfEstimation(MicrographJob[CtfInputs]):
             worst="verglasCtfReliability",
             worst_is_low=True,
         )
+        write_log(self.context.directory / "logfile.pdf", summary, rows)
 
     def _local(self, item: Item, trial: Any, microscope: Any, pixel: float, device: str) -> Any:
         from verglas.ctf.local import local_defocus

@@ -226,16 +226,16 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         return read_star(self._path(item, "_extract.star")).get("images")
 
     def _summarise(self, done: Sequence[Item], rows: list[dict[str, Any]]) -> None:
-        from verglas.jobs.summary.micrograph_log import write_summary
+        from verglas.jobs.summary.micrograph_log import Summary, write_summary
         from verglas.jobs.summary.pictures import particles_picture
 
         stacks = {item.name: self._path(item, ".mrcs") for item in done}
-        write_summary(
-            self.context.directory, "Particle extraction", rows,
-            {"rlnGroupNrParticles": "Particles per micrograph"},
-            pictures=lambda row: particles_picture(stacks[row["rlnMicrographName"]]),
+        summary = Summary(
+            "Particle extraction", {"rlnGroupNrParticles": "Particles per micrograph"},
+            lambda row: particles_picture(stacks[row["rlnMicrographName"]]),
             worst="rlnGroupNrParticles", worst_is_low=True,
         )  # fmt: skip
+        write_summary(self.context.directory, summary, rows)
 
     @property
     def _list_path(self) -> Path:

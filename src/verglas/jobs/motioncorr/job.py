@@ -167,7 +167,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
 
     def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         from verglas.jobs.motioncorr.pictures import drift_pictures
-        from verglas.jobs.summary.micrograph_log import write_log
+        from verglas.jobs.summary.micrograph_log import Summary, write_log
 
         output = self.context.directory / "corrected_micrographs.star"
         made_anew = [self._root_of(name).with_suffix(".mrc") for name in anew]
@@ -183,10 +183,8 @@ class MotionCorrection(MicrographJob[MotionInputs]):
             "Late": "Late motion (Å)",
         }
         columns = {f"rlnAccumMotion{when}": title for when, title in titles.items()}
-        write_log(
-            self.context.directory / "logfile.pdf", "Motion correction", rows, columns,
-            pictures=drift_pictures, worst="rlnAccumMotionTotal",
-        )  # fmt: skip
+        summary = Summary("Motion correction", columns, drift_pictures, "rlnAccumMotionTotal")
+        write_log(self.context.directory / "logfile.pdf", summary, rows)
 
     def _facts(self, item: Item) -> MovieFacts:
         flags = self.arguments

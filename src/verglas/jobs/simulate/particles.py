@@ -12,6 +12,7 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.simulate.model import PACKAGED_SYMMETRY, load_model
 from verglas.jobs.simulate.movie import chosen_views
 from verglas.jobs.simulate.settings import ParticleSettings
+from verglas.jobs.simulate.truth import optics_table
 
 if TYPE_CHECKING:
     from verglas.simulate.model import AtomicModel
@@ -133,20 +134,12 @@ def _write_stars(directory: Path, settings: ParticleSettings, truth: ParticleTru
 
 
 def _optics(settings: ParticleSettings) -> StarTable:
-    return StarTable.from_columns(
-        "optics",
-        {
-            "rlnOpticsGroupName": ["opticsGroup1"],
-            "rlnOpticsGroup": [1],
-            "rlnMicrographOriginalPixelSize": [settings.pixel_size_angst],
-            "rlnVoltage": [settings.voltage_kv],
-            "rlnSphericalAberration": [settings.cs_mm],
-            "rlnAmplitudeContrast": [settings.amplitude_contrast],
-            "rlnImagePixelSize": [settings.pixel_size_angst],
-            "rlnImageSize": [settings.box],
-            "rlnImageDimensionality": [2],
-        },
-    )
+    images = {
+        "rlnImagePixelSize": settings.pixel_size_angst,
+        "rlnImageSize": settings.box,
+        "rlnImageDimensionality": 2,
+    }
+    return optics_table(settings, {}, images)
 
 
 def _write_maps(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.simulate.settings import SessionSettings
@@ -115,8 +115,23 @@ def _pixels(name: str, places_yx: Any) -> StarTable:
     return StarTable.from_columns(name, columns)
 
 
-def optics_table(settings: SessionSettings, columns: dict[str, Any]) -> StarTable:
-    """The optics table of a session with further columns after the pixel size."""
+class Microscope(Protocol):
+    """What an optics table says of how images were taken."""
+
+    @property
+    def pixel_size_angst(self) -> float: ...
+    @property
+    def voltage_kv(self) -> float: ...
+    @property
+    def cs_mm(self) -> float: ...
+    @property
+    def amplitude_contrast(self) -> float: ...
+
+
+def optics_table(
+    settings: Microscope, columns: Mapping[str, Any], last: Mapping[str, Any] | None = None
+) -> StarTable:
+    """The optics table of simulated images; `columns` after the pixel size, `last` at the end."""
     return StarTable.from_columns(
         "optics",
         {
@@ -127,6 +142,7 @@ def optics_table(settings: SessionSettings, columns: dict[str, Any]) -> StarTabl
             "rlnVoltage": [settings.voltage_kv],
             "rlnSphericalAberration": [settings.cs_mm],
             "rlnAmplitudeContrast": [settings.amplitude_contrast],
+            **{label: [value] for label, value in (last or {}).items()},
         },
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,45 +29,38 @@ _SHOT = re.compile(r"<!--shot (\w+)-->(.*?)<!--/shot-->", re.S)
 Rows = Sequence[Mapping[str, Any]]
 
 
-def write_log(
-    path: Path,
-    title: str,
-    rows: Rows,
-    columns: Mapping[str, str],
-    *,
-    pictures: Pictures | None = None,
-    worst: str = "",
-    worst_is_low: bool = False,
-) -> None:
-    """Write the PDF at `path` and the summary beside it, unless nothing has changed.
+@dataclass(frozen=True)
+class Summary:
+    """What a job shows of its micrographs.
 
     `columns` maps labels to axis titles; labels that no row has are left out. `pictures` gives the HTML of
     a row's pictures; `worst` is the label by which the worst micrographs are chosen, those with the
     highest values unless `worst_is_low`.
     """
-    values = _values(rows, columns)
-    stamp = _stamp(title, rows, values, path.parent)
+
+    title: str
+    columns: Mapping[str, str]
+    pictures: Pictures | None = None
+    worst: str = ""
+    worst_is_low: bool = False
+
+
+def write_log(path: Path, summary: Summary, rows: Rows) -> None:
+    """Write the PDF at `path` and the summary beside it, unless nothing has changed."""
+    values = _values(rows, summary.columns)
+    stamp = _stamp(summary.title, rows, values, path.parent)
     if _is_current(path.parent / SUMMARY, stamp) and path.exists():
         return
-    write_pdf(path, f"{title}: {len(rows)} micrographs", values)
-    _write_summary(path.parent, title, rows, values, stamp, pictures, worst, worst_is_low)
+    write_pdf(path, f"{summary.title}: {len(rows)} micrographs", values)
+    _write_page(path.parent, summary, rows, values, stamp)
 
 
-def write_summary(
-    directory: Path,
-    title: str,
-    rows: Rows,
-    columns: Mapping[str, str],
-    *,
-    pictures: Pictures | None = None,
-    worst: str = "",
-    worst_is_low: bool = False,
-) -> None:
+def write_summary(directory: Path, summary: Summary, rows: Rows) -> None:
     """As `write_log`, for jobs that have no `logfile.pdf`."""
-    values = _values(rows, columns)
-    stamp = _stamp(title, rows, values, directory)
+    values = _values(rows, summary.columns)
+    stamp = _stamp(summary.title, rows, values, directory)
     if not _is_current(directory / SUMMARY, stamp):
-        _write_summary(directory, title, rows, values, stamp, pictures, worst, worst_is_low)
+        _write_page(directory, summary, rows, values, stamp)
 
 
 def _values(rows: Rows, columns: Mapping[str, str]) -> dict[str, Floats]:
@@ -97,28 +91,22 @@ def _is_current(path: Path, stamp: str) -> bool:
         return False
 
 
-def _write_summary(
-    directory: Path,
-    title: str,
-    rows: Rows,
-    values: Mapping[str, Floats],
-    stamp: str,
-    pictures: Pictures | None,
-    worst: str,
-    worst_is_low: bool,
+def _write_page(
+    directory: Path, summary: Summary, rows: Rows, values: Mapping[str, Floats], stamp: str
 ) -> None:
     shots: dict[str, list[Shot]] = {}
+    pictures, worst = summary.pictures, summary.worst
     if pictures is not None and rows:
         known = _shots_of(directory / SUMMARY)
         newest = list(range(len(rows)))[: -SHOWN - 1 : -1]
         shots["Newest"] = [_shot(rows, row, values, pictures, known) for row in newest]
         if worst and worst in rows[0]:
             badness = np.array([float(row.get(worst, "nan")) for row in rows])
-            order = np.argsort(badness if worst_is_low else -badness, kind="stable")
+            order = np.argsort(badness if summary.worst_is_low else -badness, kind="stable")
             chosen = [int(row) for row in order if row not in newest][:SHOWN]
             shots["Worst"] = [_shot(rows, row, values, pictures, known) for row in chosen]
     set_aside = list(SetAsideList.read(directory).reasons())
-    write_text(directory / SUMMARY, page(title, len(rows), values, shots, set_aside, stamp))
+    write_text(directory / SUMMARY, page(summary.title, len(rows), values, shots, set_aside, stamp))
 
 
 def _shot(

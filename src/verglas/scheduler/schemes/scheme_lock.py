@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from verglas.project.lock import OWNER_FILE
-from verglas.project.owner import Owner
+from verglas.project.owner import read_owner, write_owner
 from verglas.scheduler.events import record_event
 
 
@@ -27,7 +25,7 @@ def scheme_lock(root: Path, short_name: str) -> Iterator[None]:
     except FileExistsError:
         _refuse_if_alive(lock)
         record_event(root, "scheme-lock", f"taken over from a dead runner: {lock.name}")
-    (lock / OWNER_FILE).write_text(json.dumps(asdict(Owner.this_process())))
+    write_owner(lock / OWNER_FILE)
     try:
         yield
     finally:
@@ -35,11 +33,8 @@ def scheme_lock(root: Path, short_name: str) -> Iterator[None]:
 
 
 def _refuse_if_alive(lock: Path) -> None:
-    try:
-        owner = Owner(**json.loads((lock / OWNER_FILE).read_text()))
-    except (OSError, ValueError, TypeError):
-        raise SchemeTaken(
-            f"RELION runs it, or was killed while it did: then remove {lock.name}"
-        ) from None
+    owner = read_owner(lock / OWNER_FILE)
+    if owner is None:
+        raise SchemeTaken(f"RELION runs it, or was killed while it did: then remove {lock.name}")
     if owner.is_alive() is not False:
         raise SchemeTaken(f"it is being run by {owner.shown}")

@@ -7,14 +7,11 @@ it had before.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from verglas.formats.star import StarTable, concatenate, format_star, write_star
+from verglas.formats.star import StarTable, concatenate, format_star
 from verglas.formats.star.reading import parse_star
 from verglas.jobs.chain import CTF, EXTRACTION, IMPORT, MOTION, PICKING, SELECTION, STAGES
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
@@ -42,6 +39,7 @@ from verglas.scheduler.live.publishing.standing import (
 )
 from verglas.scheduler.live.record.ledger import INDEX, Movie
 from verglas.scheduler.live.record.lists import movies_list, settings_record
+from verglas.scheduler.live.record.stage_jobs import scratch_list
 from verglas.scheduler.live.record.stage_settings import StageSettings
 
 Tables = Sequence[StarTable]
@@ -87,7 +85,7 @@ class _Changes:
         fresh.pop(SETTINGS_RECORD, None)
         aside = fresh[FILE_NAME]
         next_lists: list[Tables] = []
-        with _input_list(listed) as path:
+        with scratch_list(format_star(listed)) as path:
             job = stage_job(self.chain, stage, path)
             for movie, item in self._items(stage, job, listed):
                 if movie.is_aside and movie.aside_stage == stage:
@@ -199,15 +197,3 @@ def _filled(table: StarTable, labels: Sequence[str]) -> StarTable:
         label: ["0"] * len(table) for label in labels if label not in table
     }
     return table.with_columns(lacking).select(labels)
-
-
-@contextmanager
-def _input_list(tables: Tables) -> Iterator[str]:
-    """A STAR file in the system's scratch space while a block runs."""
-    handle, path = tempfile.mkstemp(prefix="verglas-live-", suffix=".star")
-    os.close(handle)
-    try:
-        write_star(path, tables, durable=False)
-        yield path
-    finally:
-        os.unlink(path)

@@ -11,9 +11,8 @@ from verglas.formats.star.splicing import SplicedList
 from verglas.jobs.chain import STAGES
 from verglas.jobs.contract.base import RunContext
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
-from verglas.jobs.contract.program import Arguments
-from verglas.jobs.registry import job_class
 from verglas.scheduler.live.record.ledger import INDEX, Movie
+from verglas.scheduler.live.record.stage_jobs import on_list, quiet, stage_arguments
 from verglas.scheduler.live.record.stage_settings import StageSettings
 
 FAILED_AT = 10**9  # keys of failures in the selection's list of what is set aside: stage by stage
@@ -63,20 +62,12 @@ class Lists:
 
 def stage_job(chain: Chain, stage: str, listed: str = "") -> MicrographJob[Any]:
     """The job of a stage, on its own list or on another one."""
-    kind = job_class(stage)
-    options, _ = kind.Options.parse(chain.options[stage])
-    words = kind.command_line(options, chain.jobs[stage], True)
-    arguments: Arguments = kind.program.parse(words)
-    if listed:
-        arguments = Arguments({**arguments.parsed, "--i": listed}, arguments.given)
-    job = kind(arguments, context(chain, stage))
-    if not isinstance(job, MicrographJob):
-        raise TypeError(f"{stage} does not work movie by movie")
-    return job
+    kind, arguments = stage_arguments(stage, chain.options[stage], chain.jobs[stage])
+    return kind(on_list(arguments, listed) if listed else arguments, context(chain, stage))
 
 
 def context(chain: Chain, folder: str) -> RunContext:
-    return RunContext(Path(chain.jobs[folder]), say=_quiet, warn=_quiet)
+    return RunContext(Path(chain.jobs[folder]), say=quiet, warn=quiet)
 
 
 def has_result(movie: Movie, stage: str, job: MicrographJob[Any], item: Item) -> bool:
@@ -100,7 +91,3 @@ def settings_rows(settings: StageSettings, stage: str) -> list[tuple[int, str, s
 def failure_key(movie: Movie) -> int:
     """Where a movie that could not be processed stands in the selection's list."""
     return FAILED_AT * (1 + STAGES.index(movie.aside_stage)) + movie.number
-
-
-def _quiet(text: str) -> None:
-    """Warnings about single micrographs stand in the set-aside lists."""

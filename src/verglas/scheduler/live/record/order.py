@@ -23,7 +23,7 @@ from typing import Any
 from verglas.formats.atomic import write_text
 from verglas.jobs.chain import STAGES
 from verglas.project.names import checked_plain_name
-from verglas.project.owner import Owner
+from verglas.project.owner import Owner, living_other, read_owner, write_owner
 from verglas.project.project import OWN_FOLDER
 
 NEWEST, OLDEST = "newest", "oldest"
@@ -148,19 +148,19 @@ class LiveFolder:
     def wished(self) -> str:
         return str(read_json(self.path / "wish.json").get("wish", "stop"))
 
+    @property
+    def owner_file(self) -> Path:
+        return self.path / "owner.json"
+
     def owner(self) -> Owner | None:
-        known = read_json(self.path / "owner.json")
-        try:
-            return Owner(**known) if known else None
-        except TypeError:
-            return None
+        return read_owner(self.owner_file)
 
     def take(self) -> None:
         """Enter this process as the one at work. Raises SessionTaken if another lives."""
-        owner = self.owner()
-        if owner is not None and owner != Owner.this_process() and owner.is_alive() is not False:
-            raise SessionTaken(f"live session {self.name} is being run by {owner.shown}")
-        write_text(self.path / "owner.json", json.dumps(asdict(Owner.this_process())))
+        other = living_other(self.owner_file)
+        if other is not None:
+            raise SessionTaken(f"live session {self.name} is being run by {other.shown}")
+        write_owner(self.owner_file)
 
     @property
     def is_wanted(self) -> bool:

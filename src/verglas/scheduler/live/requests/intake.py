@@ -89,7 +89,7 @@ def look_at_session(source: str, given: dict[str, str]) -> Intake:
         _read_companions(intake, Path(first.path))
     for key, text in given.items():
         if key != "movies":
-            intake.facts[key] = Fact(_value(text), "given")
+            intake.facts[key] = Fact(number_or_text(text), "given")
     _microscope(intake)
     if intake.first is not None:
         _pixel_size(intake, intake.first)
@@ -322,7 +322,8 @@ def _files_below(source: str) -> Iterator[Path]:
                 yield Path(parent) / name
 
 
-def _value(text: str) -> float | str:
+def number_or_text(text: str) -> float | str:
+    """A fact's value as a person typed it."""
     try:
         return float(text)
     except ValueError:

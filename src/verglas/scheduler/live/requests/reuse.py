@@ -17,7 +17,7 @@ from verglas.project.job_star import read_settings
 from verglas.project.names import checked_plain_name
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import all_sessions, read_json
-from verglas.scheduler.live.requests.intake import Fact, Intake
+from verglas.scheduler.live.requests.intake import Fact, Intake, number_or_text
 
 Options = dict[str, dict[str, str]]  # job folder -> option -> text
 
@@ -69,14 +69,7 @@ def _is_eer(intake: Intake) -> bool:
 def _add(intake: Intake, fact: str, text: str, source: str) -> None:
     known = intake.facts.get(fact)
     if text and (known is None or known.assumed):
-        intake.facts[fact] = Fact(_value(text), source)
-
-
-def _value(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+        intake.facts[fact] = Fact(number_or_text(text), source)
 
 
 def _number_of(key: str, text: str) -> str:

@@ -8,15 +8,12 @@ from pathlib import Path
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarFile, read_star, write_star
 from verglas.jobs.chain import EXTRACTION, LISTS, SELECTION
-from verglas.jobs.registry import job_class
-from verglas.project.dialect import Status
 from verglas.project.editing import set_alias
 from verglas.project.project import Project
-from verglas.project.registration import register
-from verglas.project.rounds import finish_first
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.class_choice import chosen_particles
+from verglas.scheduler.live.requests.made_jobs import begin_job, end_job
 
 
 def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
@@ -35,7 +32,7 @@ def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
     ):
         job_name = _register(project, field, where)
         write_star(project.root / job_name / f"{what}.star", list(star.values()))
-        _end(project, job_name, where)
+        end_job(project, job_name, f"verglas live snapshot: frozen copy of {where}")
         set_alias(project, job_name, f"{name}_{what}")
         made.append((job_name, what, len(star[what])))
     _note(folder, name, made)
@@ -67,18 +64,9 @@ def _particles(
 
 def _register(project: Project, field: str, source: str) -> str:
     """A Select job that keeps every row: its limits hold for all."""
-    job = job_class(SELECTION)
     texts = {field: source, "do_select_values": "Yes", "select_label": "rlnOpticsGroup",
              "select_minval": "0", "select_maxval": "1000000"}  # fmt: skip
-    options, _ = job.Options.parse(texts)
-    return register(project, job, options, status=Status.RUNNING)
-
-
-def _end(project: Project, name: str, source: str) -> None:
-    finish_first(project.root / name)
-    with project.change(f"{name} is complete") as change:
-        change.note(name, [f"verglas live snapshot: frozen copy of {source}"])
-        change.end(name, Status.SUCCEEDED)
+    return begin_job(project, SELECTION, texts)
 
 
 def _note(folder: LiveFolder, name: str, made: list[tuple[str, str, int]]) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from verglas.formats.mrc import read_mrc
 from verglas.formats.stack_writer import write_stack
 from verglas.jobs.chain import IMPORT, PICKING
-from verglas.jobs.registry import job_class
-from verglas.project.dialect import Status
 from verglas.project.project import Project
-from verglas.project.registration import register
-from verglas.project.rounds import finish_first
 from verglas.scheduler.live.record.class_state import ClassState, chosen_file
 from verglas.scheduler.live.record.lists import write_references
 from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.made_jobs import begin_job, end_job
 from verglas.scheduler.live.requests.stage_changes import change_settings
 
 
@@ -25,21 +22,16 @@ def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[
     if not state.chosen or not chosen_file(folder).exists():
         raise LookupError("choose classes first: verglas live classes --choose 1,4,7")
     image = read_mrc(chosen_file(folder))
-    job = job_class(IMPORT)
     source = str(chosen_file(folder).relative_to(project.root))
     texts = {"do_raw": "No", "do_other": "Yes", "fn_in_other": source,
              "node_type": "2D references (.star or .mrcs)"}  # fmt: skip
-    options, _ = job.Options.parse(texts)
-    name = register(project, job, options, status=Status.RUNNING)
+    name = begin_job(project, IMPORT, texts)
     stack = project.root / name / chosen_file(folder).name
     write_stack(stack, image.data, image.pixel_size_angst)
     write_references(
         project.root / name / "references.star", f"{name}{stack.name}", len(image.data)
     )
-    finish_first(project.root / name)
-    with project.change(f"{name} is complete") as change:
-        change.note(name, [f"verglas live classes --templates: {source}"])
-        change.end(name, Status.SUCCEEDED)
+    end_job(project, name, f"verglas live classes --templates: {source}")
     changed = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack.name}"}
     told = change_settings(project, folder, {PICKING: changed}, scope)
     return [f"{name}{stack.name}: {len(image.data)} templates", *told]

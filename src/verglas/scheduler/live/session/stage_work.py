@@ -7,8 +7,6 @@ stage.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,7 +18,7 @@ from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.contract.set_aside import SetAside
-from verglas.jobs.registry import job_class
+from verglas.scheduler.live.record.stage_jobs import on_list, quiet, scratch_list, stage_arguments
 
 NUMERICS = (
     "verglas.motion.correction", "verglas.ctf", "verglas.picking.log_picker",
@@ -103,7 +101,7 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
         return task
     begin = time.monotonic()
     try:
-        with _small_list(task.listed) as path:
+        with scratch_list(task.listed) as path:
             job, item = _job_and_item(task, path)
             kept = job.is_done(item) and (task.by_hand or not task.again)
             if not kept:
@@ -133,7 +131,7 @@ def _fingerprint(task: StageTask, item: Item) -> str:
 
 def run_stage(task: StageTask, device: str, directory: Path) -> tuple[dict[str, float], bytes]:
     """One movie through one stage into another directory (trials). Raises what the job raises."""
-    with _small_list(task.listed) as path:
+    with scratch_list(task.listed) as path:
         job, item = _job_and_item(task, path, directory)
         job.process(item, device)
         listed = _bytes_of(job, item) or task.listed
@@ -151,28 +149,11 @@ def figures_of(
     return figures_of_picks(stage, item.name, directory), item.name
 
 
-class _small_list:
-    """A STAR file in the system's scratch space while a block runs."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def __enter__(self) -> str:
-        handle, self.path = tempfile.mkstemp(prefix="verglas-live-", suffix=".star")
-        with os.fdopen(handle, "wb") as out:
-            out.write(self.data)
-        return self.path
-
-    def __exit__(self, *error: object) -> None:
-        os.unlink(self.path)
-
-
 def _job_and_item(
     task: StageTask, path: str, directory: Path | None = None
 ) -> tuple[MicrographJob[Any], Item]:
     prepared = _prepare(task, directory)
-    values: dict[str, Any] = {**prepared.parsed.parsed, "--i": path}
-    job = prepared.kind(Arguments(values, prepared.parsed.given), prepared.context)
+    job = prepared.kind(on_list(prepared.parsed, path), prepared.context)
     if not job.inputs.items:
         raise SetAside("the stage before left nothing for this one")
     return job, job.inputs.items[0]
@@ -183,15 +164,10 @@ def _prepare(task: StageTask, directory: Path | None) -> _Prepared:
     key = (task.stage, str(where), task.version)
     known = _prepared.get(key)
     if known is None or known.options != task.options:
-        kind = job_class(task.stage)
-        if not issubclass(kind, MicrographJob):
-            raise TypeError(f"{task.stage} does not work movie by movie")
-        options, _ = kind.Options.parse(task.options)
-        words = kind.command_line(options, f"{where}/", True)
-        parsed = kind.program.parse(words)
+        kind, parsed = stage_arguments(task.stage, task.options, f"{where}/")
         context = RunContext(
-            where, workers=task.workers, memory_bytes=task.memory_bytes or None, say=_quiet,
-            warn=_quiet,
+            where, workers=task.workers, memory_bytes=task.memory_bytes or None, say=quiet,
+            warn=quiet,
         )  # fmt: skip
         where.mkdir(parents=True, exist_ok=True)
         known = _prepared[key] = _Prepared(kind, context, parsed, dict(task.options))
@@ -203,7 +179,3 @@ def _bytes_of(job: MicrographJob[Any], item: Item) -> bytes:
 
     tables = job.listed(item)
     return format_star(tables) if tables else b""
-
-
-def _quiet(text: str) -> None:
-    """Lines about single movies belong to the set-aside list, not to a log."""
