@@ -2,7 +2,7 @@
 
 import pytest
 
-from verglas.formats.star import StarError, format_star, read_star
+from verglas.formats.star import StarError, format_star, read_star, rows
 
 
 def star_of(tmp_path, content, **options):
@@ -93,7 +93,11 @@ LOOP = b"\n# version 30001\n\ndata_p\n\nloop_ \n_rlnA #1 \n_rlnB #2 \n_rlnC #3 \
         (LOOP + b"1 2 3 \n \n4 5 6 \n", r"x\.star:12:1: expected data_<name>"),
         (LOOP + b"1 2 3 \n4 5", r"x\.star:11:4: row 2 of table data_p: expected 3 values, found 2"),
         (LOOP + b"1 2 3 \n4 5 6", r"cut short"),
-        (LOOP + b"_rlnD #5 \n1 2 3 4 \n \n", r"x\.star:10:1: expected _rlnD #4, found #5"),
+        (LOOP.replace(b"loop_ ", b"loop_ _rlnZ"), r"x\.star:6:1: expected the labels below loop_"),
+        (
+            LOOP + b"# only a comment\n1 2 \n",
+            r"x\.star:11:5: row 1 of table data_p: expected 3 values",
+        ),
         (LOOP + b"_rlnA #4 \n1 2 3 4 \n \n", r"x\.star:10:1: column _rlnA is there twice"),
         (
             b"movies.star\n",
@@ -111,6 +115,56 @@ LOOP = b"\n# version 30001\n\ndata_p\n\nloop_ \n_rlnA #1 \n_rlnB #2 \n_rlnC #3 \
 def test_what_is_wrong_is_said_with_its_place(tmp_path, content, message):
     with pytest.raises(StarError, match=message):
         star_of(tmp_path, content)
+
+
+HEAD = b"data_p\n\nloop_\n_rlnA #1\n_rlnB #2\n_rlnC #3\n"
+ROWS = b"1 2 3\n4 5 6\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEAD + b"\n \n" + ROWS,
+        HEAD + b"# made by X\n\n#4 5 6\n" + ROWS,
+        HEAD.replace(b"_rlnC", b"\n# below\n_rlnC") + ROWS,
+        HEAD.replace(b"loop_", b"loop_ # rows") + ROWS,
+        HEAD.replace(b"loop_", b"  loop_ rows") + ROWS,
+        HEAD.replace(b"data_p", b"data_p # mine") + ROWS,
+        HEAD.replace(b"#2", b"# 2 (Angstrom)") + ROWS,
+        HEAD.replace(b"#2", b"# in pixels") + ROWS,
+        HEAD.replace(b"#2", b"#7") + ROWS,
+        HEAD + b"1 2 3\n# a comment of words\n# of 3\n4 5 6\n# behind\n",
+        HEAD + b"1 2 3 # good\n4 5 6\n",
+        (HEAD + b"\n" + ROWS).replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + HEAD + b"\n" + ROWS,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("compiled", [False, True])
+def test_layouts_that_relion_reads_are_read(tmp_path, monkeypatch, content, compiled):
+    if compiled:
+        monkeypatch.setattr(rows, "LARGE_BYTES", 0)
+    behind = (
+        b"\n# version 30001\n\ndata_q\n\nloop_ \n_rlnA #1 \n_rlnB #2\n\n# version 30001\n\ndata_r\n"
+    )
+    star = star_of(tmp_path, content + behind)
+    assert [star["p"].ints(f"rln{x}").tolist() for x in "ABC"] == [[1, 4], [2, 5], [3, 6]]
+    assert list(star) == ["p", "q", "r"] and len(star["q"]) == 0
+
+
+def test_a_list_goes_on_behind_empty_lines_and_comments(tmp_path):
+    content = (
+        b"data_g\n\n_rlnA 1 # first\n\n# hello\n\n_rlnB 2\n\n# behind\n\ndata_h\n\n_rlnC 3\n \n"
+    )
+    star = star_of(tmp_path, content)
+    assert star["g"].ints("rlnA").tolist() == [1] and star["g"].ints("rlnB").tolist() == [2]
+    assert star["h"].comments == ("# behind",) and star["h"].ints("rlnC").tolist() == [3]
+
+
+def test_a_row_behind_an_empty_line_is_not_lost_without_a_word(tmp_path):
+    with pytest.raises(
+        StarError, match=r"x\.star:9:1: .*empty line ends table data_p, is this one"
+    ):
+        star_of(tmp_path, HEAD + ROWS.replace(b"\n4", b"\n\n4"))
 
 
 def test_only_on_request_something_is_passed_over(tmp_path):

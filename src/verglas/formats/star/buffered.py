@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.star import scan_kernels
+from verglas.formats.star.columns import MISLEADING
 from verglas.formats.star.source import Source
 from verglas.formats.star.tokens import is_quoted, parse_float, parse_int, unquote
 
@@ -102,6 +103,10 @@ class BufferColumn:
 
     def tokens(self, full_precision: bool) -> Sequence[str]:
         return self._tokens()[0]
+
+    def is_misleading(self) -> bool:
+        data, begins, _ = self.spans(slice(None))
+        return bool(np.isin(data[begins], [ord(each) for each in MISLEADING]).any())
 
     def take(self, rows: Any) -> BufferColumn:
         chosen = np.asarray(rows, dtype=np.int64)

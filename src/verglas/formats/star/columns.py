@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MISLEADING = ("#", "_")
+"""At the begin of a line RELION takes them for a comment or, above the first row, for a label."""
+
+
 class Column(Protocol):
     """What a table asks of its columns."""
 
@@ -44,6 +48,10 @@ class Column(Protocol):
 
     def ints(self) -> np.ndarray:
         """int64 (rows,), read-only; raises ValueError at a value that is no integer."""
+        ...
+
+    def is_misleading(self) -> bool:
+        """Whether a token, at the begin of a line, looks like a comment or a label."""
         ...
 
     def take(self, rows: Any) -> Column: ...
@@ -84,6 +92,9 @@ class TextColumn:
     def ints(self) -> np.ndarray:
         return self._numbers(parse_int, "int64")
 
+    def is_misleading(self) -> bool:
+        return any(token.startswith(MISLEADING) for token in self._tokens)
+
     def take(self, rows: Any) -> TextColumn:
         return TextColumn([self._tokens[row] for row in rows], self.width)
 
@@ -123,6 +134,9 @@ class NumberColumn:
             return _frozen_array(self.values, "int64")
         return _frozen_array([parse_int(str(float(value))) for value in self._plain()], "int64")
 
+    def is_misleading(self) -> bool:
+        return False
+
     def take(self, rows: Any) -> NumberColumn:
         if isinstance(self.values, list):
             return NumberColumn([self.values[row] for row in rows], self.is_integer)
@@ -159,6 +173,9 @@ class VectorColumn:
 
     def ints(self) -> np.ndarray:
         raise ValueError("a vector is not a number")
+
+    def is_misleading(self) -> bool:
+        return False
 
     def take(self, rows: Any) -> VectorColumn:
         return VectorColumn([self.values[row] for row in rows])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from verglas.formats.labels import LabelType, label_type
 from verglas.formats.star.columns import Column, TextColumn
-from verglas.formats.star.rows import Shape, read_rows
+from verglas.formats.star.rows import VERSION, Shape, read_rows
 from verglas.formats.star.source import Source
 from verglas.formats.star.table import Origin, StarTable
 from verglas.formats.star.tokens import NUMBER_WIDTH, STRING_WIDTH, split_tokens
 
-_VERSION = re.compile(r"#\s*version\s+(\d+)\s*$")
-_LABEL = re.compile(r"\s*_([^\s#]+)\s*(?:#\s*(\d+)\s*)?$")
+_LABEL = re.compile(r"\s*_([^\s#]+)\s*(?:#\s*(\d+)?(.*))?$")
+"""`_rlnX`, `_rlnX #3`, `_rlnX # 3 (Angstrom)`, `_rlnX # in pixels`."""
 _LIST_ITEM = re.compile(r"(\s*_([^\s#]+))(.*)$")
 
 
@@ -26,7 +25,7 @@ class _Preamble:
     comments: list[str] = field(default_factory=list)
 
     def take_comment(self, line: str) -> None:
-        version = _VERSION.match(line)
+        version = VERSION.match(line)
         if version:
             self.version = int(version[1])
         else:
@@ -52,26 +51,32 @@ def parse_star(
         elif stripped.startswith("#"):
             above.take_comment(line)
         elif stripped:
-            source.problem(
-                position, f"expected data_<name>, a comment or an empty line, found {line[:60]!r}"
-            )
+            source.problem(position, _between_tables(line, list(tables)))
         position = following
     return tables, tuple(source.problems)
 
 
+def _between_tables(line: str, before: list[str]) -> str:
+    """What is wrong with a line that belongs to no table (RELION would lose it without a word)."""
+    reason = f"expected data_<name>, a comment or an empty line, found {line[:60]!r}"
+    if before:
+        reason += f"; an empty line ends table data_{before[-1]}, is this one of its rows?"
+    return reason
+
+
 def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable, int]:
     line, position = source.line_at(start)
-    name = line.strip(" \t")[len("data_") :]
+    name = line.strip(" \t")[len("data_") :].partition("#")[0].rstrip(" \t")
     if " " in name or "\t" in name:
         source.problem(start, f"expected a table name without blanks, found {name!r}")
     while position < len(source.data):
         line, following = source.line_at(position)
         stripped = line.strip(" \t")
-        if stripped == "loop_":
+        if _is_loop(source, position, stripped):
             return _read_loop(source, name, above, following, signed=line == "loop_ ")
         if stripped.startswith("_"):
             return _read_list(source, name, above, position)
-        if stripped.startswith("data_") or _VERSION.match(stripped):
+        if stripped.startswith("data_") or VERSION.match(stripped):
             break
         if stripped.startswith("#"):
             above.comments.append(line)
@@ -88,29 +93,25 @@ def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable
     return _table(source, name, above, {}), position
 
 
+def _is_loop(source: Source, position: int, stripped: str) -> bool:
+    """Whether a line opens a loop; like RELION, text behind `loop_` is no part of it."""
+    word, _, rest = stripped.partition(" ")
+    if word != "loop_":
+        return False
+    if rest.lstrip(" \t").startswith("_"):
+        raise source.error(position, f"expected the labels below loop_, found {stripped[:60]!r}")
+    return True
+
+
 def _read_loop(
     source: Source, name: str, above: _Preamble, position: int, signed: bool
 ) -> tuple[StarTable, int]:
-    labels: dict[str, None] = {}  # in order, looked up for every further one
-    numbered = False
-    while position < len(source.data):
-        line, following = source.line_at(position)
-        match = _LABEL.match(line)
-        if match is None or (numbered and not match[2]):  # else a value such as `_0`
-            if labels or line.strip(" \t"):
-                break
-        else:
-            _check_label(source, position, match, labels)
-            labels[match[1]] = None
-            numbered = bool(match[2])
-        position = following
+    labels, position = _read_labels(source, position)
     if not labels:
         raise source.error(position, f"expected a _label after loop_ of table data_{name}")
     first_line = source.line_number(position)
     numeric = {_usual_width(label) for label in list(labels)[1:]} == {NUMBER_WIDTH}
-    shape = Shape(
-        name, len(labels), signed, above.version is None, len(labels) == 2 and not numeric
-    )
+    shape = Shape(name, len(labels), signed, second_may_miss=len(labels) == 2 and not numeric)
     rows = read_rows(source, position, shape)
     for label, column in zip(labels, rows.columns):
         column.width = column.width or _usual_width(label)
@@ -119,14 +120,61 @@ def _read_loop(
     return _table(source, name, above, columns, False, lines, rows.comments), rows.end
 
 
-def _check_label(
-    source: Source, position: int, match: re.Match[str], labels: Mapping[str, None]
-) -> None:
+Labels = dict[str, None]  # in order, looked up for every further one
+
+
+def _read_labels(source: Source, position: int) -> tuple[Labels, int]:
+    """The labels of a loop, and where its rows begin.
+
+    As RELION does, empty lines and comments among the labels and behind them are passed over.
+    Where a table without rows ends, they belong to what follows it.
+    """
+    labels: Labels = {}
+    numbered, behind_labels, text = False, position, ""
+    while position < len(source.data):
+        line, following = source.line_at(position)
+        stripped = line.strip(" \t")
+        match = _LABEL.match(line)
+        if match is not None and not _is_value(match, numbered, labels):
+            _check_label(source, position, match, labels)
+            labels[match[1]] = None
+            numbered, text = bool(match[2]), match[3] or ""
+            behind_labels = following
+        elif VERSION.match(stripped):
+            break
+        elif stripped and not stripped.startswith("#"):
+            if not stripped.startswith("data_") or (position == behind_labels and len(labels) < 2):
+                behind_labels = position
+            break
+        position = following
+    _check_last_label(source, behind_labels, labels, text)
+    return labels, behind_labels
+
+
+def _check_last_label(source: Source, position: int, labels: Labels, text: str) -> None:
+    """A lost line end would make the first row a comment of the last label."""
+    words = text.split()
+    in_brackets = words and words[0][0] in "([" and words[-1][-1] in ")]"
+    if labels and len(words) >= len(labels) and not in_brackets:
+        raise source.error(
+            position - 1,
+            f"expected nothing or a comment in brackets behind _{list(labels)[-1]}, found {text[:60]!r}: "
+            "a line end may be missing",
+        )
+
+
+def _is_value(match: re.Match[str], numbered: bool, labels: Labels) -> bool:
+    """Whether what looks like a label is a value such as `_0` of a table of one or two columns."""
+    alone = match[2] is None and match[3] is None
+    return numbered and alone and len(labels) < 3 and label_type(match[1]) is None
+
+
+def _check_label(source: Source, position: int, match: re.Match[str], labels: Labels) -> None:
     label, number = match[1], match[2]
     if label in labels:
         raise source.error(position, f"column _{label} is there twice")
-    if number and int(number) != len(labels) + 1:
-        source.problem(
+    if number and int(number) != len(labels) + 1:  # RELION goes by the order of the lines
+        source.note(
             position,
             f"expected _{label} #{len(labels) + 1}, found #{number}: a line is missing or odd",
         )
@@ -137,27 +185,26 @@ def _read_list(source: Source, name: str, above: _Preamble, position: int) -> tu
     starts: dict[str, int] = {}
     first_line = source.line_number(position)
     closed = False
+    behind: int | None = None  # where the comments begin that may belong to what follows
     while position < len(source.data):
         line, following = source.line_at(position)
         stripped = line.strip(" \t")
-        if stripped.startswith(("data_", "loop_")) or _VERSION.match(stripped):
+        if stripped.startswith(("data_", "loop_")) or VERSION.match(stripped):
             break
         if stripped.startswith("_"):
-            if closed:
-                source.problem(
-                    position, f"a _label after the empty line that ends table data_{name}"
-                )
+            closed, behind = False, None
             label, token, starts[label] = _read_item(source, position, line, above.version)
             if label in columns:
                 raise source.error(position, f"label _{label} is there twice")
             columns[label] = TextColumn([token], _usual_width(label))
         elif stripped.startswith("#"):
-            break
+            behind = position if behind is None else behind
         elif stripped:
             source.problem(position, f"expected a _label with its value, found {line[:60]!r}")
         else:
             closed = True
         position = following
+    position = position if behind is None else behind
     if not closed and above.version is not None:
         source.unclosed(position, name)
     _set_list_widths(columns, starts)
@@ -175,7 +222,7 @@ def _read_item(
         tokens = split_tokens(rest)
     except ValueError as reason:
         raise source.error(position, f"_{label}: {reason}") from None
-    if version is None and len(tokens) > 1 and tokens[1].startswith("#"):
+    if len(tokens) > 1 and tokens[1].startswith("#"):
         tokens = tokens[:1]
     if len(tokens) > 1:
         source.problem(

@@ -18,6 +18,8 @@ object of its own ten times the memory."""
 MOST_MENDED_BYTES = 64_000_000
 """Every value becomes an object of its own: about fifty times the bytes of the file."""
 
+VERSION = re.compile(r"#\s*version\s+(\d+)\s*$")
+"""RELION writes it above every table: the one comment that means something."""
 _EMPTY_LINE_INSIDE = re.compile(rb"\n[ \t]*\r?\n")
 _EMPTY_LINE = re.compile(rb"^[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
 _FIELD = re.compile(r"[ \t]*[^ \t]+")
@@ -30,7 +32,6 @@ class Shape:
     name: str  # of the table
     n_columns: int
     signed: bool = False  # the header is laid out as RELION does it: an empty line ends the rows
-    comments_allowed: bool = True  # 2.x: text behind a `#` after the last column
     second_may_miss: bool = False  # two columns, the second a string: old files leave it out
 
 
@@ -40,7 +41,7 @@ class Rows:
 
     columns: Sequence[Column]  # with the width their values were padded to, 0 where none shows it
     count: int
-    comments: tuple[str, ...]  # 2.x row comments, none or one per row
+    comments: tuple[str, ...]  # behind the values of a row: none, or one per row
     end: int  # byte offset behind the loop
 
 
@@ -73,26 +74,15 @@ def _read_large(source: Source, start: int, shape: Shape) -> Rows | None:
     count = len(cells.row_starts)
     if not finished:
         reader = _RowReader(source, shape, first_row=count)
-        if reader.read([source.line_at(stop)[0]], stop) != stop:
+        if reader.read(_until_empty_line(source, stop, shape.name), stop) != stop:
             return None
     columns = [BufferColumn(cells, index, width) for index, width in enumerate(widths)]
     return Rows(columns, count, (), stop)
 
 
 def _read_small(source: Source, start: int, shape: Shape) -> Rows:
-    empty = _EMPTY_LINE.search(source.data, start)
-    stop = empty.start() if empty else len(source.data)
-    if stop - start > MOST_MENDED_BYTES:
-        raise source.error(
-            start,
-            f"table data_{shape.name} has rows that need mending (comments, missing values) in "
-            f"{(stop - start) / 1e6:,.0f} MB; at most {MOST_MENDED_BYTES / 1e6:,.0f} MB are mended",
-        )
-    lines = source.text(start, stop).split("\n")
-    if not lines[-1]:
-        lines.pop()
     reader = _RowReader(source, shape)
-    end = reader.read(lines, start)
+    end = reader.read(_until_empty_line(source, start, shape.name), start)
     tokens = list(zip(*reader.rows)) if reader.rows else [()] * shape.n_columns
     widths = _widths(reader.samples, shape.n_columns)
     columns = [TextColumn(values, width) for values, width in zip(tokens, widths)]
@@ -102,6 +92,21 @@ def _read_small(source: Source, start: int, shape: Shape) -> Rows:
         else ()
     )
     return Rows(columns, len(reader.rows), comments, end)
+
+
+def _until_empty_line(source: Source, start: int, name: str) -> list[str]:
+    empty = _EMPTY_LINE.search(source.data, start)
+    stop = empty.start() if empty else len(source.data)
+    if stop - start > MOST_MENDED_BYTES:
+        raise source.error(
+            start,
+            f"table data_{name} has rows that need mending (comments, missing values) in "
+            f"{(stop - start) / 1e6:,.0f} MB; at most {MOST_MENDED_BYTES / 1e6:,.0f} MB are mended",
+        )
+    lines = source.text(start, stop).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
 
 
 class _RowReader:
@@ -116,22 +121,26 @@ class _RowReader:
     def read(self, lines: list[str], start: int) -> int:
         """Take rows until the lines end or something else begins; returns the offset reached."""
         offset = start
+        behind: int | None = None  # where the comments begin that may belong to what follows
         for raw in lines:
             line = raw.removesuffix("\r")
             try:
                 tokens = split_tokens(line)
             except ValueError as reason:
                 raise self.source.error(offset, f"{self._row()}: {reason}") from None
-            if len(tokens) != self.shape.n_columns:
+            if tokens[:1] == ["#"] or len(tokens) != self.shape.n_columns:
                 if _begins_something_else(tokens, self.shape.n_columns):
-                    return offset
+                    break
+                if tokens[0].startswith("#"):
+                    behind = offset if behind is None else behind
+                    offset += _bytes_of(raw) + 1
+                    continue
                 tokens = self._mended(tokens, line, offset)
-            if tokens:
-                self.rows.append(tokens)
-                if len(self.samples) < 50:
-                    self.samples.append(line)
-            offset += _bytes_of(raw) + 1
-        return min(offset, len(self.source.data))
+            self.rows.append(tokens)
+            if len(self.samples) < 50:
+                self.samples.append(line)
+            offset, behind = offset + _bytes_of(raw) + 1, None
+        return min(offset if behind is None else behind, len(self.source.data))
 
     def _row(self) -> str:
         return f"row {self.first_row + len(self.rows) + 1} of table data_{self.shape.name}"
@@ -141,11 +150,7 @@ class _RowReader:
         expected = self.shape.n_columns
         if self.shape.second_may_miss and len(tokens) == 1:
             return [tokens[0], ""]
-        if (
-            len(tokens) > expected
-            and tokens[expected].startswith("#")
-            and self.shape.comments_allowed
-        ):
+        if len(tokens) > expected and tokens[expected].startswith("#"):
             self.comments[len(self.rows)] = line[_start_of(line, tokens, expected) :]
             return tokens[:expected]
         column = _start_of(line, tokens, expected) if len(tokens) > expected else len(line)
@@ -160,11 +165,10 @@ def _bytes_of(line: str) -> int:
 
 
 def _begins_something_else(tokens: list[str], n_columns: int) -> bool:
-    """A new block, or a comment line, directly behind the rows."""
-    first = tokens[0] if tokens else "#"
-    return first.startswith("#") or (
-        len(tokens) == 1 and first.startswith("data_") and n_columns > 1
-    )
+    """An empty line, or a new block directly behind the rows."""
+    if not tokens or VERSION.match(" ".join(tokens)):
+        return True
+    return len(tokens) == 1 and tokens[0].startswith("data_") and n_columns > 1
 
 
 def _start_of(line: str, tokens: list[str], index: int) -> int:

@@ -12,7 +12,7 @@ from numba import njit
 FINISHED, BAD_ROW, STRAY, NO_END, LONG_ROW, FULL = range(6)
 """Why a scan stopped: at the end of the loop, or at something Python has to look at."""
 
-_TAB, _LINE, _RETURN, _BLANK, _BELL = 9, 10, 13, 32, 7
+_TAB, _LINE, _RETURN, _BLANK, _BELL, _HASH = 9, 10, 13, 32, 7, 35
 _LONGEST_ROW = 65535  # offsets inside a row are kept in 16 bits
 
 
@@ -47,6 +47,8 @@ def scan_rows(
             if position >= size or data[position] == _LINE or data[position] == _RETURN:
                 break
             begin = position
+            if column == 0 and data[begin] == _HASH:  # a comment, most likely
+                return BAD_ROW, row, line
             position = _end_of_value(data, position)
             if position < 0:
                 return (NO_END if position == -1 else STRAY), row, line

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from verglas.formats.atomic import atomic_write
-from verglas.formats.star.columns import Column
+from verglas.formats.star.columns import MISLEADING, Column, TextColumn
 from verglas.formats.star.table import StarTable
 from verglas.formats.star.tokens import NUMBER_WIDTH, padded
 
@@ -92,6 +93,7 @@ def _list_body(table: StarTable, full: bool) -> Iterator[bytes]:
 
 
 def _loop_body(table: StarTable, full: bool) -> Iterator[bytes]:
+    table = _rows_as_rows(table)
     if len(table) * len(table.columns) > LARGE_CELLS and not table.row_comments:
         from verglas.formats.star.layout import large_loop_body
 
@@ -106,6 +108,16 @@ def _loop_body(table: StarTable, full: bool) -> Iterator[bytes]:
             else ["\n"] * len(rows)
         )
         yield _encoded("".join("".join(row) for row in zip(*fields, ends)))
+
+
+def _rows_as_rows(table: StarTable) -> StarTable:
+    """Values with which a line would look like a comment or a label are quoted in the first column."""
+    label, column = next(iter(table.columns.items()))
+    if not column.is_misleading():
+        return table
+    tokens = [f'"{each}"' if each.startswith(MISLEADING) else each for each in column.tokens(False)]
+    columns = {**table.columns, label: TextColumn(tokens, column.width)}
+    return replace(table, columns=columns)
 
 
 def _padded(column: Column, rows: range, full: bool) -> list[str]:
