@@ -308,11 +308,38 @@ class TestMdoc:
         assert mdoc.sections[0].voltage_kv == 300
         assert mdoc.sections[0].pixel_size_angst == pytest.approx(656.139)
 
-    def test_damage_is_named(self, tmp_path):
+    def sections(self, tmp_path, text: str | bytes):
         path = tmp_path / "x.mdoc"
-        path.write_text("Voltage = 300\nwhat is this\n")
-        with pytest.raises(UnreadableMdoc, match="line 2"):
-            read_mdoc(path)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_mdoc(path)
+
+    def test_what_nobody_knows_passes_and_is_named(self, tmp_path):
+        text = "\ufeffVoltage = 300\r\nwhat is this\r\nTilt-Axis of X = 3\r\n[ZValue = 0]\r\nImageShift = 1 2\r\n"
+        mdoc = self.sections(tmp_path, text)
+        assert (mdoc.sections[0].voltage_kv, mdoc.sections[0].image_shift) == (300, (1, 2))
+        assert len(mdoc.problems) == 1 and "x.mdoc, line 2: neither" in mdoc.problems[0]
+
+    @pytest.mark.parametrize(
+        "damage",
+        [b"ImageShift = 1 \x003\n", b"Magnification = 1\nMagnification = 2\n", b"[ZVa\nImageShift = 9 9\n"],
+    )  # fmt: skip
+    def test_a_damaged_section_costs_that_section(self, tmp_path, damage):
+        good = b"[ZValue = %d]\nSubFramePath = X:\\%d.tif\nImageShift = %d 0\n"
+        text = good % (0, 0, 0) + good % (1, 1, 1) + damage + good % (2, 2, 2)
+        mdoc = self.sections(tmp_path, text)
+        kept = {section.movie: section.image_shift for section in mdoc.sections}
+        assert kept == {"0.tif": (0, 0), "2.tif": (2, 0)} | (
+            {"1.tif": (1, 0)} if damage[:1] == b"[" else {}
+        )
+        assert len(mdoc.problems) == 1 and "is left out" in mdoc.problems[0]
+
+    def test_a_value_cut_at_the_end_is_not_taken(self, tmp_path):
+        mdoc = self.sections(tmp_path, "[ZValue = 0]\nVoltage = 30")
+        assert mdoc.sections[0].voltage_kv is None and "in the middle" in mdoc.problems[0]
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+        with pytest.raises(UnreadableMdoc, match=r"y\.mdoc: No such file"):
+            read_mdoc(tmp_path / "y.mdoc")
 
 
 class TestIntake:

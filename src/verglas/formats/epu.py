@@ -74,7 +74,7 @@ class EpuSession:
 
 def read_epu_image(path: Path) -> EpuImage:
     """The XML of one exposure. Raises UnreadableEpu."""
-    root = _parse(path)
+    root = parse_xml(path)
     custom = _key_values(root)
     scale = _number(_find(root, "pixelSize", "x", "numericValue"))
     dose = _float(custom.get("Dose"))
@@ -106,7 +106,7 @@ def read_epu_image(path: Path) -> EpuImage:
 
 def read_epu_session(path: Path) -> EpuSession:
     """`EpuSession.dm`. Raises UnreadableEpu."""
-    root = _parse(path)
+    root = parse_xml(path)
     version = re.search(r"Version=([\d.]+)", " ".join(root.attrib.values()))
     spacing = _number(_find(root, "HoleSpacing"))
     return EpuSession(
@@ -140,16 +140,18 @@ def xml_of_movie(movie: Path) -> Path | None:
                 return candidate
 
 
-def _parse(path: Path) -> ElementTree.Element:
+def parse_xml(path: Path) -> ElementTree.Element:
+    """The root of one of EPU's files. Raises UnreadableEpu naming the file and, where known, the line."""
     try:
         data = path.read_bytes()
-        if b"<!ENTITY" in data:
-            raise UnreadableEpu(f"{path}: entities do not belong into an EPU file")
-        return ElementTree.fromstring(data)
+        root = None if b"<!ENTITY" in data else ElementTree.fromstring(data)
     except OSError as error:
         raise UnreadableEpu(f"{path}: {error.strerror or error}") from error
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last: odd encodings
         raise UnreadableEpu(f"{path}: not complete, or no XML: {error}") from error
+    if root is None:
+        raise UnreadableEpu(f"{path}: entities do not belong into an EPU file")
+    return root
 
 
 def _local(element: ElementTree.Element) -> str:

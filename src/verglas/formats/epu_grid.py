@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verglas.formats.epu import UnreadableEpu
+from verglas.formats.epu import parse_xml
 
 SQUARE = re.compile(r"GridSquare_(\d+)")
 HOLE = re.compile(r"FoilHole_(\d+)_")
@@ -45,15 +45,7 @@ def square_file(movie: Path) -> Path | None:
 
 def read_epu_square(path: Path) -> EpuSquare:
     """`GridSquare_N.dm`. Raises UnreadableEpu."""
-    try:
-        data = path.read_bytes()
-        if b"<!ENTITY" in data:
-            raise UnreadableEpu(f"{path}: entities do not belong into an EPU file")
-        root = ElementTree.fromstring(data)
-    except OSError as error:
-        raise UnreadableEpu(f"{path}: {error.strerror or error}") from error
-    except ElementTree.ParseError as error:
-        raise UnreadableEpu(f"{path}: not complete, or no XML: {error}") from error
+    root = parse_xml(path)
     holes: dict[str, Point] = {}
     for pair in root.iter():
         if _local(pair).startswith("KeyValuePairOfintTargetLocation"):

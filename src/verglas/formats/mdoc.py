@@ -2,21 +2,26 @@
 
 Global values stand above the first section; a section is `[ZValue = 3]` or `[FrameSet = 0]`. A movie's own
 mdoc is `NAME.tif.mdoc` or `NAME.mdoc` beside it; one mdoc for many movies names each by `SubFramePath`.
+
+Keys that nobody knows pass, and so do lines of other programs. A section that shows damage (characters no
+text holds, one key with two values as behind a lost header) is left out and named in `problems`.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 _SECTION = re.compile(r"\[\s*(\w+)\s*=\s*(.*?)\s*\]\s*$")
-_ITEM = re.compile(r"\s*([\w.]+)\s*=\s*(.*?)\s*$")
+_ITEM = re.compile(r"\s*([^\s=\[][^=]*?)\s*=\s*(.*?)\s*$")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
 class UnreadableMdoc(ValueError):
-    """An mdoc file that cannot be read: names file and line."""
+    """An mdoc file that cannot be read: names the file."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,15 @@ class MdocSection:
 
     def number_of(self, key: str) -> float | None:
         """The first number of a value; None if it is missing or none."""
-        try:
-            return float(self.values[key].split()[0])
-        except (KeyError, IndexError, ValueError):
-            return None
+        return next(iter(self.numbers_of(key)), None)
 
     def numbers_of(self, key: str) -> tuple[float, ...]:
+        """All numbers of a value; none if one of its words is none."""
         try:
-            return tuple(float(word) for word in self.values.get(key, "").split())
+            found = tuple(float(word) for word in self.values.get(key, "").split())
         except ValueError:
             return ()
+        return found if all(map(math.isfinite, found)) else ()
 
     @property
     def movie(self) -> str:
@@ -101,6 +105,7 @@ class Mdoc:
     values: Mapping[str, str]
     titles: tuple[str, ...]
     sections: tuple[MdocSection, ...]
+    problems: tuple[str, ...] = ()  # file, line and what is wrong there
 
     def section_of(self, movie: str) -> MdocSection | None:
         """The section of a movie by its base name; the only one there is if it names none."""
@@ -115,29 +120,71 @@ class Mdoc:
 
 
 def read_mdoc(path: Path) -> Mdoc:
-    """Read a file. Raises UnreadableMdoc naming the line that is neither section nor value."""
+    """Read a file; what is wrong in it is in `problems`. Raises UnreadableMdoc if it cannot be read at all."""
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        data = path.read_bytes()
     except OSError as error:
         raise UnreadableMdoc(f"{path}: {error.strerror or error}") from error
-    top: dict[str, str] = {}
-    titles: list[str] = []
-    found: list[tuple[str, str, dict[str, str]]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    reader = _Reader(str(path))
+    lines = data.decode("utf-8-sig", "surrogateescape").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if number == len(lines) and line.strip():
+            reader.complain(number, f"the file ends in the middle of {line[:60]!r}: not taken")
+        else:
+            reader.take(number, line.removesuffix("\r"))
+    return reader.result()
+
+
+class _Reader:
+    """Lines of a file, one after another."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.top: dict[str, str] = {}
+        self.titles: list[str] = []
+        self.found: list[tuple[str, str, dict[str, str]]] = []
+        self.damaged: set[int] = set()  # places in `found`
+        self.problems: list[str] = []
+
+    def take(self, number: int, line: str) -> None:
         section = _SECTION.match(line)
         item = _ITEM.match(line)
         if section is not None and section[1] == "T":
-            titles.append(section[2])
-        elif section is not None:
-            found.append((section[1], section[2], {}))
+            self.titles.append(section[2])
+        elif line.lstrip().startswith("["):
+            kind, index = (section[1], section[2]) if section is not None else ("", "")
+            self.found.append((kind, index, {}))
+            if section is None:
+                self._damage(number, f"no [Section = n]: {line[:60]!r}")
+        elif _NO_TEXT.search(line):
+            self._damage(number, f"characters that no text holds: {line[:60]!r}")
         elif item is not None:
-            (found[-1][2] if found else top)[item[1]] = item[2]
+            self._item(number, item[1], item[2])
         elif line.strip():
-            raise UnreadableMdoc(
-                f"{path}, line {number}: neither [Section = n] nor Key = value: {line[:60]!r}"
-            )
-    sections = tuple(MdocSection(kind, index, {**top, **own}) for kind, index, own in found)
-    return Mdoc(str(path), top, tuple(titles), sections)
+            self.complain(number, f"neither [Section = n] nor Key = value: {line[:60]!r}")
+
+    def complain(self, number: int, reason: str) -> None:
+        self.problems.append(f"{self.path}, line {number}: {reason}")
+
+    def result(self) -> Mdoc:
+        sections = tuple(
+            MdocSection(kind, index, {**self.top, **own})
+            for place, (kind, index, own) in enumerate(self.found)
+            if place not in self.damaged
+        )
+        return Mdoc(self.path, self.top, tuple(self.titles), sections, tuple(self.problems))
+
+    def _item(self, number: int, key: str, value: str) -> None:
+        values = self.found[-1][2] if self.found else self.top
+        if values.setdefault(key, value) != value:
+            self._damage(number, f"a second value of {key}: a section's header may be missing")
+
+    def _damage(self, number: int, reason: str) -> None:
+        """Give up the section at hand; above the first one only the line is lost."""
+        if self.found:
+            self.damaged.add(len(self.found) - 1)
+            reason += "; its section is left out"
+        self.complain(number, reason)
 
 
 def mdoc_of_movie(movie: Path) -> Path | None:

@@ -194,10 +194,12 @@ def _read_companions(intake: Intake, movie: Path) -> None:
     candidates = [mdoc] if mdoc else sorted(movie.parent.glob("*.mdoc"))[:20]
     for path in candidates:
         try:
-            section = read_mdoc(path).section_of(movie.name)
+            found = read_mdoc(path)
         except UnreadableMdoc as error:
             intake.warnings.append(str(error))
             continue
+        intake.warnings.extend(found.problems)
+        section = found.section_of(movie.name)
         if section is not None:
             intake.mdoc = section
             return
