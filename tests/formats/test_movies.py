@@ -70,6 +70,39 @@ def test_tiff_movies_read_back_and_lie_as_relion_sees_them(
         assert np.array_equal(other.pages[2].asarray()[::-1], frames[2])
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_counts_packed_in_super_resolution_tiffs_are_told_by_their_size(
+    tmp_path: Path, turned: bool
+) -> None:
+    """Sizes: K2, upright and turned; the mean RELION 3.1.3 finds for bytes of 0x21 is that of 1 and 2."""
+    across, down = (3710, 7676) if turned else (3838, 7420)
+    packed = np.zeros((down, across), np.uint8)
+    packed[0, :2] = 0x21, 0xF0
+    write_movie_tiff(tmp_path / "k2.tif", [packed], compression="lzw")
+    movie = open_movie(tmp_path / "k2.tif")
+    assert (movie.shape_yx, movie.info.packed) == ((down, 2 * across), True)
+    frame = movie.read(0, None)
+    assert frame[0, :4].tolist() == [1, 2, 0, 15] and frame.sum() == 18
+    write_movie_tiff(tmp_path / "k2.tif", [packed[:-1]], compression="lzw")
+    assert not open_movie(tmp_path / "k2.tif").info.packed
+
+
+@pytest.mark.parametrize(("tag", "value"), [(256, 1 << 19), (257, 1 << 19), (257, 16)])
+def test_damaged_sizes_of_an_eer_movie_do_not_ask_for_terabytes(
+    tmp_path: Path, tag: int, value: int
+) -> None:
+    path = tmp_path / "d.eer"
+    write_movie_eer(path, events(3, 9000), SENSOR)
+    with tifffile.TiffFile(path) as file:
+        places = [page.tags[tag].valueoffset for page in file.pages]
+    data = bytearray(path.read_bytes())
+    for place in places:
+        data[place : place + 4] = struct.pack("<I", value)
+    path.write_bytes(data)
+    with pytest.raises(UnreadableMovie, match="size is damaged|lie behind the last"):
+        open_movie(path, eer_grouping=1).read(0)
+
+
 @pytest.mark.parametrize(
     "options",
     [

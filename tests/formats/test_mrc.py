@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from verglas.formats.movies import check_movie
 from verglas.formats.mrc import UnreadableImage, read_mrc, read_mrc_header, write_mrc
 from verglas.formats.mrc_header import Statistics, build_header
 from verglas.formats.stack import StackPool, image_name, open_stack, parse_image_name, read_images
@@ -149,6 +150,19 @@ def test_four_bit_counts(tmp_path: Path, width: int) -> None:
         assert np.array_equal(stack.read([2, 0]), frames[[2, 0]])
         with pytest.raises(ValueError, match="four-bit"):
             stack.map()
+
+
+def test_imods_flag_for_two_counts_in_every_byte(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 16, (2, 4, 6)).astype(np.uint8)
+    path = tmp_path / "p.mrc"
+    write_stack(path, (frames[..., 0::2] | frames[..., 1::2] << 4).view(np.int8), 1.5)
+    raw = bytearray(path.read_bytes())
+    raw[152:160] = struct.pack("<2i", 1146047817, 16)
+    path.write_bytes(raw)
+    image = read_mrc(path, None)
+    assert np.array_equal(image.data, frames) and image.pixel_size_angst == 1.5
+    info = check_movie(path)
+    assert (info.shape_yx, info.packed) == ((4, 6), True)
 
 
 def test_short_file_says_how_many_bytes_and_images(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from numba import njit
 from verglas.formats.eer_code import EventCode
 
 Array = npt.NDArray[Any]
+_PADDING_BITS = 4096  # of one hardware frame
 
 
 def add_events(
@@ -41,11 +42,14 @@ def add_events(
         )
     words = np.zeros(len(data) // 8 + 2, "<u8")
     words.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
-    reached = _add(words, 8 * len(data), *code, *shape_yx, shift, counts)
+    n_bits = 8 * len(data)
+    reached, used = _add(words, n_bits, *code, *shape_yx, shift, counts)
     total = shape_yx[0] * shape_yx[1]
-    if reached == total:
-        return None
-    return f"the events end at pixel {reached} of {total} (corrupt)"
+    if reached != total:
+        return f"the events end at pixel {reached} of {total} (corrupt)"
+    if n_bits - used > max(_PADDING_BITS, n_bits // 16):
+        return f"{(n_bits - used) // 8} bytes of events lie behind the last of {total} pixels (corrupt)"
+    return None
 
 
 @njit(cache=True, nogil=True)
@@ -59,8 +63,8 @@ def _add(
     width: int,
     shift: int,
     counts: Array,
-) -> int:
-    """Pixels passed when the code ended: height * width if the frame is sound."""
+) -> tuple[int, int]:
+    """Pixels passed when the code ended (height * width if the frame is sound), and bits used."""
     longest = (1 << run_bits) - 1
     both_bits = horizontal_bits + vertical_bits
     invert = (1 << horizontal_bits) >> 1 | ((1 << vertical_bits) >> 1) << horizontal_bits
@@ -71,7 +75,7 @@ def _add(
     y: Any = 0
     while y < height:
         if at + run_bits > n_bits:
-            return y * width + x
+            return y * width + x, at
         word = at >> 6
         offset = at & 63
         # The next 64 bits from `at`; the second shift in two steps because 64 at once is undefined.
@@ -87,9 +91,9 @@ def _add(
         if run == longest:
             continue
         if y >= height:
-            return y * width + x
+            return y * width + x, at
         if at + both_bits > n_bits:
-            return y * width + x
+            return y * width + x, at
         at += both_bits
         symbol = np.int64(bits >> np.uint64(run_bits)) & ((1 << both_bits) - 1) ^ invert
         sub_x = (symbol & ((1 << horizontal_bits) - 1)) >> max(0, horizontal_bits - shift)
@@ -102,7 +106,7 @@ def _add(
         if x == width:
             x = 0
             y += 1
-    return y * width + x
+    return y * width + x, at
 
 
 def encode_events(

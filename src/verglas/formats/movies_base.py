@@ -17,6 +17,7 @@ import numpy.typing as npt
 from verglas.formats.mrc_header import UnreadableImage
 
 Array = npt.NDArray[Any]
+PACKED_NOTE = "two four-bit counts in every byte, read as twice as many pixels across"
 
 
 class UnreadableMovie(UnreadableImage):
@@ -33,6 +34,7 @@ class MovieInfo:
     shape_yx: tuple[int, int]
     dtype: np.dtype[Any]  # of a frame as stored (EER: of the counts)
     pixel_size_angst: float  # 0 if the file does not say
+    packed: bool = False  # two four-bit counts in every byte of the file
 
 
 @contextmanager

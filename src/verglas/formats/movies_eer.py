@@ -86,10 +86,24 @@ def _check_hardware(path: str, hardware: list[EerFrame], grouping: int, upsampli
             raise UnreadableMovie(
                 path, f"hardware frame {number} is {frame.shape_yx}, frame 1 {hardware[0].shape_yx}"
             )
+        _check_size(path, number, frame)
     fewest = min(min(frame.code[1:]) for frame in hardware)
     if 1 << fewest < upsampling:
         raise UnreadableMovie(
             path, f"{fewest} sub-pixel bits allow upsampling {1 << fewest}, asked for {upsampling}"
+        )
+
+
+def _check_size(path: str, number: int, frame: EerFrame) -> None:
+    """Damaged size tags may ask for terabytes: no code passes more pixels than its longest run."""
+    height, width = frame.shape_yx
+    bits = 8 * sum(length for _, length in frame.segments)
+    most = (bits // frame.code.run_bits) * ((1 << frame.code.run_bits) - 1)
+    if height * width > most:
+        raise UnreadableMovie(
+            path,
+            f"hardware frame {number}: {width} x {height} pixels announced, its {bits // 8} bytes of "
+            f"events reach {most} at most: the size is damaged",
         )
 
 

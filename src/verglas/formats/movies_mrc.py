@@ -8,7 +8,7 @@ import numpy as np
 
 from verglas.formats.movies_base import Array, Movie, MovieInfo
 from verglas.formats.mrc import header_of, read_images_at
-from verglas.formats.mrc_header import MrcHeader
+from verglas.formats.mrc_header import FOUR_BIT, MrcHeader
 
 
 class MrcMovie(Movie):
@@ -28,6 +28,7 @@ class MrcMovie(Movie):
                 shape_yx=header.shape_yx,
                 dtype=np.dtype(header.dtype).newbyteorder("="),
                 pixel_size_angst=header.pixel_size_angst,
+                packed=header.mode == FOUR_BIT,
             )
         )
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 import os
 from typing import ClassVar
 
+import numpy as np
+
 from verglas.formats.movies_base import Array, Movie, MovieInfo, UnreadableMovie
+from verglas.formats.mrc import unpack_counts
 from verglas.formats.tiff_directory import TiffPage
-from verglas.formats.tiff_pixels import page_dtype, read_page
+from verglas.formats.tiff_pixels import check_announced, page_dtype, read_page
 
 _TAIL_BYTES = 64
+_PACKED_SIDES = ({5760, 8184}, {4092, 11520}, {3710, 7676}, {3838, 7420})
+"""Bytes across and down of super-resolution frames of K3 and K2 cameras, upright or turned, with two counts
+in every byte. Nothing in a TIFF file says so: SerialEM, IMOD and RELION go by the size alone."""
 
 
 class TiffMovie(Movie):
@@ -30,21 +36,26 @@ class TiffMovie(Movie):
                 raise UnreadableMovie(
                     path, f"frame {number} is {_described(page)}, frame 1 is {_described(first)}"
                 )
+            check_announced(page, path, number)
         if first.compression != 1:
             check_written(path, self._pages[-1])
+        height, width = first.shape_yx
+        packed = dtype == np.uint8 and {height, width} in _PACKED_SIDES
         super().__init__(
             MovieInfo(
                 path=path,
                 kind=self.kind,
                 n_frames=len(self._pages),
-                shape_yx=first.shape_yx,
+                shape_yx=(height, 2 * width if packed else width),
                 dtype=dtype,
                 pixel_size_angst=0.0,
+                packed=packed,
             )
         )
 
     def _read(self, index: int) -> Array:
-        return read_page(self._pages[index], self.path, index + 1)
+        frame = read_page(self._pages[index], self.path, index + 1)
+        return unpack_counts(frame) if self.info.packed else frame
 
 
 def check_written(path: str, page: TiffPage) -> None:

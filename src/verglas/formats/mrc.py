@@ -96,13 +96,17 @@ def pixels_from_bytes(raw: npt.NDArray[np.uint8], header: MrcHeader, count: int)
     """Stored bytes of `count` images -> (count, y, x) in native byte order."""
     ny, nx = header.shape_yx
     if header.mode == FOUR_BIT:
-        packed = raw.reshape(count, ny, header.row_bytes)
-        unpacked = np.empty((count, ny, 2 * header.row_bytes), np.uint8)
-        np.bitwise_and(packed, 15, out=unpacked[..., 0::2])
-        np.right_shift(packed, 4, out=unpacked[..., 1::2])
-        return unpacked[..., :nx]
+        return unpack_counts(raw.reshape(count, ny, header.row_bytes))[..., :nx]
     data = raw.view(header.dtype).reshape(count, ny, nx)
     return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
+
+
+def unpack_counts(packed: npt.NDArray[np.uint8]) -> Array:  # (..., bytes) -> (..., 2 * bytes) uint8
+    """Two four-bit counts of every byte, the first in its low half."""
+    counts = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), np.uint8)
+    np.bitwise_and(packed, 15, out=counts[..., 0::2])
+    np.right_shift(packed, 4, out=counts[..., 1::2])
+    return counts
 
 
 def write_mrc(

@@ -3,7 +3,7 @@
 Files in the wild lack the MAP stamp, carry a nonsensical extended-header size, come from big-endian
 machines or are cut short. What decides is whether the announced sizes fit the bytes that are there.
 
-Modes: 0 int8 (uint8 if an IMOD stamp says so), 1 int16, 2 float32, 6 uint16, 12 float16,
+Modes: 0 int8 (uint8 if an IMOD stamp says so, four-bit counts if its flag 16 does), 1 int16, 2 float32, 6 uint16, 12 float16,
 101 four-bit counts (two per byte, first pixel in the low half, every row padded to a whole byte).
 """
 
@@ -21,6 +21,7 @@ FOUR_BIT = 101
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2", FOUR_BIT: "u1"}
 _MODE_OF = {"int8": 0, "int16": 1, "float32": 2, "uint16": 6, "float16": 12}
 _IMOD_STAMP = 1146047817
+_IMOD_SIGNED, _IMOD_PACKED = 1, 16  # flags: signed bytes; two four-bit counts in every byte
 _MAX_SIDE = 1 << 24
 
 
@@ -116,11 +117,14 @@ def _extended_bytes(raw: bytes, order: str) -> int:
 
 def _interpret(raw: bytes, order: str, extended_bytes: int) -> MrcHeader:
     nx, ny, nz, mode = struct.unpack_from(order + "4i", raw)
-    mx = struct.unpack_from(order + "i", raw, 28)[0]
-    cell_x = struct.unpack_from(order + "f", raw, 40)[0]
-    pixel = cell_x / mx if mx > 0 and math.isfinite(cell_x) and cell_x > 0 else 0.0
+    pixel = _pixel_size(raw, order, axis=0)
     stamp, flags = struct.unpack_from(order + "2i", raw, 152)
-    code = "u1" if mode == 0 and stamp == _IMOD_STAMP and not flags & 1 else _MODES[mode]
+    code = _MODES[mode]
+    if mode == 0 and stamp == _IMOD_STAMP and flags & _IMOD_PACKED:
+        mode, code, nx = FOUR_BIT, _MODES[FOUR_BIT], 2 * nx  # the header counts bytes along x
+        pixel = _pixel_size(raw, order, axis=1)
+    elif mode == 0 and stamp == _IMOD_STAMP and not flags & _IMOD_SIGNED:
+        code = "u1"
     return MrcHeader(
         n_images=nz,
         shape_yx=(ny, nx),
@@ -138,6 +142,13 @@ def _axes(raw: bytes, order: str) -> tuple[int, int, int]:
     columns, rows, sections = struct.unpack_from(order + "3i", raw, 64)
     said = sorted((columns, rows, sections)) == [1, 2, 3]
     return (columns, rows, sections) if said else (1, 2, 3)
+
+
+def _pixel_size(raw: bytes, order: str, axis: int) -> float:
+    """Å along x (0) or y (1); 0 if the header does not say."""
+    sampling = struct.unpack_from(order + "i", raw, 28 + 4 * axis)[0]
+    cell = struct.unpack_from(order + "f", raw, 40 + 4 * axis)[0]
+    return cell / sampling if sampling > 0 and math.isfinite(cell) and cell > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

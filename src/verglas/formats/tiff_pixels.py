@@ -51,17 +51,9 @@ def read_page(page: TiffPage, path: str | os.PathLike[str], number: int) -> Arra
     Raises UnreadableImage if a strip does not decode to the pixels it announces.
     """
     dtype = page_dtype(page, path)
+    across, expected = check_announced(page, path, number)
     rows, columns = page.segment_yx
     height, width = page.shape_yx
-    across = -(-width // columns)
-    expected = across * -(-height // rows)
-    stored = int(page.lengths.sum())
-    if len(page.offsets) < expected or stored * _MOST_EXPANSION < height * width:
-        raise UnreadableImage(
-            path,
-            f"frame {number}: {expected} strips of {width} x {height} pixels announced,"
-            f" found {len(page.offsets)} with {stored} bytes",
-        )
     frame = np.empty(page.shape_yx, dtype)
     from_top = frame[::-1]
     with open(path, "rb") as handle:
@@ -74,6 +66,23 @@ def read_page(page: TiffPage, path: str | os.PathLike[str], number: int) -> Arra
             part = from_top[top : top + tall, left : left + columns]
             part[...] = block[: part.shape[0], : part.shape[1]]
     return frame
+
+
+def check_announced(page: TiffPage, path: str | os.PathLike[str], number: int) -> tuple[int, int]:
+    """Strips or tiles across, and in all; UnreadableImage if such a page cannot come from so many bytes."""
+    rows, columns = page.segment_yx
+    height, width = page.shape_yx
+    across = -(-width // columns)
+    expected = across * -(-height // rows)
+    stored = int(page.lengths.sum())
+    most = stored * (_MOST_EXPANSION if page.compression != 1 else 1)  # bytes of pixels
+    if len(page.offsets) < expected or most < height * width * page.bits // 8:
+        raise UnreadableImage(
+            path,
+            f"frame {number}: {expected} strips of {width} x {height} pixels announced,"
+            f" found {len(page.offsets)} with {stored} bytes",
+        )
+    return across, expected
 
 
 def _decode(

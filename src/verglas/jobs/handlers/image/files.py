@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.mrc import read_mrc, read_mrc_header
+from verglas.formats.mrc_header import FOUR_BIT
 from verglas.formats.stack import image_name, open_stack, strip_format
 
 _STACKS = (".mrcs", ".st")
@@ -25,6 +26,7 @@ class ImageFile:
     pixel_size_angst: float
     is_stack: bool
     eer_grouping: int = 32
+    packed: bool = False
 
     @classmethod
     def of(cls, name: str, eer_grouping: int = 32) -> ImageFile:
@@ -34,11 +36,13 @@ class ImageFile:
             from verglas.formats.movies import open_movie
 
             info = open_movie(path, eer_grouping=eer_grouping).info
-            return cls(path, info.n_frames, info.pixel_size_angst, True, eer_grouping)
+            pixel = info.pixel_size_angst
+            return cls(path, info.n_frames, pixel, True, eer_grouping, info.packed)
         header = read_mrc_header(path)
         is_stack = Path(path).suffix.lower() in _STACKS or name.endswith(":mrcs")
         count = header.n_images if is_stack else 1
-        return cls(path, count, header.pixel_size_angst, is_stack)
+        packed = header.mode == FOUR_BIT
+        return cls(path, count, header.pixel_size_angst, is_stack, packed=packed)
 
     def images(self, indices: list[int] | None = None) -> Iterator[tuple[str, Any]]:
         """(name, float32 image) of all images or those of 0-based indices, in their order."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from verglas.formats.movies_base import PACKED_NOTE
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.png import write_png
 from verglas.formats.stack_writer import StackWriter
@@ -28,6 +29,9 @@ def handle_images(flags: Arguments, say: Say = print) -> None:
     listed = ImageList.read(flags["--i"]) if flags["--i"].endswith(".star") else None
     sources = listed.sources() if listed else [(flags["--i"], None)]
     files = [(ImageFile.of(name, flags["--eer_grouping"]), rows) for name, rows in sources]
+    for file, _ in files:
+        if file.packed:
+            say(f" {file.path}: {PACKED_NOTE}")
     if flags["--fsc"] or flags["--power"] or flags["--stats"] or flags["--com"]:
         for file, rows in files:
             _measure(flags, file, rows, say)
