@@ -99,7 +99,7 @@ def test_damaged_sizes_of_an_eer_movie_do_not_ask_for_terabytes(
     for place in places:
         data[place : place + 4] = struct.pack("<I", value)
     path.write_bytes(data)
-    with pytest.raises(UnreadableMovie, match="size is damaged|lie behind the last"):
+    with pytest.raises(UnreadableMovie, match=r"size is damaged|lie behind the last"):
         open_movie(path, eer_grouping=1).read(0)
 
 

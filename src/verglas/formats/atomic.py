@@ -45,7 +45,7 @@ def atomic_write(
         os.replace(temporary, final)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
             raise type(error)(error.errno, error.strerror, str(final)) from error
         raise
     if durable:

@@ -3,8 +3,8 @@
 Files in the wild lack the MAP stamp, carry a nonsensical extended-header size, come from big-endian
 machines or are cut short. What decides is whether the announced sizes fit the bytes that are there.
 
-Modes: 0 int8 (uint8 if an IMOD stamp says so, four-bit counts if its flag 16 does), 1 int16, 2 float32, 6 uint16, 12 float16,
-101 four-bit counts (two per byte, first pixel in the low half, every row padded to a whole byte).
+Modes: 0 int8 (uint8 if an IMOD stamp says so, four-bit counts if its flag 16 does), 1 int16, 2 float32,
+6 uint16, 12 float16, 101 four-bit counts (two per byte, first pixel in the low half, every row padded to a whole byte).
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def read_page(page: TiffPage, path: str | os.PathLike[str], number: int) -> Arra
     dtype = page_dtype(page, path)
     across, expected = check_announced(page, path, number)
     rows, columns = page.segment_yx
-    height, width = page.shape_yx
+    height = page.shape_yx[0]
     frame = np.empty(page.shape_yx, dtype)
     from_top = frame[::-1]
     with open(path, "rb") as handle:

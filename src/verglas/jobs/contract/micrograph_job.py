@@ -23,7 +23,7 @@ from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarTable
 from verglas.jobs.contract.base import Job, JobFailed
 from verglas.jobs.contract.gathered import is_gathered, remember_gathered
-from verglas.jobs.contract.set_aside import SetAside, SetAsideList
+from verglas.jobs.contract.set_aside import ITEM_FAULTS, SetAside, SetAsideList
 from verglas.jobs.contract.tables import Row, rows_of
 
 Array = np.ndarray[Any, Any]
@@ -233,6 +233,6 @@ class MicrographJob(Job, Generic[Taken]):
             self.process(item, device)
         except SetAside as reason:
             return reason
-        except (ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError) as error:
-            return SetAside(f"{type(error).__name__}: {error}")
+        except ITEM_FAULTS as error:
+            return SetAside.of(error)
         return None

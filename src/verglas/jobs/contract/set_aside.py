@@ -17,8 +17,23 @@ FILE_NAME = "set_aside.star"
 NAME, REASON, STAMP = "rlnMicrographName", "verglasReason", "verglasFileStamp"
 
 
+ITEM_FAULTS = (
+    *(ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError, MemoryError),
+)
+"""What work on one bad item may raise: caught at the one boundary of each worker."""
+
+
 class SetAside(Exception):
     """This one item cannot be processed; the message says why, in words for the user."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> SetAside:
+        """The reason of an item during whose work this happened."""
+        if isinstance(error, MemoryError):
+            return cls(f"needs more memory than there is{f': {error}' if str(error) else ''}")
+        if isinstance(error, KeyError) and len(error.args) == 1:
+            return cls(f"KeyError: nothing is known about {error.args[0]!r}")
+        return cls(f"{type(error).__name__}: {str(error) or 'without a word'}")
 
 
 @dataclass

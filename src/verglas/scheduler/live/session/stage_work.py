@@ -17,7 +17,7 @@ from verglas.jobs.chain import CTF, MOTION, PICKING
 from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.program import Arguments
-from verglas.jobs.contract.set_aside import SetAside
+from verglas.jobs.contract.set_aside import ITEM_FAULTS, SetAside
 from verglas.scheduler.live.record.stage_jobs import on_list, quiet, scratch_list, stage_arguments
 
 NUMERICS = (
@@ -113,8 +113,8 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
         return StageAside(str(reason))
     except (JobFailed, NothingToDo) as reason:
         return StageAside(str(reason))
-    except (ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError) as error:
-        text = f"{type(error).__name__}: {error}"
+    except ITEM_FAULTS as error:
+        text = str(SetAside.of(error))
         if device != "cpu" and any(word in text.lower() for word in _FAULTS):
             return DeviceFault(text)
         return StageAside(text)
