@@ -88,6 +88,8 @@ export interface Job extends JobRow {
   values: Values;
   is_continue?: boolean;
   incremental?: boolean;
+  page?: "" | "classes" | "maps"; // that shows an iteration's result
+  has_halves?: boolean; // an iteration has a model for each half of the particles
   inputs: ShownNode[];
   outputs: ShownNode[];
   note: string;

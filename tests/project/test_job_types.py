@@ -80,3 +80,8 @@ def test_nobody_above_the_jobs_decides_by_the_name_of_a_type():
         for where in decided_by_name(ast.parse(path.read_text()))
     }
     assert not found
+
+
+def test_each_iteration_is_shown_on_the_page_of_its_classes():
+    pages = {each: job_type(each).page for each in ("Class2D", "Class3D", "Refine3D", "Extract")}
+    assert pages == {"Class2D": "classes", "Class3D": "maps", "Refine3D": "maps", "Extract": ""}

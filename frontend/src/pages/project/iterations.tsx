@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { useProject } from "../../context";
 import { link, useData } from "../../hooks";
 import { LinePlot } from "../../plots";
+import type { Job } from "../../types";
 import { number } from "../../words";
 
 interface Iteration {
@@ -25,7 +26,15 @@ const FIGURES: [string, string, string][] = [
   ["sigma_offset_angst", "spread of offsets", "Å"],
 ];
 
-export function Iterations({ path, job, folder }: { path: string; job: string; folder: string }) {
+export function Iterations({
+  path,
+  job,
+  page,
+}: {
+  path: string;
+  job: Job;
+  page: "classes" | "maps";
+}) {
   const { pid, watch } = useProject();
   const progress = useData<Progress>(`${path}/progress`, {}, watch.version);
   const [figure, setFigure] = useState(FIGURES[0][0]);
@@ -40,8 +49,8 @@ export function Iterations({ path, job, folder }: { path: string; job: string; f
   const x = useMemo(() => all.map(each => each.iteration), [all]);
   if (!all.length) return null;
   const last = all[all.length - 1];
-  const page = folder === "Class2D" ? "classes" : "maps";
-  const model = `${job}run_it${String(last.iteration).padStart(3, "0")}_model.star`;
+  const half = job.has_halves ? "_half1" : "";
+  const model = `${job.name}run_it${String(last.iteration).padStart(3, "0")}${half}_model.star`;
   return (
     <section className="iterations" aria-label="iterations">
       <p>

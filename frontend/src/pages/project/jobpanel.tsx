@@ -9,8 +9,6 @@ import { baseName, shownName, viewerOf } from "../../words";
 import { JobForm } from "./form";
 import { Iterations } from "./iterations";
 
-const REFINES = ["Class2D", "Class3D"];
-
 export function JobPanel({ name }: { name: string }) {
   const { pid, watch, mayChange, jobs } = useProject();
   const [folder, number] = name.split("/");
@@ -103,9 +101,7 @@ export function JobPanel({ name }: { name: string }) {
           <ProgressBar bar={job.bar} />
         </div>
       )}
-      {REFINES.includes(job.folder) && (
-        <Iterations path={path} job={job.name} folder={job.folder} />
-      )}
+      {job.page && <Iterations path={path} job={job} page={job.page} />}
       <div className="nodes">
         <NodeList title="Input" nodes={job.inputs} />
         <NodeList title="Output" nodes={job.outputs} />

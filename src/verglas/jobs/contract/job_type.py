@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class JobType:
     cleaned: tuple[str, ...] = ()  # files that gentle cleaning moves to Trash
     cleaned_harshly: tuple[str, ...] = ()  # and harsh cleaning besides
     settings_name: str = ""  # of the hidden file with the settings last used, if not the folder's
+
+    @property
+    def page(self) -> Literal["", "classes", "maps"]:
+        """The page that shows an iteration's result; empty where there is none."""
+        return "classes" if self.class_dims == 2 else "maps" if self.class_dims == 3 else ""
 
     @property
     def settings_file(self) -> str:

@@ -18,7 +18,9 @@ from verglas.project.confinement import read_table
 from verglas.project.names import owner_of
 from verglas.project.project import Project
 
-_ITERATION = re.compile(r"^(run(?:_ct\d+)?)_it(\d{3,})_model\.star$")
+# a refinement of two halves has a model for each: the first stands for both
+_ITERATION = re.compile(r"^(run(?:_ct\d+)?)_it(\d{3,})(?:_half1)?_model\.star$")
+_MODEL = re.compile(r"(?:_half[12])?_model\.star$")
 _WORST_ANGST = 900.0  # RELION writes 999 and inf for "none"
 
 
@@ -83,7 +85,7 @@ def gallery(project: Project, model: str) -> Gallery:
     general, table = star["model_general"], star["model_classes"]
     resolutions = table.floats("rlnEstimatedResolution")
     shares = table.floats("rlnClassDistribution")
-    data = model.replace("_model.star", "_data.star")
+    data = _MODEL.sub("_data.star", model)
     members = _members(project, data, len(table))
     rows = [
         ClassRow(

@@ -91,7 +91,8 @@ def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
             "title": loaded.job.type.title, "tabs": forms.form_of(loaded.job),
             "values": loaded.options.texts(), "is_continue": loaded.is_continue,
             "warnings": list(loaded.warnings), "type": loaded.job.type.folder,
-            "incremental": loaded.job.type.incremental, "iterative": loaded.job.type.iterative,
+            "incremental": loaded.job.type.incremental, "page": loaded.job.type.page,
+            "has_halves": loaded.job.type.has_halves,
         }  # fmt: skip
     except (ForeignJob, FileNotFoundError, ValueError) as error:
         found |= {"title": folder, "tabs": [], "values": {}, "unknown": str(error)}
