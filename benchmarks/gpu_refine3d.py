@@ -42,8 +42,8 @@ from verglas.fourier import (
     squared_radius,
 )
 from verglas.geometry.euler import euler_matrices
-from verglas.maps.fsc import fsc
-from verglas.optics.ctf import CtfParameters, ctf
+from verglas.maps.shell_correlation import fsc
+from verglas.optics.contrast_transfer import CtfParameters, ctf
 
 ATOMS, DIAMETER_SHARE, SNR = 3000, 0.6, 0.05
 

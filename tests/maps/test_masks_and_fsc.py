@@ -15,7 +15,7 @@ from verglas.maps import (
     soft_mask,
     true_fsc,
 )
-from verglas.maps.fsc import first_shell_below, randomise_phases
+from verglas.maps.shell_correlation import first_shell_below, randomise_phases
 
 Make = Callable[..., torch.Tensor]
 

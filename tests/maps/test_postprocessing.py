@@ -15,7 +15,6 @@ from half_maps import ball_of_atoms, damped, noisy_pair
 from verglas.formats.star import read_star
 from verglas.fourier import forward
 from verglas.maps import create_mask
-from verglas.maps.fsc import first_shell_below, randomise_phases, resolution_shell, true_fsc
 from verglas.maps.postprocessing.guinier import fit_line
 from verglas.maps.postprocessing.half_map_curves import (
     HalfMapCurves,
@@ -25,6 +24,12 @@ from verglas.maps.postprocessing.half_map_curves import (
 )
 from verglas.maps.postprocessing.sharpening import DetectorMtf, SharpeningSettings, sharpening_of
 from verglas.maps.postprocessing.trust import complaints
+from verglas.maps.shell_correlation import (
+    first_shell_below,
+    randomise_phases,
+    resolution_shell,
+    true_fsc,
+)
 
 PIXEL = 1.2
 

@@ -10,7 +10,7 @@ from verglas.fourier import BackProjector, Projector, disc, forward, inverse, re
 from verglas.fourier.gridding import real_radius
 from verglas.geometry import PointGroup, euler_matrices
 from verglas.maps import fsc, half_map_fsc, noise_power, reconstruct, signal_from_fsc
-from verglas.maps.reconstruct import wiener_divide
+from verglas.maps.reconstruction import wiener_divide
 from verglas.maps.spectra import data_vs_prior, join_low_resolution, lattice_shell_sums
 
 Make = Callable[..., torch.Tensor]

@@ -11,7 +11,7 @@ from verglas.formats.star import read_star
 from verglas.geometry.euler import euler_matrices
 from verglas.jobs.simulate.particles import particle_truth, write_particles
 from verglas.jobs.simulate.settings import ParticleSettings
-from verglas.optics.ctf import CtfParameters, ctf
+from verglas.optics.contrast_transfer import CtfParameters, ctf
 from verglas.simulate.optics import frame_frequencies
 from verglas.simulate.particles import ParticleImaging, ParticleMaker
 from verglas.simulate.projection import AtomProjector, ProjectionSettings

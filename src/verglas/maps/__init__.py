@@ -1,9 +1,9 @@
 """Operations on maps and images: masks, FSC, reconstruction (numerics)."""
 
-from verglas.maps.fsc import fsc, resolution_angst, resolution_shell, true_fsc
 from verglas.maps.mask_creation import create_mask
 from verglas.maps.masks import outside_weight, soft_mask, solvent_sphere
-from verglas.maps.reconstruct import reconstruct, to_real_space, wiener_divide
+from verglas.maps.reconstruction import reconstruct, to_real_space, wiener_divide
+from verglas.maps.shell_correlation import fsc, resolution_angst, resolution_shell, true_fsc
 from verglas.maps.spectra import half_map_fsc, join_low_resolution, noise_power, signal_from_fsc
 
 __all__ = [

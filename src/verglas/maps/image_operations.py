@@ -30,7 +30,7 @@ from verglas.maps.box_geometry import (
     symmetrised,
     windowed,
 )
-from verglas.maps.fsc import randomise_phases
+from verglas.maps.shell_correlation import randomise_phases
 
 Array = NDArray[np.floating]
 _FLOAT64_PIXELS = 1 << 24  # larger maps are filtered in float32: half the memory

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.optics.ctf import CtfParameters, ctf
+from verglas.optics.contrast_transfer import CtfParameters, ctf
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from verglas.geometry.euler import euler_matrices
-from verglas.optics.ctf import CtfParameters, ctf
+from verglas.optics.contrast_transfer import CtfParameters, ctf
 from verglas.simulate.background import ice_amplitude
 from verglas.simulate.optics import frame_frequencies
 from verglas.simulate.projection import AtomProjector

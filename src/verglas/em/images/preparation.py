@@ -24,7 +24,7 @@ from verglas.fourier import (
 from verglas.fourier.rounding import nearest_shells
 from verglas.maps.masks import outside_weight
 from verglas.optics.aberrations import odd_phase
-from verglas.optics.ctf import CtfParameters, ctf
+from verglas.optics.contrast_transfer import CtfParameters, ctf
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from verglas.fourier.gridding import gridding_correction
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.projector import Projector
 from verglas.fourier.rounding import nearest
-from verglas.maps.reconstruct import to_real_space
+from verglas.maps.reconstruction import to_real_space
 from verglas.maps.spectra import lattice_shell_means
 
 TINY = 1e-12

@@ -22,8 +22,14 @@ from verglas.em.state.model import Model
 from verglas.em.state.particles import Floats
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier.backprojector import BackProjector
-from verglas.maps.fsc import RANDOMISE_BELOW, first_shell_below, fsc, randomise_phases, true_fsc
-from verglas.maps.reconstruct import reconstruct
+from verglas.maps.reconstruction import reconstruct
+from verglas.maps.shell_correlation import (
+    RANDOMISE_BELOW,
+    first_shell_below,
+    fsc,
+    randomise_phases,
+    true_fsc,
+)
 from verglas.maps.spectra import (
     coverage,
     half_map_fsc,

@@ -17,7 +17,7 @@ from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.filters import low_pass, low_pass_weights
 from verglas.fourier.lattice import Lattice
 from verglas.geometry.symmetry import PointGroup
-from verglas.maps.reconstruct import reconstruct
+from verglas.maps.reconstruction import reconstruct
 from verglas.maps.spectra import data_vs_prior, noise_power
 
 AT_ONCE_BYTES = 1 << 28  # lattices of classes that are treated together

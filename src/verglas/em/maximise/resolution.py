@@ -8,7 +8,7 @@ from verglas.em.state.model import Model
 from verglas.em.state.particles import Floats
 from verglas.em.state.settings import EmSettings
 from verglas.fourier.rounding import nearest
-from verglas.maps.reconstruct import MIN_REGULARISED_SHELL
+from verglas.maps.reconstruction import MIN_REGULARISED_SHELL
 
 FAR_BEYOND = 3  # shells: data that outweigh the prior again so far beyond a dip count
 

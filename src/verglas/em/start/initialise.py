@@ -29,7 +29,7 @@ from verglas.fourier.rounding import nearest
 from verglas.fourier.slicing import add_slices
 from verglas.geometry.euler import euler_matrices
 from verglas.maps.masks import outside_weight
-from verglas.maps.reconstruct import reconstruct
+from verglas.maps.reconstruction import reconstruct
 
 PARTICLES_FOR_NOISE = 1000  # per optics group
 BLOBS = 40

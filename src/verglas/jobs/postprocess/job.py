@@ -178,7 +178,7 @@ class PostProcessing(Job):
     def _model_curve(self, volume: Volume, mean: Tensor, mask: Tensor | None) -> Tensor:
         from verglas.fourier import inverse
         from verglas.jobs.volumes.models import read_model
-        from verglas.maps.fsc import fsc
+        from verglas.maps.shell_correlation import fsc
         from verglas.simulate.density import model_density
 
         model = read_model(self.arguments["--model"], volume)

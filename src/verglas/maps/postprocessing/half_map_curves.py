@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from verglas.fourier import forward, inverse
-from verglas.maps.fsc import (
+from verglas.maps.shell_correlation import (
     RANDOMISE_BELOW,
     first_shell_below,
     fsc,

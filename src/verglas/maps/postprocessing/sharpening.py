@@ -10,8 +10,8 @@ from torch import Tensor
 from verglas.fourier import b_factor_weights, cutoff_shell, low_pass_weights
 from verglas.fourier.filters import EDGE_SHELLS
 from verglas.fourier.radial import amplitude_sums, by_shell, radii
-from verglas.maps.fsc import first_shell_below, resolution_shell
 from verglas.maps.postprocessing.guinier import LineFit, fit_line, log_means, squared_resolution
+from verglas.maps.shell_correlation import first_shell_below, resolution_shell
 from verglas.optics.mtf import mtf_at
 
 NO_WEIGHT_BELOW = 1e-4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from verglas.maps.fsc import first_shell_below, resolution_shell
 from verglas.maps.postprocessing.half_map_curves import HalfMapCurves
+from verglas.maps.shell_correlation import first_shell_below, resolution_shell
 
 RESOLVED = 0.143
 _RANDOM_LIMIT = 0.1  # of the randomised curve at the resolution: the mask correlates by itself

@@ -15,7 +15,7 @@ def fsc_text(first: Any, second: Any, pixel_size_angst: float) -> str:
     """Table `fsc` of two maps or images of one size."""
     import torch
 
-    from verglas.maps.fsc import fsc
+    from verglas.maps.shell_correlation import fsc
 
     curve = fsc(torch.from_numpy(first).double(), torch.from_numpy(second).double()).numpy()
     return _table("fsc", "rlnFourierShellCorrelation", curve, first.shape[-1], pixel_size_angst)
