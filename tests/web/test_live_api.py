@@ -81,7 +81,8 @@ def test_figures_and_reasons_of_every_movie(served, session):
     assert found["aside"][1] == "no rings in the spectrum"
     assert found["thresholds"] == "rlnCtfMaxResolution <= 4"
     assert found["columns"]["ctf_resolution_angst"] == [4.5, None, None]
-    assert {"key": "ctf_resolution_angst", "title": "CTF fit", "unit": "Å"} in found["kinds"]
+    kinds = {each["key"]: (each["title"], each["unit"]) for each in found["kinds"]}
+    assert kinds["ctf_resolution_angst"] == ("CTF fit", "Å")
     for path in ("", "/movies", "/grid", "/health", "/settings", "/file"):
         assert served.get(f"live/other{path}", text="abc").status_code == 404
 
@@ -259,3 +260,10 @@ def test_a_refusal_of_the_command_is_told_in_its_words(served, monkeypatch):
     answer = served.post("live/verdict", {"verdict": "accept", "numbers": [1]})
     assert answer.status_code == 422 and "no live session" in answer.json()["error"]
     assert sys.executable not in answer.text
+
+
+def test_limits_are_tried_on_the_server(served, session):
+    found = served.post("live/live1/preview", {"text": "rlnCtfMaxResolution <= 5"}).json()
+    assert found["judged"] == 1 and found["known"] == 1
+    assert found["back"] == 1 and found["accepted"] == 1 and found["drop"] == 0
+    assert served.post("live/live1/preview", {"text": "nonsense <= 5"}).status_code == 422

@@ -151,6 +151,32 @@ def _json_bytes(what: Order | Progress) -> bytes:
     return json.dumps(asdict(what), indent=1).encode()
 
 
+@dataclass(frozen=True)
+class RoundDone:
+    """What came of a job the last time its schedule had it; the schedule will have it again."""
+
+    schedule: str
+    round: int
+    kind: str  # as in Result
+    reason: str = ""
+
+
+def rounds_done(root: Path) -> dict[str, RoundDone]:
+    """The last results of jobs that wait for another round, by job."""
+    found: dict[str, RoundDone] = {}
+    for folder in all_schedules(root):
+        state = folder.progress()
+        if state.is_over:
+            continue
+        for number, results in (
+            (state.round - 1, state.last_results),
+            (state.round, state.results),
+        ):
+            for job, result in results.items():
+                found[job] = RoundDone(folder.name, number, result.kind, result.reason)
+    return found
+
+
 def all_schedules(root: Path) -> list[ScheduleFolder]:
     """Every schedule of a project, by name."""
     found = (root / OWN_FOLDER / "schedules").glob("*/schedule.json")

@@ -20,7 +20,7 @@ from verglas.web.settings import WebSettings
 COOKIE = "verglas_browser"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _OPEN = ("/api/session",)  # how one comes in
-_LOOKING = ("/check", "/cost", "/live/look")  # changes nothing, although it has a body
+_LOOKING = ("/check", "/cost", "/preview", "/live/look")  # changes nothing, although it has a body
 _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self'; worker-src 'self' blob:; connect-src 'self' ws: wss:; "

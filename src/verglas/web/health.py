@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from verglas.formats.star import StarError
@@ -21,8 +21,11 @@ from verglas.project.results.classes import Gallery, gallery, stored_selection
 from verglas.scheduler.disc import DiscUse, disc_use
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.scheduler.settings import load_settings
+from verglas.scheduler.settings import WatchSettings, load_settings
 
+AT_WORK = ("running", "finishing")
+LONGEST_LAG_S, LEAST_S, MOST_LEFT = 600.0, 600.0, 20
+LEAST_JUDGED, LEAST_DISC_H = 20, 12.0
 DISC_EVERY_S = 600.0  # a walk through all job directories
 
 
@@ -52,14 +55,81 @@ def health(project: Project, name: str, status: dict[str, Any], disc: DiscWatch)
             "model": chosen.model,
         }  # fmt: skip
     found |= _rates(status, share, settings.goal_particles)
+    found["verdict"] = asdict(verdict(status, disc_hours(project, status, disc, settings)))
     use = disc.of(project)
-    running = status.get("phase") in ("running", "finishing")
-    if use is not None and running and use.movies:
-        hours = use.hours_left(float(status.get("in_per_hour", 0)), settings.disc_floor_gb)
-        if hours < 1e4:
-            found["disc_hours"] = round(hours, 1)
+    if use is not None and status.get("phase") in AT_WORK and use.movies:
+        hours = disc_hours(project, status, disc, settings)
+        if hours is not None:
+            found["disc_hours"] = hours
         found["gb_per_movie"] = round(sum(use.gb_per_movie().values()), 3)
     return found
+
+
+def disc_hours(
+    project: Project, status: dict[str, Any], disc: DiscWatch, settings: WatchSettings
+) -> float | None:
+    """Until the disc is full at the present rate; None while that is not known or very long."""
+    use = disc.of(project)
+    if use is None or status.get("phase") not in AT_WORK or not use.movies:
+        return None
+    hours = use.hours_left(float(status.get("in_per_hour", 0)), settings.disc_floor_gb)
+    return round(hours, 1) if hours < 1e4 else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All in one word: `state` is good, warn, bad, or "" for a session that rests."""
+
+    state: str
+    word: str
+    why: str = ""
+
+
+def verdict(status: dict[str, Any], hours_of_disc: float | None = None) -> Verdict:
+    """What somebody must know first of a session, from its status."""
+    phase, problems = status.get("phase", ""), status.get("problems") or []
+    if phase == "failed":
+        return Verdict("bad", "Look here", str(status.get("message", "")))
+    if problems:
+        return Verdict("bad", "Look here", str(problems[-1]))
+    if phase == "paused":
+        return Verdict("warn", "Paused", "resume it to go on")
+    if phase not in AT_WORK:
+        return Verdict("", "Finished" if phase == "finished" else "Quiet")
+    return (
+        _behind(status) or _few_kept(status) or _full(hours_of_disc) or Verdict("good", "Healthy")
+    )
+
+
+def _behind(status: dict[str, Any]) -> Verdict | None:
+    """Lag, or more movies coming than are done, where counting leaves no doubt of it."""
+    lag_s = float(status.get("lag_s", 0))
+    coming, done = float(status.get("in_per_hour", 0)), float(status.get("done_per_hour", 0))
+    _, most_done = status.get("done_range") or (0.0, done)
+    least_coming, _ = status.get("in_range") or (coming, 0.0)
+    left = int(status.get("found", 0)) - int(status.get("finished", 0))
+    why = f"{coming:.0f} movies/h come, {done:.0f}/h are done, {left} are on their way"
+    counted = float(status.get("rate_over_s", 0)) >= LEAST_S
+    if lag_s > LONGEST_LAG_S:
+        return Verdict("warn", "Behind", f"the oldest waits for {lag_s / 60:.0f} min: {why}")
+    if counted and left > MOST_LEFT and least_coming > most_done:
+        return Verdict("warn", "Falling behind", why)
+    return None
+
+
+def _few_kept(status: dict[str, Any]) -> Verdict | None:
+    """Of the movies that were judged: those on their way are neither kept nor lost."""
+    accepted = int(status.get("accepted", 0))
+    judged = accepted + int(status.get("set_aside", 0)) + int(status.get("failed", 0))
+    if judged > LEAST_JUDGED and accepted < judged / 2:
+        return Verdict("warn", "Few kept", f"{accepted} of {judged} judged movies are accepted")
+    return None
+
+
+def _full(hours: float | None) -> Verdict | None:
+    if hours is not None and hours < LEAST_DISC_H:
+        return Verdict("warn", "Disc fills", f"{hours:g} h left at the present rate")
+    return None
 
 
 def chosen_classes(project: Project, folder: LiveFolder) -> Chosen | None:
@@ -92,10 +162,10 @@ def _of(shown: Gallery, numbers: set[int]) -> Chosen | None:
     classified = sum(row.particles or 0 for row in shown.classes)
     if not rows or not classified:
         return None
-    known = [row.resolution_angst for row in rows if row.resolution_angst]
+    chosen = replace(shown, classes=rows)
     return Chosen(
         shown.model, len(rows), sum(row.particles or 0 for row in rows), classified,
-        round(min(known), 1) if known else None,
+        chosen.best_angst,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import fnmatch
 import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +90,7 @@ class LiveMovies:
                 "taken_s": [movie.taken_s for movie in movies],
                 "ready_s": [movie.ready_s for movie in movies],
                 "thresholds": judging.text,
-                "kinds": [
-                    {"key": kind.key, "title": kind.title, "unit": kind.unit}
-                    for kind in KINDS
-                    if kind.key in keys
-                ],
+                "kinds": [asdict(kind) for kind in KINDS if kind.key in keys],
                 "columns": {
                     key: [_finite(movie.figures.get(key)) for movie in movies] for key in keys
                 },

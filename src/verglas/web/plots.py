@@ -30,8 +30,18 @@ def time_svg(
     dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="1.2"/>' for a, b in zip(x, y))
     limits = float(times.min()), float(times.max())
     grey = "".join(_pause_svg(pause, limits) for pause in pauses)
-    begin, end = (datetime.fromtimestamp(t).strftime("%H:%M") for t in limits)
+    begin, end = clock_range(*limits)
     return _frame(f'{grey}<g fill="{BLUE}">{dots}</g>', label, shown, begin, end)
+
+
+def clock_range(begin_s: float, end_s: float) -> tuple[str, str]:
+    """Both ends of a stretch of time so that they can be told apart; with the day if it is not one."""
+    begin, end = datetime.fromtimestamp(begin_s), datetime.fromtimestamp(end_s)
+    if begin.date() != end.date():
+        return f"{begin:%d %b %H:%M}", f"{end:%d %b %H:%M}"
+    if end_s - begin_s >= 120:
+        return f"{begin:%H:%M}", f"{end:%H:%M}"
+    return f"{begin:%H:%M:%S}", f"{end:%H:%M:%S}" if int(end_s) > int(begin_s) else ""
 
 
 def histogram_svg(values: np.ndarray, n_bins: int = 40) -> str:

@@ -114,6 +114,7 @@ def _classes(classes: Classes | None) -> str:
     png, _ = sprite(classes.images, 64)
     data = base64.b64encode(png).decode()
     text = f"{classes.count} classes, iteration {classes.iteration}"
+    text += f", {classes.empty} empty" if classes.empty else ""
     text += f", best {classes.best_angst:.1f} Å" if classes.best_angst else ""
     picture = f'<img alt="class averages" src="data:image/png;base64,{data}">'
     return f"<h2>Classes</h2><div class=soft>{escape(classes.model)}: {text}</div>{picture}"

@@ -36,14 +36,7 @@ Floats = NDArray[np.float64]
 MOST_CLASSES = 40
 EXTREMES = 5
 _PAUSE_S, _PAUSE_MEDIANS = 600.0, 8.0
-_COLUMNS = (
-    ("defocus_u_angst", "Defocus", "µm", 1e-4),
-    ("astigmatism_angst", "Astigmatism", "Å", 1.0),
-    ("fit_resolution_angst", "CTF fit", "Å", 1.0),
-    ("motion_angst", "Total motion", "Å", 1.0),
-    ("ice", "Ice ring", "", 1.0),
-    ("picks", "Picks", "", 1.0),
-)
+_LEFT_OUT = ("defocus_v_angst", "azimuth_deg", "motion_early_angst", "motion_late_angst")
 _PACKAGES = ("numpy", "scipy", "torch", "numba")
 
 
@@ -64,6 +57,7 @@ class Classes:
     count: int
     best_angst: float | None
     images: NDArray[np.floating]  # (at most MOST_CLASSES, y, x)
+    empty: int = 0  # classes without a particle
 
 
 @dataclass(frozen=True)
@@ -128,6 +122,13 @@ def pauses_of(times_s: Floats) -> list[tuple[float, float]]:
     return [(float(times[n]), float(times[n + 1])) for n in np.flatnonzero(gaps > least)]
 
 
+def duration(seconds: float) -> str:
+    """In the unit that tells something of it."""
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
 def clock(time_s: float) -> str:
     return datetime.fromtimestamp(time_s).strftime("%H:%M")
 
@@ -150,24 +151,25 @@ def _totals(
         found.append(("in chosen classes", f"{particles.selected:,}"))
     known = times[np.isfinite(times)]
     if len(known) > 1:
-        hours = float(np.ptp(known)) / 3600
-        found.append(("duration", f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"))
+        found.append(("duration", duration(float(np.ptp(known)))))
     return found
 
 
 def _series(table: MicrographTable | None) -> list[Series]:
     found = []
-    for key, title, unit, scale in _COLUMNS:
-        values = table.columns.get(key) if table is not None else None
-        if values is None or not np.isfinite(values).any() or not np.nanmax(np.abs(values)) > 0:
+    for kind in table.kinds if table is not None else []:
+        values = table.columns[kind.key] if table is not None else np.zeros(0)
+        if kind.key in _LEFT_OUT or not np.nanmax(np.abs(values)) > 0:
             continue
-        found.append(Series(f"{title} ({unit})" if unit else title, values * scale))
+        unit = kind.shown_unit or kind.unit
+        title = f"{kind.title} ({unit})" if unit else kind.title
+        found.append(Series(title, values * kind.shown_scale))
     return found
 
 
 def _extremes(table: MicrographTable | None) -> tuple[list[str], list[str]]:
     """Best and worst by CTF fit, as "name: value"; no micrograph is both."""
-    values = table.columns.get("fit_resolution_angst") if table is not None else None
+    values = table.columns.get("ctf_resolution_angst") if table is not None else None
     if table is None or values is None:
         return [], []
     order = [int(row) for row in np.argsort(values, kind="stable") if np.isfinite(values[row])]
@@ -179,7 +181,8 @@ def _classes(project: Project) -> Classes | None:
     for model in model_lists(project)[:1]:
         try:
             shown = gallery(project, model)
-            rows = sorted(shown.classes, key=lambda row: -row.share)[:MOST_CLASSES]
+            filled = [row for row in shown.classes if not row.empty]
+            rows = sorted(filled, key=lambda row: -row.share)[:MOST_CLASSES]
             named = zip(rows, averages(project, rows))
             real = [(str(confined(project, row.image.partition("@")[2])), index)
                     for row, (_, index) in named]  # fmt: skip
@@ -188,8 +191,8 @@ def _classes(project: Project) -> Classes | None:
             images = read_images(real)
         except (OSError, StarError, UnreadableImage):
             continue
-        best = min((row.resolution_angst for row in rows if row.resolution_angst), default=None)
-        return Classes(model, shown.iteration, len(shown.classes), best, images)
+        empty = sum(row.empty for row in shown.classes)
+        return Classes(model, shown.iteration, len(shown.classes), shown.best_angst, images, empty)
     return None
 
 

@@ -18,8 +18,12 @@ from verglas.project.results.micrographs import (
     micrograph_table,
 )
 from verglas.scheduler.events import read_events
+from verglas.scheduler.live.record.status import rate_range
+from verglas.web.former import with_former
 
 _RECENT_S = 3600.0
+LEAST_SPAN_S = 600.0
+_MEDIANS = ("ctf_resolution_angst", "motion_total_angst", "defocus_u_angst")
 
 
 def overview(project: Project) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def overview(project: Project) -> dict[str, Any]:
 
 def what_happened(project: Project, since: str = "", last: int = 500) -> list[dict[str, Any]]:
     """Events, oldest first, from an instant (ISO) on."""
-    return [event for event in read_events(project.root, last=last) if str(event["time"]) > since]
+    return [event for event in read_events(project.root, last=last) if event["time"] > since]
 
 
 def _job_counts(project: Project) -> dict[str, int]:
@@ -51,17 +55,34 @@ def _of_micrographs(table: MicrographTable) -> dict[str, Any]:
     found: dict[str, Any] = {"list": table.path, "micrographs": len(table.names)}
     times = table.columns["time_s"]
     times = times[np.isfinite(times)]
-    if len(times) > 1:
-        span = float(np.ptp(times))
-        recent = int((times > times.max() - _RECENT_S).sum())
+    if len(times):
         found["last_age_s"] = round(max(0.0, time.time() - float(times.max())))
-        found["rate_per_h"] = round((recent - 1) / max(min(span, _RECENT_S) / 3600, 1e-6), 1)
+    found |= _rate(times)
     if "picks" in table.columns:
         found["picks"] = int(np.nansum(table.columns["picks"]))
-    for key in ("fit_resolution_angst", "motion_angst", "defocus_u_angst"):
-        if key in table.columns and np.isfinite(table.columns[key]).any():
-            found[f"median_{key}"] = round(float(np.nanmedian(table.columns[key])), 2)
-    return found
+    medians = {
+        f"median_{kind.key}": round(float(np.nanmedian(table.columns[kind.key])), 2)
+        for kind in table.kinds
+        if kind.key in _MEDIANS
+    }
+    return found | with_former(medians, "median_")
+
+
+def _rate(times_s: np.ndarray) -> dict[str, Any]:
+    """Movies per hour over the last hour of the session, with the range that counting leaves open.
+
+    Absent for less than ten minutes of movies: a few seconds say nothing about an hour.
+    """
+    recent = np.sort(times_s)[np.sort(times_s) > times_s.max(initial=0.0) - _RECENT_S]
+    span_s = float(np.ptp(recent)) if len(recent) > 1 else 0.0
+    if span_s < LEAST_SPAN_S:
+        return {}
+    low, high = rate_range(len(recent) - 1, span_s)
+    return {
+        "rate_per_h": round((len(recent) - 1) * 3600 / span_s, 1),
+        "rate_range_per_h": [round(low, 1), round(high, 1)],
+        "rate_over_s": round(span_s),
+    }
 
 
 def _of_classes(project: Project) -> dict[str, Any]:
@@ -70,12 +91,11 @@ def _of_classes(project: Project) -> dict[str, Any]:
             shown = gallery(project, model)
         except (OSError, StarError):
             continue
-        known = [row.resolution_angst for row in shown.classes if row.resolution_angst]
         counts = [row.particles for row in shown.classes if row.particles]
         return {
             "model": model,
             "iteration": shown.iteration,
-            "best_class_angst": round(min(known), 1) if known else None,
+            "best_class_angst": shown.best_angst,
             "classified_particles": sum(counts) if counts else None,
         }
     return {}

@@ -8,14 +8,14 @@ from verglas.jobs.contract.base import Job
 from verglas.jobs.registry import job_class
 from verglas.project.project import Project
 from verglas.project.registration import RefusedJob, register
-from verglas.project.results.micrographs import label_of, list_with
+from verglas.project.results.micrographs import list_with
 
 _NO_LIMIT = 1e9
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A figure ("fit_resolution_angst") and the values that are kept; None: no limit."""
+    """A figure ("ctf_resolution_angst") and the values that are kept; None: no limit."""
 
     figure: str
     low: float | None
@@ -26,9 +26,10 @@ def select_jobs(project: Project, path: str, limits: list[Limit]) -> list[str]:
     """Register the jobs as scheduled; their names in order. Raises RefusedJob for unknown figures."""
     kind: type[Job] = job_class("Select")
     names: list[str] = []
+    source = path  # every job keeps rows of it, and so its columns
     for limit in limits:
-        label = label_of(limit.figure)
-        if label is None or (not names and not list_with(project, path, limit.figure)):
+        label = list_with(project, source, limit.figure)
+        if label is None:
             raise RefusedJob(f"{path} has no column for {limit.figure}: choose by another figure")
         options, _ = kind.Options.parse(
             {

@@ -19,7 +19,7 @@ from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.contract.set_aside import FILE_NAME, NAME, REASON, SetAsideList
 from verglas.jobs.contract.tables import Row, read_list, rows_of, table_of
-from verglas.jobs.select.figures import KINDS, FigureKind
+from verglas.jobs.select.figures import KINDS, FigureKind, figures_of_row, kind_named
 
 KIND = "verglasReasonKind"
 THRESHOLD, MANUAL, FAILURE, UNLIKE = "threshold", "manual", "failure", "classes"
@@ -28,7 +28,6 @@ ACCEPT, REJECT = "accept", "reject"
 UNLIKE_VERDICT = "unlike"  # of 2D classes
 UNLIKE_FILE = "unlike.star"
 ABSENT = -1.0
-_BY_NAME = {name: kind for kind in KINDS for name in (kind.key, kind.label) if name}
 _FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=)\s*([-+.\deE]+)\s*")
 
 
@@ -62,9 +61,10 @@ def parse_thresholds(text: str) -> tuple[Threshold, ...]:
         match = _FORM.fullmatch(part)
         if match is None:
             raise ValueError(f"threshold {part.strip()!r}: expected e.g. rlnCtfMaxResolution <= 6")
-        kind = _BY_NAME.get(match[1])
+        kind = kind_named(match[1])
         if kind is None:
-            raise ValueError(f"threshold on {match[1]!r}: known are {', '.join(_BY_NAME)}")
+            known = ", ".join(kind.label or kind.key for kind in KINDS)
+            raise ValueError(f"threshold on {match[1]!r}: known are {known}")
         try:
             found.append(Threshold(kind, match[2] == "<=", float(match[3])))
         except ValueError:
@@ -157,9 +157,7 @@ def figures_of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Figures by short name from rows of the lists they stand in."""
     found: dict[str, float] = {}
     for row in rows:
-        for kind in KINDS:
-            if kind.label in row and kind.key not in found:
-                found[kind.key] = float(row[kind.label])
+        found = {**figures_of_row(row), **found}
     return found
 
 

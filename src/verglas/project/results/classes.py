@@ -33,6 +33,7 @@ class ClassRow:
     share: float
     resolution_angst: float | None
     particles: int | None
+    empty: bool = False  # no particle is in it
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,16 @@ class Gallery:
     models: list[str]  # of all iterations, first to last
     data: str | None
 
+    @property
+    def best_angst(self) -> float | None:
+        """Of classes that hold particles; None in iteration 0, which is only what was begun with."""
+        known = [
+            row.resolution_angst for row in self.classes if row.resolution_angst and not row.empty
+        ]
+        return round(min(known), 1) if known and self.iteration > 0 else None
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"best_angst": self.best_angst}
 
 
 def model_lists(project: Project) -> list[str]:
@@ -91,6 +100,7 @@ def gallery(project: Project, model: str) -> Gallery:
         ClassRow(
             index + 1, image, float(share), float(angst) if angst < _WORST_ANGST else None,
             int(members[index]) if members is not None else None,
+            not (members[index] if members is not None else share > 0),
         )
         for index, (image, share, angst) in enumerate(
             zip(table.strings("rlnReferenceImage"), shares, resolutions)

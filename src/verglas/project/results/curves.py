@@ -10,6 +10,9 @@ import numpy as np
 from verglas.formats.star import StarError, StarFile
 from verglas.project.confinement import read_table
 from verglas.project.project import Project
+from verglas.project.results.directions import directions_of, mates
+
+_MOST_DIRECTIONS = 4_000_000
 
 
 def fsc_curves(project: Project, path: str) -> list[dict[str, Any]]:
@@ -30,16 +33,34 @@ def fsc_curves(project: Project, path: str) -> list[dict[str, Any]]:
 def angles(project: Project, path: str, n_bins: int = 36) -> dict[str, Any]:
     """How many particles look along each direction: counts over equal-area cells of rot and tilt.
 
-    Rows are equal steps of cos(tilt) from 1 to -1, columns equal steps of rot from -180.
+    Rows are equal steps of cos(tilt) from 1 to -1, columns equal steps of rot from -180. Each particle counts
+    at all `mates` directions that the symmetry of its map makes equivalent.
     """
     table = _particles(read_table(project, path))
-    rot = (table.floats("rlnAngleRot") + 180) % 360
-    tilt = np.deg2rad(table.floats("rlnAngleTilt"))
-    rows = np.clip(((1 - np.cos(tilt)) / 2 * n_bins).astype(int), 0, n_bins - 1)
-    columns = np.clip((rot / 360 * 2 * n_bins).astype(int), 0, 2 * n_bins - 1)
+    rot, tilt = table.floats("rlnAngleRot"), table.floats("rlnAngleTilt")
+    symmetry = symmetry_of(project, path)
+    order = mates(np.eye(3)[:1], symmetry).shape[1]
+    step = max(1, len(rot) * order // _MOST_DIRECTIONS)  # beyond, every so-manieth is enough
+    spread = mates(directions_of(rot[::step], tilt[::step]), symmetry).reshape(-1, 3)
+    rows = np.clip(((1 - spread[:, 2]) / 2 * n_bins).astype(int), 0, n_bins - 1)
+    around = (np.rad2deg(np.arctan2(spread[:, 1], spread[:, 0])) + 180) % 360
+    columns = np.clip((around / 360 * 2 * n_bins).astype(int), 0, 2 * n_bins - 1)
     counts = np.zeros((n_bins, 2 * n_bins), int)
-    np.add.at(counts, (rows, columns), 1)
-    return {"counts": counts.tolist(), "particles": len(rot)}
+    np.add.at(counts, (rows, columns), step)
+    return {
+        "counts": counts.tolist(), "particles": len(rot), "symmetry": symmetry, "mates": order,
+    }  # fmt: skip
+
+
+def symmetry_of(project: Project, data: str) -> str:
+    """The point group that a refinement imposed, from the sampling file beside its particles; else C1."""
+    path = data.replace("_data.star", "_sampling.star")
+    if path == data:
+        return "C1"
+    try:
+        return read_table(project, path)["sampling_general"].string("rlnSymmetryGroup")
+    except (OSError, StarError):
+        return "C1"
 
 
 def model_of_map(project: Project, path: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from verglas.formats.star import StarError, StarFile, StarTable
 from verglas.jobs.contract.nodes import MICROGRAPHS
 from verglas.jobs.registry import job_type
+from verglas.jobs.select.figures import KINDS, FigureKind, kind_named
 from verglas.project.change import PIPELINE
 from verglas.project.confinement import TooLarge, read_table
 from verglas.project.graph import Graph
@@ -21,22 +22,6 @@ from verglas.project.results.taken import times_taken_s
 
 NAME = "rlnMicrographName"
 MOST_MICROGRAPHS = 200_000
-# column of the list -> what the pages call it; lengths in Å
-_OF_LIST = {
-    "rlnDefocusU": "defocus_u_angst",
-    "rlnDefocusV": "defocus_v_angst",
-    "rlnCtfAstigmatism": "astigmatism_angst",
-    "rlnDefocusAngle": "azimuth_deg",
-    "rlnCtfMaxResolution": "fit_resolution_angst",
-    "rlnCtfFigureOfMerit": "fit_score",
-    "rlnCtfIceRingDensity": "ice",
-    "rlnPhaseShift": "phase_shift_deg",
-}
-_OF_MOTION = {
-    "rlnAccumMotionTotal": "motion_angst",
-    "rlnAccumMotionEarly": "motion_early_angst",
-    "rlnAccumMotionLate": "motion_late_angst",
-}
 
 
 @dataclass(frozen=True)
@@ -48,6 +33,15 @@ class MicrographTable:
     columns: dict[str, np.ndarray]
     pixel_size_angst: float
 
+    @property
+    def kinds(self) -> list[FigureKind]:
+        """The figures that are known of some micrograph, in the order of the work."""
+        return [
+            kind
+            for kind in KINDS
+            if kind.key in self.columns and np.isfinite(self.columns[kind.key]).any()
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain lists; numbers rounded to what a screen can tell apart."""
         shown = {key: _rounded(values) for key, values in self.columns.items()}
@@ -55,6 +49,7 @@ class MicrographTable:
             "path": self.path,
             "names": self.names,
             "columns": shown,
+            "kinds": [asdict(kind) for kind in self.kinds],
             "pixel_size_angst": self.pixel_size_angst,
         }
 
@@ -87,15 +82,12 @@ def _joined(project: Project, path: str, stamps: tuple[int, ...]) -> MicrographT
     if len(table) > MOST_MICROGRAPHS:
         raise TooLarge(f"{path} lists {len(table):,} micrographs, at most {MOST_MICROGRAPHS:,}")
     names = table.strings(NAME)
-    columns = {shown: table.floats(label) for label, shown in _OF_LIST.items() if label in table}
+    columns = _columns(table)
     if "defocus_u_angst" in columns and "astigmatism_angst" not in columns:
         columns["astigmatism_angst"] = np.abs(
             columns["defocus_u_angst"] - columns["defocus_v_angst"]
         )
-    columns |= _motion(project, table, names)
-    counts = pick_counts(project, names)
-    if counts is not None:
-        columns["picks"] = counts
+    columns = _motion(project, names) | _of_picks(project, names) | columns
     columns["time_s"] = times_taken_s(project, names)
     return MicrographTable(path, names, columns, pixel_size_of(star))
 
@@ -116,20 +108,35 @@ def motion_list_of(project: Project, names: list[str]) -> str | None:
     return path if job and project.exists(path) else None
 
 
-def pick_counts(project: Project, names: list[str]) -> np.ndarray | None:
-    """Picks of each micrograph by the newest Auto-picking job that knows them; None without one."""
+def _of_picks(project: Project, names: list[str]) -> dict[str, np.ndarray]:
+    """Picks of each micrograph by the newest Auto-picking job that knows them; {} without one."""
     processes = project.graph().processes
     jobs = [name for name, each in processes.items() if job_type(each.folder).counts_picks]
     for job in reversed(jobs):
         try:
-            table = read_table(project, f"{job}summary.star").first
-            known = dict(zip(table.strings(NAME), table.floats("rlnGroupNrParticles")))
+            found = _taken_over(read_table(project, f"{job}summary.star").first, names)
         except (OSError, StarError):
             continue
-        counts = np.array([known.get(name, np.nan) for name in names])
-        if np.isfinite(counts).any():
-            return counts
-    return None
+        if "picks" in found and np.isfinite(found["picks"]).any():
+            return found
+    return {}
+
+
+def _columns(table: StarTable) -> dict[str, np.ndarray]:
+    """The figures that a table holds, by key."""
+    found = {}
+    for kind in KINDS:
+        label = next((label for label in kind.labels if label in table), None)
+        if label is not None:
+            found[kind.key] = table.floats(label)
+    return found
+
+
+def _taken_over(table: StarTable, names: list[str]) -> dict[str, np.ndarray]:
+    """The figures of another list for these micrographs; nan where it has them not."""
+    rows = {name: row for row, name in enumerate(table.strings(NAME))}
+    places = np.array([rows.get(name, -1) for name in names], dtype=int)
+    return {key: np.append(values, np.nan)[places] for key, values in _columns(table).items()}
 
 
 def _list_of(star: StarFile) -> StarTable:
@@ -141,24 +148,15 @@ def _list_of(star: StarFile) -> StarTable:
     return found
 
 
-def _motion(project: Project, table: StarTable, names: list[str]) -> dict[str, np.ndarray]:
-    if "rlnAccumMotionTotal" in table:
-        return {shown: table.floats(key) for key, shown in _OF_MOTION.items() if key in table}
+def _motion(project: Project, names: list[str]) -> dict[str, np.ndarray]:
+    """What the motion-corrected list knows of micrographs that come from it."""
     path = motion_list_of(project, names)
     if path is None:
         return {}
     try:
-        motion = _list_of(read_table(project, path))
+        return _taken_over(_list_of(read_table(project, path)), names)
     except (OSError, StarError):
         return {}
-    rows = {name: row for row, name in enumerate(motion.strings(NAME))}
-    places = np.array([rows.get(name, -1) for name in names])
-    found = {}
-    for key, shown in _OF_MOTION.items():
-        if key in motion:
-            values = np.append(motion.floats(key), np.nan)
-            found[shown] = values[places]
-    return found
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:
@@ -170,12 +168,8 @@ def _rounded(values: np.ndarray) -> list[float | None]:
     ]
 
 
-def label_of(figure: str) -> str | None:
-    """The column of a list that a figure of the pages comes from; None if it is computed."""
-    known = {shown: label for label, shown in (_OF_LIST | _OF_MOTION).items()}
-    return known.get(figure)
-
-
-def list_with(project: Project, path: str, figure: str) -> bool:
-    """Whether the list itself has the column of a figure."""
-    return label_of(figure) in _list_of(read_table(project, path))
+def list_with(project: Project, path: str, figure: str) -> str | None:
+    """The label under which the list itself has a figure; None without."""
+    kind = kind_named(figure)
+    table = _list_of(read_table(project, path))
+    return next((label for label in kind.labels if label in table), None) if kind else None

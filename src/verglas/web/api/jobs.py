@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import islice
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from verglas.project.trash import (
     undelete,
 )
 from verglas.scheduler.launch import abort, terminate
+from verglas.scheduler.schedule import rounds_done
 from verglas.web import forms, routes
 from verglas.web.api.common import Asked, Asker, FileName, Name, job_of, note_of, record
 from verglas.web.logs import last_bar, log_tail
@@ -56,9 +58,14 @@ def jobs(project: Asked) -> dict[str, Any]:
     """All jobs in pipeline order, the edges between them, what lies in Trash."""
     rows = [job.as_dict() | {"list": job.list_title} for job in job_summaries(project)]
     graph = project.graph()
+    rounds = rounds_done(project.root)
     for row in rows:
         if row["status"] == "Running":
             row["bar"] = last_bar(project, f"{row['name']}{RUN_OUT}")
+        last = rounds.get(str(row["name"]))
+        row["last_round"] = asdict(last) if last else None
+        if last and last.kind == "succeeded" and row["list"] == "Scheduled":
+            row["list"] = "Finished"  # of this round; its schedule has it again in the next
     makers = {node: maker for maker, node in graph.outputs}
     edges = [
         {"from": makers[node], "to": user, "node": node, "type": _type_name(graph.nodes[node])}

@@ -15,6 +15,7 @@ from verglas.jobs.importing.raw_files import fixed_folder
 from verglas.project.confinement import folder as folder_of
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.limits import preview_thresholds
 from verglas.scheduler.live.requests.reuse import profile_names
 from verglas.scheduler.live.requests.trial import files_of
 from verglas.scheduler.settings import load_settings, save_settings
@@ -194,6 +195,15 @@ def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
     lines = live.command(project, [*words, *live.session_words(project, body)])
     record(project, person, f"{body.verdict} {len(body.numbers)} micrographs")
     return {"lines": lines}
+
+
+@router.post("/{name}/preview")
+@routes.status
+def preview(name: Name, body: Limits, project: Asked) -> dict[str, int]:
+    """What limits would do before they are set: dropped, back, accepted of the judged; nothing changes."""
+    live.session_status(project, name)
+    text = "" if body.text.strip().lower() == "none" else body.text
+    return preview_thresholds(project, LiveFolder(project.root, name), text)
 
 
 @router.post("/thresholds")

@@ -30,6 +30,7 @@ from verglas.web.api.common import (
     record,
     table_of,
 )
+from verglas.web.former import with_former
 from verglas.web.grey import Bytes
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
 from verglas.web.pyramid import TILE
@@ -72,7 +73,8 @@ def lists(project: Asked) -> dict[str, Any]:
 def one_list(path: FileName, project: Asked) -> dict[str, Any]:
     """Names and figures of every micrograph of a list, column by column."""
     table_of(project, path)
-    return micrograph_table(project, path).as_dict()
+    found = micrograph_table(project, path).as_dict()
+    return {**found, "columns": with_former(found["columns"])}
 
 
 @router.get("/grid")

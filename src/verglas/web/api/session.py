@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.jobs.select.figures import KINDS
 from verglas.project.confinement import regular_file
 from verglas.web import routes, session
 from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, FileName, Name, record, table_of
 from verglas.web.downloads import sent
+from verglas.web.former import present
 from verglas.web.report import report_html
 from verglas.web.report_facts import report_facts
 from verglas.web.report_pdf import report_pdf
@@ -44,6 +47,13 @@ def overview(project: Asked) -> dict[str, Any]:
     return session.overview(project)
 
 
+@router.get("/figures")
+@routes.status
+def figures(project: Asked) -> list[dict[str, Any]]:
+    """Every figure of a micrograph: key, label, unit, what it means, which end is better."""
+    return [asdict(kind) for kind in KINDS]
+
+
 @router.get("/events")
 @routes.status
 def events(project: Asked, since: Name = "", last: int = 500) -> list[dict[str, Any]]:
@@ -57,7 +67,7 @@ def apply_thresholds(
 ) -> dict[str, Any]:
     """Select jobs that keep what lies within the limits, and run: one after another."""
     table_of(project, body.micrographs)
-    limits = [Limit(each.figure, each.low, each.high) for each in body.limits]
+    limits = [Limit(present(each.figure), each.low, each.high) for each in body.limits]
     names = select_jobs(project, body.micrographs, limits)
     start_schedule(project, names, f"select{names[0].rstrip('/')[-3:]}")
     record(project, person, f"thresholds on {body.micrographs}: {', '.join(names)}")

@@ -69,6 +69,10 @@ class LiveStatus:
     lag_s: float = 0.0  # age of the oldest movie still on its way
     in_per_hour: float = 0.0
     done_per_hour: float = 0.0
+    in_range: tuple[float, float] = (0.0, 0.0)  # what the true rates may be, from so few movies
+    done_range: tuple[float, float] = (0.0, 0.0)
+    rate_over_s: float = 0.0  # for how long movies have been counted, at most an hour
+    judged: int = 0  # accepted, set aside or failed: no longer on their way
     latency_s: float = 0.0  # from complete file to extracted, median of the last 50
     stages: list[StageStatus] = field(default_factory=list)
     devices: dict[str, str] = field(
@@ -87,7 +91,7 @@ class LiveStatus:
         """Health of the session in one line."""
         parts = [
             f"{self.phase}", f"in {self.in_per_hour:.0f}/h", f"done {self.done_per_hour:.0f}/h",
-            f"lag {self.lag_s:.0f} s", f"{self.accepted} of {self.found} accepted",
+            f"lag {self.lag_s:.0f} s", f"{self.accepted} of {self.judged or self.found} accepted",
             f"{self.particles} particles",
         ]  # fmt: skip
         if self.failed:
@@ -133,8 +137,17 @@ def status_of(known: Mapping[str, Any]) -> LiveStatus:
     values = {key: value for key, value in known.items() if key in names}
     values["stages"] = [StageStatus(**each) for each in values.get("stages", [])]
     values["newest"] = [MicrographStatus(**each) for each in values.get("newest", [])]
+    for key in ("in_range", "done_range"):
+        low, high = values.get(key, (0.0, 0.0))
+        values[key] = (float(low), float(high))
     values["not_taken"] = [(str(name), str(why)) for name, why in values.get("not_taken", [])]
     return LiveStatus(**values)
+
+
+def rate_range(count: int, span_s: float) -> tuple[float, float]:
+    """Rates per hour between which two thirds of such counts lie: count ± its root over the time."""
+    spread = max(1.0, count) ** 0.5
+    return max(0.0, count - spread) * 3600 / span_s, (count + spread) * 3600 / span_s
 
 
 class Rate:
@@ -147,12 +160,23 @@ class Rate:
         self._times.append(time.monotonic())
 
     def per_hour(self) -> float:
+        span_s = self.over_s
+        return len(self._times) * 3600 / max(60.0, span_s) if len(self._times) > 1 else 0.0
+
+    @property
+    def over_s(self) -> float:
+        """Since when events are counted."""
         now = time.monotonic()
         while self._times and now - self._times[0] > RATE_WINDOW_S:
             self._times.popleft()
+        return now - self._times[0] if self._times else 0.0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """What the true rate may be, per hour; (0, 0) before there are two events."""
         if len(self._times) < 2:
-            return 0.0
-        return len(self._times) * 3600 / max(60.0, now - self._times[0])
+            return 0.0, 0.0
+        return rate_range(len(self._times), max(60.0, self.over_s))
 
 
 class Recent:

@@ -40,15 +40,21 @@ def thresholds_now(project: Project, folder: LiveFolder) -> list[str]:
 
 
 def preview_thresholds(project: Project, folder: LiveFolder, text: str) -> dict[str, int]:
-    """What limits would do, before they are set: micrographs and particles dropped and back."""
+    """What limits would do, before they are set: micrographs and particles dropped and back.
+
+    Of `judged` micrographs, those far enough to be judged at all; `known` of them have every figure that
+    the new limits are on.
+    """
     ledger = Ledger.of(folder)
     manual = read_verdicts(folder.manual_file)
     now = parse_thresholds(_limits(project, folder))
     then = parse_thresholds(text)
-    found = {"drop": 0, "drop_particles": 0, "back": 0, "accepted": 0}
+    found = {"drop": 0, "drop_particles": 0, "back": 0, "accepted": 0, "judged": 0, "known": 0}
     for movie in _judged(ledger.movies):
         was = not judge(movie.micrograph, movie.figures, now, manual)[0]
         will = not judge(movie.micrograph, movie.figures, then, manual)[0]
+        found["judged"] += 1
+        found["known"] += all(each.kind.key in movie.figures for each in then)
         found["accepted"] += will
         found["back"] += will and not was
         if was and not will:

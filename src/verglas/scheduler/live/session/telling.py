@@ -59,6 +59,7 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
     kinds = counts.kinds
     asides = sum(kinds.get(kind, 0) for kind in (THRESHOLD, MANUAL, UNLIKE))
     failed = kinds.get(FAILURE, 0)
+    accepted = counts.done[INDEX[PICKING]] - asides - _failed_late(session)
     return LiveStatus(
         session.known.order.name,
         phase,
@@ -67,7 +68,7 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
         source=session.known.order.wildcard,
         found=counts.found,
         waiting_files=len(waiting),
-        accepted=counts.done[INDEX[PICKING]] - asides - _failed_late(session),
+        accepted=accepted,
         set_aside=asides,
         failed=failed,
         finished=counts.finished,
@@ -75,6 +76,10 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
         lag_s=round(session.known.lag_s, 1),
         in_per_hour=round(session.pace.rate_in.per_hour(), 1),
         done_per_hour=round(session.pace.rate_done.per_hour(), 1),
+        in_range=_rounded(session.pace.rate_in.range),
+        done_range=_rounded(session.pace.rate_done.range),
+        rate_over_s=round(session.pace.rate_done.over_s),
+        judged=accepted + asides + failed,
         latency_s=round(session.pace.latency.median, 2),
         stages=_stages(session),
         devices=_devices(session),
@@ -88,6 +93,10 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
         manual_rejects=kinds.get(MANUAL, 0),
         thresholds="; ".join(each.text for each in session.known.thresholds),
     )
+
+
+def _rounded(pair: tuple[float, float]) -> tuple[float, float]:
+    return round(pair[0], 1), round(pair[1], 1)
 
 
 def _failed_late(session: AtWork) -> int:
