@@ -134,7 +134,7 @@ def expected_by(run: Refinement) -> tuple[EStep, Expectation]:
         step = gradient_step(run.settings, gradient, len(everyone), number)
         most = MOST_POSES[run.settings.dims] * run.settings.n_classes
     estep = run.estep(Task(number, everyone, gradient=step, max_significants=most), run.devices[0])
-    ran = expect([estep], run.particles, run.source, everyone, lambda done: None)
+    ran = expect([estep], run.particles, {estep.device: run.source}, everyone, lambda done: None)
     return estep, ran
 
 

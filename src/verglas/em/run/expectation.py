@@ -33,6 +33,8 @@ from verglas.geometry.symmetry import PointGroup
 READ_TOGETHER = 256  # particles of local searches whose images are read at once
 LISTS_TOGETHER = 4096  # the same where every particle has a list of poses
 FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
+SUMS_SHARE = 0.25  # of the free memory of a device
+CPU = torch.device("cpu")
 Progress = Callable[[int], None]
 
 
@@ -72,16 +74,14 @@ class Expectation:
         """An expectation step with empty sums, one of `threads` on its device."""
         model = estep.model
         halves = 2 if estep.gradient else 1
+        lattice, n = estep.projector.lattice, halves * model.n_classes
         sums = WeightedSums.zeros(
-            estep.projector.lattice, halves * model.n_classes, model.n_classes,
-            model.direction_weights.shape[1], len(model.sigma2_noise), model.n_shells,
-            len(particles.group_names), estep.device,
+            lattice, n, model.n_classes, model.direction_weights.shape[1], len(model.sigma2_noise),
+            model.n_shells, len(particles.group_names), _room_for_sums(estep, n),
         )  # fmt: skip
         found = estep.state.assignments.copy()
         collected = None
         if estep.volume is not None:
-            n = halves * model.n_classes
-            lattice = estep.projector.lattice
             collected = LatticeSums.empty(lattice, n, estep.dtype, estep.device)
         return cls(estep, particles, source, sums, found, threads, lattice_sums=collected)
 
@@ -331,3 +331,14 @@ class Expectation:
             for group, number in zip(groups, self.particles.numbers[rows])
         ]  # fmt: skip
         return torch.cat(stacks).to(self.estep.dtype)
+
+
+def _room_for_sums(estep: EStep, n: int) -> torch.device:
+    """Where double-precision sums of n lattices lie: on the device, or on the host where they crowd it.
+
+    Only passes from the volumes, which collect in single precision, can keep them elsewhere.
+    """
+    if estep.volume is None or estep.device.type != "cuda":
+        return estep.device
+    free, _ = torch.cuda.mem_get_info(estep.device)
+    return estep.device if 24 * n * estep.projector.lattice.points <= SUMS_SHARE * free else CPU

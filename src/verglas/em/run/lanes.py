@@ -6,7 +6,7 @@ While one thread of a GPU waits for a result on the host, the others keep the de
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -48,7 +48,7 @@ def lanes(
 
 
 def expect(
-    steps: Sequence[EStep], particles: Particles, source: ImageSource, order: Ints,
+    steps: Sequence[EStep], particles: Particles, sources: Mapping[torch.device, ImageSource], order: Ints,
     update: Callable[[int], None],
 ) -> Expectation:  # fmt: skip
     """The expectation step over particles `order`, a thread for each of `steps`.
@@ -57,7 +57,10 @@ def expect(
     in the order of the threads.
     """
     threads = Counter(step.device for step in steps)
-    parts = [Expectation.begin(step, particles, source, threads[step.device]) for step in steps]
+    parts = [
+        Expectation.begin(step, particles, sources[step.device], threads[step.device])
+        for step in steps
+    ]
     seen: list[list[Ints]] = [[] for _ in parts]
     done = 0
     for group, optics in enumerate(particles.optics):

@@ -14,6 +14,7 @@ from verglas.compute.gemm import precision_of_products
 from verglas.em.operands.operands import EStep
 from verglas.em.poses.grid import OrientationGrid, PoseSet, directions
 from verglas.em.run.expectation import Expectation
+from verglas.em.run.image_cache import ImageCache
 from verglas.em.run.lanes import expect, lanes
 from verglas.em.run.memory import memory_need
 from verglas.em.run.watcher import (
@@ -30,7 +31,7 @@ from verglas.em.schedule.classify import Classification
 from verglas.em.schedule.steps import fitted_directions
 from verglas.em.schedule.task import Schedule, Seen, Task
 from verglas.em.schedule.vdam import MiniBatches
-from verglas.em.scoring.volume import pack_volume
+from verglas.em.scoring.volume import fitting_volume
 from verglas.em.start.first_state import first_state
 from verglas.em.start.initialise import noise_sums, particle_order, sample_for_noise
 from verglas.em.state.combine import (
@@ -42,7 +43,13 @@ from verglas.em.state.combine import (
     unpack_rows,
 )
 from verglas.em.state.model import State
-from verglas.em.state.particles import Assignments, ImageSource, Ints, Particles
+from verglas.em.state.particles import (
+    Assignments,
+    ImageSource,
+    Ints,
+    Particles,
+    ResidentSource,
+)
 from verglas.em.state.settings import EmSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier.projector import Projector
@@ -178,6 +185,17 @@ class Refinement:
         self.ranks.merge(found, np.concatenate(mine))
         return Seen(esteps, sums, found)
 
+    @cached_property
+    def _sources(self) -> dict[torch.device, ImageSource]:
+        """Where each device finds its images: those of a GPU stay there, where half precision is allowed."""
+        kept = self.settings.precision == "tensor" and not isinstance(self.source, ResidentSource)
+        return {
+            device: ImageCache(self.source, len(self.particles), device)
+            if kept and device.type == "cuda"
+            else self.source
+            for device in set(self.devices)
+        }
+
     @property
     def _n_halves(self) -> int:
         return len(self.state.models)
@@ -188,7 +206,7 @@ class Refinement:
         threads = lanes(self.devices, len(rows), self.settings.dims, self._bytes_of_sums())
         with precision_of_products(self.settings.precision):
             done = expect(
-                [steps[device] for device in threads], self.particles, self.source, rows,
+                [steps[device] for device in threads], self.particles, self._sources, rows,
                 lambda count: self.watcher.update(before + count),
             )  # fmt: skip
         for note in sorted(done.notes):
@@ -234,7 +252,7 @@ class Refinement:
         projector = self._projector(state, device, half)
         volume = None
         if projector.lattice.dims == 3 and device.type == "cuda" and not settings.double:
-            volume = pack_volume(projector.values, projector.lattice)
+            volume = fitting_volume(projector.values, projector.lattice)
         return EStep(
             settings, state, poses, projector, device, half, len(task.order), volume,
             task.cross_correlation, task.gradient is not None,

@@ -16,6 +16,8 @@ from torch import Tensor
 from verglas.compute.gemm import Precision
 from verglas.fourier.lattice import Lattice
 
+PLANES = 64  # of a lattice that are moved to other memory at once
+PACKED_SHARE = 0.35  # of the free memory of a device that packed references may take
 HALF_TOP = 2.0**14  # the largest value of a half-precision operand: room above and 2^28 below
 
 
@@ -141,12 +143,14 @@ class LatticeSums:
 
     def flush(self, data: Tensor, weight: Tensor) -> None:
         """Move what was collected into data (A, L...) complex and weight (A, L...), of higher precision."""
-        parts = torch.view_as_real(data)
+        parts, last = torch.view_as_real(data), self.lattice.half + 1
         for copy in range(self.buffer.shape[1]):
-            found = self.buffer[:, copy, :, :, copy : copy + self.lattice.half + 1]
-            for number in (0, 1):
-                parts[..., number] += found[..., number]
-            weight += found[..., 2]
+            for start in range(0, self.lattice.side, PLANES):
+                rows = slice(start, start + PLANES)
+                found = self.buffer[:, copy, rows, :, copy : copy + last].to(weight.device)
+                for number in (0, 1):
+                    parts[:, rows, ..., number] += found[..., number]
+                weight[:, rows] += found[..., 2]
         self.buffer.zero_()
 
 
@@ -172,6 +176,15 @@ def pack_volume(values: Tensor, lattice: Lattice, corners: int = 8) -> Volume:
             nz, ny, nx = there.shape
             target[:nz, :ny, :nx, corner] = there
     return Volume(lattice, values, plain.scale, packed)
+
+
+def fitting_volume(values: Tensor, lattice: Lattice) -> Volume:
+    """The packed references with as many corners a point as a part of the device's free memory holds."""
+    free = torch.cuda.mem_get_info(values.device)[0] if values.device.type == "cuda" else 0
+    for corners in (8, 4):
+        if 4 * corners * values.numel() <= PACKED_SHARE * free:
+            return pack_volume(values, lattice, corners)
+    return scaled_volume(values, lattice)
 
 
 def scaled_volume(values: Tensor, lattice: Lattice) -> Volume:
