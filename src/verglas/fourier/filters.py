@@ -15,7 +15,7 @@ EDGE_SHELLS = 2
 
 
 def low_pass_weights(
-    radius: Tensor, cutoff_shell: float, edge_shells: float = EDGE_SHELLS
+    radius: Tensor, cutoff_shell: float | Tensor, edge_shells: float = EDGE_SHELLS
 ) -> Tensor:
     """1 below cutoff - edge/2, 0 above cutoff + edge/2, a raised cosine between; `radius` in shells."""
     if edge_shells <= 0:

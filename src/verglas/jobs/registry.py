@@ -33,6 +33,7 @@ _JOBS: dict[str, str] = {
     "MaskCreate": "verglas.jobs.maskcreate.job:MaskCreation",
     "JoinStar": "verglas.jobs.joinstar.job:JoinStarFiles",
     "PostProcess": "verglas.jobs.postprocess.job:PostProcessing",
+    "LocalRes": "verglas.jobs.localres.job:LocalResolution",
 }
 
 PROGRAMS: dict[str, str] = {
@@ -47,6 +48,7 @@ PROGRAMS: dict[str, str] = {
     "maskcreate": "MaskCreate",
     "joinstar": "JoinStar",
     "postprocess": "PostProcess",
+    "localres": "LocalRes",
 }
 
 

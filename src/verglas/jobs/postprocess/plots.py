@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verglas.formats.atomic import atomic_write
 from verglas.jobs.postprocess.tables import Result
+from verglas.jobs.summary.figures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _NO_AMPLITUDE = -98.0
 
@@ -24,29 +20,18 @@ def write_plots(result: Result, root: str, notes: list[str]) -> None:
     """`<root>_fsc.png/.eps`, `<root>_guinier.png/.eps`, and `logfile.pdf` beside them."""
     from matplotlib.figure import Figure
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of transparency in EPS
     for name, draw in (("fsc", _draw_fsc), ("guinier", _draw_guinier)):
         figure = Figure(figsize=(7.5, 5))
         draw(figure.subplots(), result)
         for kind in ("png", "eps"):
-            _save(figure, Path(f"{root}_{name}.{kind}"), kind)
+            save_figure(figure, Path(f"{root}_{name}.{kind}"))
     page = Figure(figsize=(8.3, 11.7))
     top, bottom = page.subplots(2)
     page.subplots_adjust(0.1, 0.18, 0.96, 0.95, 0.2, 0.25)
     _draw_fsc(top, result)
     _draw_guinier(bottom, result)
     page.text(0.1, 0.13, "\n".join(_wrapped(notes)), va="top", fontsize=8)
-    _save(page, Path(root).parent / "logfile.pdf", "pdf")
-
-
-def _save(figure: Figure, path: Path, kind: str) -> None:
-    buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "png": {}, "eps": {}}[kind]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # EPS knows no transparency
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata or None)
-    with atomic_write(path) as out:
-        out.write(buffer.getvalue())
+    save_figure(page, Path(root).parent / "logfile.pdf")
 
 
 def _draw_fsc(axes: Axes, result: Result) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 _NO_RESOLUTION = 999.0  # what RELION writes for shell 0
 VERSION = 30001
+RANDOM_CURVE = "rlnCorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,7 @@ def _fsc_columns(result: Result) -> dict[str, Any]:
     values["rlnFourierShellCorrelationUnmaskedMaps"] = curves.unmasked.numpy()
     if result.mask:
         values["rlnFourierShellCorrelationMaskedMaps"] = curves.masked.numpy()
-        values["rlnCorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"] = (
-            curves.randomised.numpy()
-        )
+        values[RANDOM_CURVE] = curves.randomised.numpy()
     if result.model_curve is not None:
         values["verglasFourierShellCorrelationModel"] = result.model_curve.numpy()
     return values
