@@ -74,8 +74,8 @@ class LocalResolution(Job):
     def run(self) -> None:
         import torch
 
-        from verglas.maps.fsc import fsc
         from verglas.maps.local.resolution import LocalSettings, local_resolution, memory_bytes
+        from verglas.maps.maps import fsc
 
         flags, context = self.arguments, self.context
         halves = read_half_maps(flags["--i"], flags["--i2"], flags["--angpix"])
