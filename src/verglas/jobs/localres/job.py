@@ -75,7 +75,7 @@ class LocalResolution(Job):
         import torch
 
         from verglas.maps.local.resolution import LocalSettings, local_resolution, memory_bytes
-        from verglas.maps.maps import fsc
+        from verglas.maps.shell_correlation import fsc
 
         flags, context = self.arguments, self.context
         halves = read_half_maps(flags["--i"], flags["--i2"], flags["--angpix"])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from verglas.fourier import forward, inverse, low_pass_weights, shell_indices
 from verglas.maps.local.windows import WindowGrid
-from verglas.maps.maps import first_shell_below, randomise_phases, true_fsc
+from verglas.maps.shell_correlation import first_shell_below, randomise_phases, true_fsc
 
 FILTER_EDGE_SHELLS = 2
 _MARGIN_PX = 8  # around windows that are filtered: what a filter mixes in from the far side
