@@ -157,8 +157,8 @@ def begun(home: Path, root: Path, given: argparse.Namespace, workers: int) -> Li
     from verglas.formats.movies import check_movie
     from verglas.project.project import Project
     from verglas.scheduler.live.record.order import NEWEST, LiveOrder
+    from verglas.scheduler.live.requests.facts import Fact, Intake
     from verglas.scheduler.live.requests.first_options import chain_options, set_up
-    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.supervisor import ensure_supervisor
 
     project = Project.create(root)

@@ -145,8 +145,8 @@ def session(
     """One session from its first movie to its end: digests of results by file, kills by kind."""
     from verglas.project.project import Project
     from verglas.scheduler.live.record.order import LiveOrder
+    from verglas.scheduler.live.requests.facts import Fact, Intake
     from verglas.scheduler.live.requests.first_options import chain_options, set_up
-    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.supervisor import ensure_supervisor
 
     shutil.rmtree(root, ignore_errors=True)

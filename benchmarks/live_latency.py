@@ -80,8 +80,8 @@ def begun(home: Path, given: argparse.Namespace) -> LiveFolder:
     from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
     from verglas.project.project import Project
     from verglas.scheduler.live.record.order import LiveOrder
+    from verglas.scheduler.live.requests.facts import Fact, Intake
     from verglas.scheduler.live.requests.first_options import chain_options, set_up
-    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.supervisor import ensure_supervisor
 
     shutil.rmtree(home / "project", ignore_errors=True)

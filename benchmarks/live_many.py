@@ -61,8 +61,8 @@ def run(movies: int, per_look: int, every: int, publish_s: float, begin_with: in
     from verglas.project.project import Project
     from verglas.scheduler.live.publishing.process import GROWTH
     from verglas.scheduler.live.record.order import LiveOrder
+    from verglas.scheduler.live.requests.facts import Fact, Intake
     from verglas.scheduler.live.requests.first_options import chain_options, set_up
-    from verglas.scheduler.live.requests.intake import Fact, Intake
     from verglas.scheduler.live.session.session import LiveSession
     from verglas.scheduler.live.session.telling import tell_status
 

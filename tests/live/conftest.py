@@ -11,8 +11,8 @@ import pytest
 from verglas.formats.movies_write import write_movie_mrc
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
+from verglas.scheduler.live.requests.facts import Fact, Intake
 from verglas.scheduler.live.requests.first_options import chain_options, set_up
-from verglas.scheduler.live.requests.intake import Fact, Intake
 from verglas.scheduler.live.session.session import LiveSession
 
 HERE = Path(__file__).parent

@@ -31,7 +31,9 @@ from verglas.scheduler.live.record.order import LiveOrder
 from verglas.scheduler.live.record.sanity import Stated, check_inputs, find_gain_turn
 from verglas.scheduler.live.record.stage_settings import StageSettings, Version
 from verglas.scheduler.live.record.status import LiveStatus
-from verglas.scheduler.live.requests.intake import NothingFound, find_wildcard, look_at_session
+from verglas.scheduler.live.requests.facts import NothingFound
+from verglas.scheduler.live.requests.intake import look_at_session
+from verglas.scheduler.live.requests.movies_found import find_wildcard
 from verglas.scheduler.live.session.stage_queues import StageQueues
 from verglas.scheduler.live.session.watcher import Watcher
 from verglas.scheduler.live.session.worker_lanes import Lanes

@@ -6,8 +6,8 @@ import pytest
 
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import LiveOrder
+from verglas.scheduler.live.requests.facts import Fact, Intake
 from verglas.scheduler.live.requests.first_options import chain_options, set_up
-from verglas.scheduler.live.requests.intake import Fact, Intake
 from verglas.scheduler.live.requests.reuse import (
     lend,
     options_like,

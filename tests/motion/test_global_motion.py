@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verglas.motion.correction import CorrectedMovie, correct_movie
+from verglas.motion.correction import correct_movie
+from verglas.motion.results import CorrectedMovie
 from verglas.motion.settings import MotionSettings
 
 

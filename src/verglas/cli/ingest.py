@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verglas.cli.arguments import CommandError, complain, split_words
+from verglas.cli.arguments import CommandError, obey, split_words
 
 if TYPE_CHECKING:
     from verglas.scheduler.ingest import Ingest
@@ -22,35 +22,28 @@ disc, then renamed, so that an Import never sees half a file. Folders keep their
   --move                   delete at the source after the copy was read back and its checksum agreed
   --checksum xxh3          read every copy back and compare (always done with --move)
 Stopping and starting again is safe: what is there already is not copied again."""
+_FLAGS = {
+    "--pattern": True, "--watch": False, "--move": False, "--checksum": True, "--every": True,
+}  # fmt: skip
 
 
 def main(words: Sequence[str]) -> int:
     """Returns 0, or 1 if files could not be copied."""
+    return obey("ingest", words, _HELP, _ingest, ())
+
+
+def _ingest(words: list[str]) -> int:
     from verglas.scheduler.ingest import Ingest
 
-    rest = list(words[1:])
-    if not rest or "--help" in rest or "-h" in rest:
-        print(_HELP)
-        return 0
-    flags = {
-        "--pattern": True,
-        "--watch": False,
-        "--move": False,
-        "--checksum": True,
-        "--every": True,
-    }
-    try:
-        parsed = split_words(rest, flags)
-        if len(parsed.positional) != 2:
-            raise CommandError("name the source folder and the destination folder")
-        if parsed.text("--checksum", "xxh3") != "xxh3":
-            raise CommandError(f"--checksum {parsed.text('--checksum')}: known is xxh3")
-        source, destination = (Path(each) for each in parsed.positional)
-        pause_s = parsed.number("--every", 2.0)
-        if not source.is_dir() and not parsed.has("--watch"):
-            raise CommandError(f"{source} is not a folder")
-    except CommandError as error:
-        return complain("ingest", error)
+    parsed = split_words(words, _FLAGS)
+    if len(parsed.positional) != 2:
+        raise CommandError("name the source folder and the destination folder")
+    if parsed.text("--checksum", "xxh3") != "xxh3":
+        raise CommandError(f"--checksum {parsed.text('--checksum')}: known is xxh3")
+    source, destination = (Path(each) for each in parsed.positional)
+    pause_s = parsed.number("--every", 2.0)
+    if not source.is_dir() and not parsed.has("--watch"):
+        raise CommandError(f"{source} is not a folder")
     ingest = Ingest(
         source, destination, patterns=tuple(parsed.text("--pattern", "*").split(",")),
         move=parsed.has("--move"), checksum=parsed.has("--checksum"),

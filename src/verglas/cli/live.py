@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         print(_HELP)
         return 0
     from verglas.scheduler.live.record.order import SessionTaken
-    from verglas.scheduler.live.requests.intake import NothingFound
+    from verglas.scheduler.live.requests.facts import NothingFound
 
     command = rest[0]
     if command not in _COMMANDS:

@@ -16,7 +16,7 @@ from verglas.project.project import Project
 
 if TYPE_CHECKING:
     from verglas.scheduler.live.record.order import LiveFolder
-    from verglas.scheduler.live.requests.intake import Intake
+    from verglas.scheduler.live.requests.facts import Intake
 
 FIRST_CHECKED = 3  # movies that --look --json compares with what is known
 _VALUES = (
@@ -174,7 +174,8 @@ def _tell(intake: Intake) -> None:
 def _look(intake: Intake) -> dict[str, object]:
     """What is known, what somebody has to give, and how the first three movies fit it."""
     from verglas.scheduler.live.record.sanity import Stated, check_inputs
-    from verglas.scheduler.live.requests.intake import NEEDED, some_movies
+    from verglas.scheduler.live.requests.facts import NEEDED
+    from verglas.scheduler.live.requests.movies_found import some_movies
 
     first = [Path(info.path) for info in some_movies(intake.wildcard, FIRST_CHECKED)]
     values = {key: fact.value for key, fact in intake.facts.items()}

@@ -14,12 +14,13 @@ from verglas.motion.damage import amplitudes_left
 from verglas.motion.devices.frames import CorrectedFrames, FrameOptions, FrameSource
 from verglas.motion.devices.interface import Backend, Stack, backend_for
 from verglas.motion.devices.sums import DoseSchedule, FrameSum, SumPlan
-from verglas.motion.devices.warp import spline_loss
+from verglas.motion.devices.warp import warp_loss
 from verglas.motion.grouping import LEAST_GROUPS, between, group_sizes, group_times, spread
 from verglas.motion.local_motion import LocalMotion, PatchShift
 from verglas.motion.power_spectrum import SpectrumSum
+from verglas.motion.results import CorrectedMovie, Motion
 from verglas.motion.settings import MotionSettings
-from verglas.motion.statistics import MotionStatistics, motion_statistics
+from verglas.motion.statistics import motion_statistics
 from verglas.motion.tracks.alignment import Alignment, align, expected_rms
 from verglas.motion.tracks.coarse import coarse_shifts
 from verglas.motion.tracks.local import align_locally
@@ -31,36 +32,6 @@ MOST_COARSE = 32  # groups that the first alignment compares
 MOST_GROUPS = 80  # groups that a track is measured at
 NEGLIGIBLE = 1e-8  # frequencies that the B-factor leaves less than this do not take part
 FrameSink = Callable[[Array], None]
-
-
-@dataclass(frozen=True)
-class Motion:
-    """How a movie moved, as shifts to apply, in pixels of the recorded movie."""
-
-    shape_yx: tuple[int, int]
-    n_frames: int  # of the movie, not only those in use
-    first_frame: int  # counted from 0
-    shifts_yx: Array  # (frames in use, 2), zero for the first
-    hot_pixels_yx: Array  # (n, 2)
-    statistics: MotionStatistics
-    local: LocalMotion | None = None
-    patch_shifts: tuple[PatchShift, ...] = ()
-    expected_rms_px: float = 0.0
-    messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class CorrectedMovie:
-    """Images, (y, x) float32, and the motion they were corrected for."""
-
-    motion: Motion
-    image: Array  # dose-weighted if that was asked for, else the plain sum
-    unweighted: Array | None
-    odd: Array | None
-    even: Array | None
-    spectrum: Array | None
-    spectrum_pixel_angst: float
-    pixel_size_angst: float  # after binning
 
 
 def correct_movie(
@@ -182,7 +153,7 @@ class _MovieInWork(Generic[A]):
         spectra = None
         if settings.frames_per_spectrum > 0:
             spectra = SpectrumSum(self.shape_yx, settings.frames_per_spectrum)
-        loss = _loss(self.shape_yx) if self.local is not None else None
+        loss = warp_loss(self.shape_yx) if self.local is not None else None
         for transform, shift in self._shifted():
             sums.add(transform, shift)
             if spectra is not None or aligned_frames is not None:
@@ -322,13 +293,6 @@ class _MovieInWork(Generic[A]):
         doses = self.settings.pre_exposure_e_a2 + (first + times + 0.5) * dose
         frequencies = band.ring_frequencies / self.pixel_size_angst
         return amplitudes_left(frequencies, doses, self.settings.voltage_kv)
-
-
-def _loss(shape_yx: tuple[int, int]) -> Array:  # (h, w//2+1) float32
-    """What `warp` leaves of the amplitudes."""
-    along_y = spline_loss(fft.fftfreq(shape_yx[0])).astype(np.float32)
-    along_x = spline_loss(fft.rfftfreq(shape_yx[1])).astype(np.float32)
-    return along_y[:, None] * along_x
 
 
 def _moved(transform: Array, shift_yx: Array, shape_yx: tuple[int, int]) -> Array:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from verglas.formats.atomic import write_text
 
@@ -63,6 +65,33 @@ def living_other(path: Path) -> Owner | None:
 def write_owner(path: Path) -> None:
     """Enter this process."""
     write_text(path, json.dumps(asdict(Owner.this_process())))
+
+
+class OwnedFolder(ABC):
+    """A folder that one process at a time works on: `owner.json` in it says which."""
+
+    owned_as: ClassVar[str]  # "live session"
+    taken: ClassVar[type[RuntimeError]]  # raised where another process is at work
+    name: str
+
+    @property
+    @abstractmethod
+    def path(self) -> Path: ...
+
+    @property
+    def owner_file(self) -> Path:
+        return self.path / "owner.json"
+
+    def owner(self) -> Owner | None:
+        """The process that entered itself last."""
+        return read_owner(self.owner_file)
+
+    def take(self) -> None:
+        """Enter this process as the one at work. Raises `taken` if another lives."""
+        other = living_other(self.owner_file)
+        if other is not None:
+            raise self.taken(f"{self.owned_as} {self.name} is being run by {other.shown}")
+        write_owner(self.owner_file)
 
 
 @cache

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from verglas.formats.atomic import atomic_write
 from verglas.project.names import checked_plain_name
-from verglas.project.owner import Owner, living_other, read_owner, write_owner
+from verglas.project.owner import OwnedFolder
 from verglas.project.project import OWN_FOLDER, Project
 
 STOP, RETRY, CONTINUE = "stop", "retry-next-round", "continue"
@@ -72,12 +73,18 @@ class Progress:
         return self.phase in ("done", "stopped", "failed")
 
 
+class ScheduleTaken(RuntimeError):
+    """Another process runs the schedule."""
+
+
 @dataclass(frozen=True)
-class ScheduleFolder:
+class ScheduleFolder(OwnedFolder):
     """The files of one schedule."""
 
     root: Path
     name: str
+    owned_as: ClassVar[str] = "schedule"
+    taken: ClassVar[type[RuntimeError]] = ScheduleTaken
 
     @property
     def path(self) -> Path:
@@ -120,20 +127,6 @@ class ScheduleFolder:
             out.write(_json_bytes(progress))
 
     @property
-    def owner_file(self) -> Path:
-        return self.path / "owner.json"
-
-    def owner(self) -> Owner | None:
-        return read_owner(self.owner_file)
-
-    def take(self) -> None:
-        """Enter this process as the one at work. Raises ScheduleTaken if another lives."""
-        other = living_other(self.owner_file)
-        if other is not None:
-            raise ScheduleTaken(f"schedule {self.name} is being run by {other.shown}")
-        write_owner(self.owner_file)
-
-    @property
     def is_wanted(self) -> bool:
         """Whether it is to run: nobody stopped it and it is not over."""
         return self.running_file.exists() and not self.progress().is_over
@@ -141,10 +134,6 @@ class ScheduleFolder:
     def stop(self) -> None:
         """Ask it to stop; it notices within a second."""
         self.running_file.unlink(missing_ok=True)
-
-
-class ScheduleTaken(RuntimeError):
-    """Another process runs the schedule."""
 
 
 def _json_bytes(what: Order | Progress) -> bytes:

@@ -19,8 +19,8 @@ from verglas.cli.live_display import picture
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import OVER, LiveFolder, LiveOrder
 from verglas.scheduler.live.record.status import read_status
+from verglas.scheduler.live.requests.facts import Fact, Intake
 from verglas.scheduler.live.requests.first_options import chain_options, set_up
-from verglas.scheduler.live.requests.intake import Fact, Intake
 from verglas.scheduler.supervisor import ensure_supervisor
 
 SESSION = "demo"

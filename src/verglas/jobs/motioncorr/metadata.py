@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from verglas.formats.star import StarTable, read_star, write_star
 
 if TYPE_CHECKING:
-    from verglas.motion.correction import Motion
+    from verglas.motion.results import Motion
 
 NOT_USED = -9999.0  # shift of a frame outside the range that was asked for
 POLYNOMIAL = 1  # rlnMotionModelVersion of the third-order model; 0: none

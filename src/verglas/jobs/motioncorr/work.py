@@ -16,7 +16,7 @@ from verglas.jobs.motioncorr.plot import drift_eps
 
 if TYPE_CHECKING:
     from verglas.formats.movies import Movie
-    from verglas.motion.correction import CorrectedMovie, Motion
+    from verglas.motion.results import CorrectedMovie, Motion
 
 
 def correct(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from scipy import fft
 
 Array = np.ndarray[Any, Any]
 
@@ -24,6 +25,13 @@ def spline_loss(frequencies: Array) -> Array:
     folded = [np.sinc(frequencies + fold) ** 8 for fold in range(-3, 4)]
     loss: Array = np.sqrt(np.sum(folded, axis=0))
     return loss
+
+
+def warp_loss(shape_yx: tuple[int, int]) -> Array:  # (h, w//2+1) float32
+    """What `warp` leaves of the amplitudes of a half transform."""
+    along_y = spline_loss(fft.fftfreq(shape_yx[0])).astype(np.float32)
+    along_x = spline_loss(fft.rfftfreq(shape_yx[1])).astype(np.float32)
+    return along_y[:, None] * along_x
 
 
 @njit(cache=True)

@@ -18,12 +18,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.chain import STAGES
 from verglas.project.names import checked_plain_name
-from verglas.project.owner import Owner, living_other, read_owner, write_owner
+from verglas.project.owner import OwnedFolder
 from verglas.project.project import OWN_FOLDER
 
 NEWEST, OLDEST = "newest", "oldest"
@@ -81,12 +81,18 @@ class LiveOrder:
         return tuple(device for device in dict.fromkeys(named) if device in used)
 
 
+class SessionTaken(RuntimeError):
+    """Another process works on the session."""
+
+
 @dataclass(frozen=True)
-class LiveFolder:
+class LiveFolder(OwnedFolder):
     """The files of one session. `root` is the project."""
 
     root: Path
     name: str
+    owned_as: ClassVar[str] = "live session"
+    taken: ClassVar[type[RuntimeError]] = SessionTaken
 
     @property
     def path(self) -> Path:
@@ -149,27 +155,9 @@ class LiveFolder:
         return str(read_json(self.path / "wish.json").get("wish", "stop"))
 
     @property
-    def owner_file(self) -> Path:
-        return self.path / "owner.json"
-
-    def owner(self) -> Owner | None:
-        return read_owner(self.owner_file)
-
-    def take(self) -> None:
-        """Enter this process as the one at work. Raises SessionTaken if another lives."""
-        other = living_other(self.owner_file)
-        if other is not None:
-            raise SessionTaken(f"live session {self.name} is being run by {other.shown}")
-        write_owner(self.owner_file)
-
-    @property
     def is_wanted(self) -> bool:
         """Whether a process should work on it."""
         return (self.path / "order.json").exists() and self.phase() not in OVER
-
-
-class SessionTaken(RuntimeError):
-    """Another process works on the session."""
 
 
 def all_sessions(root: Path) -> list[LiveFolder]:

@@ -13,7 +13,7 @@ from verglas.scheduler.live.record.chain import checked_options, register_chain,
 from verglas.scheduler.live.record.grouping import BeamShiftGroups
 from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
 from verglas.scheduler.live.record.stage_settings import StageSettings, Version
-from verglas.scheduler.live.requests.intake import Fact, Intake
+from verglas.scheduler.live.requests.facts import Fact, Intake
 
 BOX_OF_DIAMETER = 1.5
 FINEST_2D_PIXEL_ANGST = 3.5

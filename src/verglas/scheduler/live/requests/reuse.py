@@ -17,7 +17,7 @@ from verglas.project.job_star import read_settings
 from verglas.project.names import checked_plain_name
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import all_sessions, read_json
-from verglas.scheduler.live.requests.intake import Fact, Intake, number_or_text
+from verglas.scheduler.live.requests.facts import Fact, Intake, number_or_text
 
 Options = dict[str, dict[str, str]]  # job folder -> option -> text
 
