@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from verglas.formats.mrc_header import UnreadableImage
 from verglas.formats.star import StarTable, write_star
-from verglas.jobs.contract.base import JobFailed, JobType
+from verglas.jobs.contract.base import JobType
 from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob, micrograph_items
 from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, MOVIES, Node
 from verglas.jobs.contract.program import Flag, Program
@@ -23,6 +22,7 @@ from verglas.jobs.contract.tables import (
     table_of,
 )
 from verglas.jobs.motioncorr.files import MovieFiles
+from verglas.jobs.motioncorr.gain_in_use import GainInUse, settled_gain
 from verglas.jobs.motioncorr.metadata import MovieFacts, read_statistics
 from verglas.jobs.motioncorr.options import MotionCorrOptions
 
@@ -57,7 +57,7 @@ EXTRA_FLAGS = (
 class MotionInputs(Inputs):
     """Movies, their optics, and how the gain lies over them."""
 
-    gain_turn: tuple[int, int]  # rotation, flip
+    gain: GainInUse
 
 
 class MotionCorrection(MicrographJob[MotionInputs]):
@@ -111,7 +111,8 @@ class MotionCorrection(MicrographJob[MotionInputs]):
         star, table = read_list(self.arguments["--i"], "movies", "")
         items = micrograph_items(table, "rlnMicrographMovieName")
         optics = optics_by_group(star)
-        return MotionInputs(items=items, optics=optics, gain_turn=self._gain_turn(items))
+        gain = settled_gain(self.arguments, self.context, [item.name for item in items])
+        return MotionInputs(items=items, optics=optics, gain=gain)
 
     def _due(self, finished: frozenset[str], aside: SetAsideList) -> list[Item]:
         due, most = super()._due(finished, aside), self.arguments["--do_at_most"]
@@ -154,7 +155,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
             )
         files = self._files(item)
         files.image.parent.mkdir(parents=True, exist_ok=True)
-        correct(movie, facts, files, flags, self.inputs.gain_turn, device, self._memory_bytes())
+        correct(movie, facts, files, flags, self.inputs.gain.turn, device, self._memory_bytes())
 
     def listed(self, item: Item) -> Sequence[StarTable]:
         return [self._optics_table(), table_of("micrographs", [self._row(item)])]
@@ -198,7 +199,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
             dose_per_frame_e_a2=flags["--dose_per_frame"],
             pre_exposure_e_a2=flags["--preexposure"],
             bin_factor=flags["--bin_factor"],
-            gain_name=self._gain_name(self.inputs.gain_turn),
+            gain_name=self.inputs.gain.name,
             defect_name=flags["--defect_file"],
         )
 
@@ -249,55 +250,6 @@ class MotionCorrection(MicrographJob[MotionInputs]):
 
     def _root_of(self, movie_name: str) -> Path:
         return output_root(movie_name, self.context.directory, without_dots=True)
-
-    def _gain_name(self, turn: tuple[int, int]) -> str:
-        """The gain as the metadata names it, for others to read.
-
-        One that is turned, or of a kind that RELION's polishing cannot read, is kept in the job directory.
-        """
-        given = str(self.arguments["--gainref"])
-        kept = any(turn) or given.lower().endswith((".dm3", ".dm4"))
-        return str(self.context.directory / "gain.mrc") if given and kept else given
-
-    def _gain_turn(self, movies: Sequence[Item]) -> tuple[int, int]:
-        """Settle how the gain lies. Raises JobFailed for a gain that no movie could use."""
-        gain, turn = self.arguments["--gainref"], self._given_turn
-        if not gain:
-            return turn
-        from verglas.jobs.motioncorr.gain_input import write_turned
-
-        try:
-            if self.arguments["--gain_auto"]:
-                turn = self._found_turn(gain, [item.name for item in movies])
-            write_turned(gain, *turn, self._gain_name(turn))
-        except (OSError, UnreadableImage) as error:
-            raise JobFailed(f"the gain reference cannot be used: {error}") from error
-        return turn
-
-    @property
-    def _given_turn(self) -> tuple[int, int]:
-        return self.arguments["--gain_rot"], self.arguments["--gain_flip"]
-
-    def _found_turn(self, gain: str, movie_names: Sequence[str]) -> tuple[int, int]:
-        """The orientation that fits the movies' pixel pattern, or the given one; says which and why."""
-        from verglas.jobs.motioncorr.gain_estimation import find_orientation
-
-        given, grouping = self._given_turn, self.arguments["--eer_grouping"]
-        try:
-            best = find_orientation(gain, movie_names, self.context.warn, grouping)[0]
-        except UnreadableImage:
-            raise
-        except ValueError as reason:
-            self.context.warn(f" WARNING: orientation of the gain not found: {reason}")
-            return given
-        if best.fit.is_clear:
-            self.context.say(f" Gain reference: {best}")
-            return best.rotation, best.flip
-        self.context.warn(
-            f" WARNING: no orientation of the gain fits clearly, the best is {best};"
-            f" gain_rot {given[0]} gain_flip {given[1]} as given is used"
-        )
-        return given
 
     def _memory_bytes(self) -> int:
         """What one worker may keep between passes; what it holds from the last movie is free again."""
