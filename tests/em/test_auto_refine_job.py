@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from maps_runs import AUTO, refine, same_bytes, simulate
+from refine_runs import refine_over_ranks
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import read_star
 
@@ -90,3 +91,20 @@ def test_a_run_goes_on_by_itself_from_its_newest_iteration(project):
     assert "run_class001.mrc" in same_bytes("whole", "again")
     assert refine(*AUTO, "--o", "again/run", "--only_do_unfinished") == 0  # nothing is left to do
     assert refine("--continue", "again/run_optimiser.star", "--o", "again/more") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_ranks", [2, 3])
+def test_ranks_share_the_halves_and_go_on_through_disc_to_the_bits_of_the_network(n_ranks, project):
+    """A run over the network; one that goes on from its iteration 4 through the disc."""
+    shutil.rmtree("ranks", ignore_errors=True)
+    said = refine_over_ranks(
+        n_ranks, [*AUTO, "--o", "ranks/run", "--dont_combine_weights_via_disc"]
+    )
+    assert "Combining through network" in said
+    start = ["--continue", "ranks/run_it004_optimiser.star", "--o", "again/run"]
+    said = refine_over_ranks(n_ranks, [*start, "--combine_weights_via_disc"])
+    assert "Combining through disc" in said and not list(Path("again").glob("*.tmp"))
+    assert "run_half2_class001_unfil.mrc" in same_bytes("ranks", "again")
+    a, b = (read_mrc(f"{name}/run_class001.mrc").data for name in ("ranks", "whole"))
+    assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.9

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,13 @@ class World:
     def __init__(self) -> None:
         self.barrier = threading.Barrier(SIZE, timeout=20)
         self.slots: list[object] = [None] * SIZE
+
+
+class FakeRequest:
+    """A message that has left."""
+
+    def Wait(self) -> None:
+        pass
 
 
 class FakeComm:
@@ -44,13 +53,12 @@ class FakeComm:
         self.Barrier()
         return found
 
-    def Send(self, numbers: np.ndarray, dest: int) -> None:
-        self.boxes[self.rank].append(numbers.copy())
+    def Isend(self, numbers: np.ndarray, dest: int) -> FakeRequest:
+        self.boxes[self.rank, dest].put(numbers.copy())
+        return FakeRequest()
 
     def Recv(self, into: np.ndarray, source: int) -> None:
-        while not self.boxes[source]:
-            pass
-        into[:] = self.boxes[source].pop(0)
+        into[:] = self.boxes[source, self.rank].get(timeout=20)
 
     def Bcast(self, numbers: np.ndarray, root: int) -> None:
         numbers[:] = self.allgather(numbers.copy())[root]
@@ -69,9 +77,12 @@ class Sums:
         self.numbers = numbers.copy()
 
 
-def combined(via_disc: bool) -> tuple[list[np.ndarray], list[str], list[str]]:
+def combined(
+    via_disc: bool, members: range = range(SIZE)
+) -> tuple[list[np.ndarray], list[str], list[str]]:
     """Results of all ranks; what rank 0 said, and what it warned of."""
-    world, boxes = World(), {rank: [] for rank in range(SIZE)}
+    world = World()
+    boxes = {(a, b): queue.SimpleQueue() for a in range(SIZE) for b in range(SIZE)}
     said: list[str] = []
     warned: list[str] = []
     parts = [Sums(rank) for rank in range(SIZE)]
@@ -79,9 +90,7 @@ def combined(via_disc: bool) -> tuple[list[np.ndarray], list[str], list[str]]:
     def work(rank: int) -> None:
         say, warn = (said.append, warned.append) if rank == 0 else (lambda text: None,) * 2
         comm = FakeComm(world, rank, boxes)
-        MpiRanks(comm, "job/run", via_disc=via_disc, say=say, warn=warn).add(
-            parts[rank], range(SIZE)
-        )
+        MpiRanks(comm, "job/run", via_disc=via_disc, say=say, warn=warn).add(parts[rank], members)
 
     threads = [
         threading.Thread(target=work, args=(rank,), name=f"rank {rank}") for rank in range(SIZE)
@@ -117,14 +126,26 @@ def test_sums_are_added_in_ascending_rank(via_disc):
     assert list(Path("job").iterdir()) == []
 
 
+@pytest.mark.parametrize("via_disc", [False, True])
+@pytest.mark.parametrize("piece", [7, 900, refine_ranks.PIECE])
+def test_the_ranks_of_a_half_set_add_theirs_and_all_hear_the_total(via_disc, piece, monkeypatch):
+    """In pieces of any length; ranks of the other half have no part in it."""
+    monkeypatch.setattr(refine_ranks, "PIECE", piece)
+    found, _, warned = combined(via_disc, range(0, SIZE, 2))
+    for numbers in found:
+        np.testing.assert_array_equal(numbers, Sums(0).numbers + Sums(2).numbers)
+    np.testing.assert_array_equal(combined(via_disc, range(1, SIZE, 2))[0][0], Sums(1).numbers)
+    assert not warned and list(Path("job").iterdir()) == []
+
+
 @pytest.mark.parametrize("full", ["run_rank000002.tmp", "run.tmp"], ids=["a rank", "the total"])
 def test_a_disc_that_fills_sends_that_iteration_through_the_network(full, monkeypatch):
     write = refine_ranks._write
 
-    def write_or_fail(path: Path, numbers: np.ndarray) -> None:
+    def write_or_fail(path: Path, pieces: Iterable[np.ndarray]) -> None:
         if path.name == full:
             raise OSError(28, "No space left on device", str(path))
-        write(path, numbers)
+        write(path, pieces)
 
     monkeypatch.setattr(refine_ranks, "_write", write_or_fail)
     found, said, warned = combined(via_disc=True)
@@ -148,10 +169,10 @@ def test_what_a_crash_left_does_not_disturb_the_next_run():
 def test_a_total_that_a_rank_cannot_read_is_sent_through_the_network(monkeypatch):
     read = refine_ranks._read
 
-    def read_or_fail(path: Path, expected: int) -> np.ndarray:
+    def read_or_fail(path: Path, *which: int) -> np.ndarray:
         if path.name == "run.tmp" and threading.current_thread().name == "rank 2":
             raise OSError(5, "Input/output error", str(path))
-        return read(path, expected)
+        return read(path, *which)
 
     monkeypatch.setattr(refine_ranks, "_read", read_or_fail)
     found, said, warned = combined(via_disc=True)

@@ -1,14 +1,15 @@
 """Ranks of `mpirun -n N verglas refine`: combining their sums through the network or through the disc.
 
-Both ways add in ascending order of ranks and give the same bits (pipeline.md §6.1). Through the disc every
-rank writes its file, rank 0 adds them all and writes the total, every rank reads that.
+Both ways add in ascending order of ranks and give the same bits (pipeline.md §6.1). Through the network every rank
+adds a piece of its own, so that neither time nor memory grows with their number. Through the disc every rank writes
+its file, the first one adds them piece by piece and writes the total, every rank reads that.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PIECE = 1 << 26  # numbers per message: 512 MB
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "SLURM_NTASKS")
 _STEP = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+WIDTH = 8  # bytes of a number
 Packed = npt.NDArray[np.float64]
 
 
@@ -66,18 +68,35 @@ class MpiRanks:
             found.set_aside.update(aside)
 
     def _through_network(self, numbers: Packed, members: Sequence[int]) -> None:
-        """The first member receives one after the other, adds, and sends the total to all; piece by piece."""
-        first = members[0]
-        for start in range(0, numbers.size, PIECE):
-            piece = numbers[start : start + PIECE]
-            if self.rank == first:
-                received = np.empty_like(piece)
-                for other in members[1:]:
-                    self._comm.Recv(received, source=other)
-                    piece += received
-            elif self.rank in members:
-                self._comm.Send(piece, dest=first)
-            self._comm.Bcast(piece, root=first)
+        """Every member adds a piece of its own, in ascending order of ranks, and sends the total to all."""
+        block = PIECE * len(members)
+        for start in range(0, numbers.size, block):
+            self._add_block(numbers[start : start + block], members)
+
+    def _add_block(self, block: Packed, members: Sequence[int]) -> None:
+        pieces = np.array_split(block, len(members))  # views
+        if self.rank in members:
+            mine = pieces[members.index(self.rank)]
+            sent = [self._comm.Isend(p, dest=m) for p, m in zip(pieces, members) if m != self.rank]
+            mine[:] = self._added(mine, members)
+            for request in sent:
+                request.Wait()
+        for piece, member in zip(pieces, members):
+            self._comm.Bcast(piece, root=member)
+
+    def _added(self, mine: Packed, members: Sequence[int]) -> Packed:
+        """The total of this rank's piece."""
+        total, received = np.empty_like(mine), np.empty_like(mine)
+        for member in members:
+            part = mine
+            if member != self.rank:
+                self._comm.Recv(received, source=member)
+                part = received
+            if member == members[0]:
+                total[:] = part
+            else:
+                total += part
+        return total
 
     def _through_disc(self, numbers: Packed, members: Sequence[int]) -> bool:
         """The same through files; False, and the numbers as they were, if the disc does not take them."""
@@ -86,7 +105,7 @@ class MpiRanks:
         problem = ""
         try:
             if self.rank in members and self.rank != first:
-                _write(mine, numbers)
+                _write(mine, [numbers])
         except OSError as error:
             problem = f"rank {self.rank}: {error}"
         if self._failed(problem):
@@ -94,10 +113,7 @@ class MpiRanks:
         times.append(time.perf_counter())  # all have written
         try:
             if self.rank == first:
-                summed = numbers.copy()
-                for other in members[1:]:
-                    summed += _read(self._file(other), numbers.size)
-                _write(total, summed)
+                _write(total, self._totals(numbers, members))
         except OSError as error:
             problem = f"rank {first}: {error}"
         if self._failed(problem):
@@ -115,6 +131,14 @@ class MpiRanks:
         writing, adding, reading = np.diff(times)
         self._say(f" Writing {writing:.2f} s, adding {adding:.2f} s, reading {reading:.2f} s")
         return True
+
+    def _totals(self, numbers: Packed, members: Sequence[int]) -> Iterator[Packed]:
+        """The first member's numbers and those in the files of the others, added piece by piece."""
+        for start in range(0, numbers.size, PIECE):
+            piece = numbers[start : start + PIECE].copy()
+            for other in members[1:]:
+                piece += _read(self._file(other), numbers.size, start, piece.size)
+            yield piece
 
     def _failed(self, problem: str) -> bool:
         """Whether any rank has a problem; tells it once."""
@@ -138,14 +162,16 @@ class MpiRanks:
         return Path(f"{self._root}_rank{rank:06d}.tmp")
 
 
-def _write(path: Path, numbers: Packed) -> None:
+def _write(path: Path, pieces: Iterable[Packed]) -> None:
     """Raw native doubles; gone again at once, so not worth a flush to the disc."""
     with atomic_write(path, durable=False) as out:
-        numbers.tofile(out)
+        for piece in pieces:
+            piece.tofile(out)
 
 
-def _read(path: Path, expected: int) -> Packed:
-    numbers = np.fromfile(path, np.float64)
-    if numbers.size != expected:
-        raise OSError(f"{path} holds {numbers.size} numbers, expected {expected}")
-    return numbers
+def _read(path: Path, expected: int, start: int = 0, count: int = -1) -> Packed:
+    """`count` numbers from `start` (all of them) of a file that holds `expected`. Raises OSError."""
+    size = path.stat().st_size // WIDTH
+    if size != expected:
+        raise OSError(f"{path} holds {size} numbers, expected {expected}")
+    return np.fromfile(path, np.float64, count, offset=start * WIDTH)
