@@ -26,6 +26,7 @@ from verglas.em.scoring.coarse import coarse_pass, old_offsets_px, shift_log_pri
 from verglas.em.scoring.fixed_poses import FixedPoses, fixed_pass
 from verglas.em.scoring.tile import FineBatch
 from verglas.em.scoring.volume import LatticeSums
+from verglas.em.start.seeds import seed_log_prior
 from verglas.em.state.particles import Assignments, Floats, ImageSource, Ints, Particles
 from verglas.em.state.sums import WeightedSums
 from verglas.geometry.symmetry import PointGroup
@@ -267,6 +268,7 @@ class Expectation:
         weighted = self._weighted(operands, read)
         rest = torch.from_numpy(found.origin_yx_angst[rows] - old_px * pixel_size)[:, None]
         prior = torch.zeros((len(rows), self.estep.model.n_classes, 1), dtype=self.estep.dtype)
+        prior = self._dealt(prior, rows)
         if self.estep.settings.skip_rotate:
             rest = operands.poses.fine_shifts_angst.expand(len(rows), -1, -1)
             prior = self._shift_prior(operands, read)
@@ -290,7 +292,13 @@ class Expectation:
 
     def _shift_prior(self, operands: Operands, read: Read) -> Tensor:
         axes = axes_yx(self.estep.settings, self.particles, read.rows)
-        return shift_log_prior(operands, read.old_px, axes)
+        return self._dealt(shift_log_prior(operands, read.old_px, axes), read.rows)
+
+    def _dealt(self, prior: Tensor, rows: Ints) -> Tensor:
+        """The prior (b, K, ...) with what restricts each particle to one class, where something does."""
+        number = self.estep.state.iteration + 1
+        classes = seed_log_prior(self.estep.settings, number, self.particles.numbers[rows])
+        return prior if classes is None else prior + classes[..., None].to(prior)
 
     def _weighted(self, operands: Operands, read: Read) -> Weighted:
         settings, model, rows = self.estep.settings, self.estep.model, read.rows

@@ -18,6 +18,7 @@ from verglas.em.schedule.common import (
 )
 from verglas.em.schedule.steps import coarser_sampling, finer_sampling
 from verglas.em.schedule.task import Measure, Seen, Task
+from verglas.em.start.seeds import share_among_copies
 from verglas.em.state.model import State
 from verglas.em.state.particles import Ints, Particles
 from verglas.em.state.settings import EmSettings
@@ -45,6 +46,7 @@ class Classification:
         return task, state
 
     def after(self, state: State, task: Task, seen: Seen, mask: Tensor | None) -> State:
+        share_among_copies(self.settings, task.number, seen.sums[0])
         model = maximise(seen.esteps[0], seen.sums[0], mask)
         return advanced(self.settings, state, task, (model,), seen.found)
 

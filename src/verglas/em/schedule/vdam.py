@@ -25,6 +25,7 @@ from verglas.em.schedule.common import (
 )
 from verglas.em.schedule.steps import GRADIENT_EVERY, coarser_sampling, finer_sampling
 from verglas.em.schedule.task import Measure, Seen, Task
+from verglas.em.start.seeds import share_among_copies
 from verglas.em.state.model import State
 from verglas.em.state.particles import Particles
 from verglas.em.state.settings import EmSettings, GradientSettings
@@ -62,6 +63,7 @@ class MiniBatches:
     def after(self, state: State, task: Task, seen: Seen, mask: Tensor | None) -> State:
         estep, sums, step = seen.esteps[0], seen.sums[0], task.gradient
         if step is None:
+            share_among_copies(self.settings, task.number, sums)
             model = maximise(estep, sums, mask)
             return advanced(self.settings, state, task, (model,), seen.found)
         moments = state.moments or start_moments(self.settings, state.model, estep.device)

@@ -47,6 +47,7 @@ def first_state(
         settings = replace(settings, ini_high_angst=ini_high)
         references = initial_references(settings, sums, ini_high, pixel_size_angst)
     else:
+        settings = replace(settings, one_seed=len(references) == 1 < settings.n_classes)
         references = first_low_pass(references.double(), pixel_size_angst, settings.ini_high_angst)
         references = references.expand(settings.n_classes, *references.shape[1:]).clone()
     sampling = Sampling.of(settings, pixel_size_angst)

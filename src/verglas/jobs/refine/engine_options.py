@@ -148,6 +148,7 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
        "rlnDoOnlyFlipCtfPhases", fixed=_DATA),
     _O("", True, "The references are corrected for the CTF", CORRECT, "refs_are_ctf_corrected",
        "rlnRefsAreCtfCorrected"),
+    _O("", False, "All classes began as one reference", START, "one_seed", "verglasClassesFromOneReference"),
     _O("", True, "Maps are regularised", EXPERT, "do_map", "rlnDoMapEstimation"),
     _O("--norm", False, "Correct for normalisation errors", CORRECT, "correct_norm", "rlnDoCorrectNorm",
        off="--no_norm"),
