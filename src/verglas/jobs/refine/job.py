@@ -7,10 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from verglas import __version__
-from verglas.formats.mrc import read_mrc
 from verglas.jobs.contract.base import Job, JobFailed
 from verglas.jobs.refine.files.output import write_iteration, write_set_aside
 from verglas.jobs.refine.files.particles import ParticleList
@@ -20,9 +17,12 @@ from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inp
 from verglas.jobs.refine.memory import free_memory, memory_lines
 from verglas.jobs.refine.options import ct_root
 from verglas.jobs.refine.remaining import final_lines, time_line
+from verglas.jobs.refine.solvent_mask import mask_doubt, read_solvent_mask
+from verglas.jobs.refine.views import views_doubt
 
 if TYPE_CHECKING:
     from verglas.em.run.refinement import Refinement
+    from verglas.em.state.model import Model
 
 
 class RefineJob(Job):
@@ -67,7 +67,7 @@ class RefineJob(Job):
         if engine.is_over:
             self._tell_over(frame, engine)
             return
-        engine.solvent_mask = _solvent_mask(inputs, engine.state.model.references)
+        engine.solvent_mask = _solvent_mask(frame, inputs, engine.state.model)
         _say_memory(frame, engine)
         told: set[int] = set()
         while not engine.is_over:
@@ -78,6 +78,8 @@ class RefineJob(Job):
             if engine.writes_this_iteration():
                 self._write(frame, inputs, engine)
             _tell_iteration(frame, engine, time.perf_counter() - started)
+        if engine.state.model.dims == 3:
+            _tell_views(frame, engine)
         if engine.state.joined:
             for line in final_lines(inputs.names.root, engine.state):
                 frame.say(line)
@@ -133,20 +135,17 @@ def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:
     )  # fmt: skip
 
 
-def _solvent_mask(inputs: RefineInputs, references: Any) -> Any:
-    """The user's mask, or None. Raises JobFailed where its box is not that of the references."""
+def _solvent_mask(frame: RunFrame, inputs: RefineInputs, model: Model) -> Any:
+    """The user's mask, or None."""
     import torch
 
     name = inputs.names.solvent_mask
-    if name == "None":
+    mask = read_solvent_mask(name, tuple(model.references.shape[1:]), model.pixel_size_angst)
+    if mask is None:
         return None
-    mask = np.asarray(read_mrc(name).data, np.float32)
-    if mask.shape != tuple(references.shape[1:]):
-        raise JobFailed(
-            f"the mask {name} has shape {mask.shape}, the references {tuple(references.shape[1:])}"
-        )
-    if mask.min() < 0 or mask.max() > 1:
-        raise JobFailed(f"the mask {name} has values outside [0, 1]")
+    doubt = mask_doubt(name, mask, model.references[0])
+    if doubt:
+        frame.warn(f" WARNING: {doubt}")
     return torch.from_numpy(mask)
 
 
@@ -165,6 +164,12 @@ def _tell_iteration(frame: RunFrame, engine: Refinement, seconds: float) -> None
     line = time_line(engine.settings, engine.state, seconds)
     if line:
         frame.say(line)
+
+
+def _tell_views(frame: RunFrame, engine: Refinement) -> None:
+    doubt = views_doubt(engine.settings, engine.state)
+    if doubt:
+        frame.warn(f" WARNING: {doubt}")
 
 
 def _note_problems(

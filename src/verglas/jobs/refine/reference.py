@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from verglas.formats.mrc import read_mrc
 from verglas.formats.mrc_header import UnreadableImage
+from verglas.formats.star import StarError, read_star
 from verglas.jobs.contract.base import JobFailed
 from verglas.jobs.contract.program import Arguments
 
@@ -23,36 +24,75 @@ SAME_PIXEL = 1e-3  # relative difference that is rounding
 # -0.21 with a mask that lies in its hollow, but more than 0.2 with the whole box, where inverted maps stay
 # below 0: both count.
 INVERTED = -0.2
+LABEL = "rlnReferenceImage"
 Array = npt.NDArray[np.float32]
 
 
 def read_references(
     arguments: Arguments, optics: OpticsGroup, say: Callable[[str], None]
 ) -> Array | None:
-    """References (K, N, N) for 2D or (1, N, N, N) for a map in the box of `optics`; None if none is given.
+    """References (n, N, N) of 2D or (n, N, N, N), n = 1 or K, in the box of `optics`; None if none is given.
 
     Raises JobFailed where they cannot be what the user means.
     """
     name = arguments["--ref"]
     if name in ("", "None"):
         return None
-    try:
-        image = read_mrc(name)
-    except (OSError, UnreadableImage) as error:
-        raise JobFailed(f"the reference cannot be read: {error}") from error
-    data = np.asarray(image.data, np.float32)
-    flat = data.ndim == 2 or name.endswith("s")
-    maps = data[None] if data.ndim == 2 or not flat else data
-    dims = 2 if flat else 3
+    maps, header_pixel, dims = _read_images(name)
     if len(maps) not in (1, arguments["--K"]):
         raise JobFailed(f"{name} holds {len(maps)} references, but --K asks for {arguments['--K']}")
     _check_values(name, maps, dims)
-    pixel = arguments["--ref_angpix"] if arguments["--ref_angpix"] > 0 else image.pixel_size_angst
+    pixel = arguments["--ref_angpix"] if arguments["--ref_angpix"] > 0 else header_pixel
     if arguments["--trust_ref_size"] or pixel <= 0:
         pixel = optics.pixel_size_angst
     maps = _fitted(name, maps, pixel, optics, dims, say)
     _check_contrast(name, maps, arguments["--particle_diameter"] / optics.pixel_size_angst)
     return maps
+
+
+def _read_images(name: str) -> tuple[Array, float, int]:
+    """References (K, ...), their pixel size (0: unknown) and dimensions: a map, an image, a stack or a list."""
+    if not name.endswith(".star"):
+        return _of_file(name, name.endswith("s"))
+    found = [_of_entry(entry) for entry in _listed(name)]
+    shapes = {maps.shape[1:] for maps, _, _ in found}
+    if len(shapes) > 1:
+        sizes = ", ".join(" x ".join(map(str, shape)) for shape in sorted(shapes))
+        raise JobFailed(f"the references of {name} differ in size: {sizes} px")
+    return np.concatenate([maps for maps, _, _ in found]), found[0][1], found[0][2]
+
+
+def _listed(name: str) -> list[str]:
+    try:
+        tables = [table for table in read_star(name).values() if LABEL in table]
+    except (OSError, StarError) as error:
+        raise JobFailed(f"the list of references cannot be read: {error}") from error
+    if not tables:
+        raise JobFailed(f"{name} has no {LABEL}, which names the references")
+    return tables[0].strings(LABEL)
+
+
+def _of_entry(entry: str) -> tuple[Array, float, int]:
+    """One reference of a list: a map, or `number@stack`."""
+    number, _, path = entry.rpartition("@")
+    maps, pixel, dims = _of_file(path, flat=bool(number))
+    if not number:
+        return maps, pixel, dims
+    place = int(number) - 1 if number.isdigit() else -1
+    if not 0 <= place < len(maps):
+        raise JobFailed(f"the reference {entry} is not there: {path} holds {len(maps)} images")
+    return maps[place : place + 1], pixel, dims
+
+
+def _of_file(path: str, flat: bool) -> tuple[Array, float, int]:
+    try:
+        image = read_mrc(path)
+    except (OSError, UnreadableImage) as error:
+        raise JobFailed(f"the reference cannot be read: {error}") from error
+    data = np.asarray(image.data, np.float32)
+    flat = flat or data.ndim == 2
+    maps = data[None] if data.ndim == 2 or not flat else data
+    return maps, image.pixel_size_angst, 2 if flat else 3
 
 
 def _check_values(name: str, maps: Array, dims: int) -> None:

@@ -190,8 +190,12 @@ def _wants_halves(arguments: Arguments) -> bool:
 
 
 def _checked(make: Any, *positional: Any, **values: Any) -> EmSettings:
+    from verglas.geometry.symmetry import PointGroup
+
     try:
         made: EmSettings = make(*positional, **values)
+        for name in filter(None, (made.symmetry, made.relax_symmetry)):
+            PointGroup.of(name)
     except ValueError as error:
         raise JobFailed(str(error)) from error
     return made

@@ -47,6 +47,7 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
         listed = read_particles(data, with_ctf=settings.ctf, going_on=True)
         if settings.halves is not None:
             listed = with_halves(listed, data)
+        _check_same_run(path, models, listed)
         sampling = _sampling(sampling_table, general, settings)
         state = _state(
             optimiser, [_model(each, listed, settings) for each in models], sampling, listed
@@ -54,6 +55,24 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
     except (StarError, OSError) as error:
         raise JobFailed(f"cannot go on from {path}: {error}") from error
     return Checkpoint(settings, state, listed, optimiser.string("rlnSolventMaskName"))
+
+
+def _check_same_run(path: str, models: Sequence[StarFile], listed: ParticleList) -> None:
+    """Raises JobFailed where model and particles cannot be of one run: their numbers would be mixed up."""
+    for star in models:
+        known = set(star["model_groups"].strings("rlnGroupName"))
+        strange = sorted(set(listed.particles.group_names) - known)
+        if strange:
+            raise JobFailed(
+                f"the files that {path} names are of different runs: {len(strange)} groups of its particles "
+                f"(the first is {strange[0]}) are not in its model"
+            )
+        classes = star["model_classes"]
+        if listed.assignments.class_index.max(initial=-1) >= len(classes):
+            raise JobFailed(
+                f"the files that {path} names are of different runs: its particles are of class "
+                f"{listed.assignments.class_index.max() + 1}, its model has {len(classes)}"
+            )
 
 
 def _model_files(optimiser: StarTable) -> list[str]:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def model_tables(
-    base: str, settings: EmSettings, model: Model, sampling: Sampling, listed: ParticleList
-) -> list[StarTable]:
-    """All tables of the `_model.star` of one model, whose files begin with `base`."""
+    base: str, settings: EmSettings, model: Model, sampling: Sampling, listed: ParticleList,
+    half: int | None = None,
+) -> list[StarTable]:  # fmt: skip
+    """All tables of the `_model.star` of one model, whose files begin with `base`; of a half-set or of all."""
     general = _general(settings, model, sampling)
     tables = [general, _classes(base, settings, model)]
     tables += [_class_spectra(model, k) for k in range(model.n_classes)]
-    tables += _groups(settings, model, listed)
+    tables += _groups(settings, model, listed, half)
     if model.dims == 3:
         tables += [
             StarTable.from_columns(
@@ -134,10 +135,14 @@ def _class_spectra(model: Model, k: int) -> StarTable:
     return StarTable.from_columns(f"model_class_{k + 1}", columns)
 
 
-def _groups(settings: EmSettings, model: Model, listed: ParticleList) -> list[StarTable]:
+def _groups(
+    settings: EmSettings, model: Model, listed: ParticleList, half: int | None
+) -> list[StarTable]:
     """Scale groups and their noise: RELION 3.1 has one spectrum per group, ours is of the optics group."""
     particles = listed.particles
-    counts = np.bincount(particles.scale_group, minlength=len(model.scale))
+    rows = np.arange(len(particles))
+    rows = rows if half is None else particles.of_half(rows, half)
+    counts = np.bincount(particles.scale_group[rows], minlength=len(model.scale))
     columns = {
         "rlnGroupNumber": np.arange(len(counts)) + 1,
         "rlnGroupName": list(particles.group_names),

@@ -37,11 +37,13 @@ def write_iteration(
     write_moments(names, state)
     if state.joined:
         write_half_maps(names, state)
-    for model, own in zip(state.models, names.models(state)):
+    bases = names.models(state)
+    for number, (model, own) in enumerate(zip(state.models, bases)):
+        half = number if len(bases) > 1 else None
         write_references(names, own, model)
         if model.dims == 3 and not (settings.skip_align or settings.skip_rotate):
             write_angular_distributions(own, model, state.sampling)
-        tables = model_tables(own, settings, model, state.sampling, listed)
+        tables = model_tables(own, settings, model, state.sampling, listed, half)
         write_star(f"{own}_model.star", tables, precision="full")
     write_star(f"{base}_data.star", data_tables(state, listed), precision="full")
     sampling = sampling_tables(settings, state.sampling)
