@@ -114,7 +114,9 @@ class EmSettings:
     ini_high_angst: float = -1.0
     firstiter_cc: bool = False
     always_cc: bool = False
-    one_seed: bool = False  # all classes begin as the same reference: particles are dealt out at random
+    one_seed: bool = (
+        False  # all classes begin as the same reference: particles are dealt out at random
+    )
     blob_init: bool | None = None  # first references as random blobs; None: with VDAM only
     # resolution
     incr_size: int = 10
