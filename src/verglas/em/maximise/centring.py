@@ -84,5 +84,7 @@ def flatten_solvent(references: Tensor, radius_px: float, mask: Tensor | None = 
     """Multiply by a user mask, or by a soft sphere with a 5 px cosine edge outside the radius."""
     if mask is None:
         box, dims = references.shape[-1], references.ndim - 1
-        mask = 1 - outside_weight(box, radius_px, SOLVENT_EDGE_PX, dims, dtype=torch.float64)
+        mask = 1 - outside_weight(
+            box, radius_px, SOLVENT_EDGE_PX, dims, dtype=torch.float64, device=references.device
+        )
     return references * mask.to(references)

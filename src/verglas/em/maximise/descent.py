@@ -139,7 +139,8 @@ def descend(
     model = update_parameters(settings, old, sums, estep.cross_correlation, step.momentum)
     lattice, device = estep.projector.lattice, estep.device
     correction = gridding_correction(old.box_size, old.dims, lattice.padding, device)
-    references = old.references.clone()
+    where = device if old.dims == 3 else old.references.device
+    references = old.references.to(where, copy=True)
     spectra = {name: getattr(old, name).copy() for name in SPECTRA}
     for classes in class_chunks(lattice, occupied(sums)):
         halves = [summed(estep, sums, [k + h * old.n_classes for k in classes]) for h in (0, 1)]

@@ -96,7 +96,7 @@ def _regularised(
         keep_edge=estep.settings.parity.keep_edge_voxels,
     )  # fmt: skip
     return replace(
-        model, references=maps.to(model.references), tau2=tau2.cpu().numpy(),
+        model, references=maps.to(model.references.dtype), tau2=tau2.cpu().numpy(),
         data_vs_prior=signal.ssnr[None].cpu().numpy(), sigma2_reference=noise.cpu().numpy(),
         coverage=coverage(sums, prior).cpu().numpy(), gold_standard_fsc=curve[None].cpu().numpy(),
     )  # fmt: skip

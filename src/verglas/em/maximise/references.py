@@ -50,7 +50,9 @@ def occupied(sums: WeightedSums) -> list[int]:
 def new_references(estep: EStep, model: Model, sums: WeightedSums) -> Model:
     """References and spectra after an iteration without half-sets: τ² is the power of the old reference."""
     settings = estep.settings
-    references = torch.zeros_like(model.references)  # a class without particles is dead
+    # maps stay where they are made: they are large, and come back there; a class without particles is dead
+    where = estep.device if model.dims == 3 else model.references.device
+    references = torch.zeros_like(model.references, device=where)
     spectra = {name: np.zeros_like(getattr(model, name)) for name in SPECTRA}
     for classes in class_chunks(estep.projector.lattice, occupied(sums)):
         found = summed(estep, sums, classes)

@@ -118,11 +118,11 @@ class SecondPass:
         volumes, sums = self.volumes, self.lattice_sums
         if volumes is None or sums is None:
             raise ValueError("a pass from the volumes needs sums to add to")
-        at = chosen.to(self.images.score.device)
-        found = volumes.second_pass(
-            self.coarse.of(at), self.images.rows(at), self.batch.rows(chosen), sums, self.priors
-        )
-        self.outcome.put(chosen, found)
+        coarse, images, batch = self.coarse, self.images, self.batch
+        if len(chosen) < len(coarse.n_significant):
+            at = chosen.to(images.score.device)
+            coarse, images, batch = coarse.of(at), images.rows(at), batch.rows(chosen)
+        self.outcome.put(chosen, volumes.second_pass(coarse, images, batch, sums, self.priors))
 
     def _most_poses(self) -> int:
         """Significant poses of a particle up to which the sparse pass costs less than tiles, on a CPU."""
