@@ -253,7 +253,7 @@ def test_the_websocket_tells_of_changes_and_sends_the_log(served, project):
         first = socket.receive_json()
         assert first["kind"] == "log" and first["lines"][1]["bar"]["fraction"] == 0
         served.post("jobs/Class2D/job006/action", {"action": "alias", "text": "watched"})
-        assert socket.receive_json() == {"kind": "changed"}
+        assert socket.receive_json() == {"kind": "changed", "what": ["events", "jobs"]}
         with log.open("a") as out:
             out.write("\r   3/   6 sec " + "." * 30 + '~~(,_,">')
         assert socket.receive_json()["lines"][1]["bar"]["fraction"] == 0.5

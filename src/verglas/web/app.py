@@ -7,16 +7,15 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
 
 from verglas import __version__
 from verglas.formats.star import StarError
 from verglas.project.completion import check_completion
-from verglas.web import errors, watching
+from verglas.web import assets, errors, watching
+from verglas.web.answers import Answers
 from verglas.web.api import (
     autorun,
     classes,
@@ -41,6 +40,7 @@ from verglas.web.pyramid import PyramidCache
 from verglas.web.settings import WebSettings
 from verglas.web.starter import POLL_S, Starter
 from verglas.web.tables import TableCache
+from verglas.web.watching import Watchers
 
 _ABOUT = (
     "Everything the pages can do. Answers are JSON unless a route says otherwise; errors are "
@@ -48,7 +48,6 @@ _ABOUT = (
     "application/json. The websocket /api/p/{pid}/watch tells {'kind': 'changed'} when something in "
     "the project changed; send it {'job': 'Class2D/job006/', 'which': 'out'} to follow a log."
 )
-STATIC = Path(__file__).parent / "static"
 
 
 def create_app(settings: WebSettings) -> FastAPI:
@@ -64,11 +63,13 @@ def create_app(settings: WebSettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.pools = Pools()
+    app.state.watchers = Watchers(app.state.pools.status)
     app.state.projects = Projects(settings.projects)
     app.state.tables = TableCache()
     app.state.pyramids = PyramidCache()
     app.state.live_movies = LiveMovies()
     app.state.disc = DiscWatch()
+    app.state.answers = Answers()
     app.state.trial = threading.Lock()  # one at a time: each takes a processor
     app.state.starter = Starter()
     for part in (
@@ -88,10 +89,9 @@ def create_app(settings: WebSettings) -> FastAPI:
         app.include_router(part.router)
     app.include_router(watching.router)
     errors.install(app)
-    app.add_api_route("/", _index, include_in_schema=False)
+    app.add_api_route("/", assets.index, include_in_schema=False)
+    app.add_api_route("/assets/{name}", assets.asset, include_in_schema=False)
     app.add_api_route("/api/docs", _api_page, include_in_schema=False)
-    if (STATIC / "assets").is_dir():
-        app.mount("/assets", _Lasting(directory=STATIC / "assets"), name="assets")
     app.add_middleware(Guard, settings=settings)
     return app
 
@@ -113,23 +113,5 @@ async def _collect(starter: Starter, pool: Pool) -> None:
                 await pool.run(project_id(project.root), partial(check_completion, project))
 
 
-async def _index() -> Response:
-    page = STATIC / "index.html"
-    if not page.exists():
-        raise HTTPException(
-            503, "the pages are not built: run `npm ci && npm run build` in frontend/"
-        )
-    return FileResponse(page, headers={"cache-control": "no-cache"})
-
-
 async def _api_page(request: Request) -> Response:
     return HTMLResponse(api_html(request.app.openapi()))
-
-
-class _Lasting(StaticFiles):
-    """Built assets carry a hash in their names: browsers may keep them."""
-
-    def file_response(self, *args, **kwargs) -> Response:  # type: ignore[no-untyped-def]
-        answer = super().file_response(*args, **kwargs)
-        answer.headers["cache-control"] = "public, max-age=31536000, immutable"
-        return answer

@@ -13,10 +13,12 @@ from typing import Any
 
 from verglas.formats.star import StarError
 from verglas.jobs.chain import CLASSES
+from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
+from verglas.project.change import PIPELINE
 from verglas.project.job_star import read_settings
-from verglas.project.project import Project
+from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.results.classes import Gallery, gallery, stored_selection
 from verglas.scheduler.disc import DiscUse, disc_use
 from verglas.scheduler.live.record.class_state import ClassState
@@ -182,6 +184,24 @@ def _rates(status: dict[str, Any], share: float, goal: int) -> dict[str, Any]:
         if per_hour > 0:
             found["goal_hours"] = round(missing / per_hour, 2)
     return found
+
+
+def health_stamp(project: Project, name: str, disc: DiscWatch) -> str:
+    """Changes with what `health` tells beside the session's own status."""
+    folder = LiveFolder(project.root, name)
+    state = ClassState.read(folder)
+    model = state.averages.replace("_classes.mrcs", "_model.star") if state.averages else ""
+    own = project.root / OWN_FOLDER
+    files = (project.root / PIPELINE, own / "settings.json", project.root / model)
+    selects = project.root / "Select"
+    return "|".join(
+        (
+            *(file_stamp(path) for path in files),
+            file_stamp(selects),
+            str(state),
+            str(disc.of(project)),
+        )
+    )
 
 
 class DiscWatch:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.web.access import Person
 from verglas.web.roles import check_values
+
+_TOLD = ("order", "state", "wish", "status")
 
 
 def session_names(project: Project) -> list[str]:
@@ -27,13 +28,25 @@ def session_names(project: Project) -> list[str]:
     return [each.name for each in found]
 
 
-def session_status(project: Project, name: str) -> dict[str, Any]:
-    """What the session wrote last. Raises KeyError for a name that does not exist."""
+def check_session(project: Project, name: str) -> None:
+    """Raises UnknownName for a name that does not exist."""
     if name not in session_names(project):
         raise UnknownName(f"there is no live session {name!r} in this project")
+
+
+def session_stamp(project: Project, name: str) -> str:
+    """Changes with what `session_status` would tell. Raises UnknownName."""
+    check_session(project, name)
+    folder = project.root / OWN_FOLDER / "live" / name
+    return "|".join(file_stamp(folder / f"{key}.json") for key in _TOLD)
+
+
+def session_status(project: Project, name: str) -> dict[str, Any]:
+    """What the session wrote last. Raises KeyError for a name that does not exist."""
+    check_session(project, name)
     folder = project.root / OWN_FOLDER / "live" / name
     found: dict[str, Any] = {"name": name}
-    for key in ("order", "state", "wish", "status"):
+    for key in _TOLD:
         found[key] = _json(folder / f"{key}.json")
     return found
 
@@ -73,15 +86,6 @@ def answer(project: Project, words: Sequence[str], timeout_s: float = 300.0) -> 
     """The same for commands that answer in JSON: their last line."""
     lines = command(project, words, timeout_s)
     return json.loads(lines[-1])
-
-
-def unless_known(request: Request, stamp: str, make: Callable[[], Any]) -> Response:
-    """304 to a browser that has this answer already, else the answer as JSON with its mark."""
-    mark = f'"{hashlib.sha1(stamp.encode(), usedforsecurity=False).hexdigest()[:20]}"'
-    headers = {"etag": mark, "cache-control": "private, no-cache"}
-    if request.headers.get("if-none-match") == mark:
-        return Response(status_code=304, headers=headers)
-    return Response(json.dumps(make()), media_type="application/json", headers=headers)
 
 
 def by_stage(values: dict[str, str]) -> dict[str, dict[str, str]]:

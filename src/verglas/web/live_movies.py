@@ -6,17 +6,16 @@ Journals grow by lines: what was read stays in memory, and a page that asks agai
 from __future__ import annotations
 
 import fnmatch
-import math
 import threading
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verglas.jobs.chain import PICKING, SELECTION, STAGES
+from verglas.jobs.chain import PICKING, SELECTION
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.contract.unknown import UnknownName
-from verglas.jobs.select.figures import KINDS
 from verglas.jobs.select.thresholds import (
     FAILURE,
     UNLIKE_FILE,
@@ -31,6 +30,7 @@ from verglas.project.project import Project
 from verglas.project.results.grid_places import GridPlaces
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder
+from verglas.web.live_rows import MovieRows, last_stage
 
 CACHE_SESSIONS = 4
 SHOWN_FATES = 5
@@ -45,6 +45,9 @@ class _Known:
     inode: int
     size: int = 0
     places: GridPlaces = field(default_factory=GridPlaces)
+    rows: MovieRows = field(default_factory=MovieRows)
+    touched: list[Movie] = field(default_factory=list)  # read, and not in the rows yet
+    judged_by: Judging | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -72,39 +75,43 @@ class LiveMovies:
         files = (folder.journal, select, manual, manual.with_name(UNLIKE_FILE))
         return "|".join(file_stamp(path) for path in files)
 
-    def table(self, project: Project, name: str) -> dict[str, Any]:
-        """Names, figures (None: not known), verdicts with their words, column by column."""
-        folder = LiveFolder(project.root, name)
-        known, judging = self._known(folder), judging_of(project, folder)
-        with known.lock:
-            movies = list(known.ledger.movies)
-            verdicts = [verdict_of(movie, judging) for movie in movies]
-            keys = {key for movie in movies for key in movie.figures}
-            return {
-                "numbers": [movie.number for movie in movies],
-                "names": [movie.micrograph or movie.name for movie in movies],
-                "stages": [_last_stage(movie) for movie in movies],
-                "kinds_aside": [kind for kind, _ in verdicts],
-                "aside": [why for _, why in verdicts],
-                "by_hand": [_by_hand(movie, judging) for movie in movies],
-                "taken_s": [movie.taken_s for movie in movies],
-                "ready_s": [movie.ready_s for movie in movies],
-                "thresholds": judging.text,
-                "kinds": [asdict(kind) for kind in KINDS if kind.key in keys],
-                "columns": {
-                    key: [_finite(movie.figures.get(key)) for movie in movies] for key in keys
-                },
-            }
+    def rows(self, project: Project, name: str, since: str) -> dict[str, Any]:
+        """Names, figures (None: not known), verdicts with their words, column by column.
 
-    def grid(self, project: Project, name: str) -> dict[str, Any]:
-        """Squares and holes, and the hole of every movie; `pending` movies were not looked at yet."""
+        Only rows that changed after the version `since` where that is known, else all.
+        """
+        folder = LiveFolder(project.root, name)
+        judging = judging_of(project, folder)
+        known = self._known(folder)
+        with known.lock:
+            movies, rows = known.ledger.movies, known.rows
+            self._judge(known, judging)
+            return rows.table(movies, rows.since(since)) | {"thresholds": judging.text}
+
+    @staticmethod
+    def _judge(known: _Known, judging: Judging) -> None:
+        """New rows by the limits in force; all of them when the limits or verdicts changed."""
+        movies, rows = known.ledger.movies, known.rows
+        rows.update(movies, known.touched)
+        anew = known.judged_by != judging
+        which = range(len(movies)) if anew else [each.number - 1 for each in known.touched]
+        rows.judge(
+            movies, lambda movie: (*verdict_of(movie, judging), _by_hand(movie, judging)), which
+        )
+        known.judged_by, known.touched = judging, []
+
+    def grid(self, project: Project, name: str) -> tuple[str, Callable[[], dict[str, Any]]]:
+        """Squares and holes, and the hole of every movie; `pending` movies were not looked at yet.
+
+        As what changes with the answer, and the answer's maker.
+        """
         known = self._known(LiveFolder(project.root, name))
         with known.lock:
-            done = len(known.places.hole_of)
-            movies = known.ledger.movies
-            known.places.extend(project.root / movie.path for movie in movies[done:])
-            pending = len(movies) - len(known.places.hole_of)
-            return known.places.as_dict() | {"pending": pending}
+            places, movies = known.places, known.ledger.movies
+            places.extend(project.root / movie.path for movie in movies[len(places.hole_of) :])
+            pending = len(movies) - len(places.hole_of)
+            counts = len(places.squares), len(places.holes), len(places.hole_of), pending
+            return f"{known.rows.epoch} {counts}", lambda: {**places.as_dict(), "pending": pending}
 
     def what_became_of(
         self, project: Project, name: str, text: str, status: dict[str, Any]
@@ -147,7 +154,7 @@ class LiveMovies:
                 self._kept.popitem(last=False)
         with known.lock:
             if size != known.size:
-                known.ledger.read()
+                known.touched += known.ledger.read()
                 known.size = size
         return known
 
@@ -179,7 +186,7 @@ def verdict_of(movie: Movie, judging: Judging) -> tuple[str, str]:
 
 def _fate(movie: Movie, judging: Judging) -> str:
     kind, why = verdict_of(movie, judging)
-    done = _last_stage(movie)
+    done = last_stage(movie)
     state = f"{kind}: {why}" if kind else f"through {done}" if done else "waiting for its turn"
     return f"{movie.name}: taken as movie {movie.number}, {state}"
 
@@ -191,18 +198,8 @@ def _why_unseen(wildcard: str, text: str) -> str:
     return f"no file of that name was seen in {pattern.parent}: is it there yet?"
 
 
-def _finite(value: float | None) -> float | None:
-    """JSON has no nan: a figure that is none is not known."""
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _select_job(folder: LiveFolder) -> str:
     try:
         return folder.order().jobs.get(SELECTION, "")
     except (OSError, ValueError, TypeError, KeyError):
         return ""
-
-
-def _last_stage(movie: Movie) -> str:
-    done = [stage for stage, made in zip(STAGES, movie.made) if made > 0]
-    return done[-1] if done else ""

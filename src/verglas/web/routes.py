@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from verglas.web.answers import Packed, sent_as
 from verglas.web.errors import fault, is_complaint
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -68,9 +69,21 @@ def _in_pool(endpoint: Endpoint) -> Endpoint:
         kind: Literal["status", "files", "long"] = endpoint.__dict__.get("pool", "files")
         pool = getattr(request.app.state.pools, kind)
         key = request.path_params.get("pid", "")
-        return await pool.run(key, functools.partial(endpoint, **values))
+        return await pool.run(key, functools.partial(_answer, request, endpoint, values))
 
     return pooled
+
+
+def _answer(request: Request, endpoint: Endpoint, values: dict[str, Any]) -> Response:
+    """Everything that takes time happens in the thread: JSON and its compression too."""
+    found = endpoint(**values)
+    if isinstance(found, Response):
+        return found
+    answer = sent_as(request, Packed.of(found))
+    given = values.get("response")  # a route that sets cookies
+    if isinstance(given, Response):
+        answer.raw_headers += given.raw_headers
+    return answer
 
 
 async def _while_wanted(request: Request, handler: Handler) -> Response:

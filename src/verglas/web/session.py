@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.star import StarError
+from verglas.jobs.contract.set_aside import file_stamp
+from verglas.project.change import PIPELINE
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.project.results.classes import gallery, model_lists
@@ -22,6 +24,7 @@ from verglas.scheduler.live.record.status import rate_range
 from verglas.web.former import with_former
 
 _RECENT_S = 3600.0
+_AGE_EVERY_S = 30.0
 LEAST_SPAN_S = 600.0
 _MEDIANS = ("ctf_resolution_angst", "motion_total_angst", "defocus_u_angst")
 
@@ -39,6 +42,14 @@ def overview(project: Project) -> dict[str, Any]:
     usage = shutil.disk_usage(project.root)
     found["disc_free_gb"] = round(usage.free / 1e9, 1)
     return found
+
+
+def overview_stamp(project: Project) -> str:
+    """Changes with what `overview` tells; ages and the free disc are told anew twice a minute."""
+    lists = micrograph_lists(project)[:1]
+    models = model_lists(project)[:1]
+    files = (file_stamp(project.root / name) for name in (PIPELINE, *lists, *models))
+    return "|".join((*files, str(int(time.time() / _AGE_EVERY_S))))
 
 
 def what_happened(project: Project, since: str = "", last: int = 500) -> list[dict[str, Any]]:

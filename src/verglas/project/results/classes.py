@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from verglas.formats.stack import parse_image_name
 from verglas.formats.star import StarError, StarTable, write_star
 from verglas.jobs.contract.nodes import MODEL, OPTIMISER
+from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
 from verglas.project.confinement import read_table
@@ -88,8 +90,17 @@ def models_of(project: Project, job: str) -> list[str]:
 
 
 def gallery(project: Project, model: str) -> Gallery:
-    """Read a model (or optimiser) STAR file. Raises OSError, StarError."""
+    """Read a model (or optimiser) STAR file; anew when it has changed. Raises OSError, StarError."""
     model = _model_of(project, model)
+    data = model.replace("_model.star", "_data.star")
+    found = _gallery(
+        project, model, tuple(file_stamp(project.root / each) for each in (model, data))
+    )
+    return replace(found, models=models_of(project, found.job))
+
+
+@lru_cache(maxsize=8)
+def _gallery(project: Project, model: str, stamps: tuple[str, ...]) -> Gallery:
     star = read_table(project, model)
     general, table = star["model_general"], star["model_classes"]
     resolutions = table.floats("rlnEstimatedResolution")
@@ -110,7 +121,7 @@ def gallery(project: Project, model: str) -> Gallery:
     return Gallery(
         model, job, iteration_of(model), general.number("rlnPixelSize"),
         general.integer("rlnOriginalImageSize"),
-        general.integer("rlnReferenceDimensionality"), rows, models_of(project, job),
+        general.integer("rlnReferenceDimensionality"), rows, [],
         data if members is not None else None,
     )  # fmt: skip
 
@@ -159,6 +170,9 @@ def store_selection(project: Project, job: str, numbers: set[int], count: int) -
 
 
 def _model_of(project: Project, path: str) -> str:
+    """A model itself, or the one that an optimiser file names."""
+    if path.endswith("_model.star"):
+        return path
     star = read_table(project, path)
     general = star.get("optimiser_general")
     return general.string("rlnModelStarFile") if general is not None else path

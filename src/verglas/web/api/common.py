@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response
 from pydantic import StringConstraints
@@ -12,6 +13,7 @@ from verglas.project.confinement import LARGEST_TABLE, read_small_text, regular_
 from verglas.project.project import Project
 from verglas.scheduler.events import record_event
 from verglas.web.access import Person
+from verglas.web.answers import Answers, sent_as
 from verglas.web.projects import UnknownProject
 
 YEAR_S = 31_536_000
@@ -79,6 +81,14 @@ def note_of(project: Project, name: str) -> str:
 def record(project: Project, person: Person, text: str) -> None:
     """Who changed what, into the project's event log."""
     record_event(project.root, "person", text, person=person.name)
+
+
+def answered(
+    request: Request, key: tuple[str, ...], stamp: str, make: Callable[[], Any]
+) -> Response:
+    """An answer that is made once for all who ask, until its stamp changes."""
+    answers: Answers = request.app.state.answers
+    return sent_as(request, answers.get((request.path_params["pid"], *key), stamp, make))
 
 
 def picture(data: bytes, kind: str, *, lasting: bool = True) -> Response:

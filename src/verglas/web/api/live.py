@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,8 +22,18 @@ from verglas.scheduler.live.requests.trial import files_of
 from verglas.scheduler.settings import load_settings, save_settings
 from verglas.web import live, live_pictures, routes
 from verglas.web.access import Person
-from verglas.web.api.common import Asked, Asker, FileName, Name, Values, image_of, picture, record
-from verglas.web.health import health
+from verglas.web.api.common import (
+    Asked,
+    Asker,
+    FileName,
+    Name,
+    Values,
+    answered,
+    image_of,
+    picture,
+    record,
+)
+from verglas.web.health import DiscWatch, health, health_stamp
 from verglas.web.live_movies import LiveMovies
 from verglas.web.pictures import spectrum_png
 from verglas.web.roles import check_path
@@ -103,24 +114,32 @@ def start(body: NewSession, project: Asked, person: Asker) -> dict[str, Any]:
 
 @router.get("/{name}")
 @routes.status
-def one_session(name: Name, project: Asked) -> dict[str, Any]:
+def one_session(name: Name, request: Request, project: Asked) -> Response:
     """Order, phase and status of a live session, as it wrote them last."""
-    return live.session_status(project, name)
+    stamp = live.session_stamp(project, name)
+    make = partial(live.session_status, project, name)
+    return answered(request, ("session", name), stamp, make)
 
 
 @router.get("/{name}/health")
 @routes.status
-def line_on_top(name: Name, request: Request, project: Asked) -> dict[str, Any]:
+def line_on_top(name: Name, request: Request, project: Asked) -> Response:
     """Good particles, their rate, hours to the goal and of the disc; what is not known is absent."""
-    status = live.session_status(project, name)["status"] or {}
-    return health(project, name, status, request.app.state.disc)
+    disc: DiscWatch = request.app.state.disc
+
+    def make() -> dict[str, Any]:
+        status = live.session_status(project, name)["status"] or {}
+        return health(project, name, status, disc)
+
+    stamp = f"{live.session_stamp(project, name)}|{health_stamp(project, name, disc)}"
+    return answered(request, ("health", name), stamp, make)
 
 
 @router.put("/{name}/goal")
 @routes.status
 def set_goal(name: Name, body: Goal, project: Asked, person: Asker) -> dict[str, Any]:
     """How many good particles the session is meant to end with."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     settings = load_settings(project.root)
     save_settings(project.root, replace(settings, goal_particles=body.particles))
     record(project, person, f"goal: {body.particles:,} good particles")
@@ -128,20 +147,26 @@ def set_goal(name: Name, body: Goal, project: Asked, person: Asker) -> dict[str,
 
 
 @router.get("/{name}/movies")
-def movies(name: Name, request: Request, project: Asked) -> Response:
-    """Every movie with its figures and, if it was set aside, why. Answers 304 while nothing changed."""
-    live.session_status(project, name)
+def movies(name: Name, request: Request, project: Asked, since: Name = "") -> Response:
+    """Every movie with its figures and, if it was set aside, why. Answers 304 while nothing changed.
+
+    With `since`, the `version` of an earlier answer, only the rows that are new or have changed; `since` of
+    the answer is empty where all rows had to be sent.
+    """
+    live.check_session(project, name)
     known: LiveMovies = request.app.state.live_movies
     stamp = known.stamp(project, name)
-    return live.unless_known(request, stamp, lambda: known.table(project, name))
+    make = partial(known.rows, project, name, since)
+    return answered(request, ("movies", name, since), f"{since} {stamp}", make)
 
 
 @router.get("/{name}/grid")
-def grid(name: Name, request: Request, project: Asked) -> dict[str, Any]:
+def grid(name: Name, request: Request, project: Asked) -> Response:
     """Grid squares and holes, and the hole (or -1) of every movie in the order of their numbers."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     known: LiveMovies = request.app.state.live_movies
-    return known.grid(project, name)
+    stamp, make = known.grid(project, name)
+    return answered(request, ("grid", name), stamp, make)
 
 
 @router.get("/{name}/file")
@@ -160,7 +185,7 @@ def shown(
     numbers: Annotated[list[int], Query(max_length=24)],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Size and picks of some movies: what a small picture of each is drawn from."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     known: LiveMovies = request.app.state.live_movies
     movies = [known.movie(project, name, number) for number in numbers]
     return [live_pictures.shown(project, LiveFolder(project.root, name), movie) for movie in movies]
@@ -169,7 +194,7 @@ def shown(
 @router.get("/{name}/spectrum/{number}")
 def spectrum(name: Name, number: int, request: Request, project: Asked) -> Response:
     """Power spectrum with the fitted CTF of a movie, before any list names it."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     movie = request.app.state.live_movies.movie(project, name, number)
     files = files_of(movie.name, LiveFolder(project.root, name).order().jobs)
     return picture(spectrum_png(image_of(project, files["spectrum"])), "image/png", lasting=False)
@@ -179,7 +204,7 @@ def spectrum(name: Name, number: int, request: Request, project: Asked) -> Respo
 @routes.long
 def wish(name: Name, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
     """Pause, resume, finish (drain, then report) or stop."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     lines = live.command(project, [_WISHES[body.wish], live.plain(name)])
     record(project, person, f"live session {name}: {body.wish}")
     return {"lines": lines}
@@ -201,7 +226,7 @@ def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
 @routes.status
 def preview(name: Name, body: Limits, project: Asked) -> dict[str, int]:
     """What limits would do before they are set: dropped, back, accepted of the judged; nothing changes."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     text = "" if body.text.strip().lower() == "none" else body.text
     return preview_thresholds(project, LiveFolder(project.root, name), text)
 

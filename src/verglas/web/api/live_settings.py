@@ -37,7 +37,7 @@ class Trial(BaseModel):
 @routes.status
 def settings(name: Name, project: Asked) -> dict[str, Any]:
     """Options in force by stage, and what was changed since the start."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     known = StageSettings.read(LiveFolder(project.root, name).settings_file)
     return {
         stage: {
@@ -68,7 +68,7 @@ def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
 @routes.status
 def cost(name: Name, body: Change, project: Asked) -> dict[str, Any]:
     """What `set` would take: movies treated again, from which stage, how long; nothing changes."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     found = preview_settings(LiveFolder(project.root, name), live.by_stage(body.values), body.scope)
     return asdict(found) | {"session_s": round(found.session_s, 1)}
 
@@ -79,7 +79,7 @@ def trial(
     name: Name, body: Trial, request: Request, project: Asked, person: Asker
 ) -> list[dict[str, Any]]:
     """Micrographs with other options, each beside what it has now; nothing changes."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     live.check_settings(person, project, live.by_stage(body.values))
     numbers = [str(number) for number in body.micrographs]
     words = ["try", *numbers, *live.set_words(body.values), "--json", "--session", name]
@@ -98,7 +98,7 @@ def trial_picture(
     project: Asked, side: int = 640,
 ) -> Response:  # fmt: skip
     """The micrograph or the power spectrum of a movie's last trial."""
-    live.session_status(project, name)
+    live.check_session(project, name)
     file = live_pictures.trial_file(LiveFolder(project.root, name), number, picture_of)
     if file is None:
         raise HTTPException(404, f"there is no trial of movie {number} with a {picture_of}")

@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.coordinates.reading import UnreadableCoordinates
 from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks
 from verglas.jobs.registry import job_class, job_type
+from verglas.project.change import PIPELINE
 from verglas.project.project import Project
 from verglas.project.registration import load_job, register
 from verglas.project.results import one_micrograph
@@ -24,6 +26,7 @@ from verglas.web.api.common import (
     Asker,
     FileName,
     Name,
+    answered,
     image_of,
     job_of,
     picture,
@@ -70,11 +73,16 @@ def lists(project: Asked) -> dict[str, Any]:
 
 
 @router.get("/list")
-def one_list(path: FileName, project: Asked) -> dict[str, Any]:
+def one_list(path: FileName, request: Request, project: Asked) -> Response:
     """Names and figures of every micrograph of a list, column by column."""
-    table_of(project, path)
-    found = micrograph_table(project, path).as_dict()
-    return {**found, "columns": with_former(found["columns"])}
+    file = table_of(project, path)
+    stamp = f"{file_stamp(file)} {file_stamp(project.root / PIPELINE)}"
+
+    def make() -> dict[str, Any]:
+        found = micrograph_table(project, path).as_dict()
+        return {**found, "columns": with_former(found["columns"])}
+
+    return answered(request, ("list", path), stamp, make)
 
 
 @router.get("/grid")

@@ -13,7 +13,7 @@ from verglas.jobs.select.figures import KINDS
 from verglas.project.confinement import regular_file
 from verglas.web import routes, session
 from verglas.web.api.autorun import start_schedule
-from verglas.web.api.common import Asked, Asker, FileName, Name, record, table_of
+from verglas.web.api.common import Asked, Asker, FileName, Name, answered, record, table_of
 from verglas.web.downloads import sent
 from verglas.web.former import present
 from verglas.web.report import report_html
@@ -42,9 +42,10 @@ class Limits(BaseModel):
 
 
 @router.get("/overview")
-def overview(project: Asked) -> dict[str, Any]:
+def overview(request: Request, project: Asked) -> Response:
     """The line on top: counts, rates, classes, disc. What is not known is absent."""
-    return session.overview(project)
+    stamp = session.overview_stamp(project)
+    return answered(request, ("overview",), stamp, lambda: session.overview(project))
 
 
 @router.get("/figures")
