@@ -20,7 +20,9 @@ from verglas.formats.mdoc import UnreadableMdoc, read_mdoc
 from verglas.formats.movies_write import write_movie_mrc
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
+from verglas.jobs.contract.micrograph_names import AmbiguousMicrograph
 from verglas.jobs.importing.optics_groups import assign_groups
+from verglas.jobs.importing.shift_files import ShiftFiles
 from verglas.jobs.select.thresholds import complaints, judge, parse_thresholds
 from verglas.maps.average_matching import match_averages
 from verglas.optics.groups import ShiftClusters, cluster_shifts, natural_tolerance
@@ -229,11 +231,35 @@ class TestBeamShift:
         ]
         write_star(tmp_path / "in.star", tables)
         known = {"a": (0.0, 0.0), "b": (1.0, 0.0), "c": (0.01, 0.0)}
-        found = assign_groups(tmp_path / "in.star", tmp_path / "out.star", known.get, 0.1)
+        found = assign_groups(tmp_path / "in.star", tmp_path / "out.star", known, 0.1)
         assert found.without == ("d",)
         star = read_star(tmp_path / "out.star")
         assert star["micrographs"].ints("rlnOpticsGroup").tolist() == [1, 2, 1, 1]
         assert star["optics"].strings("rlnOpticsGroupName") == ["opticsGroup1-1", "opticsGroup1-2"]
+
+    def test_shifts_of_one_grid_do_not_go_to_the_other(self, tmp_path):
+        names = ["Movies/grid1/0001.tif", "Movies/grid2/0001.tif", "Movies/grid2/0002.tif"]
+        rows = {"rlnMicrographMovieName": names, "rlnOpticsGroup": [1] * 3}
+        optics = {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0]}
+        tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("movies", rows)]
+        write_star(tmp_path / "in.star", tables)
+        for grid, shift in (("grid1", "1 1"), ("grid2", "-5 0")):
+            path = tmp_path / f"meta/{grid}/0001.tif.mdoc"
+            path.parent.mkdir(parents=True)
+            path.write_text(f"[FrameSet = 0]\nImageShift = {shift}\nodd line\n")
+        files = ShiftFiles.below(tmp_path / "meta")
+        assert len(files.problems) == 2 and "grid1/0001.tif.mdoc, line 3" in files.problems[0]
+        found = assign_groups(tmp_path / "in.star", tmp_path / "out.star", files.shifts, 0.1)
+        assert found.groups == {names[0]: 1, names[1]: 2, names[2]: 1}
+        assert found.without == (names[2],)
+        one = ShiftFiles.below(tmp_path / "meta/grid2")
+        found = assign_groups(tmp_path / "in.star", tmp_path / "out.star", one.shifts, 0.1)
+        assert found.without == (names[0], names[2])
+        bare = {"0001.tif": (1.0, 1.0)}
+        with pytest.raises(
+            AmbiguousMicrograph, match=r"grid1/0001\.tif (and|or) Movies/grid2/0001.tif"
+        ):
+            assign_groups(tmp_path / "in.star", tmp_path / "out.star", bare, 0.1)
 
 
 @pytest.mark.real

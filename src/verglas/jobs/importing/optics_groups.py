@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.formats.epu import UnreadableEpu, read_epu_image, xml_of_movie
 from verglas.formats.mdoc import UnreadableMdoc, mdoc_of_movie, read_mdoc
 from verglas.formats.star import StarFile, StarTable, read_star, write_star
+from verglas.jobs.contract.micrograph_names import MicrographNames
 from verglas.jobs.contract.tables import rows_of, table_of
-
-Shift = tuple[float, float]
+from verglas.jobs.importing.shift_files import Shift
 
 
 def beam_shift_of(movie: Path) -> Shift | None:
@@ -59,18 +59,22 @@ def group_by_shift(
     return Grouping({**groups, **dict.fromkeys(missing, 1)}, radius, missing)
 
 
-def assign_groups(path: Path, output: Path, shifts: Callable[[str], Shift | None],
-                  tolerance: float | None = None) -> Grouping:  # fmt: skip
+def assign_groups(
+    path: Path, output: Path, shifts: Mapping[str, Shift], tolerance: float | None = None
+) -> Grouping:
     """Write a movies, micrographs or particles file with one optics group per beam-shift position.
 
-    Each group gets the optics row its images had, under a name of its own. Raises LookupError if the
-    file has no optics table or no images.
+    `shifts` go by names of images, with as much of their path as is known. Each group gets the optics row its
+    images had, under a name of its own. Raises LookupError if the file has no optics table or no images,
+    AmbiguousMicrograph where a shift may belong to two images.
     """
     star = read_star(path)
     table = _images(star, path)
     label = "rlnMicrographName" if "rlnMicrographName" in table else "rlnMicrographMovieName"
     names = table.strings(label)
-    grouping = group_by_shift(names, shifts, tolerance)
+    found = MicrographNames(shifts).matched(names)
+    shift_of = {image: shifts[key] for key, image in found.names.items()}
+    grouping = group_by_shift(names, shift_of.get, tolerance)
     optics, numbers = _new_optics(star, table, names, grouping)
     changed = table.with_columns({"rlnOpticsGroup": numbers})
     tables = [
