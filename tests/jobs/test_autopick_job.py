@@ -150,8 +150,10 @@ def test_bad_micrographs_are_set_aside_with_their_reason(project: Path) -> None:
 def test_a_repaired_micrograph_is_tried_again(project: Path) -> None:
     Path(name_of(0)).write_bytes(b"")
     write_list([name_of(0)])
-    run()
-    assert " 0 to process, 0 finished before, 1 in all" in run(is_continue=True)
+    with pytest.raises(JobFailed, match="none of 1 micrographs has a result: 1 set aside"):
+        run()
+    with pytest.raises(NothingToDo, match="nothing new: of 1 micrographs 1 set aside"):
+        run(is_continue=True)
     write_mrc(name_of(0), micrograph(0), 2.0)
     run(is_continue=True)
     assert len(read_star(picks_of(0))[""]) == 9
@@ -185,7 +187,8 @@ def test_an_unknown_optics_group_sets_aside(project: Path) -> None:
     write_list([name_of(0)])
     text = Path(LIST).read_text()
     Path(LIST).write_text(text.replace(f"{name_of(0)}            1", f"{name_of(0)}            2"))
-    run()
+    with pytest.raises(JobFailed, match="optics group 2"):
+        run()
     reasons = dict(SetAsideList.read(Path(DIRECTORY)).reasons())
     assert reasons[name_of(0)] == "optics group 2 is not in the optics table"
 

@@ -97,7 +97,8 @@ def test_templates_from_a_map(project: Path) -> None:
 
 
 def test_a_ctf_is_needed_where_it_is_asked_for(project: Path) -> None:
-    run(TEMPLATES.changed(do_ctf_autopick=True))
+    with pytest.raises(JobFailed, match="no CTF for this micrograph"):
+        run(TEMPLATES.changed(do_ctf_autopick=True))
     reason = dict(SetAsideList.read(Path(DIRECTORY)).reasons())[NAME]
     assert "no CTF for this micrograph" in reason
 
@@ -192,6 +193,7 @@ def test_a_missing_or_failing_topaz_says_so(project: Path) -> None:
     with pytest.raises(JobFailed, match="topaz program 'no-such-topaz' was not found"):
         run(TOPAZ.changed(fn_topaz_exec="no-such-topaz"))
     fake_topaz(project, "#!/bin/sh\necho boom >&2\nexit 3\n")
-    run(TOPAZ.changed(fn_topaz_exec=str(project / "topaz")))
+    with pytest.raises(JobFailed, match="ended with 3: boom"):
+        run(TOPAZ.changed(fn_topaz_exec=str(project / "topaz")))
     reason = dict(SetAsideList.read(Path(DIRECTORY)).reasons())[NAME]
     assert reason == "topaz preprocess ended with 3: boom"

@@ -224,8 +224,10 @@ def test_a_repaired_movie_is_tried_again(project: Path) -> None:
     whole = Path(bad).read_bytes()
     _truncated(Path(bad))
     write_list([bad])
-    run()
-    assert run(is_continue=True)[0].startswith(" 0 to process")
+    with pytest.raises(JobFailed, match=r"1 set aside.* truncated"):
+        run()
+    with pytest.raises(NothingToDo, match="nothing new"):
+        run(is_continue=True)
     Path(bad).write_bytes(whole)
     assert run(is_continue=True)[0].startswith(" 1 to process")
     assert len(corrected()) == 1
@@ -375,11 +377,21 @@ def test_a_gain_no_movie_could_use_fails_the_job(project: Path) -> None:
 def test_defect_files(project: Path, text: str, words: str | None) -> None:
     Path("defects.txt").write_text(text)
     write_list([movie("a.mrc")])
-    run(fn_defect="defects.txt")
     if words is None:
+        run(fn_defect="defects.txt")
         assert len(corrected()) == 1
-    else:
-        assert words in reason("Movies/a.mrc")
+        return
+    with pytest.raises(JobFailed, match="1 set aside"):
+        run(fn_defect="defects.txt")
+    assert words in reason("Movies/a.mrc")
+
+
+def test_other_options_try_again_what_was_set_aside(project: Path) -> None:
+    write_list([movie("a.mrc")])
+    Path("defects.txt").write_text("a b\n")
+    with pytest.raises(JobFailed, match=r"none of 1 micrographs .* expected whole numbers"):
+        run(fn_defect="defects.txt")
+    assert run(is_continue=True)[0].startswith(" 1 to process")
 
 
 def test_input_that_is_not_there_yet(project: Path) -> None:

@@ -21,7 +21,7 @@ from verglas.compute.devices import devices_in_turn
 from verglas.compute.executors import Poison, run_tasks
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarTable
-from verglas.jobs.contract.base import Job, JobFailed
+from verglas.jobs.contract.base import Job, JobFailed, NothingToDo
 from verglas.jobs.contract.gathered import is_gathered, remember_gathered
 from verglas.jobs.contract.set_aside import ITEM_FAULTS, SetAside, SetAsideList
 from verglas.jobs.contract.tables import Row, rows_of
@@ -156,7 +156,7 @@ class MicrographJob(Job, Generic[Taken]):
 
     def run(self) -> None:
         items = self.inputs.items
-        aside = SetAsideList.read(self.context.directory)
+        aside = SetAsideList.read(self.context.directory, dict(self.arguments.items()))
         keeping = self.only_unfinished
         finished = frozenset(item.name for item in items if keeping and self.is_done(item))
         todo = self._due(finished, aside)
@@ -174,6 +174,17 @@ class MicrographJob(Job, Generic[Taken]):
         done = [each for each in items if each.name not in aside
                 and (each.name in kept or self.is_done(each))]  # fmt: skip
         self._gather_if_new(done, anew)
+        if not done:
+            self._without_result(aside, bool(todo))
+
+    def _without_result(self, aside: SetAsideList, worked: bool) -> None:
+        """A job without a result is no success. Raises JobFailed, or NothingToDo if nothing was new."""
+        count, reason = len(self.inputs.items), "none was finished"
+        if aside.entries:
+            reason = f"{len(aside.entries)} set aside, {aside.commonest()}"
+        if not worked:
+            raise NothingToDo(f"nothing new: of {count} micrographs {reason}")
+        raise JobFailed(f"none of {count} micrographs has a result: {reason}")
 
     def _gather_if_new(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         """Rebuild the lists, unless nothing that they depend on has changed since the last time."""

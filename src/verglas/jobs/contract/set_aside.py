@@ -1,15 +1,18 @@
 """Items a job could not process: `set_aside.star`, one row each with its reason.
 
-An entry holds as long as the item's file is unchanged (size and modification time); then the item is
-tried again. Nothing here ends a job.
+An entry holds as long as the item's file is unchanged (size and modification time) and the job has the
+options it had; then the item is tried again. Nothing here ends a job.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from verglas.formats.star import StarTable, read_star, write_star
 
@@ -17,6 +20,7 @@ FILE_NAME = "set_aside.star"
 NAME, REASON, STAMP = "rlnMicrographName", "verglasReason", "verglasFileStamp"
 
 
+_WITHOUT_EFFECT = {"--only_do_unfinished", "--j", "--gpu", "--i", "--o"}
 ITEM_FAULTS = (
     *(ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError, MemoryError),
 )
@@ -41,28 +45,43 @@ class SetAsideList:
     """The set-aside items of one job directory."""
 
     directory: Path
-    entries: dict[str, tuple[str, str]]  # name -> (reason, stamp of the file)
+    entries: dict[str, tuple[str, str]]  # name -> (reason, stamp of the file and the options)
+    options: str = ""  # a word that stands for the options of the job
 
     @classmethod
-    def read(cls, directory: Path) -> SetAsideList:
+    def read(cls, directory: Path, flags: Mapping[str, Any] | None = None) -> SetAsideList:
+        """The list as it was left; with the flags of a job, entries hold for these only."""
         path = directory / FILE_NAME
+        options = "" if flags is None else _word_of(flags)
         if not path.exists():
-            return cls(directory, {})
+            return cls(directory, {}, options)
         table = read_star(path)["set_aside"]
         rows = zip(table.strings(NAME), table.strings(REASON), table.strings(STAMP))
-        return cls(directory, {name: (reason, stamp) for name, reason, stamp in rows})
+        return cls(directory, {name: (reason, stamp) for name, reason, stamp in rows}, options)
 
     def __contains__(self, name: str) -> bool:
         return name in self.entries
 
     def still_holds(self, name: str, source: Path) -> bool:
         """Whether the item was set aside and its file has not changed since."""
-        return name in self.entries and self.entries[name][1] == file_stamp(source)
+        return name in self.entries and self.entries[name][1] == self._stamp(source)
 
     def add(self, name: str, source: Path | None, reason: str) -> None:
         """Set an item aside until its file changes; without a file, until the next execution."""
-        stamp = "again" if source is None else file_stamp(source)
+        stamp = "again" if source is None else self._stamp(source)
         self.entries[name] = (" ".join(reason.split()), stamp)
+
+    def _stamp(self, source: Path) -> str:
+        return ":".join(filter(None, (file_stamp(source), self.options)))
+
+    def commonest(self) -> str:
+        """How many share the commonest reason, and the reason (names of items left out of comparison)."""
+        kinds = Counter(reason.replace(name, "...") for name, reason in self.reasons())
+        (kind, count), *_ = kinds.most_common(1)
+        first = next(
+            reason for name, reason in self.reasons() if reason.replace(name, "...") == kind
+        )
+        return first if count == len(self.entries) == 1 else f"{count} of them because: {first}"
 
     def remove(self, name: str) -> None:
         self.entries.pop(name, None)
@@ -94,6 +113,12 @@ class SetAsideList:
             STAMP: [stamp for _, stamp in self.entries.values()],
         }
         return StarTable.from_columns("set_aside", columns)
+
+
+def _word_of(flags: Mapping[str, Any]) -> str:
+    """Changes when an option does that may change what becomes of an item."""
+    kept = sorted((key, str(value)) for key, value in flags.items() if key not in _WITHOUT_EFFECT)
+    return hashlib.sha256(repr(kept).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def file_stamp(path: Path) -> str:
