@@ -11,6 +11,7 @@ import pytest
 from verglas.jobs.coordinates.reading import UnreadableCoordinates, X, Y, read_coordinates
 from verglas.jobs.coordinates.source import CoordinateSource, flags_of
 
+STAR = "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n"
 MICROGRAPH = "MotionCorr/job002/Movies/a1.mrc"
 
 
@@ -39,6 +40,8 @@ def test_eman_json(tmp_path: Path) -> None:
     path.write_text(json.dumps({"boxes": [[12.5, 40, "manual"], [7, 8, "auto", 3]]}))
     assert xy(path) == [(12.5, 40.0), (7.0, 8.0)]
     path.write_text("{}")
+    assert read_coordinates(path, MICROGRAPH) is None
+    path.write_text('{"ctf": [1]}')
     assert read_coordinates(path, MICROGRAPH) is None
 
 
@@ -84,12 +87,27 @@ def test_cryosparc_fractions(tmp_path: Path) -> None:
         ("a.box", "1 2 x 4\n", "line 1: could not convert"),
         ("a.json", "{broken", "a.json"),
         ("a.json", '{"boxes": [1]}', "does not hold"),
-        ("a.csv", "a,b\n1,2\n", "no columns X-Coordinate"),
-        ("a.csv", "x,y\n1,2\n3\n", "line 3: too few columns"),
-        ("a.txt", "1 2\n3\n", "line 2: expected x y"),
+        ("a.json", '{"boxes": [[1, "2"]]}', "does not hold"),
+        ("a.json", '{"boxws": [[1, 2]]}', 'no "boxes", but boxws'),
+        ("a.csv", "a,b\n1,2\n", "line 1: expected x y, or headings"),
+        ("a.csv", "x,y\n1,2\n3\n", "line 3: expected 2 columns, found 1"),
+        ("a.csv", "x,y\n1,2\n3,4,5\n", "line 3: expected 2 columns, found 3"),
+        ("a.csv", 'x,y\n1,"2\n', "line 2: unexpected end of data"),
+        ("a.txt", "1 2\n3\n", "line 2: expected 2 columns, found 1"),
+        ("a.txt", "1 2\n3 4_0\n", "line 2: could not convert"),
+        ("a.txt", "1 2\n438.269 43", "line 2: the file ends in the middle of '438.269 43'"),
+        ("a.box", "1 2 3 4\n1 2 3 40", "line 2: the file ends in the middle"),
+        ("a.box", "1 2 3 4 0.5\n1 2 3 4\n", "some rows have a score"),
         ("a.txt", "1 nan\n", "row 1 has rlnCoordinateY nan"),
         ("a.star", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n 1\n", "a.star"),
         ("a.star", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n NA 1\n", "'NA'"),
+        ("a.star", f"{STAR}60 60\n\n120 90\n", "a.star:7:1: .*is this one of its rows"),
+        ("a.star", f"{STAR}60 60 9\n120 90\n", "a.star:5:7: .* expected 2 values, found 3"),
+        ("a.star", f"{STAR}60 60\n120\n", "a.star:6:4: .* expected 2 values, found 1"),
+        ("a.star", f"{STAR}60 60\n120 9", "a.star, line 6: the file ends in the middle"),
+        ("a.star", f"{STAR}60 60\n\n{STAR}60 60\n", "a.star:.* a second table"),
+        ("a.star", f"{STAR}60 60\n\n{STAR.replace('_', '_b', 1)}60 60\n", "2 tables have coord"),
+        ("a.star", f"{STAR}60 \0 60\n", "a.star:5:4: stray character"),
         ("a.star", "data_\n\nloop_\n_CoordinateX #1\n_CoordinateY #2\n 1 2\n", "no table with"),
         ("a.box", "1 2 inf 10\n", "line 1: the box is inf x 10 pixels"),
         ("a.box", "1 2 nan 10\n", "line 1: the box is nan x 10 pixels"),
@@ -114,7 +132,9 @@ def test_a_file_that_is_no_star_is_not_a_micrograph_without_particles(
 ) -> None:
     path = tmp_path / "a_autopick.star"
     path.write_bytes(content)
-    with pytest.raises(UnreadableCoordinates, match="holds no table"):
+    with pytest.raises(
+        UnreadableCoordinates, match=r"a_autopick\.star:1:1: stray character|1:4: stray character"
+    ):
         read_coordinates(path, MICROGRAPH)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from verglas.formats.mrc import read_mrc, read_mrc_header, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.contract.base import NothingToDo, RunContext
+from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.extract.job import ParticleExtraction
 from verglas.jobs.extract.options import ExtractOptions
@@ -167,8 +167,9 @@ def test_no_coordinates_are_finished_until_they_change(project: Path) -> None:
     make_micrograph(0)
     Path(f"{PICKS}Movies/m0_autopick.star").write_bytes(b"")
     write_list(1)
-    run()
-    assert " 0 to process, 1 finished before, 1 in all" in run(is_continue=True)
+    for is_continue in (False, True):
+        with pytest.raises(NothingToDo, match="coordinates of 1 micrographs hold no particle"):
+            run(is_continue=is_continue)
     assert "particles" not in read_star(f"{DIRECTORY}particles.star")
     write_picks(0, XY)
     import os
@@ -222,9 +223,13 @@ def test_repaired_coordinates_are_tried_again(project: Path) -> None:
     make_micrograph(0)
     write_picks(0, [(5000.0, 5000.0)])
     write_list(1)
-    run()
+    with pytest.raises(
+        JobFailed, match=r"none of 1 micrographs has a result: 1 set aside, all 1 co"
+    ):
+        run()
     assert name_of(0) in aside()
-    assert " 0 to process, 0 finished before, 1 in all" in run(is_continue=True)
+    with pytest.raises(NothingToDo, match="nothing new: of 1 micrographs 1 set aside, all 1 coord"):
+        run(is_continue=True)
     write_picks(0, XY)
     later = time.time() + 10
     os.utime(f"{PICKS}Movies/m0_autopick.star", (later, later))

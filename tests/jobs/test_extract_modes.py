@@ -12,7 +12,7 @@ import pytest
 
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
-from verglas.jobs.contract.base import RunContext
+from verglas.jobs.contract.base import JobFailed, RunContext
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.extract.job import ParticleExtraction
 from verglas.jobs.extract.options import ExtractOptions
@@ -159,6 +159,7 @@ def test_re_extraction_keeps_or_renews_the_ctf(project: Path) -> None:
 def test_refined_particles_travel_to_workers_by_name(project: Path) -> None:
     write_refined()
     refined = RefinedParticles("data.star")
+    refined.match([NAME], print)
     sent = pickle.dumps(refined)
     assert len(sent) < 300
     assert pickle.loads(sent).has(NAME)
@@ -221,5 +222,6 @@ def test_bad_tubes_are_set_aside(
     project: Path, points: list[tuple[float, float]], changes: dict[str, object], reason: str
 ) -> None:
     write_ends(points)
-    run(HELIX.changed(**changes))
+    with pytest.raises(JobFailed, match=reason):
+        run(HELIX.changed(**changes))
     assert reason in dict(SetAsideList.read(Path("Extract/job004")).reasons())[NAME]

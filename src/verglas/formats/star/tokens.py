@@ -50,8 +50,8 @@ def parse_vector(text: str) -> list[float]:
 
 
 def parse_float(text: str) -> float:
-    """Python's float without its underscores; raises ValueError with the text in it."""
-    if "_" in text:
+    """Python's float without its underscores and foreign digits; raises ValueError with the text in it."""
+    if "_" in text or not text.isascii():
         raise ValueError(f"could not convert string to float: {text!r}")
     return float(text)
 
@@ -59,7 +59,7 @@ def parse_float(text: str) -> float:
 def parse_int(text: str) -> int:
     """An integer; other programs write 3.000000 where RELION writes 3, and RELION reads both."""
     try:
-        if "_" not in text:
+        if "_" not in text and text.isascii():
             return int(text)
     except ValueError:
         pass

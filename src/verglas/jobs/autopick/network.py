@@ -14,7 +14,7 @@ from verglas.formats.atomic import atomic_write
 from verglas.formats.mrc import read_mrc
 from verglas.jobs.contract.base import JobFailed
 from verglas.jobs.contract.tables import optics_by_group, read_list, rows_of
-from verglas.jobs.coordinates.reading import X, Y, read_coordinates
+from verglas.jobs.coordinates.reading import X, Y
 from verglas.jobs.coordinates.source import CoordinateSource, flags_of
 
 if TYPE_CHECKING:
@@ -55,16 +55,17 @@ def training_examples(
 
     star, table = read_list(micrographs, "micrographs")
     optics = optics_by_group(star)
-    source = _source(coordinates)
+    rows = rows_of(table)
+    source = _source(coordinates).of_micrographs([row["rlnMicrographName"] for row in rows], warn)
     examples = []
-    for row in rows_of(table):
+    for row in rows:
         name = row["rlnMicrographName"]
         path = source.path_of(name)
         if path is None or not path.exists():
             continue
         try:
             image = read_mrc(name).data
-            picks = read_coordinates(path, name, (image.shape[0], image.shape[1]))
+            picks = source.read(name, (image.shape[0], image.shape[1]), warn)
         except (OSError, ValueError) as error:
             warn(f" WARNING: {name} is not used for training: {error}")
             continue

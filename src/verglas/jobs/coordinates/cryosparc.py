@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from verglas.jobs.coordinates.pick_list import (
+    FOM,
+    PickList,
+    UnreadableCoordinates,
+    X,
+    Y,
+    pick_table,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
 _X, _Y, _PATH = "location/center_x_frac", "location/center_y_frac", "location/micrograph_path"
-_SHAPE = "location/micrograph_shape"
+_SHAPE, _SCORE = "location/micrograph_shape", "pick_stats/ncc_score"
 
 
-def cryosparc_rows(path: Path, micrograph: str, shape_yx: tuple[int, int] | None) -> dict[str, Any]:
-    """Columns of the rows of one micrograph, by label; empty if it has none.
-
-    Raises ValueError for a file without locations, or without shapes where none is given.
-    """
-    import numpy as np
-
-    from verglas.jobs.coordinates.reading import same_micrograph
-
+def cryosparc_picks(path: Path) -> PickList | None:
+    """All locations of a file; None if it has no rows. Raises UnreadableCoordinates."""
     data = _load(path)
     names = data.dtype.names or ()
     missing = [name for name in (_X, _Y) if name not in names]
     if missing:
-        raise ValueError(f"{path} holds no particle locations ({', '.join(missing)} missing)")
-    if _PATH in names:
-        wanted = [same_micrograph(_text(name), micrograph) for name in data[_PATH]]
-        data = data[wanted]
+        raise UnreadableCoordinates(
+            f"{path} holds no particle locations ({', '.join(missing)} missing)"
+        )
     if not len(data):
-        return {}
-    if _SHAPE in names:
-        rows, columns = data[_SHAPE][:, 0], data[_SHAPE][:, 1]
-    elif shape_yx is not None:
-        rows, columns = np.array(shape_yx)
-    else:
-        raise ValueError(f"{path} does not say how large the micrographs are")
-    found: dict[str, Any] = {
-        "rlnCoordinateX": data[_X].astype("f8") * columns,
-        "rlnCoordinateY": data[_Y].astype("f8") * rows,
-    }
-    if "pick_stats/ncc_score" in names:
-        found["rlnAutopickFigureOfMerit"] = data["pick_stats/ncc_score"].astype("f8")
-    return found
+        return None
+    columns: dict[str, Any] = {X: data[_X].astype("f8"), Y: data[_Y].astype("f8")}
+    if _SCORE in names:
+        columns[FOM] = data[_SCORE].astype("f8")
+    micrographs = [_text(name) for name in data[_PATH]] if _PATH in names else None
+    shapes = [(int(y), int(x)) for y, x in data[_SHAPE]] if _SHAPE in names else None
+    return PickList(pick_table(columns), micrographs, "fractions", shapes)
 
 
 def _load(path: Path) -> np.ndarray:
@@ -51,12 +46,13 @@ def _load(path: Path) -> np.ndarray:
 
     try:
         data = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a cryoSPARC table: {error}") from error
-    if not isinstance(data, np.ndarray) or data.dtype.names is None:
-        raise ValueError(f"{path} is not a cryoSPARC table: it has no named columns")
+    except (ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+        raise UnreadableCoordinates(f"{path} is not a cryoSPARC table: {error}") from error
+    if not isinstance(data, np.ndarray) or data.dtype.names is None or data.ndim != 1:
+        raise UnreadableCoordinates(f"{path} is not a cryoSPARC table: it has no named columns")
     return data
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+    return text.lstrip(">")  # cryoSPARC marks outputs of the job itself so

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from verglas.formats.star import StarError, read_star
+from verglas.formats.star import StarError, StarTable, read_star
 from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.micrograph_names import MicrographNames
 from verglas.jobs.contract.tables import after_job
+from verglas.jobs.coordinates.reading import names_in, read_coordinates
 
 PREFIX = "coords_suffix"
 BESIDE_MICROGRAPHS = "ASINPUT"
@@ -21,7 +24,9 @@ class CoordinateSource:
     directory: str = ""  # with `suffix`: where the files are
     suffix: str = ""
     files: dict[str, Path] | None = None  # list of RELION 4 and 5
+    listed_in: Path | None = None  # which file that is
     single: Path | None = None  # one file with the coordinates of all
+    named: dict[str, str] | None = None  # what `files` or `single` call each micrograph
 
     @classmethod
     def of_suffix(cls, directory: str, suffix: str) -> CoordinateSource:
@@ -49,18 +54,71 @@ class CoordinateSource:
             return cls(single=Path(path))
         names = table.strings("rlnMicrographName")
         paths = table.strings("rlnMicrographCoordinates")
-        return cls(files={name: Path(file) for name, file in zip(names, paths)})
+        files = {name: Path(file) for name, file in zip(names, paths)}
+        return cls(files=files, listed_in=Path(path))
+
+    def of_micrographs(
+        self, micrographs: Sequence[str], warn: Callable[[str], None]
+    ) -> CoordinateSource:
+        """The same source, knowing which of its names mean which of these micrographs.
+
+        Raises JobFailed where none does, where a name may mean two, and for one file without names if there
+        are several micrographs; tells of names that mean none.
+        """
+        where = self.single or self.listed_in
+        try:
+            names = names_in(self.single) if self.single is not None else list(self.files or ())
+            if where is None or names == []:
+                return self
+            if names is None:
+                _check_single(where, micrographs)
+                return self
+            found = MicrographNames(micrographs).matched(names)
+        except ValueError as error:
+            raise JobFailed(str(error)) from error
+        if not found.names:
+            some = ", ".join(names[:2])
+            raise JobFailed(
+                f"{where} lists coordinates on {len(names)} micrographs ({some}, ...), none of them is "
+                f"among the {len(micrographs)} of the list, which begins with {micrographs[0]}"
+            )
+        if found.strangers:
+            warn(f" WARNING: {found.said(str(where), 'the list')}: left out")
+        return replace(self, named=dict(found.names))
+
+    def read(
+        self,
+        micrograph: str,
+        shape_yx: tuple[int, int] | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> StarTable | None:
+        """The coordinates of a micrograph; None if there are none. Raises UnreadableCoordinates."""
+        path = self.path_of(micrograph)
+        if path is None:
+            return None
+        named = self.named[micrograph] if self.single and self.named is not None else None
+        return read_coordinates(path, micrograph, shape_yx, named, warn)
 
     def path_of(self, micrograph: str) -> Path | None:
         """The coordinate file of a micrograph; None if the list has none for it. It may not exist."""
+        name = micrograph if self.named is None else self.named.get(micrograph)
         if self.single is not None:
-            return self.single
+            return None if name is None else self.single
         if self.files is not None:
-            return self.files.get(micrograph)
+            return self.files.get(name or "")
         if self.directory == BESIDE_MICROGRAPHS:
             return Path(micrograph.rsplit(".", 1)[0] + self.suffix)
         post = after_job(micrograph).rsplit(".", 1)[0]
         return Path(os.path.join(self.directory, f"{post}{self.suffix}"))
+
+
+def _check_single(path: Path, micrographs: Sequence[str]) -> None:
+    if len(micrographs) > 1:
+        raise JobFailed(
+            f"{path} does not say on which micrograph its coordinates are, and the list has "
+            f"{len(micrographs)}: give a file with a column of names (rlnMicrographName, micrograph_name), "
+            "or one file per micrograph"
+        )
 
 
 def flags_of(coordinates: str) -> list[str]:

@@ -11,7 +11,7 @@ from verglas.formats.atomic import write_text
 from verglas.formats.stack import image_name
 from verglas.formats.stack_writer import write_stack
 from verglas.formats.star import StarTable, concatenate, read_star, write_star
-from verglas.jobs.contract.base import JobType
+from verglas.jobs.contract.base import JobFailed, JobType, NothingToDo
 from verglas.jobs.contract.micrograph_job import (
     Inputs,
     Item,
@@ -128,7 +128,8 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
     def read_inputs(self) -> ExtractionInputs:
         star, table = read_list(self.arguments["--i"], "micrographs")
         optics = optics_by_group(star)
-        rows = ParticleRows(self.arguments, self.context.warn)
+        names = table.strings("rlnMicrographName")
+        rows = ParticleRows(self.arguments, self.context.warn, names)
         asides_time_s = _time(self.context.directory / FILE_NAME)
         found: list[Item] = []
         missing: list[Item] = []
@@ -138,6 +139,11 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
             self.context.warn(
                 f" WARNING: no coordinates for {len(missing)} of {len(found) + len(missing)} "
                 f"micrographs, first {missing[0].name}: skipped"
+            )
+        if not found:
+            raise JobFailed(
+                f"there are no coordinates for any of {len(missing)} micrographs: of the first, "
+                f"{missing[0].name}, expected in {rows.file_of(missing[0].name) or 'the list'}"
             )
         return ExtractionInputs(
             items=tuple(found), optics=optics, optics_table=star["optics"], rows=rows,
@@ -180,8 +186,8 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
     def _columns(self, item: Item, names: list[str]) -> dict[str, Any]:
         """What extraction adds; a refinement's own columns stay, CTF included, unless asked."""
         columns: dict[str, Any] = {"rlnImageName": names}
+        columns["rlnMicrographName"] = [item.name] * len(names)
         if self.inputs.rows.refined is None:
-            columns["rlnMicrographName"] = [item.name] * len(names)
             columns["rlnOpticsGroup"] = [int(item.row.get("rlnOpticsGroup", 1))] * len(names)
         if self.inputs.rows.refined is None or self.arguments["--keep_ctfs_micrographs"]:
             columns |= ctf_columns(item.row, len(names))
@@ -217,6 +223,8 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         count = len(particles) if particles is not None else 0
         self.context.say(f" Joined metadata of {count} particles in {self._list_path}")
         self._summarise(done, rows)
+        if done and not count:
+            raise NothingToDo(f"the coordinates of {len(done)} micrographs hold no particle yet")
         if self.arguments["--reextract_data_star"] or self.arguments["--helical_tubes"]:
             suffix = self.context.directory / "coords_suffix_extract.star"
             write_text(suffix, f"{self.arguments['--i']}\n")

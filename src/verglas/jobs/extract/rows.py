@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verglas.formats.star import StarTable
 from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.coordinates.helix import segment_table
-from verglas.jobs.coordinates.reading import FOM, X, Y, read_coordinates
+from verglas.jobs.coordinates.reading import FOM, X, Y
 from verglas.jobs.coordinates.source import CoordinateSource
 from verglas.jobs.extract.reextract import RefinedParticles
 
@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 
 
 class ParticleRows:
-    """Finds the rows of each micrograph. Raises NothingToDo or JobFailed on opening."""
+    """Finds the rows of each micrograph of a list. Raises NothingToDo or JobFailed on opening."""
 
-    def __init__(self, flags: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, flags: Mapping[str, Any], warn: Callable[[str], None], micrographs: Sequence[str]
+    ) -> None:
         self._flags, self._warn = flags, warn
         path = flags["--reextract_data_star"]
-        self.refined: RefinedParticles | None = RefinedParticles(path) if path else None
+        self.refined: RefinedParticles | None = None
+        if path:
+            self.refined = RefinedParticles(path)
+            self.refined.match(micrographs, warn)
         if flags["--coord_list"]:
-            self._source = CoordinateSource.of_list(flags["--coord_list"])
+            source = CoordinateSource.of_list(flags["--coord_list"])
+            self._source = source.of_micrographs(micrographs, warn)
         else:
             source = CoordinateSource.of_suffix(flags["--coord_dir"], flags["--coord_suffix"])
             self._source = source
@@ -65,8 +71,7 @@ class ParticleRows:
     ) -> StarTable | None:
         if self.refined is not None:
             return self.refined.of(micrograph, self._flags, pixel_size_angst)
-        path = self._source.path_of(micrograph)
-        table = None if path is None else read_coordinates(path, micrograph, shape_yx)
+        table = self._source.read(micrograph, shape_yx, self._warn)
         if table is None or not self._flags["--helix"]:
             return table
         return segment_table(table, self._flags, pixel_size_angst)

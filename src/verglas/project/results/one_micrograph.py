@@ -10,9 +10,10 @@ import numpy as np
 
 from verglas.formats.star import StarError
 from verglas.jobs.autopick.results import first_table
+from verglas.jobs.contract.micrograph_names import MicrographNames
 from verglas.jobs.contract.nodes import COORDINATES
 from verglas.jobs.contract.tables import output_root
-from verglas.jobs.coordinates.reading import FOM, X, Y, read_coordinates
+from verglas.jobs.coordinates.reading import FOM, X, Y, names_in, read_coordinates
 from verglas.jobs.coordinates.source import CoordinateSource
 from verglas.jobs.manualpick.files import PICK_NAME, picks_path
 from verglas.jobs.registry import job_type
@@ -24,6 +25,8 @@ from verglas.project.confinement import (
 )
 from verglas.project.names import folder_of, owner_of
 from verglas.project.project import Project
+
+_FILES = "rlnMicrographCoordinates"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ def picks(project: Project, node: str, micrograph: str) -> dict[str, Any]:
     if candidates is not None:
         lowest = _lowest_fom(project, path)
         return candidates if lowest is None else {**candidates, "threshold": lowest}
-    table = read_coordinates(regular_file(project, path, LARGEST_TABLE), micrograph)
+    real = regular_file(project, path, LARGEST_TABLE)
+    names = names_in(real)
+    if names and not MicrographNames([micrograph]).matched(names).names:
+        return empty
+    table = read_coordinates(real, micrograph)
     if table is None:
         return empty
     fom = table.floats(FOM) if FOM in table else None
@@ -114,12 +121,11 @@ def picks_file(project: Project, node: str, micrograph: str) -> str | None:
         return str(picks_path(Path(folder), micrograph, PICK_NAME))
     else:
         listed = first_table(regular_file(project, node, LARGEST_TABLE))
-        if listed is None or "rlnMicrographCoordinates" not in listed:
+        if listed is None or _FILES not in listed:
             return node
-        files = dict(
-            zip(listed.strings("rlnMicrographName"), listed.strings("rlnMicrographCoordinates"))
-        )
-        return files.get(micrograph)
+        names = listed.strings("rlnMicrographName")
+        named = MicrographNames([micrograph]).matched(names).names.get(micrograph)
+        return None if named is None else dict(zip(names, listed.strings(_FILES)))[named]
     found = source.path_of(micrograph)
     return str(found) if found else None
 
