@@ -8,10 +8,6 @@ FOREIGN: dict[str, JobType] = {
     each.folder: each
     for each in (
         JobType(
-            "Subtract", "relion.subtract", 14, "Particle subtraction",
-            cleaned_harshly=("subtracted.*",),
-        ),
-        JobType(
             "InitialModel", "relion.initialmodel", 18, "3D initial model",
             iterative=True, class_dims=3, settings_name="inimodel",
         ),

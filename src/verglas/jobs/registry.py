@@ -32,6 +32,7 @@ _JOBS: dict[str, str] = {
     "Refine3D": "verglas.jobs.autorefine.job:AutoRefine3D",
     "MaskCreate": "verglas.jobs.maskcreate.job:MaskCreation",
     "JoinStar": "verglas.jobs.joinstar.job:JoinStarFiles",
+    "Subtract": "verglas.jobs.subtract.job:ParticleSubtraction",
     "PostProcess": "verglas.jobs.postprocess.job:PostProcessing",
     "LocalRes": "verglas.jobs.localres.job:LocalResolution",
 }
@@ -47,6 +48,7 @@ PROGRAMS: dict[str, str] = {
     "refine": "Class2D",
     "maskcreate": "MaskCreate",
     "joinstar": "JoinStar",
+    "subtract": "Subtract",
     "postprocess": "PostProcess",
     "localres": "LocalRes",
 }

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.images.pixels import PixelList, sums_by_shell
+from verglas.em.images.transfer import ctf_parameters
 from verglas.em.poses.helix import tube_background
 from verglas.em.state.particles import Floats, Ints, OpticsGroup, Particles
 from verglas.em.state.settings import EmSettings
@@ -24,7 +25,7 @@ from verglas.fourier import (
 from verglas.fourier.rounding import nearest_shells
 from verglas.maps.masks import outside_weight
 from verglas.optics.aberrations import odd_phase
-from verglas.optics.contrast_transfer import CtfParameters, ctf
+from verglas.optics.contrast_transfer import ctf
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,8 @@ class ImagePreparer:
         if not self.settings.ctf:
             return torch.ones((len(rows), len(self.pixels)), dtype=self.dtype, device=self.device)
         optics, settings = self.optics, self.settings
-        matrix = optics.magnification
         # a handful of numbers each: combined on the CPU, whatever the device, without waiting for it
-        parameters = CtfParameters.of(
-            particles.defocus_u_angst[rows], particles.defocus_v_angst[rows],
-            particles.defocus_angle_deg[rows], voltage_kv=optics.voltage_kv, cs_mm=optics.cs_mm,
-            amplitude_contrast=optics.amplitude_contrast,
-            phase_shift_deg=particles.phase_shift_deg[rows], b_factor_a2=particles.b_factor_a2[rows],
-            scale_factor=particles.ctf_scale[rows],
-            even_zernike=[optics.even_zernike] if optics.even_zernike else None,
-            magnification=None if matrix is None else [[matrix[:2], matrix[2:]]],
-        )  # fmt: skip
+        parameters = ctf_parameters(particles, rows, optics)
         values = ctf(
             parameters, self._frequencies, intact_first_peak=settings.ctf_intact_first_peak,
             phase_flipped=settings.ctf_phase_flipped, only_flip_phases=settings.only_flip_phases,

@@ -132,16 +132,11 @@ class ParticleSorting(Job):
         return residual_features(centred, predictions, radius)
 
     def _ctf(self, listed: ParticleList, rows: Any, group: OpticsGroup) -> Tensor:
+        from verglas.em.images.transfer import ctf_parameters
         from verglas.fourier import frequency_grid
-        from verglas.optics import CtfParameters, ctf
+        from verglas.optics import ctf
 
-        particles = listed.particles
-        parameters = CtfParameters.of(
-            particles.defocus_u_angst[rows], particles.defocus_v_angst[rows],
-            particles.defocus_angle_deg[rows], voltage_kv=group.voltage_kv, cs_mm=group.cs_mm,
-            amplitude_contrast=group.amplitude_contrast,
-            phase_shift_deg=particles.phase_shift_deg[rows],
-        )  # fmt: skip
+        parameters = ctf_parameters(listed.particles, rows, group)
         grid = frequency_grid(group.box_size, group.pixel_size_angst)
         intact = self.arguments["--ctf_intact_first_peak"]
         values = ctf(parameters, grid, intact_first_peak=intact)
