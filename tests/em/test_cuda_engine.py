@@ -76,6 +76,13 @@ CASES = {
 }
 
 
+def single(run: Refinement) -> Refinement:
+    """The run in single precision."""
+    models = (replace(model, references=model.references.float()) for model in run.state.models)
+    settings = replace(run.settings, precision="single")
+    return replace(run, settings=settings, state=run.state.with_models(*models))
+
+
 def small_parts(monkeypatch) -> None:
     """Several lanes, batches, tiles and chunks even of small problems."""
     monkeypatch.setattr(lanes, "GPU_LANE_PARTICLES", 5)
@@ -95,7 +102,7 @@ def test_an_iteration_on_a_gpu_is_that_of_the_cpu(case, monkeypatch):
     small_parts(monkeypatch)
     there = replace(there, devices=(DEVICE,))
     if CUDA:
-        there = replace(there, settings=replace(there.settings, precision="single"))
+        there = single(there)
     elif here.settings.dims == 3:
         there = from_volumes(monkeypatch, there)
     there.iterate()
@@ -130,7 +137,7 @@ def test_two_gpus_give_what_one_gives(case):
     for count in (1, 2):
         run = CASES[case]()
         devices = tuple(torch.device("cuda", number) for number in range(count))
-        run = replace(run, devices=devices, settings=replace(run.settings, precision="single"))
+        run = replace(single(run), devices=devices)
         run.iterate()
         runs.append(run)
     assert_same(runs[1], runs[0], 1e-5)
