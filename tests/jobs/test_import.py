@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from verglas.formats.movies_write import write_movie_tiff
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import read_star
 from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.coordinates.source import CoordinateSource
 from verglas.jobs.importing.job import ImportJob
 from verglas.jobs.importing.options import ImportOptions
 
@@ -64,8 +66,10 @@ def test_movies_of_the_project_keep_their_names(project: Path) -> None:
 
 def test_the_expected_output_is_what_is_written(project: Path) -> None:
     movie(project / "Movies" / "a.mrcs")
-    for is_multiframe, file in ((True, "movies.star"), (False, "micrographs.star")):
-        options = ImportOptions(fn_in_raw="Movies/*.mrcs", is_multiframe=is_multiframe)
+    movie(project / "Micrographs" / "a.mrcs", (16, 20))
+    for folder, file in (("Movies", "movies.star"), ("Micrographs", "micrographs.star")):
+        is_multiframe = folder == "Movies"
+        options = ImportOptions(fn_in_raw=f"{folder}/*.mrcs", is_multiframe=is_multiframe)
         assert [n.name for n in ImportJob.expected_outputs(options, DIRECTORY)] == [
             DIRECTORY + file
         ]
@@ -153,6 +157,80 @@ def test_a_file_of_another_shape_is_set_aside(project: Path) -> None:
     run(ImportOptions(fn_in_raw="Movies/*.mrcs"))
     assert names() == ["Movies/a.mrcs"]
     assert "20 x 18" in aside()["Movies/b.mrcs"]
+
+
+def test_one_odd_file_in_front_does_not_decide_for_all(project: Path) -> None:
+    movie(project / "Movies" / "a.mrcs", shape=(3, 18, 20))
+    for name in "bc":
+        movie(project / "Movies" / f"{name}.mrcs")
+    run(ImportOptions(fn_in_raw="Movies/*.mrcs"))
+    assert names() == ["Movies/b.mrcs", "Movies/c.mrcs"]
+    assert "most files have 20 x 16" in aside()["Movies/a.mrcs"]
+
+
+def test_integrated_images_beside_movies_are_set_aside(project: Path) -> None:
+    for number in range(3):
+        movie(project / f"Data/FoilHole_{number}.mrc", (16, 20))
+    movie(project / "Data/FoilHole_0_Fractions.mrc", (8, 16, 20))
+    run(ImportOptions(fn_in_raw="Data/*.mrc"))
+    assert names() == ["Data/FoilHole_0_Fractions.mrc"]
+    assert "1 frame where the others have 8" in aside()["Data/FoilHole_2.mrc"]
+
+
+def test_a_movie_is_no_micrograph(project: Path) -> None:
+    movie(project / "Mics" / "a.mrc", (16, 20))
+    movie(project / "Mics" / "b.mrc", (8, 16, 20))
+    write_movie_tiff(project / "Mics" / "c.mrc", [np.zeros((16, 20), np.uint8)])
+    run(ImportOptions(fn_in_raw="Mics/*.mrc", is_multiframe=False))
+    assert names("micrographs", "rlnMicrographName") == ["Mics/a.mrc"]
+    assert "8 frames: a movie" in aside()["Mics/b.mrc"]
+    assert "a TIFF file; micrographs are MRC" in aside()["Mics/c.mrc"]
+
+
+def test_names_that_no_list_can_hold_are_refused_one_by_one(project: Path) -> None:
+    for name in (b"a.mrcs", b"lat\xe9.mrcs", b"two\nlines.mrcs", b"tab\t.mrcs"):
+        movie(project / "Movies" / os.fsdecode(name))
+    run(ImportOptions(fn_in_raw="Movies/*.mrcs"))
+    assert names() == ["Movies/a.mrcs"]
+    reasons = aside()
+    assert set(reasons) == {r"Movies/lat\xe9.mrcs", r"Movies/two\nlines.mrcs", r"Movies/tab\t.mrcs"}
+    assert "not UTF-8" in reasons[r"Movies/lat\xe9.mrcs"]
+    assert "line ends" in reasons[r"Movies/two\nlines.mrcs"]
+    run(ImportOptions(fn_in_raw="Movies/*.mrcs"), is_continue=True)
+    assert len(aside()) == 3
+
+
+@pytest.mark.parametrize(
+    "wildcard", ["day[1]/*.mrcs", "day[1]/a[2].mrcs", "day[1]/a[2]*", "*/a[2].mrcs"]
+)
+def test_brackets_of_a_name_that_exists_are_taken_literally(project: Path, wildcard: str) -> None:
+    movie(project / "day[1]" / "a[2].mrcs")
+    run(ImportOptions(fn_in_raw=wildcard))
+    assert names() == ["day[1]/a[2].mrcs"]
+
+
+def test_brackets_choose_where_no_name_has_them(project: Path) -> None:
+    for name in "abc":
+        movie(project / "Movies" / f"{name}.mrcs")
+    run(ImportOptions(fn_in_raw="Movies/[ac].mrcs"))
+    assert names() == ["Movies/a.mrcs", "Movies/c.mrcs"]
+
+
+def test_coordinates_of_one_name_do_not_overwrite_each_other(project: Path) -> None:
+    for grid in ("grid1", "grid2"):
+        for number in ("0001", "0002"):
+            path = project.parent / f"picks/Mics/{grid}/{number}.box"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{number} 1 4 4\n")
+    wildcard = f"{project.parent}/picks/Mics/*/*.box"
+    run(ImportOptions(do_raw=False, do_other=True, fn_in_other=wildcard))
+    assert len(list(Path(DIRECTORY).rglob("*/*.box"))) == 4
+    mics = ["Mics/grid1/0001.mrc", "Mics/grid2/0002.mrc"]
+    source = CoordinateSource.of_suffix(DIRECTORY, ".box").of_micrographs(mics, print)
+    for name in mics:
+        found = source.path_of(name)
+        assert found is not None and found.read_text().startswith(Path(name).stem)
+        assert found.parent.name == Path(name).parent.name
 
 
 def test_two_files_with_one_output_name_do_not_collide(project: Path) -> None:

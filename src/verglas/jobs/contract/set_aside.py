@@ -60,16 +60,17 @@ class SetAsideList:
         return cls(directory, {name: (reason, stamp) for name, reason, stamp in rows}, options)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.entries
+        return _on_one_line(name) in self.entries
 
     def still_holds(self, name: str, source: Path) -> bool:
         """Whether the item was set aside and its file has not changed since."""
-        return name in self.entries and self.entries[name][1] == self._stamp(source)
+        known = self.entries.get(_on_one_line(name))
+        return known is not None and known[1] == self._stamp(source)
 
     def add(self, name: str, source: Path | None, reason: str) -> None:
         """Set an item aside until its file changes; without a file, until the next execution."""
         stamp = "again" if source is None else self._stamp(source)
-        self.entries[name] = (" ".join(reason.split()), stamp)
+        self.entries[_on_one_line(name)] = (_on_one_line(" ".join(reason.split())), stamp)
 
     def _stamp(self, source: Path) -> str:
         return ":".join(filter(None, (file_stamp(source), self.options)))
@@ -84,10 +85,11 @@ class SetAsideList:
         return first if count == len(self.entries) == 1 else f"{count} of them because: {first}"
 
     def remove(self, name: str) -> None:
-        self.entries.pop(name, None)
+        self.entries.pop(_on_one_line(name), None)
 
     def keep_only(self, names: set[str]) -> None:
         """Forget items that are no longer in the input."""
+        names = set(map(_on_one_line, names))
         self.entries = {name: entry for name, entry in self.entries.items() if name in names}
 
     def reasons(self) -> Iterator[tuple[str, str]]:
@@ -113,6 +115,14 @@ class SetAsideList:
             STAMP: [stamp for _, stamp in self.entries.values()],
         }
         return StarTable.from_columns("set_aside", columns)
+
+
+def _on_one_line(text: str) -> str:
+    """The text with control characters and bytes that are no UTF-8 written out: `\\n`, `\\xe9`."""
+    if text.isprintable():
+        return text
+    raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(each if each >= " " and each != "\x7f" else repr(each)[1:-1] for each in raw)
 
 
 def _word_of(flags: Mapping[str, Any]) -> str:

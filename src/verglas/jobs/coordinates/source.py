@@ -9,12 +9,13 @@ from pathlib import Path
 
 from verglas.formats.star import StarError, StarTable, read_star
 from verglas.jobs.contract.base import JobFailed, NothingToDo
-from verglas.jobs.contract.micrograph_names import MicrographNames
+from verglas.jobs.contract.micrograph_names import AmbiguousMicrograph, MicrographNames
 from verglas.jobs.contract.tables import after_job
 from verglas.jobs.coordinates.reading import names_in, read_coordinates
 
 PREFIX = "coords_suffix"
 BESIDE_MICROGRAPHS = "ASINPUT"
+_IMPORTS = "Import/job"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class CoordinateSource:
     files: dict[str, Path] | None = None  # list of RELION 4 and 5
     listed_in: Path | None = None  # which file that is
     single: Path | None = None  # one file with the coordinates of all
+    placed: dict[str, Path] | None = None  # imported files that lie in folders of their own
     named: dict[str, str] | None = None  # what `files` or `single` call each micrograph
 
     @classmethod
@@ -65,6 +67,8 @@ class CoordinateSource:
         Raises JobFailed where none does, where a name may mean two, and for one file without names if there
         are several micrographs; tells of names that mean none.
         """
+        if self.single is None and self.files is None:
+            return self._imported(micrographs)
         where = self.single or self.listed_in
         try:
             names = names_in(self.single) if self.single is not None else list(self.files or ())
@@ -86,6 +90,19 @@ class CoordinateSource:
             warn(f" WARNING: {found.said(str(where), 'the list')}: left out")
         return replace(self, named=dict(found.names))
 
+    def _imported(self, micrographs: Sequence[str]) -> CoordinateSource:
+        """Files that came from outside have folders of their own: they are found as names are."""
+        if not self.directory.startswith(_IMPORTS):
+            return self
+        missing = [name for name in micrographs if not self._beside(name).exists()]
+        there = _files_below(self.directory, self.suffix) if missing else {}
+        try:
+            found = MicrographNames(micrographs).matched(there)
+        except AmbiguousMicrograph as error:
+            raise JobFailed(f"{self.directory}: {error}") from error
+        placed = {name: there[found.names[name]] for name in missing if name in found.names}
+        return replace(self, placed=placed)
+
     def read(
         self,
         micrograph: str,
@@ -106,10 +123,25 @@ class CoordinateSource:
             return None if name is None else self.single
         if self.files is not None:
             return self.files.get(name or "")
+        return (self.placed or {}).get(micrograph) or self._beside(micrograph)
+
+    def _beside(self, micrograph: str) -> Path:
+        """Where the suffix says that a micrograph's file is."""
         if self.directory == BESIDE_MICROGRAPHS:
             return Path(micrograph.rsplit(".", 1)[0] + self.suffix)
         post = after_job(micrograph).rsplit(".", 1)[0]
         return Path(os.path.join(self.directory, f"{post}{self.suffix}"))
+
+
+def _files_below(directory: str, suffix: str) -> dict[str, Path]:
+    """Coordinate files of an Import job, by their names without the suffix."""
+    found = {}
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(suffix) and not name.startswith(PREFIX):
+                found[path.removesuffix(suffix)] = Path(path)
+    return found
 
 
 def _check_single(path: Path, micrographs: Sequence[str]) -> None:

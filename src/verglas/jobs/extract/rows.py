@@ -31,10 +31,9 @@ class ParticleRows:
             self.refined.match(micrographs, warn)
         if flags["--coord_list"]:
             source = CoordinateSource.of_list(flags["--coord_list"])
-            self._source = source.of_micrographs(micrographs, warn)
         else:
             source = CoordinateSource.of_suffix(flags["--coord_dir"], flags["--coord_suffix"])
-            self._source = source
+        self._source = source.of_micrographs(micrographs, warn)
 
     def has(self, micrograph: str) -> bool:
         """Whether there is anything that says where this micrograph's particles are."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from verglas.formats.movies import MovieInfo, UnreadableMovie, check_movie
+from verglas.formats.movies_base import PACKED_NOTE
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import Job, JobType, NothingToDo
 from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
 from verglas.jobs.contract.tables import rows_of, table_of
+from verglas.jobs.importing.completeness import CompletenessCheck
 from verglas.jobs.importing.options import OTHER_TYPES, ImportOptions
 from verglas.jobs.importing.other import import_other, other_outputs
 from verglas.jobs.importing.raw_files import (
-    CompletenessCheck,
     RawFile,
     find_raw_files,
     link_into_project,
@@ -34,6 +36,9 @@ _EXTRA = (
     Flag("--do_halfmaps", False, "Import half maps"),
     Flag("--do_other", False, "Import a file of another kind"),
 )
+
+
+_SAMPLE = 5  # files taken before that new ones are compared with
 
 
 class ImportJob(Job):
@@ -106,7 +111,9 @@ class ImportJob(Job):
         for name, reason in aside.reasons():
             self.context.warn(f" WARNING: {name} was not taken: {reason}")
         if not known and not taken:
-            raise NothingToDo(f"{len(found)} files match {wildcard}, none is complete yet")
+            raise NothingToDo(
+                f"{len(found)} files match {wildcard}, none can be taken yet: {aside.commonest()}"
+            )
         if taken or not self._list_path.exists():
             self._write_list(known, taken)
         total = len(known) + len(taken)
@@ -117,9 +124,9 @@ class ImportJob(Job):
     ) -> list[RawFile]:
         """The new files that are complete and whose outputs would collide with no other's."""
         due = [raw for raw in new if not aside.still_holds(raw.name, raw.path)]
-        check = CompletenessCheck(self._expected_info())
+        check = CompletenessCheck(self._known_infos(), bool(self.arguments["--do_movies"]))
         self.context.progress.start("Looking at new files ...", len(due))
-        taken = []
+        taken, packed = [], 0
         for count, (raw, outcome) in enumerate(check.judge(due), start=1):
             if not isinstance(outcome, SetAside) and raw.output_root in roots:
                 outcome = SetAside(f"outputs named {raw.output_root} would belong to two files")
@@ -130,7 +137,10 @@ class ImportJob(Job):
                 roots.add(raw.output_root)
                 link_into_project(raw)
                 taken.append(raw)
+                packed += outcome.packed
             self.context.progress.update(count)
+        if packed:
+            self.context.say(f" {packed} movies hold {PACKED_NOTE}")
         return taken
 
     @property
@@ -151,14 +161,13 @@ class ImportJob(Job):
         table = read_star(self._list_path)[block]
         return dict(zip(table.strings(label), table.ints("rlnOpticsGroup").tolist()))
 
-    def _expected_info(self) -> MovieInfo | None:
-        """Shape and frames of the first listed file that can still be read."""
-        for name in list(self._known_names())[:5]:
-            try:
-                return check_movie(Path(name))
-            except (UnreadableMovie, OSError):
-                continue
-        return None
+    def _known_infos(self) -> list[MovieInfo]:
+        """Shapes and frames of the first listed files that can still be read."""
+        found = []
+        for name in list(self._known_names())[:_SAMPLE]:
+            with suppress(UnreadableMovie, OSError):
+                found.append(check_movie(Path(name)))
+        return found
 
     def _write_list(self, known: dict[str, int], taken: Sequence[RawFile]) -> None:
         """Optics table and list; a known optics group keeps its number, another name adds one."""

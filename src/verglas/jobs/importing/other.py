@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.nodes import COORDINATES, HALF_MAP, Node
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.importing.options import OTHER_TYPES, ImportOptions
+from verglas.jobs.importing.raw_files import find_raw_files
 from verglas.jobs.volumes.half_maps import other_half
 
 
@@ -49,16 +49,19 @@ def _copy(source: Path, directory: Path) -> None:
 
 
 def _import_coordinates(wildcard: str, context: RunContext) -> None:
-    """Copy every matching file, keeping sub-folders; the suffix file names what they belong to."""
-    found = sorted(glob.glob(wildcard, recursive=True))
+    """Copy every matching file under the name that a micrograph in its place would get.
+
+    Sub-folders stay, so that files of equal names do not meet. The suffix file names what they belong to.
+    """
+    found = find_raw_files(wildcard, context.directory)
     if not found:
         raise NothingToDo(f"no coordinate file matches {wildcard}")
-    for name in found:
-        target = context.directory / Path(name).name
-        if not Path(name).is_absolute() and ".." not in Path(name).parts:
-            target = context.directory / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _copy(Path(name), target.parent)
+    for raw in found:
+        inside = Path(raw.name)
+        if not inside.is_relative_to(context.directory):
+            inside = context.directory / inside
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        _copy(raw.path, inside.parent)
     prefix = wildcard[: wildcard.rindex("*")]
     write_text(context.directory / f"coords_suffix{_suffix(wildcard)}", f"{prefix}*.mrc\n")
     context.say(f" {len(found)} coordinate files")

@@ -1,8 +1,8 @@
-"""Which raw files there are, what the project calls them, and which are complete.
+"""Which raw files there are, and what the project calls them.
 
 Raw data lives on another mount, is reached through links, and is often still being copied. A file gets a
 name inside the project (its own path when it lies there, else a link under the Import job), unique
-together with every output name derived from it. Only complete files are taken.
+together with every output name derived from it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import fnmatch
 import glob
 import os
 import re
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from verglas.formats.movies import MovieInfo, UnreadableMovie, check_movie
-from verglas.jobs.contract.set_aside import SetAside
-
 UNFINISHED_PATTERNS = (".*", "*.part", "*.tmp", "*.filepart", "*.partial", "*.crdownload", "*~")
 _UNFINISHED = re.compile("|".join(fnmatch.translate(each) for each in UNFINISHED_PATTERNS))
-SETTLE_SECONDS = 1.0  # a file whose container announces no length must keep its size this long
+_NOT_IN_A_LIST = re.compile(
+    r"[\x00-\x1f\x7f]"
+)  # line ends among them: one value is one word of a row
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,43 @@ class RawFile:
         folder, _, base = self.name.rpartition("/")
         return f"{folder}/{base.rsplit('.', 1)[0].replace('.', '_')}"
 
+    @property
+    def unwritable(self) -> str:
+        """Why no list can hold the name; empty if it can."""
+        if _NOT_IN_A_LIST.search(self.name):
+            return "its name holds line ends or control characters, which no list can: rename it"
+        try:
+            self.name.encode("utf-8")
+        except UnicodeEncodeError:
+            return "its name is not UTF-8, as the names in lists, pages and logs are: rename it"
+        return ""
+
+
+def matching(wildcard: str) -> list[str]:
+    """Paths that match, in order; brackets that are part of a name that exists are no wildcard."""
+    literal = _literal(wildcard)
+    found = sorted(glob.glob(literal, recursive=True))
+    if not found and "[" in wildcard:
+        found = sorted(glob.glob(wildcard.replace("[", "[[]"), recursive=True))
+    return found
+
+
+def _literal(wildcard: str) -> str:
+    """The wildcard with those parts escaped that exist as they stand."""
+    if os.path.lexists(wildcard):
+        return glob.escape(wildcard)
+    parts = wildcard.split("/")
+    for depth, part in enumerate(parts):
+        if glob.has_magic(part) and not os.path.lexists("/".join(parts[: depth + 1])):
+            return "/".join([*map(glob.escape, parts[:depth]), *parts[depth:]])
+    return wildcard
+
 
 def find_raw_files(wildcard: str, directory: Path) -> list[RawFile]:
     """All files matching a wildcard, sorted by name. `directory` is the Import job's own."""
     matches = (
         match
-        for match in sorted(glob.glob(wildcard, recursive=True))
+        for match in matching(wildcard)
         if not is_unfinished_name(match.rpartition("/")[2]) and not os.path.isdir(match)
     )
     if _leads_outside(wildcard):
@@ -69,12 +97,12 @@ def raw_file(path: Path, wildcard: str, directory: Path) -> RawFile:
 
 def fixed_folder(wildcard: str) -> Path:
     """The folder part of a wildcard before its first special character."""
-    fixed = []
+    fixed = Path()
     for part in Path(wildcard).parts[:-1]:
-        if glob.has_magic(part):
+        if glob.has_magic(part) and not os.path.lexists(fixed / part):
             break
-        fixed.append(part)
-    return Path(*fixed) if fixed else Path()
+        fixed /= part
+    return fixed
 
 
 def _inside_name(path: Path, base: Path, directory: Path) -> str:
@@ -98,62 +126,3 @@ def link_into_project(raw: RawFile) -> None:
         return
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(os.path.abspath(raw.path))
-
-
-class CompletenessCheck:
-    """Decides by content whether new files are complete; one short wait serves all of them."""
-
-    def __init__(self, expected: MovieInfo | None) -> None:
-        self.expected = expected
-
-    def judge(self, files: list[RawFile]) -> Iterator[tuple[RawFile, MovieInfo | SetAside]]:
-        """Yield each file with its info, or with the reason why it is not taken."""
-        before = {raw.name: _size_and_time(raw.path) for raw in files}
-        infos = {raw.name: self._read(raw) for raw in files}
-        if any(isinstance(info, MovieInfo) and self._may_grow(info) for info in infos.values()):
-            time.sleep(SETTLE_SECONDS)
-        for raw in files:
-            info = infos[raw.name]
-            if before[raw.name] != _size_and_time(raw.path):
-                info = SetAside("still growing: its size changed while it was looked at")
-            if isinstance(info, MovieInfo):
-                info = self._as_expected(info)
-            yield raw, info
-
-    def _read(self, raw: RawFile) -> MovieInfo | SetAside:
-        if raw.path.is_symlink() and not raw.path.exists():
-            return SetAside(
-                f"dangling link: it points to {os.readlink(raw.path)}, which is missing"
-            )
-        try:
-            return check_movie(raw.path)
-        except UnreadableMovie as error:
-            return SetAside(str(error))
-        except OSError as error:
-            return SetAside(f"cannot be read: {error.strerror or error}")
-
-    def _may_grow(self, info: MovieInfo) -> bool:
-        """Whether the container could be complete so far and still go on (TIFF, EER)."""
-        same = self.expected is not None and self.expected.n_frames == info.n_frames
-        return info.kind in ("tiff", "eer") and not same
-
-    def _as_expected(self, info: MovieInfo) -> MovieInfo | SetAside:
-        if self.expected is None:
-            self.expected = info
-            return info
-        if info.shape_yx != self.expected.shape_yx:
-            height, width = info.shape_yx
-            expected_height, expected_width = self.expected.shape_yx
-            return SetAside(
-                f"wrong shape: {width} x {height} pixels, the first file has "
-                f"{expected_width} x {expected_height}; import other shapes in a job of their own"
-            )
-        return info
-
-
-def _size_and_time(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
