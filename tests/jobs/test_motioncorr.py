@@ -386,6 +386,16 @@ def test_defect_files(project: Path, text: str, words: str | None) -> None:
     assert words in reason("Movies/a.mrc")
 
 
+def test_a_name_that_is_not_utf8_is_a_name_as_others(project: Path) -> None:
+    bad = movie(os.fsdecode(b"lat\xe9.mrc"))
+    write_list([movie("a.mrc"), bad])
+    run()
+    assert corrected().strings("rlnMicrographName") == [
+        f"{DIRECTORY}{name.removesuffix('.mrc')}.mrc" for name in ("Movies/a.mrc", bad)
+    ]
+    assert r"lat\xe9" in Path(f"{DIRECTORY}summary.html").read_text()
+
+
 def test_other_options_try_again_what_was_set_aside(project: Path) -> None:
     write_list([movie("a.mrc")])
     Path("defects.txt").write_text("a b\n")

@@ -27,14 +27,14 @@ def atomic_write(
 ) -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only if the block ends without an error.
 
-    `mode` is "wb" or "w" (UTF-8, newline untouched). With `durable` (default) file and directory are
-    flushed to the disc before returning; leave it out only for files that can be made again at once.
+    `mode` is "wb" or "w" (UTF-8, file names of other bytes as they are, newline untouched). With
+    `durable` (default) file and directory are flushed to the disc before returning; leave it out only for files that can be made again at once.
     A `private` file is its owner's alone from its first byte on, whatever the umask.
     Raises OSError (with the final name in it) when the disc is full or read-only; the old file stays.
     """
     final = Path(path)
     temporary = temporary_name(final)
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     try:
         opener = _open_private if private else None
         with open(temporary, mode, opener=opener, **text) as handle:  # type: ignore[call-overload]

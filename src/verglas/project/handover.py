@@ -197,7 +197,7 @@ class _Copy:
     def _note(self, inside: str, digest: str) -> None:
         """Remember a sum; appended at once, so that an interrupted copy goes on from here."""
         self.sums[inside] = digest
-        with open(self.target / SUMS, "a", encoding="utf-8") as out:
+        with open(self.target / SUMS, "a", encoding="utf-8", errors="surrogateescape") as out:
             out.write(f"{digest}  {inside}\n")
 
     def finish(self) -> None:
@@ -209,10 +209,10 @@ class _Copy:
 def read_sums(target: Path) -> dict[str, str]:
     """Sums of a folder by name; {} if there are none. The last line of a name counts."""
     try:
-        lines = (target / SUMS).read_text(encoding="utf-8").splitlines()
+        text = (target / SUMS).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return {}
-    pairs = (line.split("  ", 1) for line in lines if len(line) > 66)
+    pairs = (line.split("  ", 1) for line in text.split("\n") if len(line) > 66)
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 

@@ -7,6 +7,7 @@ thumbnails of micrographs that were shown before are taken from the page that is
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,11 +76,11 @@ def _values(rows: Rows, columns: Mapping[str, str]) -> dict[str, Floats]:
 def _stamp(title: str, rows: Rows, values: Mapping[str, Floats], directory: Path) -> str:
     """What the page is made from; float32 because values come back from a file with fewer digits."""
     digest = blake2b(title.encode(), digest_size=12)
-    digest.update("\n".join(str(row.get(NAME, "")) for row in rows).encode())
+    digest.update(os.fsencode("\n".join(str(row.get(NAME, "")) for row in rows)))
     for name, numbers in values.items():
         digest.update(name.encode() + b" ".join(b"%.5g" % number for number in numbers))
     for name, reason in SetAsideList.read(directory).reasons():
-        digest.update(f"{name}\t{reason}\n".encode())
+        digest.update(os.fsencode(f"{name}\t{reason}\n"))
     return f"verglas summary {digest.hexdigest()}"
 
 
@@ -106,7 +107,10 @@ def _write_page(
             chosen = [int(row) for row in order if row not in newest][:SHOWN]
             shots["Worst"] = [_shot(rows, row, values, pictures, known) for row in chosen]
     set_aside = list(SetAsideList.read(directory).reasons())
-    write_text(directory / SUMMARY, page(summary.title, len(rows), values, shots, set_aside, stamp))
+    text = page(summary.title, len(rows), values, shots, set_aside, stamp)
+    # names that are not UTF-8 are shown with their bytes written out
+    shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+    write_text(directory / SUMMARY, shown)
 
 
 def _shot(
@@ -119,7 +123,7 @@ def _shot(
     name = str(rows[index].get(NAME, index + 1))
     facts = [(title, float(numbers[index])) for title, numbers in values.items()]
     text = name + " ".join(f"{value:.5g}" for _, value in facts)
-    key = blake2b(text.encode(), digest_size=8).hexdigest()
+    key = blake2b(os.fsencode(text), digest_size=8).hexdigest()
     made = known.get(key) or pictures(rows[index])
     return Shot(name, facts, f"<!--shot {key}-->{made}<!--/shot-->")
 

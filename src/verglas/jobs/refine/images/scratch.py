@@ -161,11 +161,11 @@ def _locked(path: Path) -> IO[Any] | None:
 
 def _digest(names: Sequence[str]) -> str:
     """What identifies the images: their names, and size and time of their stacks."""
-    text = hashlib.sha256("\n".join(names).encode())
+    text = hashlib.sha256(os.fsencode("\n".join(names)))
     for path in sorted({split_name(name)[1] for name in names}):
         try:
             status = os.stat(path)
         except OSError:
             continue
-        text.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+        text.update(os.fsencode(f"{path} {status.st_size} {status.st_mtime_ns}\n"))
     return text.hexdigest()
