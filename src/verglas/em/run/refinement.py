@@ -28,6 +28,7 @@ from verglas.em.run.watcher import (
 from verglas.em.schedule.accuracy import estimate_accuracies, trial_particles
 from verglas.em.schedule.auto_refine import AutoRefine
 from verglas.em.schedule.classify import Classification
+from verglas.em.schedule.common import aligns
 from verglas.em.schedule.steps import fitted_directions
 from verglas.em.schedule.task import Schedule, Seen, Task
 from verglas.em.schedule.vdam import MiniBatches
@@ -112,7 +113,8 @@ class Refinement:
         devices: Sequence[torch.device] = (CPU,), ranks: Ranks | None = None, watcher: Watcher | None = None,
     ) -> Refinement:  # fmt: skip
         """A run that goes on from the end of an iteration."""
-        state = replace(state, sampling=replace(state.sampling, perturb=settings.perturb))
+        perturb = settings.perturb if aligns(settings) else 0.0
+        state = replace(state, sampling=replace(state.sampling, perturb=perturb))
         if settings.parity.forget_class_prior and settings.dims == 2:
             flat = np.full_like(state.model.direction_weights, 1 / settings.n_classes)
             state = state.with_models(replace(state.model, direction_weights=flat))

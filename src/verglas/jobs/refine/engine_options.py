@@ -196,6 +196,8 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
        "rlnFixSigmaNoiseEstimates", off="--no_fix_sigma_noise"),
     _O("--fix_sigma_offset", False, "Keep the standard deviation of offsets", EXPERT, "fix_sigma_offset",
        "rlnFixSigmaOffsetEstimates", off="--no_fix_sigma_offset"),
+    _O("--sigma2_fudge", 1.0, "Factor on the noise spectra in the expectation step", EXPERT, "sigma2_fudge",
+       "verglasNoiseFudge"),
     _O("--incr_size", 10, "Fourier shells beyond the current resolution", EXPERT, "incr_size",
        "rlnIncrementImageSize"),
     _O("--strict_highres_exp", -1.0, "High-resolution limit of the expectation step (Å)", EXPERT,

@@ -144,7 +144,7 @@ def sampling_tables(settings: EmSettings, sampling: Sampling) -> list[StarTable]
         "rlnOffsetStep": sampling.offset_step_angst,
         "rlnHelicalOffsetStep": -1.0,
         "rlnSamplingPerturbInstance": sampling.perturbation,
-        "rlnSamplingPerturbFactor": sampling.perturb,
+        "rlnSamplingPerturbFactor": saved["rlnSamplingPerturbFactor"],
         "rlnHealpixOrderOriginal": asked.healpix_order,
         "rlnPsiStepOriginal": asked.psi_step_deg,
         "rlnOffsetRangeOriginal": asked.offset_range_angst,
