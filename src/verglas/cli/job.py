@@ -124,6 +124,7 @@ def _continue(words: list[str]) -> int:
     words, detach = without_flag(words, "--detach")
     project = Project.open()
     asked = _asked_of_job(project, words)
+    _refuse_locked(project, asked)
     launched = launch_as(project, replace(asked, is_continue=True))
     print(launched.name)
     return 0 if detach else _follow(project, launched)
@@ -194,7 +195,7 @@ def _asked(project: Project, words: list[str]) -> LoadedJob:
     if words[0] not in job_folders():
         return _asked_of_job(project, words)
     kind = job_class(words[0])
-    options, _ = kind.Options.parse(_values(kind.Options.model_fields, words[1:]))
+    options, _ = kind.Options.parse(_values(kind.Options.keys(), words[1:]))
     return LoadedJob("", kind, options, is_continue=False)
 
 
@@ -204,6 +205,19 @@ def _asked_of_job(project: Project, words: list[str]) -> LoadedJob:
 
     name, values = _job_and_values(project, words)
     return with_values(load_job(project, name), values)
+
+
+def _refuse_locked(project: Project, asked: LoadedJob) -> None:
+    """Raises CommandError for options that a job which goes on keeps: they would have no effect."""
+    from verglas.project.registration import load_job
+
+    before = load_job(project, asked.name).options
+    for key, info in type(asked.options).infos().items():
+        if info.on_continue == "locked" and getattr(before, key) != getattr(asked.options, key):
+            raise CommandError(
+                f"--{key}: a job that goes on keeps {getattr(before, key)!r} ({info.label.rstrip(':')}); "
+                "make a new job, or run this one from scratch"
+            )
 
 
 def _show_outside_files(project: Project, asked: LoadedJob) -> None:
@@ -222,7 +236,7 @@ def _job_and_values(project: Project, words: list[str]) -> tuple[str, dict[str, 
     name = project.job_name(words[0])
     if not words[1:]:
         return name, {}
-    return name, _values(load_job(project, name).job.Options.model_fields, words[1:])
+    return name, _values(load_job(project, name).job.Options.keys(), words[1:])
 
 
 def _values(keys: Iterable[str], words: list[str]) -> dict[str, str]:

@@ -177,6 +177,9 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
         finish_repeat(folder, work, loaded.name, keep_rounds=int(os.environ.get(KEEP_ROUNDS, "0")))
     elif not kind.incremental:
         finish_first(folder)
+    if loaded.is_continue and not kind.incremental:
+        with project.change(f"{loaded.name} went on") as change:  # what comes next is a repeat
+            write_settings(change, loaded.name, loaded.job, loaded.options, False)
 
 
 def _context(

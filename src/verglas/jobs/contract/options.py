@@ -82,6 +82,11 @@ class JobOptions(BaseModel):
         return {key: option_info(field) for key, field in cls.model_fields.items()}
 
     @classmethod
+    def keys(cls) -> list[str]:
+        """Keys that are understood, those without an effect last."""
+        return [*cls.model_fields, *cls.impossible_keys, *cls.unneeded_keys]
+
+    @classmethod
     def parse(cls, values: Mapping[str, str]) -> tuple[Self, list[str]]:
         """Options from texts (job.star, command line); unknown keys are returned as warnings.
 
