@@ -74,29 +74,12 @@ def test_forms_that_cannot_run_are_refused(project, capsys, words, told):
     assert told in capsys.readouterr().err
 
 
-def test_the_form_has_relions_command_line(project, capsys):
-    assert (
-        main(["job", "run", "Refine3D", *WORDS, "--auto_faster", "Yes", "--fn_img", "none.star"])
-        != 0
-    )
-    line = (
-        next(
-            line
-            for line in Path("Refine3D/job001/run.out").read_text().split("\n")
-            if "--auto_refine" in line
-        )
-        if Path("Refine3D/job001/run.out").exists()
-        and "--auto_refine" in Path("Refine3D/job001/run.out").read_text()
-        else Path("Refine3D/job001/note.txt").read_text()
-    )
+def test_the_form_has_relions_command_line(project):
+    words = [*WORDS, "--auto_faster", "Yes", "--fn_img", "none.star"]
+    assert main(["job", "run", "Refine3D", *words]) != 0
+    line = Path("Refine3D/job001/note.txt").read_text()
     for flags in (
-        "--split_random_halves",
-        "--low_resol_join_halves 40",
-        "--healpix_order 0",
-        "--pad 1",
-        "--auto_local_healpix_order 1",
-        "--auto_ignore_angles",
-        "--auto_resol_angles",
-        "--firstiter_cc",
-    ):
+        "--auto_refine", "--split_random_halves", "--low_resol_join_halves 40", "--healpix_order 0", "--pad 1",
+        "--auto_local_healpix_order 1", "--auto_ignore_angles", "--auto_resol_angles", "--firstiter_cc",
+    ):  # fmt: skip
         assert flags in line

@@ -195,7 +195,7 @@ def _asked(project: Project, words: list[str]) -> LoadedJob:
     if words[0] not in job_folders():
         return _asked_of_job(project, words)
     kind = job_class(words[0])
-    options, _ = kind.Options.parse(_values(kind.Options.keys(), words[1:]))
+    options, _ = kind.Options.parse(_values(kind.Options.understood(), words[1:]))
     return LoadedJob("", kind, options, is_continue=False)
 
 
@@ -236,7 +236,7 @@ def _job_and_values(project: Project, words: list[str]) -> tuple[str, dict[str, 
     name = project.job_name(words[0])
     if not words[1:]:
         return name, {}
-    return name, _values(load_job(project, name).job.Options.keys(), words[1:])
+    return name, _values(load_job(project, name).job.Options.understood(), words[1:])
 
 
 def _values(keys: Iterable[str], words: list[str]) -> dict[str, str]:

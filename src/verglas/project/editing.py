@@ -66,7 +66,7 @@ def edit(project: Project, name: str, values: Mapping[str, str]) -> None:
 
 def with_values(loaded: LoadedJob, values: Mapping[str, str]) -> LoadedJob:
     """The job with other options. Raises OptionError, KeyError for one that it does not have."""
-    unknown = [key for key in values if key not in loaded.job.Options.keys()]
+    unknown = [key for key in values if key not in loaded.job.Options.understood()]
     if unknown:
         raise UnknownName(f"{loaded.job.type.title} has no option {', '.join(unknown)}")
     options, _ = loaded.job.Options.parse({**loaded.options.texts(), **values})

@@ -82,7 +82,7 @@ class JobOptions(BaseModel):
         return {key: option_info(field) for key, field in cls.model_fields.items()}
 
     @classmethod
-    def keys(cls) -> list[str]:
+    def understood(cls) -> list[str]:
         """Keys that are understood, those without an effect last."""
         return [*cls.model_fields, *cls.impossible_keys, *cls.unneeded_keys]
 
