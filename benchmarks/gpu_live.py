@@ -136,7 +136,7 @@ def session(home: Path, given: argparse.Namespace, workers: int, read_s: float) 
     with Busy(given.device) as busy:
         done = _all_done(folder, given.movies)
     folder.wish("stop")
-    while (owner := folder.owner()) is not None and owner.is_alive():
+    while folder.lease.is_held():
         time.sleep(0.2)
     ends = sorted(done)
     warm = ends[workers:]  # the first of each worker compiles and plans

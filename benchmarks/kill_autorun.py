@@ -165,7 +165,7 @@ def _session(
     """A schedule over movies that arrive during it; returns its result files and the kills."""
     from verglas.project.project import Project
     from verglas.scheduler.schedule import Order, ScheduleFolder
-    from verglas.scheduler.supervisor import begin_schedule
+    from verglas.scheduler.supervisor import begin_work
 
     names = microscope.chain_in(folder)
     project = Project.open(folder)
@@ -179,7 +179,7 @@ def _session(
         if last:
             microscope.arrive(folder, range(n_movies))
         schedule.create(Order("night", tuple(names), rounds, 0.0, on_failure="retry-next-round"))
-        begin_schedule(schedule)
+        begin_work(schedule)
         _watch(schedule, None if last else kills, tally, chance, pause_s)
         if schedule.progress().phase != "done":
             raise SystemExit(f"the schedule ended as {schedule.progress()}")
@@ -225,8 +225,7 @@ def _watch(
             continue
         kind = chance.choice(sorted({each for _, each in victims}))
         pid = chance.choice([pid for pid, each in victims if each == kind])
-        owner = schedule.owner()
-        if kind == "supervisor" and (owner is None or not owner.is_alive()):
+        if kind == "supervisor" and not schedule.lease.is_held():
             continue  # one of the two must be left to start the other; beyond that it takes systemd
         try:
             os.kill(pid, signal.SIGKILL)

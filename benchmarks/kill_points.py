@@ -35,6 +35,7 @@ EVENTS = {
 }  # fmt: skip
 # Not compared: locks and staged files (whoever comes next sweeps them), the signal to RELION's window,
 # histories, logs, process ids, times of files.
+TOLD_AGAIN = ("note.txt", "default_pipeline.star")  # in a job's directory, by every start
 UNCOMPARED = re.compile(
     r"(.*/)?(\.verglas-|\.verglas_change/|\.verglas_emptied|\.relion_lock|\.pipeline_has_changed)|"
     r"\.verglas/(events\.jsonl|scheduler\.log|supervisor\.json|data_roots\.json|schedules/\w+/owner)|"
@@ -272,7 +273,8 @@ def _state(root: Path, case: Case) -> dict[str, str]:
         for name in [*files, *links]:
             path = os.path.join(parent, name)
             relative = os.path.relpath(path, root)
-            if not (UNCOMPARED.match(relative) or (case.starts and name == "note.txt")):
+            anew = case.starts and parent != str(root) and name in TOLD_AGAIN
+            if not (UNCOMPARED.match(relative) or anew):
                 found[relative] = os.readlink(path) if os.path.islink(path) else _text(path)
     return found
 

@@ -19,6 +19,7 @@ from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.running import QueueOptions, RankOptions
 from verglas.jobs.contract.set_aside import SetAside
 
+FOR_EVER = "100000"  # twentieths of a second, into orders/class2d.slow
 UNFINISHED = Flag("--only_do_unfinished", False, "Keep what is finished")
 OUT = Flag("--o", "", "Output directory", required=True)
 

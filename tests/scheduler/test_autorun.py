@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import datetime
 
 import pytest
@@ -15,6 +14,7 @@ from verglas.scheduler import autorun as autorun_module
 from verglas.scheduler import job_attempts
 from verglas.scheduler.events import read_events
 from verglas.scheduler.schedule import Order, ScheduleFolder, ScheduleTaken
+from waiting import until
 
 
 def total(project, job, iteration=3):
@@ -159,33 +159,26 @@ def test_jobs_wait_for_a_template_while_the_others_go_on(project, chain, movie, 
 
 def test_a_single_round_waits_for_its_input_and_can_be_stopped(project, autorun, schedule):
     late = schedule("Class2D", fn_img="made_by_hand.star")
-    begin = time.monotonic()
     timer = threading.Timer(1.0, (project.root / "RUNNING_PIPELINER_schedule1").unlink)
     timer.start()
     code, progress, _ = autorun([late])
     assert code == 0
     assert progress.phase == "stopped"
-    assert time.monotonic() - begin < 15
 
 
 def test_stop_while_waiting_between_rounds(project, chain, movie, autorun):
     movie("a")
     folder = ScheduleFolder(project.root, "schedule1")
 
-    stopped = []
-
     def stop():
-        while folder.progress().phase != "between":
-            time.sleep(0.05)
-        stopped.append(time.monotonic())
+        until(lambda: folder.progress().phase == "between")
         folder.stop()
 
     thread = threading.Thread(target=stop)
     thread.start()
-    code, progress, _ = autorun(chain, repeat=2, min_wait_min=10.0)
+    code, progress, _ = autorun(chain, repeat=2, min_wait_min=60.0)  # no test lasts so long
     thread.join()
     assert (code, progress.phase) == (0, "stopped")
-    assert time.monotonic() - stopped[0] < 10  # a fraction of a second on a machine at rest
 
 
 def test_the_minimum_is_from_start_to_start(project, chain, movie, autorun):
@@ -265,11 +258,11 @@ def test_a_failed_job_ends_with_its_reason_and_code(project, chain, movie):
 
     movie("a")
     launched = launch(project, chain[0])
-    assert wait_for(project, launched, 20) is Status.SUCCEEDED
+    assert wait_for(project, launched) is Status.SUCCEEDED
     (project.root / "orders/class2d").write_text("bug")
-    assert wait_for(project, launch(project, chain[1]), 20) is Status.SUCCEEDED
+    assert wait_for(project, launch(project, chain[1])) is Status.SUCCEEDED
     launched = launch(project, chain[2])
-    assert wait_for(project, launched, 20) is Status.FAILED
+    assert wait_for(project, launched) is Status.FAILED
     assert launched.process is not None
     assert launched.process.returncode == 1
     assert "ZeroDivisionError: a bug" in project.directory(chain[2]).last_words()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fake_jobs import FOR_EVER
 from verglas.formats.star import read_star
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
@@ -25,12 +26,13 @@ from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
 from verglas.scheduler.launch import launch, wait_for
 from verglas.scheduler.schedule import Order, ScheduleFolder
 from verglas.scheduler.settings import WatchSettings, save_settings
-from verglas.scheduler.supervisor import begin_schedule
+from verglas.scheduler.supervisor import begin_work
+from waiting import until
 
 
 def verglas(*words: str, **named) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "verglas.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **named)
+    return subprocess.run(command, capture_output=True, text=True, **named)
 
 
 def test_two_schedulers_on_one_project(project, schedule, movie):
@@ -83,7 +85,7 @@ def test_relion_adds_jobs_while_a_schedule_runs(project, chain, movie):
 
 def test_the_same_schedule_twice_is_refused(project, chain, movie):
     movie("a")
-    (project.root / "orders/class2d.slow").write_text("20")
+    (project.root / "orders/class2d.slow").write_text(FOR_EVER)
     words = ["autorun", "--repeat", "1"]
     assert verglas(*words).returncode == 0
     try:
@@ -92,32 +94,36 @@ def test_the_same_schedule_twice_is_refused(project, chain, movie):
         assert "a schedule schedule1 is running; stop it" in again.stderr
     finally:
         assert verglas("autorun", "stop", "schedule1", "--abort").returncode == 0
-    for _ in range(100):
-        if not project.directory(chain[2]).is_running():
-            break
-        time.sleep(0.1)
+    until(lambda: not project.directory(chain[2]).is_running())
 
 
 def test_a_job_is_not_run_twice_at_once(project, chain, movie):
     movie("a")
-    (project.root / "orders/class2d.slow").write_text("20")
+    (project.root / "orders/class2d.slow").write_text(FOR_EVER)
     for job in chain[:2]:
-        wait_for(project, launch(project, job), 20)
+        assert wait_for(project, launch(project, job)) is Status.SUCCEEDED
     launched = launch(project, chain[2])
     early = verglas("run", chain[2], "--foreground")  # the first may not be up yet
-    for _ in range(100):
-        record = project.directory(chain[2]).record()
-        if record is not None and record.begun:
-            break
-        time.sleep(0.05)
+    until(lambda: project.directory(chain[2]).record().begun)
     again = verglas("run", chain[2], "--foreground")
-    for refused in (early, again):
+    started = verglas("job", "run", chain[2])
+    for refused in (early, again, started):
         assert refused.returncode == 1
         assert "is being run by process" in refused.stderr
     project.directory(chain[2]).request_abort()
-    assert wait_for(project, launched, 20).label == "Aborted"
+    assert wait_for(project, launched).label == "Aborted"
     assert launched.process.returncode == 2
     assert (project.root / chain[2] / "RELION_JOB_EXIT_ABORTED").exists()
+
+
+def test_a_request_to_abort_is_not_lost_while_the_job_comes_up(project, chain, movie):
+    movie("a")
+    (project.root / "orders/class2d.slow").write_text(FOR_EVER)
+    for job in chain[:2]:
+        wait_for(project, launch(project, job))
+    launched = launch(project, chain[2])
+    project.directory(chain[2]).request_abort()
+    assert wait_for(project, launched) is Status.ABORTED
 
 
 def test_a_movie_that_crashes_its_worker_three_times_is_poison(project, chain, movie, autorun):
@@ -144,7 +150,7 @@ def test_a_killed_job_is_seen_by_status_with_its_last_words(project, chain, movi
     movie("a")
     (project.root / "orders/class2d").write_text("die")
     for job in chain[:2]:
-        wait_for(project, launch(project, job), 20)
+        wait_for(project, launch(project, job))
     launched = launch(project, chain[2])
     launched.process.wait()
     states = {each["name"]: each for each in json.loads(verglas("status", "--json").stdout)}
@@ -169,10 +175,8 @@ def test_rounds_do_not_follow_the_calendar(project, chain, movie, autorun, monke
     monkeypatch.setattr(autorun_module.time, "time", lambda: real() + jump[0])
     timer = threading.Timer(1.0, lambda: jump.__setitem__(0, -86400.0))
     timer.start()
-    begin = time.monotonic()
-    assert autorun(chain, repeat=2, min_wait_min=1 / 60)[0] == 0
+    assert autorun(chain, repeat=2, min_wait_min=1 / 60)[0] == 0  # not a day later
     timer.join()
-    assert time.monotonic() - begin < 30
 
 
 @pytest.fixture
@@ -207,14 +211,11 @@ def test_a_schedule_goes_on_by_itself_when_a_full_disc_has_space_again(
     jobs.append(register_job(project, "MotionCorr", input_star_mics=f"{jobs[0]}movies.star"))
     folder = ScheduleFolder(small_disc, "night")
     folder.create(Order("night", tuple(jobs), 6, 0.0, on_failure="retry-next-round"))
-    begin_schedule(folder)
+    begin_work(folder)
     ballast = _fill(project)
     time.sleep(3)
     (small_disc / "ballast").unlink()
-    for _ in range(600):
-        if folder.progress().is_over:
-            break
-        time.sleep(0.2)
+    until(lambda: folder.progress().is_over)
     assert (folder.progress().phase, folder.progress().round) == ("done", 6)
     assert (small_disc / jobs[1] / "Movies/a.out").read_text() == "3\n"
     leftovers = [*small_disc.rglob(".verglas-*.tmp"), *small_disc.glob(".relion_lock")]
@@ -259,7 +260,7 @@ def test_a_job_that_does_not_come_up_is_seen_by_who_started_it(project, schedule
     words = [sys.executable, "-c", "raise SystemExit('cannot allocate memory')"]
     monkeypatch.setattr(launch_module, "local_words", lambda *job: words)
     launched = launch(project, schedule("Import"))
-    assert wait_for(project, launched, 20) is Status.FAILED
+    assert wait_for(project, launched) is Status.FAILED
     assert "cannot allocate memory" in project.directory(launched.name).outcome().reason
 
 
@@ -269,25 +270,22 @@ def test_a_job_lives_on_before_it_has_come_up_when_who_started_it_has_ended(
     job = schedule("Import")
     starter = (
         "import sys; from verglas.project.project import Project; from verglas.scheduler import launch;"
-        "launch.local_words = lambda *job: [sys.executable, '-c', 'import time; time.sleep(5)'];"
+        "launch.local_words = lambda *job: [sys.executable, '-c', 'import time; time.sleep(1000)'];"
         f"launch.launch(Project.open(), '{job}')"
     )
     assert subprocess.run([sys.executable, "-c", starter]).returncode == 0
     assert project.directory(job).is_running()
     assert check_completion(project) == []
     os.kill(project.directory(job).record().owner.pid, signal.SIGKILL)
-    for _ in range(100):
-        if check_completion(project):
-            break
-        time.sleep(0.05)
+    until(lambda: check_completion(project))
     assert project.graph().processes[job].status is Status.FAILED
 
 
 def test_a_start_that_was_replaced_does_nothing(project, schedule, movie):
     movie("a")
     job = schedule("Import")
-    assert wait_for(project, launch(project, job), 20) is Status.SUCCEEDED
-    assert wait_for(project, launch(project, job), 20) is Status.SUCCEEDED
+    assert wait_for(project, launch(project, job)) is Status.SUCCEEDED
+    assert wait_for(project, launch(project, job)) is Status.SUCCEEDED
     environment = {**os.environ, "VERGLAS_ATTEMPT": "1"}
     late = verglas("run", job, "--foreground", env=environment)
     assert late.returncode == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -33,6 +32,7 @@ from verglas.scheduler.schemes.scheme_file import (
     write_scheme,
 )
 from verglas.scheduler.schemes.scheme_lock import SchemeTaken
+from waiting import until
 
 
 def template(project, scheme, name, type_text, **options):
@@ -123,10 +123,7 @@ def test_a_scheme_whose_runner_was_killed_goes_on(project, prep, movie):
     words = [sys.executable, "-m", "verglas.cli.main", "scheme", "run", "prep"]
     runner = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     lock = project.root / ".relion_lock_scheme_prep"
-    for _ in range(600):  # it now waits for the next cycle
-        if float(read_scheme(prep).floats["rounds"].value) == 1 and lock.exists():
-            break
-        time.sleep(0.05)
+    until(lambda: float(read_scheme(prep).floats["rounds"].value) == 1 and lock.exists())
     with pytest.raises(SchemeTaken, match=f"process {runner.pid}"):
         SchemeRunner(project, "prep").run()
     runner.kill()
@@ -142,7 +139,7 @@ def test_a_scheme_whose_runner_was_killed_goes_on(project, prep, movie):
     said: list[str] = []
     SchemeRunner(project, "prep", said.append).run()
     assert launched.process is not None
-    assert launched.process.wait(60) == 0
+    assert launched.process.wait() == 0
     assert "job MotionCorr/job002/ is running already" in said
     assert project.directory("MotionCorr/job002/").record().attempt == 2
     assert not lock.exists()

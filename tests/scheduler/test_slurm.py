@@ -14,12 +14,14 @@ import time
 
 import pytest
 
+from fake_jobs import FOR_EVER
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
 from verglas.scheduler.launch import abort, launch, wait_for
 from verglas.scheduler.queue import fill_template
 from verglas.scheduler.queue_state import QueueWatcher, ask
+from waiting import until
 
 needs_slurm = pytest.mark.skipif(
     shutil.which("slurmctld") is None or os.geteuid() != 0,
@@ -79,7 +81,7 @@ def slurm(tmp_path_factory):
     time.sleep(1)
     for node in ("n1", "n2"):
         subprocess.run(["slurmd", "-N", node, "-f", str(folder / "slurm.conf")], check=True)
-    _wait(lambda: "idle" in subprocess.run(["sinfo", "-h"], capture_output=True, text=True).stdout)
+    until(lambda: "idle" in subprocess.run(["sinfo", "-h"], capture_output=True, text=True).stdout)
     yield folder
     for path in folder.glob("*.pid"):
         os.kill(int(path.read_text()), 15)
@@ -101,14 +103,6 @@ def queued(project, chain, slurm):
             project, job, {**values, "qsub_extra1": "--comment=verglas", "qsub_extra2": "two words"}
         )
     return chain
-
-
-def _wait(condition, seconds=60):
-    for _ in range(seconds * 10):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it never came")
 
 
 @pytest.mark.long
@@ -137,16 +131,16 @@ def test_a_job_that_the_queue_kills_is_seen(project, queued, movie, monkeypatch)
     monkeypatch.setattr("verglas.scheduler.queue_state.GONE_AFTER_S", 2.0)
     monkeypatch.setattr("verglas.scheduler.queue_state.ASK_EVERY_S", 0.5)
     movie("a")
-    (project.root / "orders/class2d.slow").write_text("200")
+    (project.root / "orders/class2d.slow").write_text(FOR_EVER)
     for job in queued[:2]:
-        assert wait_for(project, launch(project, job), 60) is Status.SUCCEEDED
+        assert wait_for(project, launch(project, job)) is Status.SUCCEEDED
     launch(project, queued[2])
     directory = project.directory(queued[2])
-    _wait(lambda: directory.record().begun)
+    until(lambda: directory.record().begun)
     assert ask(directory.record()) is True
     os.kill(directory.record().owner.pid, 9)  # as the system does when memory runs out
     watcher = QueueWatcher()
-    _wait(lambda: any(check_completion(project, watcher.in_queue)))
+    until(lambda: any(check_completion(project, watcher.in_queue)))
     assert project.graph().processes[queued[2]].status is Status.FAILED
     assert "of the queue is gone and left no status" in directory.outcome().reason
 
@@ -200,7 +194,7 @@ def test_items_over_mpi_ranks(project, chain, movie):
     for number in range(6):
         movie(f"m{number}", f"{number}")
     movie("bad", "1 crash")
-    assert wait_for(project, launch(project, chain[0]), 60) is Status.SUCCEEDED
+    assert wait_for(project, launch(project, chain[0])) is Status.SUCCEEDED
     words = [
         *mpirun_command(),
         "--oversubscribe",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 
 from verglas.formats.star import StarTable, write_star
@@ -10,6 +9,7 @@ from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.web.app import create_app
 from verglas.web.settings import WebSettings
+from waiting import until
 
 with warnings.catch_warnings():  # httpx is about to be renamed
     warnings.simplefilter("ignore")
@@ -18,15 +18,6 @@ with warnings.catch_warnings():  # httpx is about to be renamed
 
 def fields_of(form):
     return {field["key"]: field for tab in form["tabs"] for field in tab["fields"]}
-
-
-def wait_until(condition, seconds=40.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.2)
-    raise AssertionError("it did not happen")
 
 
 def test_the_graph_and_the_lists(served):
@@ -161,7 +152,7 @@ def test_a_job_runs_and_its_log_is_read(served):
     def ended():
         return served.get(f"jobs/{name}").json()["list"] == "Finished"
 
-    wait_until(ended)
+    until(ended)
     log = served.get(f"jobs/{name}/log").json()
     assert log["size"] > 0 and log["lines"]
     assert "verglas joinstar" in served.get(f"jobs/{name}").json()["note"]
@@ -224,7 +215,7 @@ def test_user_text_reaches_no_shell(served, project):
     served.post("jobs/Class2D/job006/action", {"action": "note", "text": text})
     values = {"fn_in_raw": f"{text}*.tif", "other_args": "; touch hacked"}
     name = served.post("jobs", {"type": "Import", "values": values, "action": "run"}).json()["name"]
-    wait_until(lambda: served.get(f"jobs/{name.rstrip('/')}").json()["list"] != "Running")
+    until(lambda: served.get(f"jobs/{name.rstrip('/')}").json()["list"] != "Running")
     assert not list(project.root.rglob("hacked"))
 
 

@@ -51,23 +51,21 @@ def main(words: Sequence[str]) -> int:
 
 
 def _start(words: list[str]) -> int:
-    from verglas.scheduler.supervisor import begin_schedule
+    from verglas.scheduler.supervisor import begin_work, is_looked_after
 
     parsed = split_words(words, _FLAGS)
     project = Project.open()
     order = _order(project, parsed)
     folder = ScheduleFolder(project.root, order.name)
-    if folder.running_file.exists() and (folder.path / "schedule.json").exists():
-        owner = folder.owner()
-        if owner is None or owner.is_alive() is not False:
-            raise ScheduleTaken(
-                f"a schedule {order.name} is running; stop it (verglas autorun stop {order.name}) "
-                "or give another --name"
-            )
+    if folder.is_wanted and is_looked_after(folder):
+        raise ScheduleTaken(
+            f"a schedule {order.name} is running; stop it (verglas autorun stop {order.name}) "
+            "or give another --name"
+        )
     folder.create(order)
     if parsed.has("--foreground"):
         return _work_here(project, folder, foreground=True)
-    if not begin_schedule(folder):
+    if not begin_work(folder):
         raise CommandError(f"no scheduler came to life; see {project.root}/.verglas/scheduler.log")
     print(
         f"schedule {order.name}: {len(order.jobs)} jobs, {order.repeat} times; it goes on without you"
@@ -132,6 +130,8 @@ def _work(words: list[str]) -> int:
 def _supervise(words: list[str]) -> int:
     from verglas.scheduler.supervisor import Supervisor
 
+    if words:  # of systemd or cron, which start it somewhere else
+        os.chdir(words[0])
     return Supervisor(Project.open().root).run()
 
 
@@ -141,7 +141,8 @@ def _list(words: list[str]) -> int:
         where = f"round {state.round} of {order.repeat}, {state.phase}"
         if state.in_hand:
             where += f", {state.in_hand}"
-        print(f"{folder.name:<20} {where}{': ' + state.message if state.message else ''}")
+        told = (folder.lease.absence() if folder.is_wanted else "") or state.message
+        print(f"{folder.name:<20} {where}{': ' + told if told else ''}")
     return 0
 
 
@@ -153,15 +154,14 @@ def _stop(words: list[str]) -> int:
         raise CommandError("name the schedule to stop: verglas autorun stop NAME")
     project = Project.open()
     folder = ScheduleFolder(project.root, parsed.positional[0])
-    state = folder.progress()
     folder.order()  # raises for a name that does not exist
     folder.stop()
-    if parsed.has("--abort") and state.in_hand:
-        abort(project, state.in_hand)
-    owner = folder.owner()
     deadline = time.monotonic() + 10
-    while owner is not None and owner.is_alive() and time.monotonic() < deadline:
+    while folder.lease.is_held() and time.monotonic() < deadline:
         time.sleep(0.1)
+    in_hand = folder.progress().in_hand  # now that no other can be started
+    if parsed.has("--abort") and in_hand:
+        abort(project, in_hand)
     print(f"schedule {folder.name} was stopped")
     return 0
 

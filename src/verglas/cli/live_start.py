@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -214,16 +213,13 @@ def put_setting(found: dict[str, dict[str, str]], text: str) -> None:
 
 def wake(project: Project, folder: LiveFolder) -> None:
     """See that a process works on the session, and go on when it does."""
-    from verglas.scheduler.supervisor import ensure_supervisor
+    from verglas.scheduler.supervisor import begin_work, ensure_supervisor
 
     ensure_supervisor(project.root)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        owner = folder.owner()
-        if owner is not None and owner.is_alive():
-            return
-        time.sleep(0.1)
-    raise CommandError(f"nothing works on {folder.name} after 30 s; see .verglas/scheduler.log")
+    if not begin_work(folder):
+        raise CommandError(
+            f"what works on {folder.name} ends at once; see {project.root}/.verglas/scheduler.log"
+        )
 
 
 def run_here(project: Project, folder: LiveFolder, *, supervised: bool) -> int:

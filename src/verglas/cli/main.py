@@ -7,8 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from verglas import __version__
+
+INTERRUPTED = 130  # what shells say of Ctrl-C
+RUNNING_FILES, LIVE_ORDERS = "RUNNING_PIPELINER_*", ".verglas/live/*/order.json"
 
 # command -> (module, one line of help); imported only when called, so that --help costs nothing
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -46,10 +50,30 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
-        return code
     except BrokenPipeError:  # `verglas nodes | head`: whoever read us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code = 0
+    except KeyboardInterrupt:
+        print("", file=sys.stderr)
+        return INTERRUPTED
+    _revive(arguments)
+    return code
+
+
+def _revive(arguments: list[str]) -> None:
+    """What is wanted in this project and has lost its processes goes on, whatever was typed."""
+    if arguments[:1] == ["run"] or arguments[1:2] in (["work"], ["supervise"]):
+        return  # these are the processes
+    here = Path()
+    if not any(here.glob(RUNNING_FILES)) and not any(here.glob(LIVE_ORDERS)):
+        return
+    from verglas.scheduler.supervisor import revive
+
+    try:
+        for name in revive(here.resolve()):
+            print(f"verglas: nobody worked on {name} any more; it goes on now", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"verglas: what runs here by itself cannot be looked after: {error}", file=sys.stderr)
 
 
 def _dispatch(arguments: list[str]) -> int:

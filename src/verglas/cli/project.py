@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from verglas.cli.arguments import CommandError, complain, split_words
 from verglas.formats.star import StarError
@@ -61,7 +62,18 @@ def _status(words: list[str]) -> int:
         print(f"{title} jobs: {len(chosen)}")
         for job in chosen:
             print(f"  {job.line}")
+    for line in _unattended(project.root):
+        print(line)
     return 0
+
+
+def _unattended(root: Path) -> list[str]:
+    """Schedules and live sessions that are to run, and whether somebody works on them."""
+    if not (root / ".verglas").is_dir():
+        return []
+    from verglas.scheduler.supervisor import wanted_work
+
+    return [f"{folder.name}: {folder.lease.absence() or 'at work'}" for folder in wanted_work(root)]
 
 
 def _nodes(words: list[str]) -> int:

@@ -45,8 +45,7 @@ class Change(Journal):
         self.graph.set_status(job, status)
 
     def hand_to(self, job: str, record: RunRecord) -> None:
-        """An execution begins, and this is whose it is."""
-        self.begin(job)
+        """An execution is under way, and this is whose it is."""
         self.write(job + RUN_RECORD, record.as_bytes())
         self.graph.set_status(job, Status.RUNNING)
 

@@ -18,6 +18,7 @@ from verglas.jobs.contract.control_files import (
     RUN_OUT,
 )
 from verglas.project.dialect import Status
+from verglas.project.lease import is_at_work
 from verglas.project.owner import Owner
 
 RUN_RECORD = ".verglas_run.json"
@@ -28,6 +29,7 @@ _STATUS_OF_FILE = {
     EXIT_ABORTED: Status.ABORTED,
 }
 TAIL_BYTES = 4096
+JOB_LEASE_S = 300.0  # of a job on another machine that does not renew its record
 
 
 def exit_file(status: Status) -> str:
@@ -111,11 +113,11 @@ class JobDirectory:
         return JobOutcome(known["kind"], known.get("reason", "")) if known else None
 
     def is_running(self) -> bool | None:
-        """Whether a process of ours works on it; None if that cannot be seen from here."""
+        """Whether a process of ours works on it; None if that cannot be known from here (a queue)."""
         record = self.record()
         if record is None or record.queue_id:
             return None
-        return record.owner.is_alive()
+        return is_at_work(record.owner, self.path / RUN_RECORD, JOB_LEASE_S)
 
     def last_words(self, n_lines: int = 5) -> str:
         """The end of run.err, or of run.out if that is empty."""

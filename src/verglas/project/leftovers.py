@@ -14,13 +14,10 @@ OLD_S = 60.0  # whoever writes a small file has finished by then, or never will
 def sweep(folder: Path, *, below: bool = False, old_s: float = OLD_S) -> int:
     """Remove our unfinished files from a folder (and those below it); returns how many.
 
-    Ages are told by the clock of the file system itself: a fresh file is made to compare with.
+    Ages are told by the clock of the file system itself.
     """
-    probe = temporary_name(folder / "now")
     try:
-        probe.touch()
-        now = probe.stat().st_mtime
-        probe.unlink()
+        now = now_on_disc_s(folder)
     except OSError:
         return 0
     removed = 0
@@ -36,3 +33,13 @@ def sweep(folder: Path, *, below: bool = False, old_s: float = OLD_S) -> int:
                     path.unlink()
                     removed += 1
     return removed
+
+
+def now_on_disc_s(folder: Path) -> float:
+    """The time by the clock that stamps files here: that of a fresh one. Raises OSError."""
+    probe = temporary_name(folder / "now")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)

@@ -176,7 +176,7 @@ def _look(root: Path) -> _Seen | None:
 def _owner(seen: _Seen) -> Owner | None:
     try:
         known = json.loads(seen.owner)
-        return Owner(known["host"], known["boot"], known["pid"], known["started"])
+        return Owner(**{key: known[key] for key in Owner.__dataclass_fields__ if key in known})
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -5,39 +5,39 @@ from __future__ import annotations
 import json
 import os
 import socket
-from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
-
-from verglas.formats.atomic import write_text
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process on a machine since its last boot; `started` tells re-used process ids apart."""
+    """A process on a machine since its last boot; `started` tells re-used process ids apart.
+
+    `space` is where its number counts: a container has process numbers of its own. The host's name is for
+    people: it changes with every container, and with whoever renames a machine.
+    """
 
     host: str
     boot: str
     pid: int
     started: str
+    space: str = ""  # unknown: written by an earlier version
 
     @classmethod
     def this_process(cls) -> Owner:
-        return cls(_host(), boot_id(), os.getpid(), _started(os.getpid()) or "")
+        return cls.of_pid(os.getpid())
 
     @classmethod
     def of_pid(cls, pid: int) -> Owner:
         """Another process of this machine."""
-        return cls(_host(), boot_id(), pid, _started(pid) or "")
+        return cls(_host(), boot_id(), pid, _started(pid) or "", _space())
 
     def is_alive(self) -> bool | None:
-        """Whether the process is there; None if it is on another machine and cannot be seen."""
-        if self.host != _host():
-            return None
-        if self.boot != boot_id():
-            return False
+        """Whether the process is there; None if it cannot be seen from here (another machine)."""
+        here = self.space == _space() or (not self.space and self.host == _host())
+        if self.boot != boot_id() or not here:
+            return False if self.boot != boot_id() and self.host == _host() else None
         started = _started(self.pid)
         return started is not None and started == self.started
 
@@ -54,46 +54,6 @@ def read_owner(path: Path) -> Owner | None:
         return None
 
 
-def living_other(path: Path) -> Owner | None:
-    """Another process that a file names, unless it is known to be dead."""
-    owner = read_owner(path)
-    if owner is None or owner == Owner.this_process() or owner.is_alive() is False:
-        return None
-    return owner
-
-
-def write_owner(path: Path) -> None:
-    """Enter this process."""
-    write_text(path, json.dumps(asdict(Owner.this_process())))
-
-
-class OwnedFolder(ABC):
-    """A folder that one process at a time works on: `owner.json` in it says which."""
-
-    owned_as: ClassVar[str]  # "live session"
-    taken: ClassVar[type[RuntimeError]]  # raised where another process is at work
-    name: str
-
-    @property
-    @abstractmethod
-    def path(self) -> Path: ...
-
-    @property
-    def owner_file(self) -> Path:
-        return self.path / "owner.json"
-
-    def owner(self) -> Owner | None:
-        """The process that entered itself last."""
-        return read_owner(self.owner_file)
-
-    def take(self) -> None:
-        """Enter this process as the one at work. Raises `taken` if another lives."""
-        other = living_other(self.owner_file)
-        if other is not None:
-            raise self.taken(f"{self.owned_as} {self.name} is being run by {other.shown}")
-        write_owner(self.owner_file)
-
-
 @cache
 def _host() -> str:
     return socket.gethostname()
@@ -104,6 +64,14 @@ def boot_id() -> str:
     """Which boot of this machine this is; empty where nobody says."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+@cache
+def _space() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
     except OSError:
         return ""
 

@@ -17,7 +17,15 @@ from verglas.project.project import OWN_FOLDER, Project
 from verglas.scheduler.clock import boottime_s, elapsed_s
 from verglas.scheduler.events import record_event
 from verglas.scheduler.job_attempts import POLL_S, JobAttempts
-from verglas.scheduler.schedule import CONTINUE, STOP, Order, Progress, Result, ScheduleFolder
+from verglas.scheduler.schedule import (
+    CONTINUE,
+    STOP,
+    Order,
+    Progress,
+    Result,
+    ScheduleFolder,
+    ScheduleTaken,
+)
 from verglas.scheduler.schedule_log import ScheduleLog
 from verglas.scheduler.supervisor import ensure_supervisor
 
@@ -47,6 +55,7 @@ class Autorun:
     ) -> None:
         self.project, self.folder, self.supervised = project, folder, supervised
         self._look_at_supervisor_s = 0.0
+        self.lease = folder.lease
         self.order: Order = folder.order()
         self.state: Progress = folder.progress()
         self.log = ScheduleLog(folder.log_file, echo=echo)
@@ -56,7 +65,7 @@ class Autorun:
 
     def run(self) -> int:
         """Work until all rounds are done, a failure, or a stop; the exit code (0, 1)."""
-        self.folder.take()
+        self.lease = self.folder.take()
         sweep(self.project.root)
         sweep(self.project.root / OWN_FOLDER, below=True)
         if self.state.phase == "new":
@@ -75,6 +84,9 @@ class Autorun:
             return self._end("stopped", "stopped by the user", 0)
         except _Failed as reason:
             return self._end("failed", str(reason), 1)
+        except KeyboardInterrupt:
+            self._end("stopped", "interrupted from the keyboard", 1)
+            raise
         return self._finish()
 
     def _wait_before(self) -> None:
@@ -267,6 +279,10 @@ class Autorun:
         """Called at every step of every wait: stopped? supervisor alive?"""
         if not self.folder.running_file.exists():
             raise _Stopped
+        if not self.lease.beat():
+            raise ScheduleTaken(
+                f"schedule {self.order.name} was taken over while this one stood still"
+            )
         now = time.monotonic()
         if self.supervised and now > self._look_at_supervisor_s:
             self._look_at_supervisor_s = now + 2.0

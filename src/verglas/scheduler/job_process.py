@@ -34,7 +34,8 @@ from verglas.jobs.contract.options import OptionError
 from verglas.jobs.contract.program import UsageError
 from verglas.project.completion import Ended, missing_outputs, record_ends
 from verglas.project.dialect import Status
-from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord
+from verglas.project.job_directory import RUN_RECORD, JobDirectory, JobOutcome, RunRecord
+from verglas.project.lease import renewed
 from verglas.project.owner import Owner
 from verglas.project.pipeline_file import NODE, NODE_TYPE, NODE_TYPE_LABEL
 from verglas.project.project import Project
@@ -78,7 +79,8 @@ def run_job(project: Project, name: str) -> int:
     _claim(project, name, known)
     previous = signal.signal(signal.SIGTERM, _on_terminate)
     try:
-        outcome = _attempt(project, name, repeated, ranks)
+        with renewed(directory.path / RUN_RECORD):
+            outcome = _attempt(project, name, repeated, ranks)
     finally:
         signal.signal(signal.SIGTERM, previous)
     code = _record_outcome(project, name, outcome)
@@ -115,12 +117,12 @@ def _on_terminate(number: int, frame: FrameType | None) -> None:
 
 def _claim(project: Project, name: str, known: RunRecord | None) -> None:
     """Write who runs it, and see that the pipeline says Running."""
-    directory = project.directory(name)
-    mine = known or RunRecord(Owner.this_process())
-    directory.write_record(replace(mine, owner=Owner.this_process(), begun=True))
-    directory.clear_exit()
-    if project.graph().processes[name].status is not Status.RUNNING:
-        project.set_status(name, Status.RUNNING)
+    mine = replace(known or RunRecord(Owner.this_process()), owner=Owner.this_process(), begun=True)
+    launched = known is not None and not known.begun  # a request to abort it is meant for us
+    with project.change(f"{name} begins") as change:
+        if not launched:
+            change.begin(name)
+        change.hand_to(name, mine)
 
 
 def _attempt(project: Project, name: str, repeated: bool, ranks: Ranks) -> JobOutcome:

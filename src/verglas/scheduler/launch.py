@@ -122,6 +122,7 @@ def _next_record(directory: JobDirectory) -> RunRecord:
 
 def _begin(change: Change, loaded: LoadedJob, record: RunRecord) -> None:
     """All that is written before the process exists: a kill from here on is one of the job."""
+    change.begin(loaded.name)
     change.hand_to(loaded.name, record)
     words = program_words(loaded.job, loaded.options, loaded.name, loaded.is_continue)
     change.note(loaded.name, [command_text(loaded.job, words)])

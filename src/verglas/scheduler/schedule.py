@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from verglas.formats.atomic import atomic_write
+from verglas.project.lease import OwnedFolder
 from verglas.project.names import checked_plain_name
-from verglas.project.owner import OwnedFolder
 from verglas.project.project import OWN_FOLDER, Project
 
 STOP, RETRY, CONTINUE = "stop", "retry-next-round", "continue"

@@ -1,14 +1,22 @@
-"""Starting the supervisor again after a reboot: a systemd user unit, or cron's @reboot."""
+"""Starting the supervisor again, after a reboot or when all was killed: a systemd user unit, or cron.
+
+Both start it every few minutes; where nothing is to be done, or another one is at work, it ends at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import shlex
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from verglas.scheduler.supervisor import SUPERVISE
+
+EVERY_MIN = 5
 
 
 class ServiceUnavailable(OSError):
@@ -24,28 +32,27 @@ class Service:
     @property
     def name(self) -> str:
         digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
-        return f"verglas-{self.root.name}-{digest}"
+        return f"verglas-{re.sub('[^A-Za-z0-9_.-]', '_', self.root.name)}-{digest}"
 
     @property
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "verglas.cli.main", "autorun", "supervise"]
+        return [*SUPERVISE, str(self.root)]
 
     @property
     def unit_path(self) -> Path:
         return Path.home() / ".config/systemd/user" / f"{self.name}.service"
 
     def unit_text(self) -> str:
-        """The systemd unit: starts at boot, comes back after a crash, leaves jobs alone when stopped."""
+        """The systemd unit: starts at boot, comes back whenever it ended, leaves jobs alone when stopped."""
         return "\n".join(
             [
                 "[Unit]",
-                f"Description=verglas schedules of {self.root}",
+                f"Description=verglas schedules of {_quoted(str(self.root))}",
                 "",
                 "[Service]",
-                f"WorkingDirectory={_escaped(str(self.root))}",
-                f"ExecStart={' '.join(_escaped(word) for word in self.command)}",
-                "Restart=on-failure",
-                "RestartSec=5",
+                f"ExecStart={' '.join(_quoted(word).replace('$', '$$') for word in self.command)}",
+                "Restart=always",
+                f"RestartSec={EVERY_MIN * 60}",
                 "KillMode=process",
                 "",
                 "[Install]",
@@ -55,15 +62,19 @@ class Service:
         )
 
     def cron_line(self) -> str:
-        """The crontab line; its comment tells our lines from others."""
-        command = f"cd {shlex.quote(str(self.root))} && {shlex.join(self.command)}"
-        return f"@reboot {command.replace('%', chr(92) + '%')} # {self.name}"
+        """The crontab line; its comment tells our lines from others. Raises ServiceUnavailable."""
+        command = shlex.join(self.command)
+        if "\n" in command:
+            raise ServiceUnavailable(
+                0, f"cron cannot name {str(self.root)!r}: it has a line end in it"
+            )
+        return f"*/{EVERY_MIN} * * * * {command.replace('%', chr(92) + '%')} # {self.name}"
 
     def install(self) -> str:
         """Install in the best way there is; returns what was done. Raises ServiceUnavailable."""
         if has_systemd():
             self.unit_path.parent.mkdir(parents=True, exist_ok=True)
-            self.unit_path.write_text(self.unit_text())
+            self.unit_path.write_bytes(os.fsencode(self.unit_text()))
             _run(["systemctl", "--user", "daemon-reload"])
             _run(["systemctl", "--user", "enable", self.unit_path.name])
             return f"{self.unit_path} (for boots without login: loginctl enable-linger)"
@@ -72,7 +83,8 @@ class Service:
             return f"crontab: {self.cron_line()}"
         raise ServiceUnavailable(
             0,
-            f"there is neither systemd nor cron; have this run at boot:\n  {self.cron_line()[8:]}",
+            "there is neither systemd nor cron; have this run at boot and every few minutes:\n  "
+            f"{shlex.join(self.command)}",
         )
 
     def remove(self) -> str:
@@ -88,13 +100,17 @@ class Service:
         return "there was nothing to remove"
 
     def _other_lines(self) -> list[str]:
-        done = subprocess.run(["crontab", "-l"], capture_output=True, text=True)
+        done = subprocess.run(
+            ["crontab", "-l"], capture_output=True, text=True, errors="surrogateescape"
+        )
         lines = done.stdout.splitlines() if done.returncode == 0 else []
         return [line for line in lines if not line.endswith(f"# {self.name}")]
 
     def _write_crontab(self, lines: list[str]) -> None:
         text = "\n".join(lines) + "\n" if lines else ""
-        subprocess.run(["crontab", "-"], input=text, text=True, check=True)
+        subprocess.run(
+            ["crontab", "-"], input=text, text=True, errors="surrogateescape", check=True
+        )
 
 
 def has_systemd() -> bool:
@@ -108,6 +124,8 @@ def _run(words: list[str]) -> None:
         raise ServiceUnavailable(0, f"{shlex.join(words)}: {done.stderr.strip()}")
 
 
-def _escaped(word: str) -> str:
-    text = word.replace("\\", "\\\\").replace("%", "%%")
-    return f'"{text}"' if " " in text else text
+def _quoted(word: str) -> str:
+    """As systemd reads it: C escapes between double quotes, and no specifiers."""
+    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    text = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return f'"{text}"'

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from verglas import __version__
 from verglas.formats.star import StarError
 from verglas.project.completion import check_completion
+from verglas.scheduler.supervisor import revive
 from verglas.web import assets, errors, watching
 from verglas.web.answers import Answers
 from verglas.web.api import (
@@ -48,6 +49,7 @@ _ABOUT = (
     "application/json. The websocket /api/p/{pid}/watch tells {'kind': 'changed'} when something in "
     "the project changed; send it {'job': 'Class2D/job006/', 'which': 'out'} to follow a log."
 )
+REVIVE_S = 10.0
 
 
 def create_app(settings: WebSettings) -> FastAPI:
@@ -98,9 +100,14 @@ def create_app(settings: WebSettings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    collector = asyncio.create_task(_collect(app.state.starter, app.state.pools.status))
+    pool = app.state.pools.status
+    tasks = [
+        asyncio.create_task(_collect(app.state.starter, pool)),
+        asyncio.create_task(_look_after(app.state.projects, pool)),
+    ]
     yield
-    collector.cancel()
+    for task in tasks:
+        task.cancel()
     app.state.starter.close()
 
 
@@ -111,6 +118,15 @@ async def _collect(starter: Starter, pool: Pool) -> None:
         for project in starter.ended():
             with suppress(Busy, Overdue, OSError, StarError):
                 await pool.run(project_id(project.root), partial(check_completion, project))
+
+
+async def _look_after(projects: Projects, pool: Pool) -> None:
+    """What runs by itself goes on although its processes were killed: the pages bring them back."""
+    while True:
+        for key, project in projects.items():
+            with suppress(Busy, Overdue, OSError, ValueError):
+                await pool.run(key, partial(revive, project.root))
+        await asyncio.sleep(REVIVE_S)
 
 
 async def _api_page(request: Request) -> Response:

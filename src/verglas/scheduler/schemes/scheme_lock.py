@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from verglas.project.lease import Lease, renewed
 from verglas.project.lock import OWNER_FILE
-from verglas.project.owner import read_owner, write_owner
+from verglas.project.owner import Owner
 from verglas.scheduler.events import record_event
 
 
@@ -20,21 +21,21 @@ class SchemeTaken(RuntimeError):
 def scheme_lock(root: Path, short_name: str) -> Iterator[None]:
     """Hold `.relion_lock_scheme_NAME` during the block; one left by a dead runner of ours is taken over."""
     lock = root / f".relion_lock_scheme_{short_name}"
+    lease = Lease(lock / OWNER_FILE)
     try:
         lock.mkdir()
     except FileExistsError:
-        _refuse_if_alive(lock)
+        owner = lease.holder()
+        if owner is None:
+            raise SchemeTaken(
+                f"RELION runs it, or was killed while it did: then remove {lock.name}"
+            ) from None
+        if lease.is_held():
+            raise SchemeTaken(f"it is being run by {owner.shown}") from None
         record_event(root, "scheme-lock", f"taken over from a dead runner: {lock.name}")
-    write_owner(lock / OWNER_FILE)
+    lease.give(Owner.this_process())
     try:
-        yield
+        with renewed(lease.path):
+            yield
     finally:
         shutil.rmtree(lock, ignore_errors=True)
-
-
-def _refuse_if_alive(lock: Path) -> None:
-    owner = read_owner(lock / OWNER_FILE)
-    if owner is None:
-        raise SchemeTaken(f"RELION runs it, or was killed while it did: then remove {lock.name}")
-    if owner.is_alive() is not False:
-        raise SchemeTaken(f"it is being run by {owner.shown}")

@@ -13,7 +13,7 @@ from verglas.project.project import Project
 from verglas.scheduler.clock import elapsed_s
 from verglas.scheduler.launch import abort
 from verglas.scheduler.schedule import Order, ScheduleFolder, all_schedules
-from verglas.scheduler.supervisor import ensure_supervisor
+from verglas.scheduler.supervisor import ensure_supervisor, is_looked_after
 from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, Name, record
 from verglas.web.logs import log_tail
@@ -67,12 +67,10 @@ def start(body: NewSchedule, project: Asked, person: Asker) -> dict[str, Any]:
 def begin(project: Project, order: Order) -> None:
     """Enter a schedule and see that somebody works on it."""
     folder = ScheduleFolder(project.root, order.name)
-    if folder.running_file.exists() and (folder.path / "schedule.json").exists():
-        owner = folder.owner()
-        if owner is None or owner.is_alive() is not False:
-            raise HTTPException(
-                409, f"a schedule {order.name} is running: stop it, or give this one another name"
-            )
+    if folder.is_wanted and is_looked_after(folder):
+        raise HTTPException(
+            409, f"a schedule {order.name} is running: stop it, or give this one another name"
+        )
     folder.create(order)
     ensure_supervisor(project.root)
 
@@ -109,7 +107,7 @@ def _folder(project: Project, name: str) -> ScheduleFolder:
 
 def _shown(folder: ScheduleFolder) -> dict[str, Any]:
     order, state = folder.order(), folder.progress()
-    owner = folder.owner()
+    absence = folder.lease.absence() if folder.is_wanted else ""
     wait_s = None
     if state.phase in ("between", "before"):
         wanted_min = order.min_wait_min if state.phase == "between" else order.wait_before_min
@@ -118,8 +116,8 @@ def _shown(folder: ScheduleFolder) -> dict[str, Any]:
     return {
         "name": folder.name, "jobs": list(order.jobs), "repeat": order.repeat,
         "min_wait_min": order.min_wait_min, "phase": state.phase, "round": state.round,
-        "in_hand": state.in_hand, "message": state.message, "over": state.is_over,
-        "wanted": folder.is_wanted, "alive": owner.is_alive() if owner else None,
+        "in_hand": state.in_hand, "message": absence or state.message, "over": state.is_over,
+        "wanted": folder.is_wanted, "alive": folder.lease.is_held(),
         "next_round_in_s": wait_s, "now_s": time.time(),
         "results": {job: vars_of(result) for job, result in state.results.items()},
     }  # fmt: skip

@@ -47,6 +47,7 @@ def hold(project: Project, jobs: Mapping[str, str]) -> None:
             if name in change.graph.processes:
                 known = project.directory(name).record()
                 attempt = known.attempt + 1 if known else 1
+                change.begin(name)
                 change.hand_to(name, RunRecord(Owner.this_process(), attempt=attempt, begun=True))
 
 

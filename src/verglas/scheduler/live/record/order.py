@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.chain import STAGES
+from verglas.project.lease import OwnedFolder
 from verglas.project.names import checked_plain_name
-from verglas.project.owner import OwnedFolder
 from verglas.project.project import OWN_FOLDER
 
 NEWEST, OLDEST = "newest", "oldest"

@@ -125,9 +125,8 @@ def read_status(folder: LiveFolder) -> LiveStatus:
     known = read_json(folder.status_file)
     status = status_of(known) if known else LiveStatus(folder.name, folder.phase())
     phase, message = folder.phase(), folder.message()
-    owner = folder.owner()
-    if phase in ("running", "finishing") and owner is not None and owner.is_alive() is False:
-        message = f"{owner.shown} is gone; the supervisor starts it again (or: verglas live resume)"
+    if folder.is_wanted:
+        message = folder.lease.absence() or message
     return LiveStatus(**{**status.__dict__, "phase": phase, "message": message})
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from verglas.jobs.chain import IMPORT
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.importing.raw_files import link_into_project, raw_file
+from verglas.project.job_directory import RUN_RECORD
+from verglas.project.lease import renewed
 from verglas.project.project import Project
 from verglas.scheduler.live.record.chain import hold, note_execution, release
 from verglas.scheduler.live.record.ledger import Movie
@@ -26,6 +28,7 @@ from verglas.scheduler.live.record.order import (
     RUNNING,
     STOPPED,
     LiveFolder,
+    SessionTaken,
     read_json,
 )
 from verglas.scheduler.live.session.known import Known
@@ -71,11 +74,13 @@ class LiveSession:
 
     def run(self) -> int:
         """Work until the session is over; the exit code."""
-        self.folder.take()
+        self.lease = self.folder.take()
         self._begin()
+        records = [self.project.root / name / RUN_RECORD for name in self.jobs.values()]
         try:
-            while self._turn():
-                pass
+            with renewed(*records):
+                while self._turn():
+                    pass
         finally:
             self.close()
         return 0
@@ -130,7 +135,9 @@ class LiveSession:
         return True
 
     def _see_supervisor(self) -> None:
-        """Supervisor and session keep each other alive."""
+        """Supervisor and session keep each other alive. Raises SessionTaken."""
+        if not self.lease.beat():
+            raise SessionTaken(f"{self.order.name} was taken over while this process stood still")
         now = time.monotonic()
         if self.supervised and now >= self._next_supervisor_s:
             self._next_supervisor_s = now + SUPERVISOR_S
