@@ -6,7 +6,9 @@ import warnings
 
 from verglas.formats.star import StarTable, write_star
 from verglas.project.dialect import Status
+from verglas.project.owner import Owner
 from verglas.project.project import Project
+from verglas.scheduler.supervisor import supervisor_lease
 from verglas.web.app import create_app
 from verglas.web.settings import WebSettings
 from waiting import until
@@ -222,7 +224,7 @@ def test_user_text_reaches_no_shell(served, project):
 def test_autorun_is_entered_refused_twice_and_stopped(served, project, monkeypatch):
     from verglas.web.api import autorun
 
-    monkeypatch.setattr(autorun, "ensure_supervisor", lambda root: None)
+    monkeypatch.setattr(autorun, "ensure_supervisor", _be_supervisor)
     assert served.post("autorun", {}).status_code == 422  # nothing is scheduled
     values = {"fn_img": "Extract/job005/particles.star"}
     served.post("jobs", {"type": "Class2D", "values": values, "action": "schedule"})
@@ -280,3 +282,8 @@ def test_several_projects_are_served_apart(project, tmp_path):
         path = "CtfFind/job003/micrographs_ctf.star"
         assert client.get(f"/api/p/{first}/tables", params={"path": path}).status_code == 200
         assert client.get(f"/api/p/{second}/tables", params={"path": path}).status_code == 404
+
+
+def _be_supervisor(root):
+    """No process is started: this one passes for the supervisor."""
+    supervisor_lease(root).give(Owner.this_process())

@@ -94,12 +94,10 @@ class OwnedFolder(ABC):
         """Whose process works on it."""
         return Lease(self.path / "owner.json")
 
-    def take(self) -> Lease:
+    def take(self) -> None:
         """Enter this process as the one at work. Raises `taken` if another lives."""
-        lease = self.lease
-        if other := lease.take():
+        if other := self.lease.take():
             raise self.taken(f"{self.owned_as} {self.name} is being run by {other.shown}")
-        return lease
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class Autorun:
 
     def run(self) -> int:
         """Work until all rounds are done, a failure, or a stop; the exit code (0, 1)."""
-        self.lease = self.folder.take()
+        self.folder.take()
         sweep(self.project.root)
         sweep(self.project.root / OWN_FOLDER, below=True)
         if self.state.phase == "new":

@@ -54,7 +54,7 @@ class LiveSession:
     """One session from taking over to release."""
 
     def __init__(self, project: Project, folder: LiveFolder, *, supervised: bool = False) -> None:
-        self.supervised = supervised
+        self.supervised, self.lease = supervised, folder.lease
         self.warm = "VERGLAS_JOB_TYPES" not in os.environ  # stand-ins need no numerics
         self.project, self.folder, self.known = project, folder, Known(folder)
         self.order, self.jobs = self.known.order, self.known.jobs
@@ -74,7 +74,7 @@ class LiveSession:
 
     def run(self) -> int:
         """Work until the session is over; the exit code."""
-        self.lease = self.folder.take()
+        self.folder.take()
         self._begin()
         records = [self.project.root / name / RUN_RECORD for name in self.jobs.values()]
         try:
