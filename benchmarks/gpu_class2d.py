@@ -25,10 +25,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from verglas.em.accumulate import tile_sums as accumulate
 from verglas.em.run.refinement import Refinement
 from verglas.em.scoring import coarse
 from verglas.em.scoring import tile as fine
+from verglas.em.scoring import tile_sums as accumulate
 from verglas.em.state.particles import ArraySource, OpticsGroup, Particles, ResidentSource
 from verglas.em.state.settings import EmSettings, GradientSettings
 

@@ -25,29 +25,28 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from verglas.em.accumulate.outcome import PriorSums
 from verglas.em.images.preparation import Prepared
 from verglas.em.operands.weighting import Weighted
-from verglas.em.scoring import volume_torch, volume_triton
-from verglas.em.scoring.hit_lists import CoarseHits
-from verglas.em.scoring.locality import patch_order
 from verglas.em.scoring.tile import FineBatch
-from verglas.em.scoring.volume import (
+from verglas.em.state.sums import PriorSums
+from verglas.em.volumes import launch as volume_triton
+from verglas.em.volumes import plain as volume_torch
+from verglas.em.volumes.hit_lists import CoarseHits
+from verglas.em.volumes.launch import Blocks
+from verglas.em.volumes.locality import patch_order
+from verglas.em.volumes.second_pass import VolumeOperands, volume_second_pass
+from verglas.em.volumes.volume import (
     AcceptedPoses,
     LatticeSums,
     ListImages,
     PoseLists,
     ShiftLists,
     SlicePixels,
-    Volume,
-    pack_volume,
-    scaled_volume,
 )
-from verglas.em.scoring.volume_pass import VolumeOperands, volume_second_pass
-from verglas.em.scoring.volume_triton import Blocks
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.pixels import half_disc
 from verglas.fourier.slicing import slice_steps
+from verglas.fourier.volume import Volume, pack_volume, scaled_volume
 from verglas.geometry.euler import euler_matrices
 
 DEVICE = torch.device("cuda")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.scoring import volume_torch
-from verglas.em.scoring.volume import (
+from verglas.em.volumes import plain as volume_torch
+from verglas.em.volumes.volume import (
     AcceptedPoses,
     Agreement,
     LatticeSums,
@@ -16,15 +16,13 @@ from verglas.em.scoring.volume import (
     PoseLists,
     ShiftLists,
     SlicePixels,
-    Volume,
-    pack_volume,
-    scaled_volume,
 )
 from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.pixels import half_disc
 from verglas.fourier.projector import Projector
 from verglas.fourier.slicing import slice_steps
+from verglas.fourier.volume import Volume, pack_volume, scaled_volume
 from verglas.geometry.euler import euler_matrices
 
 N, K, ORIENTATIONS, SHIFTS, ALL_SHIFTS = 3, 2, 5, 4, 19
@@ -164,7 +162,7 @@ def close(mine: Tensor, expected: Tensor, tolerance: float) -> None:
 
 
 def compare_scores(problem: Problem) -> None:
-    from verglas.em.scoring import volume_triton
+    from verglas.em.volumes import launch as volume_triton
 
     lattice, values = problem.volume.lattice, problem.volume.values
     packed = pack_volume(values, lattice)
@@ -194,7 +192,7 @@ def flushed(sums: LatticeSums) -> tuple[Tensor, Tensor]:
 
 
 def compare_sums(problem: Problem, gradient: bool, marks: Tensor) -> None:
-    from verglas.em.scoring import volume_triton
+    from verglas.em.volumes import launch as volume_triton
 
     lattice, cpu = problem.volume.lattice, torch.device("cpu")
     common = (problem.pixels, problem.accepted, problem.shifts.phases, problem.images, marks)

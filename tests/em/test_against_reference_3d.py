@@ -14,8 +14,8 @@ from two_sides import (
     stated_twice,
 )
 
-from verglas.em.accumulate import tile_sums
 from verglas.em.operands import operands
+from verglas.em.scoring import tile_sums
 from verglas.geometry.healpix import healpix_directions
 from verglas.geometry.symmetry import PointGroup
 

@@ -17,8 +17,8 @@ from two_sides import stated_twice
 from verglas.em.operands import batches
 from verglas.em.run import expectation, lanes, second_pass
 from verglas.em.run.refinement import Refinement
-from verglas.em.scoring import volume_pass
 from verglas.em.state.settings import GradientSettings, HalvesSettings
+from verglas.em.volumes import second_pass as volume_pass
 
 CUDA = torch.cuda.is_available()
 DEVICE = torch.device("cuda", 0) if CUDA else torch.device("cpu")

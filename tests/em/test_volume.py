@@ -16,19 +16,15 @@ from plain_lists import Problem, agreement_of, scores_of
 from two_sides import assert_agrees, expected_by, stated_twice
 
 from verglas.em.maximise.maximisation import maximise
-from verglas.em.scoring import volume_pass
-from verglas.em.scoring.hit_lists import CoarseHits, hit_lists
-from verglas.em.scoring.locality import direction_order, patch_order
-from verglas.em.scoring.volume import (
-    LatticeSums,
-    Volume,
-    accumulate_lists,
-    score_lists,
-)
 from verglas.em.state.settings import GradientSettings
+from verglas.em.volumes import second_pass as volume_pass
+from verglas.em.volumes.hit_lists import CoarseHits, hit_lists
+from verglas.em.volumes.locality import direction_order, patch_order
+from verglas.em.volumes.volume import LatticeSums, accumulate_lists, score_lists
 from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.slicing import slice_steps
+from verglas.fourier.volume import Volume
 from verglas.geometry.euler import euler_matrices
 
 

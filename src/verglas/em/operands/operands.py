@@ -13,7 +13,6 @@ from verglas.em.images.pixels import PixelList, pixel_list
 from verglas.em.images.preparation import ImagePreparer
 from verglas.em.operands.slices import SliceMaker, Slices, layout
 from verglas.em.poses.grid import PoseSet
-from verglas.em.scoring.volume import Volume
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import OpticsGroup
 from verglas.em.state.sampling import Sampling
@@ -21,6 +20,7 @@ from verglas.em.state.settings import EmSettings
 from verglas.fourier import shift_phases
 from verglas.fourier.projector import Projector
 from verglas.fourier.rounding import nearest
+from verglas.fourier.volume import Volume
 
 SCALE_SSNR = 3.0  # shells with more than this take part in the scale correction
 WORTH_KEEPING = 4.0  # hits per orientation from which on fine slices are made for all

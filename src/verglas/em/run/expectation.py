@@ -9,27 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.accumulate.tally import add_results, note_poses
-from verglas.em.images.preparation import noise_images
 from verglas.em.operands.batches import batch_size, batches
 from verglas.em.operands.operands import EStep, Operands
 from verglas.em.operands.slices import SliceSums
-from verglas.em.operands.weighting import Weighted, noise_group, weigh
-from verglas.em.poses.helix import axes_yx, forgotten_axes_yx, turn_log_prior
+from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.local import Bucket, LocalSearch
+from verglas.em.run.reading import Read, Reader
 from verglas.em.run.retry import in_parts
-from verglas.em.run.screening import scored, usable
+from verglas.em.run.screening import scored
 from verglas.em.run.second_pass import SecondPass, insert_slices, slice_sums
-from verglas.em.run.volume_search import VolumeSearch
-from verglas.em.scoring.coarse import coarse_pass, old_offsets_px, shift_log_prior
+from verglas.em.scoring.coarse import coarse_pass
 from verglas.em.scoring.fixed_poses import FixedPoses, fixed_pass
-from verglas.em.scoring.tile import FineBatch
-from verglas.em.scoring.volume import LatticeSums
-from verglas.em.start.seeds import seed_log_prior
-from verglas.em.state.particles import Assignments, Floats, ImageSource, Ints, Particles
-from verglas.em.state.sums import WeightedSums
-from verglas.geometry.symmetry import PointGroup
+from verglas.em.state.particles import Assignments, ImageSource, Ints, Particles
+from verglas.em.state.sums import PriorSums, WeightedSums
+from verglas.em.volumes.search import VolumeSearch
+from verglas.em.volumes.volume import LatticeSums
 
 READ_TOGETHER = 256  # particles of local searches whose images are read at once
 LISTS_TOGETHER = 4096  # the same where every particle has a list of poses
@@ -37,22 +33,6 @@ FLUSH_EVERY = 2000  # particles between flushes of float32 accumulators
 SUMS_SHARE = 0.25  # of the free memory of a device
 CPU = torch.device("cpu")
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Read:
-    """Images of a batch that can be used, ready to be scored."""
-
-    rows: Ints  # (b,)
-    images: Tensor  # (b, N, N)
-    old_px: Ints  # (b, 2) whole-pixel offsets already applied
-
-    def part(self, chosen: Tensor) -> Read:
-        """Some of them."""
-        places = chosen.cpu().numpy()
-        return Read(
-            self.rows[places], self.images[chosen.to(self.images.device)], self.old_px[places]
-        )
 
 
 @dataclass
@@ -67,6 +47,11 @@ class Expectation:
     threads: int = 1  # that share the device
     notes: set[str] = field(default_factory=set)  # what the user should know afterwards
     lattice_sums: LatticeSums | None = None  # where poses are scored straight from the volumes
+
+    @property
+    def reader(self) -> Reader:
+        """Who reads the particles."""
+        return Reader(self.estep, self.particles, self.source, self.found)
 
     @classmethod
     def begin(
@@ -114,8 +99,8 @@ class Expectation:
         resident = operands.fine is not None
         collected = slice_sums(operands, operands.n_fine, self.threads) if resident else []
         for batch in batches(rows, batch_size(operands, self.threads)):
-            read = self._read(operands, batch)
-            prior = self._turn_prior(read.rows)
+            read = self.reader.read(operands, batch)
+            prior = self.reader.turn_prior(read.rows)
             self._batch(operands, read, prior, collected, search)
             done += len(batch)
             since_flush += len(batch)
@@ -132,7 +117,7 @@ class Expectation:
         """Particles are searched around their last orientations, neighbours together."""
         done = 0
         for buckets in self._bucket_batches(operands, rows):
-            read = self._read(operands, np.concatenate([bucket.rows for bucket in buckets]))
+            read = self.reader.read(operands, np.concatenate([bucket.rows for bucket in buckets]))
             place = {int(row): k for k, row in enumerate(read.rows)}
             for bucket in buckets:
                 mine = [k for k, row in enumerate(bucket.rows) if int(row) in place]
@@ -147,10 +132,10 @@ class Expectation:
 
     def _run_lists(self, search: VolumeSearch, rows: Ints, on_progress: Progress) -> None:
         """The same with a list of poses for every particle."""
-        operands, local = search.operands, self._local_search(search.operands)
+        operands, local = search.operands, self.reader.local_search(search.operands)
         done = since_flush = 0
         for batch in batches(rows, LISTS_TOGETHER):
-            read = self._read(operands, batch)
+            read = self.reader.read(operands, batch)
 
             def work(chosen: Tensor, read: Read = read) -> None:
                 self._listed(search, local, read.part(chosen))
@@ -165,49 +150,34 @@ class Expectation:
 
     def _listed(self, search: VolumeSearch, local: LocalSearch, read: Read) -> None:
         operands = search.operands
-        weighted = self._weighted(operands, read)
-        around = local.around(self._last_angles(read.rows))
-        batch = self._fine_batch(operands, read)
+        weighted = self.reader.weighted(operands, read)
+        around = local.around(self.reader.last_angles(read.rows))
+        batch = self.reader.fine_batch(operands, read)
         priors = PriorSums.zeros(self.estep.model.n_classes, operands.poses.n_directions)
         if self.lattice_sums is None:
             raise ValueError("a pass from the volumes needs sums to add to")
         outcome, count = search.local_passes(
-            around, weighted, self._shift_prior(operands, read), batch, self.lattice_sums, priors
+            around,
+            weighted,
+            self.reader.shift_prior(operands, read),
+            batch,
+            self.lattice_sums,
+            priors,
         )
         self.sums.add_priors(priors)
         self._note(operands, read, weighted, outcome, count)
 
-    def _last_angles(self, rows: Ints) -> Floats:
-        found = self.estep.state.assignments
-        return np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
-
-    def _local_search(self, operands: Operands) -> LocalSearch:
-        settings = self.estep.settings
-        relaxed = PointGroup.of(settings.relax_symmetry) if settings.relax_symmetry else None
-        group, device = PointGroup.of(settings.symmetry), self.estep.device
-        return LocalSearch(operands.poses.grid, group, relaxed, device)
-
     def _bucket_batches(self, operands: Operands, rows: Ints) -> Iterator[list[Bucket]]:
         waiting: list[Bucket] = []
-        for bucket in self._local_search(operands).buckets(rows, self._last_angles(rows)):
+        for bucket in self.reader.local_search(operands).buckets(
+            rows, self.reader.last_angles(rows)
+        ):
             waiting.append(bucket)
             if sum(len(one.rows) for one in waiting) >= READ_TOGETHER:
                 yield waiting
                 waiting = []
         if waiting:
             yield waiting
-
-    def _read(self, operands: Operands, rows: Ints) -> Read:
-        """The images of some particles; those that cannot be used are set aside."""
-        images = torch.as_tensor(self.source.read(rows), device=self.estep.device)
-        problems: dict[int, str] = getattr(self.source, "problems", {})
-        good = usable(images, rows, problems, self.found.set_aside)
-        if not good.all():
-            rows, images = rows[good], images[torch.from_numpy(good).to(images.device)]
-        settings, sampling = self.estep.settings, self.estep.state.sampling
-        axes = forgotten_axes_yx(settings, sampling, self.particles, rows)
-        size = operands.optics.pixel_size_angst
-        return Read(rows, images, old_offsets_px(self.found, rows, size, axes))
 
     def _batch(
         self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums],
@@ -231,12 +201,12 @@ class Expectation:
         self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums],
         search: VolumeSearch | None,
     ) -> None:  # fmt: skip
-        weighted = self._weighted(operands, read)
+        weighted = self.reader.weighted(operands, read)
         if turn_prior is not None:
             turn_prior = turn_prior.to(self.estep.device, self.estep.dtype)
-        shift_prior = self._shift_prior(operands, read)
+        shift_prior = self.reader.shift_prior(operands, read)
         coarse = coarse_pass(operands, weighted, shift_prior, turn_prior)
-        batch = self._fine_batch(operands, read)
+        batch = self.reader.fine_batch(operands, read)
         second = SecondPass(
             operands, coarse, weighted, batch, self.sums, collected, self.threads, search,
             self.lattice_sums,
@@ -265,18 +235,18 @@ class Expectation:
         """Particles keep their orientation; with `skip_align` their offset, too."""
         found, pixel_size = self.found, operands.optics.pixel_size_angst
         rows, old_px = read.rows, read.old_px
-        weighted = self._weighted(operands, read)
+        weighted = self.reader.weighted(operands, read)
         rest = torch.from_numpy(found.origin_yx_angst[rows] - old_px * pixel_size)[:, None]
         prior = torch.zeros((len(rows), self.estep.model.n_classes, 1), dtype=self.estep.dtype)
-        prior = self._dealt(prior, rows)
+        prior = self.reader.dealt(prior, rows)
         if self.estep.settings.skip_rotate:
             rest = operands.poses.fine_shifts_angst.expand(len(rows), -1, -1)
-            prior = self._shift_prior(operands, read)
+            prior = self.reader.shift_prior(operands, read)
             prior = prior.repeat_interleave(operands.poses.shift_children, 2)
         angles = np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
         poses = FixedPoses(torch.from_numpy(angles), rest, prior.to(self.estep.device))
         priors = PriorSums.zeros(self.estep.model.n_classes, operands.poses.n_directions)
-        batch = self._fine_batch(operands, read)
+        batch = self.reader.fine_batch(operands, read)
         fixed = fixed_pass(operands, poses, weighted, batch, self.sums, priors)
         self.sums.add_priors(priors)
         found.n_significant[rows] = fixed.n_significant.cpu().numpy()
@@ -284,61 +254,6 @@ class Expectation:
         best = rest[torch.arange(len(rows)), fixed.shift.cpu()].numpy()
         found.origin_yx_angst[rows] = old_px * pixel_size + best
         add_results(operands, self.particles, rows, weighted, fixed.outcome, self.sums, found)
-
-    def _turn_prior(self, rows: Ints) -> Tensor | None:
-        """ln of the prior of each orientation that filaments bring along, (b, O)."""
-        estep = self.estep
-        return turn_log_prior(estep.settings, estep.state.sampling, self.particles, rows)
-
-    def _shift_prior(self, operands: Operands, read: Read) -> Tensor:
-        axes = axes_yx(self.estep.settings, self.particles, read.rows)
-        return self._dealt(shift_log_prior(operands, read.old_px, axes), read.rows)
-
-    def _dealt(self, prior: Tensor, rows: Ints) -> Tensor:
-        """The prior (b, K, ...) with what restricts each particle to one class, where something does."""
-        number = self.estep.state.iteration + 1
-        classes = seed_log_prior(self.estep.settings, number, self.particles.numbers[rows])
-        return prior if classes is None else prior + classes[..., None].to(prior)
-
-    def _weighted(self, operands: Operands, read: Read) -> Weighted:
-        settings, model, rows = self.estep.settings, self.estep.model, read.rows
-        factor = np.ones(len(rows))
-        if settings.correct_norm:
-            factor = model.norm_average / self.found.norm[rows]
-        noise = self._noise(operands, rows)
-        psi = self.estep.state.assignments.psi_deg[rows]
-        prepared = operands.preparer.prepare(
-            read.images, self.particles, rows, factor, read.old_px, noise, psi
-        )
-        return weigh(operands, prepared, self.particles, rows)
-
-    def _fine_batch(self, operands: Operands, read: Read) -> FineBatch:
-        settings, model, rows = self.estep.settings, self.estep.model, read.rows
-        centres = torch.zeros((model.n_classes, 2), dtype=torch.float64)
-        if model.dims == 2:
-            centres += torch.from_numpy(model.class_offsets_angst)
-            if settings.parity.offset_prior_in_pixels:
-                centres *= operands.optics.pixel_size_angst
-        halves = self.particles.numbers[rows] % 2 if self.estep.gradient else 0 * rows
-        return FineBatch(
-            torch.from_numpy(read.old_px * operands.optics.pixel_size_angst), centres,
-            torch.as_tensor(halves, device=self.estep.device), operands.well_determined,
-            axes_yx(settings, self.particles, rows),
-        )  # fmt: skip
-
-    def _noise(self, operands: Operands, rows: Ints) -> Tensor | None:
-        settings = self.estep.settings
-        if settings.zero_mask:
-            return None
-        groups = noise_group(self.estep.settings, self.particles, rows)
-        stacks = [
-            noise_images(
-                self.estep.model.sigma2_noise[group] * settings.sigma2_fudge,
-                operands.optics.box_size, np.array([settings.random_seed + number]), self.estep.device,
-            )
-            for group, number in zip(groups, self.particles.numbers[rows])
-        ]  # fmt: skip
-        return torch.cat(stacks).to(self.estep.dtype)
 
 
 def _room_for_sums(estep: EStep, n: int) -> torch.device:

@@ -32,7 +32,6 @@ from verglas.em.schedule.common import aligns
 from verglas.em.schedule.steps import fitted_directions
 from verglas.em.schedule.task import Schedule, Seen, Task
 from verglas.em.schedule.vdam import MiniBatches
-from verglas.em.scoring.volume import fitting_volume
 from verglas.em.start.first_state import first_state
 from verglas.em.start.initialise import noise_sums, particle_order, sample_for_noise
 from verglas.em.state.combine import (
@@ -54,6 +53,7 @@ from verglas.em.state.particles import (
 from verglas.em.state.settings import EmSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier.projector import Projector
+from verglas.fourier.volume import fitting_volume
 
 CPU = torch.device("cpu")
 

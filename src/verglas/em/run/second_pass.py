@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
-from verglas.em.accumulate.tile_sums import accumulate
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.operands.batches import collections, row_bytes, tile_limits
 from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import SliceSums, insert
 from verglas.em.operands.weighting import Weighted
 from verglas.em.run.retry import in_parts
-from verglas.em.run.volume_search import VolumeSearch
 from verglas.em.scoring.coarse import CoarsePass
 from verglas.em.scoring.sparse import sparse_second_pass
 from verglas.em.scoring.sparse_batch import batched_second_pass
 from verglas.em.scoring.tile import FineBatch, make_tile, score_tile
+from verglas.em.scoring.tile_sums import accumulate
 from verglas.em.scoring.tiling import tiles
-from verglas.em.scoring.volume import LatticeSums
-from verglas.em.state.sums import WeightedSums
+from verglas.em.state.sums import PriorSums, WeightedSums
+from verglas.em.volumes.search import VolumeSearch
+from verglas.em.volumes.volume import LatticeSums
 
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)

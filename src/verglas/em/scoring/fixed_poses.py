@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import insert
@@ -19,7 +19,7 @@ from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
 from verglas.em.scoring.significance import RowWeights
 from verglas.em.scoring.tile import FineBatch
-from verglas.em.state.sums import WeightedSums
+from verglas.em.state.sums import PriorSums, WeightedSums
 from verglas.fourier import shift_phases
 
 

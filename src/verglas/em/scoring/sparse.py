@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, SliceSums
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring.coarse import CoarsePass
 from verglas.em.scoring.sparse_kernel import second_pass
 from verglas.em.scoring.tile import FineBatch
+from verglas.em.state.sums import PriorSums
 
 
 def sparse_second_pass(

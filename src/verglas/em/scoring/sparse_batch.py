@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, SliceSums, shifted_each
@@ -23,6 +23,7 @@ from verglas.em.poses.helix import across_squared
 from verglas.em.scoring.coarse import CoarsePass
 from verglas.em.scoring.significance import RowWeights
 from verglas.em.scoring.tile import FineBatch
+from verglas.em.state.sums import PriorSums
 
 CHUNK_BYTES = 256 << 20  # of the shifted images of one chunk
 

@@ -10,8 +10,27 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import PriorSums
 from verglas.fourier.lattice import Lattice
+
+
+@dataclass
+class PriorSums:
+    """Weighted counts from which the priors are updated; float64 on the CPU, added in place."""
+
+    class_weight: Tensor  # (K,)
+    direction_weight: Tensor  # (K * D,)
+    class_offset: Tensor  # (K, 2) Σ w t_abs, Å
+    sigma2_offset: Tensor  # (1,) Σ w |t_abs - prior|², Å²
+
+    @classmethod
+    def zeros(cls, n_classes: int, n_directions: int) -> PriorSums:
+        directions = _zeros(n_classes * n_directions)
+        return cls(_zeros(n_classes), directions, _zeros(n_classes, 2), _zeros(1))
+
+    def add(self, other: PriorSums) -> None:
+        """Add in place."""
+        for entry in fields(self):
+            getattr(self, entry.name).add_(getattr(other, entry.name))
 
 
 @dataclass
@@ -112,3 +131,7 @@ def unpack_tensors(tensors: Iterable[Tensor], numbers: npt.NDArray[np.float64]) 
 def _real(values: Tensor) -> Tensor:
     """A real view, sharing memory."""
     return torch.view_as_real(values) if values.is_complex() else values
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)

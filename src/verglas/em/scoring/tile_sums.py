@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import product
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.operands import Operands
 from verglas.em.operands.slices import Slices, SliceSums, shifted
 from verglas.em.poses.helix import across_squared
 from verglas.em.scoring.tile import FineBatch, TileResult
+from verglas.em.state.sums import PriorSums
 
 SMALL_SHARE = 0.7  # leave out unused rows and columns when fewer than this share are used
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from verglas.em.operands.slices import shifted
-from verglas.em.scoring.volume import (
+from verglas.em.volumes.volume import (
     AcceptedPoses,
     Agreement,
     LatticeSums,
@@ -14,9 +14,9 @@ from verglas.em.scoring.volume import (
     PoseLists,
     ShiftLists,
     SlicePixels,
-    Volume,
 )
 from verglas.fourier import kernels_torch
+from verglas.fourier.volume import Volume
 
 
 def score_lists(

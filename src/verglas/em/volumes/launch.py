@@ -11,8 +11,8 @@ import triton
 from torch import Tensor
 
 from verglas.compute.gemm import Precision
-from verglas.em.scoring.volume import (
-    HALF_TOP,
+from verglas.em.volumes.kernels import score_block, sum_block
+from verglas.em.volumes.volume import (
     AcceptedPoses,
     Agreement,
     LatticeSums,
@@ -20,10 +20,9 @@ from verglas.em.scoring.volume import (
     PoseLists,
     ShiftLists,
     SlicePixels,
-    Volume,
 )
-from verglas.em.scoring.volume_kernels_triton import score_block, sum_block
 from verglas.fourier.lattice import Lattice
+from verglas.fourier.volume import HALF_TOP, Volume
 
 _NOWHERE = 1e15  # a coordinate beyond every lattice
 _SMALLEST_DOT, _MOST_SHIFTS = 16, 128

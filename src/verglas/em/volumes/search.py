@@ -11,25 +11,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.operands.operands import Operands, class_log_prior
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.local import Neighbourhoods
 from verglas.em.poses.step_table import StepTable
 from verglas.em.scoring.coarse import CoarsePass
-from verglas.em.scoring.hit_lists import CoarseHits
-from verglas.em.scoring.locality import patch_order
 from verglas.em.scoring.significance import RowWeights
 from verglas.em.scoring.tile import FineBatch
-from verglas.em.scoring.volume import (
-    LatticeSums,
-    PoseLists,
-    ShiftLists,
-    SlicePixels,
-    Volume,
-    score_lists,
-)
-from verglas.em.scoring.volume_pass import VolumeOperands, volume_second_pass
+from verglas.em.state.sums import PriorSums
+from verglas.em.volumes.hit_lists import CoarseHits
+from verglas.em.volumes.locality import patch_order
+from verglas.em.volumes.second_pass import VolumeOperands, volume_second_pass
+from verglas.em.volumes.volume import LatticeSums, PoseLists, ShiftLists, SlicePixels, score_lists
+from verglas.fourier.volume import Volume
 
 LIST_BYTES = 1 << 30  # of the coarse scores of local searches made at once
 

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from verglas.compute.gemm import Precision
-from verglas.em.accumulate.outcome import Outcome, PriorSums
+from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
-from verglas.em.scoring.hit_lists import CoarseHits, HitLists, hit_lists, posterior
-from verglas.em.scoring.locality import direction_order, patch_order
 from verglas.em.scoring.tile import FineBatch
-from verglas.em.scoring.volume import (
+from verglas.em.state.sums import PriorSums
+from verglas.em.volumes.hit_lists import CoarseHits, HitLists, hit_lists, posterior
+from verglas.em.volumes.locality import direction_order, patch_order
+from verglas.em.volumes.volume import (
     AcceptedPoses,
     Agreement,
     LatticeSums,
@@ -27,10 +28,10 @@ from verglas.em.scoring.volume import (
     PoseLists,
     ShiftLists,
     SlicePixels,
-    Volume,
     accumulate_lists,
     score_lists,
 )
+from verglas.fourier.volume import Volume
 
 CHUNK_BYTES = 256 << 20  # of the scores of one chunk of particles
 PAIRS_TOGETHER = 16 << 20  # accepted poses that are added together
