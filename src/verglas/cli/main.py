@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("verglas.cli.doctor", "check Python, torch, GPUs, MPI and this file system"),
     "star": ("verglas.cli.star", "operations on STAR files"),
     "image": ("verglas.cli.image", "operations on images and maps"),
+    "reconstruct": ("verglas.cli.handler", "a map of particles whose orientations are known"),
+    "project": ("verglas.cli.handler", "projections of a map"),
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.fourier import Projector, centre_signs, frequency_grid, shift_in_fourier
+from verglas.fourier import Projector, centre_signs, forward, frequency_grid, shift_in_fourier
 from verglas.geometry import euler_matrices
 from verglas.optics.aberrations import odd_phase
 from verglas.optics.contrast_transfer import CtfParameters, ctf
@@ -61,16 +61,18 @@ class CtfUse:
     only_flip_phases: bool = False
 
 
-class Predictor:
-    """Predicts the transforms of the images of one optics group."""
+CTF_APPLIED = CtfUse()
+
+
+class ImageFrame:
+    """How the images of an optics group lie to a map: matrices, transfer, phases; both ways."""
 
     def __init__(
-        self, projector: Projector, model_extent_angst: float, geometry: ImageGeometry,
-        use: CtfUse = CtfUse(),
+        self, geometry: ImageGeometry, model_extent_angst: float, use: CtfUse = CTF_APPLIED, *,
+        device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
-        """`model_extent_angst`: box times pixel of the maps, which may differ from those of the images."""
-        self.projector, self.geometry, self.use = projector, geometry, use
-        device, dtype = projector.values.device, projector.values.real.dtype
+        """`model_extent_angst`: box times pixel of the map, which may differ from those of the images."""
+        self.geometry, self.use = geometry, use
         self._frame = torch.eye(3, dtype=torch.float64) * geometry.extent_angst / model_extent_angst
         if geometry.magnification is not None:
             block = torch.eye(3, dtype=torch.float64)
@@ -81,28 +83,30 @@ class Predictor:
         self._signs = centre_signs(box, dtype=dtype, device=device)
         self._modulation = self._odd_modulation()
 
-    def transforms(
-        self, poses: Poses, parameters: CtfParameters | None = None, scale: Tensor | None = None
-    ) -> Tensor:
-        """Half transforms (n, N, N//2+1) of the images, phase origin in pixel 0; `scale` (n,) multiplies."""
-        matrices = (self._frame @ euler_matrices(poses.angles_deg)).to(self._grid.device)
-        values = self.projector.slices(matrices, self.geometry.box_size, poses.classes)
-        values = shift_in_fourier(values * self._signs, -poses.origins_yx_px)
-        if self.use.apply and parameters is not None:
-            values = values * self._transfer(parameters)
-        if self._modulation is not None:
-            values = values * self._modulation
-        if scale is not None:
-            values = values * scale.to(self._grid)[:, None, None]
-        return values
+    def matrices(self, angles_deg: Tensor) -> Tensor:
+        """A (n, 3, 3) of orientations (n, 3), scale and magnification included."""
+        return (self._frame @ euler_matrices(angles_deg)).to(self._grid.device)
 
-    def _transfer(self, parameters: CtfParameters) -> Tensor:
+    def transfer(self, parameters: CtfParameters) -> Tensor:
+        """The CTF (n, N, N//2+1), squared for images that were multiplied by it; 1 where it is not used."""
         use = self.use
+        if not use.apply:
+            return torch.ones(len(parameters), *self._signs.shape, dtype=self._signs.dtype)
         values = ctf(
             parameters, self._grid, intact_first_peak=use.intact_first_peak,
             phase_flipped=use.phase_flipped, only_flip_phases=use.only_flip_phases,
         )  # fmt: skip
         return values.square() if self.geometry.ctf_premultiplied else values
+
+    def recorded(self, slices: Tensor, origins_yx_px: Tensor) -> Tensor:
+        """Half transforms of images as recorded, phase origin in pixel 0, of centred slices."""
+        values = shift_in_fourier(slices * self._signs, -origins_yx_px)
+        return values if self._modulation is None else values * self._modulation
+
+    def centred(self, images: Tensor, origins_yx_px: Tensor) -> Tensor:
+        """The reverse: centred half transforms of images (n, N, N), freed of odd aberrations."""
+        values = shift_in_fourier(forward(images.to(self._signs)), origins_yx_px) * self._signs
+        return values if self._modulation is None else values * self._modulation.conj()
 
     def _odd_modulation(self) -> Tensor | None:
         """exp(+iφ_odd), None where there are no odd aberrations."""
@@ -115,3 +119,29 @@ class Predictor:
             cs_mm=geometry.cs_mm,
         ).to(self._grid)  # fmt: skip
         return torch.polar(torch.ones_like(phase), phase)
+
+
+class Predictor:
+    """Predicts the transforms of the images of one optics group."""
+
+    def __init__(
+        self, projector: Projector, model_extent_angst: float, geometry: ImageGeometry,
+        use: CtfUse = CTF_APPLIED,
+    ) -> None:  # fmt: skip
+        values = projector.values
+        self.projector, self.geometry = projector, geometry
+        self.frame = ImageFrame(
+            geometry, model_extent_angst, use, device=values.device, dtype=values.real.dtype
+        )
+
+    def transforms(
+        self, poses: Poses, parameters: CtfParameters | None = None, scale: Tensor | None = None
+    ) -> Tensor:
+        """Half transforms (n, N, N//2+1) of the images, phase origin in pixel 0; `scale` (n,) multiplies."""
+        matrices = self.frame.matrices(poses.angles_deg)
+        values = self.projector.slices(matrices, self.geometry.box_size, poses.classes)
+        if parameters is not None:
+            values = values * self.frame.transfer(parameters)
+        if scale is not None:
+            values = values * scale.to(values.real)[:, None, None]
+        return self.frame.recorded(values, poses.origins_yx_px)

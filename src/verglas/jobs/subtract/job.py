@@ -16,6 +16,7 @@ from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.contract.tables import read_list
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
+from verglas.jobs.refine.images.geometry import angles_of, image_geometry, poses_of
 from verglas.jobs.refine.images.stacks import StackSource
 from verglas.jobs.subtract.options import SubtractOptions
 from verglas.jobs.subtract.refinement import Refinement
@@ -180,18 +181,14 @@ class _Subtraction:
         import torch
 
         from verglas.fourier import Projector
-        from verglas.maps.prediction import ImageGeometry, Predictor
+        from verglas.maps.prediction import Predictor
 
         model = self.refinement.models[half]
         maps = model.maps
         unwanted = torch.stack([one.tensor for one in maps])
         if self.keep is not None:
             unwanted = unwanted * (1 - self.keep.tensor)
-        group = self.listed.particles.optics[number]
-        geometry = ImageGeometry(
-            group.box_size, group.pixel_size_angst, group.voltage_kv, group.cs_mm, group.odd_zernike,
-            group.beam_tilt_mrad, group.magnification, group.ctf_premultiplied,
-        )  # fmt: skip
+        geometry = image_geometry(self.listed.particles.optics[number])
         extent = maps[0].size * self.pixel
         projector = Projector.of(unwanted, model.current_size)
         return Predictor(projector, extent, geometry, self.refinement.ctf_use)
@@ -217,7 +214,7 @@ class _Subtraction:
         )
         box = self.flags["--new_box"] if self.flags["--new_box"] > 0 else group.box_size
         if self.centre_angst is not None:
-            moved = new_centre(self._angles(rows), self.origins[rows], self.centre_angst, pixel)
+            moved = new_centre(angles_of(found, rows), self.origins[rows], self.centre_angst, pixel)
             self.shifts[rows], self.origins[rows] = moved.shift_yx_px, moved.origins_yx_angst
         for place, row in enumerate(rows, stack.n_images + 1):
             self.names[int(row)] = f"{place:06d}@{stack.path}"
@@ -231,25 +228,14 @@ class _Subtraction:
             )
         return rows[good], images[good]
 
-    def _angles(self, rows: Ints) -> Any:
-        found = self.listed.assignments
-        return np.stack([found.rot_deg, found.tilt_deg, found.psi_deg], 1)[rows]
-
     def _predictions(self, rows: Ints, predictor: Predictor, half: int) -> Tensor:
         import torch
 
         from verglas.em.images.transfer import ctf_parameters
-        from verglas.maps.prediction import Poses
 
         particles, found = self.listed.particles, self.listed.assignments
-        classes = np.maximum(found.class_index[rows], 0)
-        if self.flags["--ignore_class"]:
-            classes = np.zeros_like(classes)
         pixel = predictor.geometry.pixel_size_angst
-        poses = Poses(
-            torch.from_numpy(self._angles(rows)), torch.from_numpy(found.origin_yx_angst[rows] / pixel),
-            torch.from_numpy(classes),
-        )  # fmt: skip
+        poses = poses_of(found, rows, pixel, one_class=self.flags["--ignore_class"])
         scales = self.refinement.models[half].scale_by_group
         names = particles.group_names
         scale = [scales.get(names[group], 1.0) for group in particles.scale_group[rows]]

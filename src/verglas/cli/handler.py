@@ -1,0 +1,32 @@
+"""Programs that are no job types: `verglas reconstruct`, `project`, `expand`, with RELION's flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from verglas.cli.arguments import complain
+from verglas.formats.star import StarError
+from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.program import UsageError
+
+# command -> module with PROGRAM, and its function
+_HANDLERS = {
+    "reconstruct": ("verglas.jobs.handlers.reconstruct.handler", "reconstruct_particles"),
+    "project": ("verglas.jobs.handlers.project.handler", "project_map"),
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    name, rest = words[0], list(words[1:])
+    path, function = _HANDLERS[name]
+    module = import_module(path)
+    if not rest or "--help" in rest or "-h" in rest:
+        print(module.PROGRAM.help_text())
+        return 0
+    try:
+        getattr(module, function)(module.PROGRAM.parse(rest))
+    except (UsageError, JobFailed, NothingToDo, StarError, ValueError, OSError) as error:
+        return complain(name, error)
+    return 0

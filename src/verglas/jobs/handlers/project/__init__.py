@@ -1,0 +1,1 @@
+"""`verglas project`: projections of a map."""

@@ -1,0 +1,1 @@
+"""`verglas reconstruct`: a map from particles whose orientations are known."""
