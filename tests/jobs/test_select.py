@@ -10,7 +10,8 @@ import pytest
 from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
-from verglas.jobs.joinstar.job import JoinStarFiles
+from verglas.jobs.contract.tables import read_list
+from verglas.jobs.joinstar.job import JoinStarFiles, join_lists
 from verglas.jobs.joinstar.options import JoinStarOptions
 from verglas.jobs.select.job import SubsetSelection
 from verglas.jobs.select.options import SelectOptions
@@ -216,6 +217,66 @@ def test_joining_merges_optics_groups_and_drops_duplicates(project: Path) -> Non
     assert joined["optics"].strings("rlnOpticsGroupName") == ["opticsGroup1", "opticsGroup1-2"]
     assert joined["particles"].ints("rlnOpticsGroup").tolist() == [1] * 8 + [2, 2]
     assert [name for name, _ in options.input_names()] == ["a.star", "b.star", "c.star"]
+
+
+def optics_file(name: str, **columns: object) -> str:
+    optics = {"rlnOpticsGroupName": [name], "rlnOpticsGroup": [1], "rlnImagePixelSize": [1.1]}
+    optics |= {label: [value] for label, value in columns.items()}
+    rows = {"rlnImageName": [f"000001@{name}.mrcs"], "rlnOpticsGroup": [1]}
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", rows)]
+    write_star(f"{name}.star", tables)
+    return f"{name}.star"
+
+
+def joined_optics(*files: str) -> StarTable:
+    return join_lists([read_list(file, "particles") for file in files])[0][0]
+
+
+def test_what_one_list_lacks_becomes_what_changes_nothing(project: Path) -> None:
+    plain = optics_file("plain")
+    full = optics_file(
+        "full", rlnMagMat00=1.01, rlnMagMat01=0.02, rlnMagMat10=-0.02, rlnMagMat11=0.99,
+        rlnOddZernike=[1.0, 2.0, 3.0], rlnMtfFileName="k3.star", rlnBeamTiltX=0.3,
+        rlnMicrographOriginalPixelSize=0.55,
+    )  # fmt: skip
+    for files in ((plain, full), (full, plain)):
+        optics = joined_optics(*files)
+        at = files.index(plain)
+        matrix = [optics.floats(f"rlnMagMat{place}")[at] for place in ("00", "01", "10", "11")]
+        assert matrix == [1, 0, 0, 1]
+        assert optics.strings("rlnOddZernike")[at] == "[0.0,0.0,0.0]"
+        assert optics.strings("rlnMtfFileName")[at] == ""
+        assert optics.floats("rlnBeamTiltX")[at] == 0
+        assert optics.floats("rlnMicrographOriginalPixelSize")[at] == 1.1
+
+
+def test_a_column_that_nothing_can_stand_for_refuses_the_join(project: Path) -> None:
+    plain, sized = optics_file("plain"), optics_file("sized", rlnImageSize=64)
+    with pytest.raises(
+        JobFailed, match=r"rlnImageSize is in group sized of sized\.star, not in group"
+    ):
+        joined_optics(plain, sized)
+
+
+def test_the_wrong_file_of_a_join_is_named(project: Path) -> None:
+    good = optics_file("good")
+    optics = {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1]}
+    rows = {"rlnMicrographMovieName": ["a.tif"], "rlnOpticsGroup": [1]}
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("movies", rows)]
+    write_star("wrong.star", tables)
+    options = JoinStarOptions(do_part=True, fn_part1=good, fn_part2="wrong.star")
+    with pytest.raises(
+        JobFailed, match=r"wrong\.star does not belong here: it is a list of movies"
+    ):
+        words = JoinStarFiles.command_line(options, DIRECTORY, False)
+        context = RunContext(Path(DIRECTORY), say=print, warn=print)
+        JoinStarFiles(JoinStarFiles.program.parse(words), context).run()
+
+
+def test_an_old_list_says_how_to_convert_it(project: Path) -> None:
+    Path("old.star").write_text("data_\n\nloop_\n_rlnImageName #1\n000001@a.mrcs\n\n")
+    with pytest.raises(JobFailed, match=r"verglas star convert --i old\.star --o new\.star"):
+        read_list("old.star", "particles")
 
 
 def test_joining_needs_one_kind_and_two_files() -> None:

@@ -16,7 +16,7 @@ _HELP = {
     "print": "verglas star print FILE TABLE [LABEL ...]   rows of a table as text",
     "plot": "verglas star plot FILE TABLE Y [X] [--o plot.png]   a column against another, or rows",
     "convert": "verglas star convert --i FILE --o FILE [--Cs mm] [--Q0 share] [--voltage kV] "
-    "[--angpix A]   a file of RELION 2.x or 3.0 with optics groups",
+    "[--angpix A] [--box px]   a file of RELION 2.x or 3.0 with optics groups",
 }
 
 
@@ -80,12 +80,15 @@ def _convert(words: list[str]) -> None:
         "--voltage": "rlnVoltage",
         "--angpix": "rlnImagePixelSize",
     }
-    parsed = split_words(words, {"--i": True, "--o": True, **dict.fromkeys(flags, True)})
+    parsed = split_words(
+        words, {"--i": True, "--o": True, "--box": True, **dict.fromkeys(flags, True)}
+    )
     if not parsed.text("--i") or not parsed.text("--o"):
         raise CommandError(_HELP["convert"])
     known = {label: parsed.number(flag, 0.0) for flag, label in flags.items() if parsed.has(flag)}
     if "rlnImagePixelSize" in known:
         known["rlnMicrographPixelSize"] = known["rlnImagePixelSize"]
-    for warning in convert(parsed.text("--i"), parsed.text("--o"), known):
+    box_px = int(parsed.number("--box", 0.0))
+    for warning in convert(parsed.text("--i"), parsed.text("--o"), known, box_px):
         print(f" WARNING: {warning}", file=sys.stderr)
     print(f" Written: {parsed.text('--o')}")

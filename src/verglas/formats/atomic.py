@@ -28,9 +28,10 @@ def atomic_write(
     """Open a file that appears under `path` only if the block ends without an error.
 
     `mode` is "wb" or "w" (UTF-8, file names of other bytes as they are, newline untouched). With
-    `durable` (default) file and directory are flushed to the disc before returning; leave it out only for files that can be made again at once.
-    A `private` file is its owner's alone from its first byte on, whatever the umask.
-    Raises OSError (with the final name in it) when the disc is full or read-only; the old file stays.
+    `durable` (default) file and directory are flushed to the disc before returning; leave it out only
+    for files that can be made again at once. A `private` file is its owner's alone from its first byte on,
+    whatever the umask. Raises OSError (with the final name in it) when the disc is full or read-only; the
+    old file stays.
     """
     final = Path(path)
     temporary = temporary_name(final)

@@ -123,8 +123,10 @@ def parse_image_name(name: str) -> tuple[str, int | None]:
     number, at, path = name.partition("@")
     if not at:
         return strip_format(name), None
-    if not number.isascii() or not number.isdigit() or int(number) == 0:
-        raise ValueError(f"image name {name!r}: expected a number counted from 1 before the @")
+    if not number.isascii() or not number.isdigit():
+        raise ValueError(f"image name {name!r} is not of the form 000001@stack.mrcs")
+    if int(number) == 0:
+        raise ValueError(f"image name {name!r}: images of a stack count from 1, not from 0")
     return strip_format(path), int(number) - 1
 
 

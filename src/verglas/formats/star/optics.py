@@ -36,8 +36,8 @@ _KINDS = {
     "rlnMicrographName": "micrographs",
 }
 
-ImageShape = Callable[[str], Sequence[int]]
-"""From an image name (`000001@stack.mrcs`) to the shape of that image, (y, x) or (z, y, x)."""
+ImageShape = Callable[[str], Sequence[int] | None]
+"""From an image name (`000001@stack.mrcs`) to the shape of that image, (y, x) or (z, y, x); None: unknown."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,12 @@ def upgrade_optics(
     `known` gives what an old file does not say (rlnVoltage, rlnSphericalAberration,
     rlnAmplitudeContrast, rlnImagePixelSize or rlnMicrographPixelSize); values in the file win.
     `folder` is the project, where the metadata files of a MotionCorr list are looked up.
-    `image_shape` reads the header of a group's first image; without it the box size stays out.
+    `image_shape` reads the header of a group's first image; without it, or where it knows none, the box size
+    stays out (with a warning), unless the file has it.
     Raises StarError if a group is used but not defined, or if a value is nowhere to be found.
     """
     if "optics" in star:
-        return _checked(star["optics"], _items_beside_optics(star))
+        return _with_sizes(_checked(star["optics"], _items_beside_optics(star)), image_shape)
     items = star.first
     kind = next((name for label, name in _KINDS.items() if label in items), None)
     if kind is None:
@@ -75,7 +76,7 @@ def upgrade_optics(
     given = dict(known or {})
     if kind == "micrographs" and "rlnMicrographMetadata" in items and "rlnVoltage" not in items:
         given = {**_from_metadata(Path(folder) / items.string("rlnMicrographMetadata")), **given}
-    return _converted(items.named(kind), given, image_shape)
+    return _with_sizes(_converted(items.named(kind), given), image_shape)
 
 
 def _items_beside_optics(star: StarFile) -> StarTable:
@@ -122,9 +123,26 @@ def _from_metadata(path: Path) -> dict[str, float]:
     return {"rlnVoltage": general.number("rlnVoltage"), "rlnMicrographPixelSize": pixel_size}
 
 
-def _converted(
-    items: StarTable, given: dict[str, float], image_shape: ImageShape | None
-) -> OpticsTables:
+def _with_sizes(tables: OpticsTables, image_shape: ImageShape | None) -> OpticsTables:
+    """Box and dimensions of each group's images, where the optics table has none."""
+    optics, items = tables.optics, tables.items
+    if image_shape is None or "rlnImageName" not in items or "rlnImageSize" in optics:
+        return tables
+    used = items.ints("rlnOpticsGroup").tolist()
+    groups = [group for group in optics.ints("rlnOpticsGroup").tolist() if group in set(used)]
+    shapes = [image_shape(items.string("rlnImageName", used.index(group))) for group in groups]
+    found = [shape for shape in shapes if shape is not None]
+    if len(found) < len(optics):
+        missing = "box sizes are not known and stay out: without them re-extraction and others fail"
+        return replace(tables, warnings=(*tables.warnings, missing))
+    columns = {
+        "rlnImageSize": [shape[-1] for shape in found],
+        "rlnImageDimensionality": [len(shape) for shape in found],
+    }
+    return replace(tables, optics=optics.with_columns(columns))
+
+
+def _converted(items: StarTable, given: dict[str, float]) -> OpticsTables:
     n_rows = len(items)
     values: dict[str, list[float]] = {}
     for label in GROUP_LABELS:
@@ -141,10 +159,6 @@ def _converted(
         "rlnOpticsGroupName": [f"opticsGroup{n}" for n in group_of.values()],
         **{label: [column[row] for row in firsts] for label, column in values.items()},
     }
-    if image_shape is not None and "rlnImageName" in items:
-        shapes = [image_shape(items.string("rlnImageName", row)) for row in firsts]
-        optics["rlnImageSize"] = [shape[-1] for shape in shapes]
-        optics["rlnImageDimensionality"] = [len(shape) for shape in shapes]
     groups = [group_of[key] for key in keys]
     pixel_size = next(iter(_pixel_sizes(items, given).values()))
     table = StarTable.from_columns("optics", optics)

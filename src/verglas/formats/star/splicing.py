@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,11 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from verglas.formats.atomic import atomic_write
+from verglas.formats.star.neutral import neutral
 from verglas.formats.star.table import StarTable
 from verglas.formats.star.writing import format_star
 
 END = b" \n"  # what closes a table
 PIECE_BYTES = 1 << 22
+Filler = Callable[[str], str | float]  # of a label
 
 
 class CannotSplice(Exception):
@@ -75,12 +77,12 @@ class SplicedList:
         )  # fmt: skip
 
     def splice(
-        self, fresh: Mapping[int, Sequence[StarTable]], *, missing: str | float | None = "0"
+        self, fresh: Mapping[int, Sequence[StarTable]], *, missing: Filler | None = neutral
     ) -> None:
         """Give keys new rows: those of the last of their tables (no tables: no rows any more).
 
-        The tables before the last replace those of the file. `missing` stands where a row lacks a column
-        of the list; None: the list keeps what all have. Raises CannotSplice if rows and list do not fit,
+        The tables before the last replace those of the file. `missing` says what stands where a row lacks a
+        column of the list; None: the list keeps what all have. Raises CannotSplice if rows and list do not fit,
         if somebody else changed the file, or if no row would be left.
         """
         if _stamp_of(self.path) != self.stamp:
@@ -150,8 +152,8 @@ class SplicedList:
                 self.lengths.insert(where, len(rows))
 
 
-def fitted(table: StarTable, labels: Sequence[str], missing: str | float | None) -> StarTable:
-    """The table with exactly these columns; `missing` stands where it has none (None: it must).
+def fitted(table: StarTable, labels: Sequence[str], missing: Filler | None) -> StarTable:
+    """The table with exactly these columns; `missing` says what stands for one (None: it has all).
 
     Raises CannotSplice for columns that the list would lack (or that the table lacks).
     """
@@ -163,7 +165,7 @@ def fitted(table: StarTable, labels: Sequence[str], missing: str | float | None)
         return table.select(labels)
     if not set(table.labels) <= set(labels):
         raise CannotSplice(f"the new rows of {table.name} have more columns than the list")
-    filled = {label: [missing] * len(table) for label in labels if label not in table}
+    filled = {label: [missing(label)] * len(table) for label in labels if label not in table}
     return table.with_columns(filled).select(labels)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
+from verglas.formats.star.neutral import neutral
 from verglas.jobs.contract.base import JobFailed, NothingToDo
 
 Row = dict[str, Any]
+_OLD_ITEMS = ("rlnImageName", "rlnMicrographName", "rlnMicrographMovieName")
 
 
 def read_list(path: str | os.PathLike[str], *blocks: str) -> tuple[StarFile, StarTable]:
@@ -35,7 +37,18 @@ def read_list(path: str | os.PathLike[str], *blocks: str) -> tuple[StarFile, Sta
             return star, table
     if list(star) == ["optics"]:  # a table without rows is not written
         raise NothingToDo(f"{path} lists nothing yet")
-    raise JobFailed(f"{path}: expected a table {' or '.join(blocks)}, found {', '.join(star)}")
+    if "optics" not in star and any(label in star.first for label in _OLD_ITEMS):
+        raise JobFailed(before_optics_groups(path))
+    found = ", ".join(f"data_{name}" for name in star)
+    raise JobFailed(f"{path}: expected a table data_{' or data_'.join(blocks)}, found {found}")
+
+
+def before_optics_groups(path: str | os.PathLike[str]) -> str:
+    """What to do with a list that has no optics table."""
+    return (
+        f"{path} has no optics table: a file of RELION 3.0 or older; "
+        f"verglas star convert --i {path} --o new.star writes it anew"
+    )
 
 
 def read_items(path: str | os.PathLike[str], name: str = "") -> tuple[StarFile, StarTable]:
@@ -65,10 +78,18 @@ def rows_of(table: StarTable) -> list[Row]:
     return [dict(zip(table.labels, values)) for values in zip(*columns)]
 
 
-def table_of(name: str, rows: Sequence[Mapping[str, Any]], missing: Any = "0") -> StarTable:
-    """A loop table from rows; columns in order of first appearance, `missing` where a row has none."""
+def table_of(
+    name: str, rows: Sequence[Mapping[str, Any]], missing: str | float | None = None
+) -> StarTable:
+    """A loop table from rows; columns in order of first appearance.
+
+    `missing` stands where a row has none, or else what is neutral for the label.
+    """
     labels = list(dict.fromkeys(label for row in rows for label in row))
-    columns = {label: [row.get(label, missing) for row in rows] for label in labels}
+    columns = {}
+    for label in labels:
+        filler = neutral(label) if missing is None else missing
+        columns[label] = [row.get(label, filler) for row in rows]
     return StarTable.from_columns(name, columns)
 
 
@@ -76,7 +97,7 @@ def optics_by_group(star: StarFile) -> dict[int, Row]:
     """Optics rows by group number. Raises JobFailed when the file has no optics table."""
     optics = star.get("optics")
     if optics is None:
-        raise JobFailed("the input has no optics table; convert it to RELION 3.1 or later first")
+        raise JobFailed(before_optics_groups(star.path))
     return {int(row["rlnOpticsGroup"]): row for row in rows_of(optics)}
 
 

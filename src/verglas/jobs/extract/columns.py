@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from verglas.formats.star import StarTable
-from verglas.jobs.contract.tables import rows_of, table_of
+from verglas.jobs.contract.optics_table import optics_table
+from verglas.jobs.contract.tables import rows_of
 
 if TYPE_CHECKING:
     from verglas.optics import CtfParameters
@@ -63,4 +64,4 @@ def particle_optics(
         if settings.ctf == "multiply":
             kept["rlnCtfDataAreCtfPremultiplied"] = 1
         rows.append(kept)
-    return table_of("optics", rows)
+    return optics_table(rows)

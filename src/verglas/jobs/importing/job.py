@@ -13,9 +13,10 @@ from verglas.formats.movies_base import PACKED_NOTE
 from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import Job, JobType, NothingToDo
 from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, Node
+from verglas.jobs.contract.optics_table import optics_table
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
-from verglas.jobs.contract.tables import rows_of, table_of
+from verglas.jobs.contract.tables import rows_of
 from verglas.jobs.importing.completeness import CompletenessCheck
 from verglas.jobs.importing.options import OTHER_TYPES, ImportOptions
 from verglas.jobs.importing.other import import_other, other_outputs
@@ -188,9 +189,9 @@ class ImportJob(Job):
             if row["rlnOpticsGroupName"] == new["rlnOpticsGroupName"]:
                 number = int(row["rlnOpticsGroup"])
                 rows[rows.index(row)] = {**new, "rlnOpticsGroup": number}
-                return table_of("optics", rows), number
+                return optics_table(rows), number
         new["rlnOpticsGroup"] = len(rows) + 1
-        return table_of("optics", [*rows, new]), len(rows) + 1
+        return optics_table([*rows, new]), len(rows) + 1
 
     def _optics_row(self) -> dict[str, Any]:
         """This import's optics group, columns in RELION's order (pipeline.md §5.2)."""

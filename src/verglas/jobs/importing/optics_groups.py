@@ -10,7 +10,8 @@ from verglas.formats.epu import UnreadableEpu, read_epu_image, xml_of_movie
 from verglas.formats.mdoc import UnreadableMdoc, mdoc_of_movie, read_mdoc
 from verglas.formats.star import StarFile, StarTable, read_star, write_star
 from verglas.jobs.contract.micrograph_names import MicrographNames
-from verglas.jobs.contract.tables import rows_of, table_of
+from verglas.jobs.contract.optics_table import optics_table
+from verglas.jobs.contract.tables import before_optics_groups, rows_of
 from verglas.jobs.importing.shift_files import Shift
 
 
@@ -87,7 +88,7 @@ def assign_groups(
 
 def _images(star: StarFile, path: Path) -> StarTable:
     if "optics" not in star:
-        raise LookupError(f"{path} has no optics table; convert it to RELION 3.1 or later first")
+        raise LookupError(before_optics_groups(path))
     for name in ("particles", "micrographs", "movies"):
         if name in star and len(star[name]):
             return star[name]
@@ -112,4 +113,4 @@ def _new_optics(
         if several:
             row["rlnOpticsGroupName"] = f"{row.get('rlnOpticsGroupName', 'opticsGroup')}-{cluster}"
         made.append(row)
-    return table_of("optics", made), numbers
+    return optics_table(made), numbers

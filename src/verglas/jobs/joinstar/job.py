@@ -7,8 +7,14 @@ from typing import Any, ClassVar
 from verglas.formats.star import StarFile, StarTable, concatenate, write_star
 from verglas.jobs.contract.base import Job, JobFailed, JobType
 from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, PARTICLES, Node
+from verglas.jobs.contract.optics_table import optics_table
 from verglas.jobs.contract.program import Flag, Program
-from verglas.jobs.contract.tables import read_list, rows_of, table_of, with_common_columns
+from verglas.jobs.contract.tables import (
+    before_optics_groups,
+    read_list,
+    rows_of,
+    with_common_columns,
+)
 from verglas.jobs.joinstar.options import JoinStarOptions
 from verglas.jobs.select.rows import without_repeats
 
@@ -57,6 +63,7 @@ class JoinStarFiles(Job):
 
     def run(self) -> None:
         stars = [read_list(name, *_BLOCKS.values()) for name in self.arguments["--i"].split()]
+        _check_kind(stars, self.arguments["--check_duplicates"])
         optics, joined, dropped = join_lists(stars)
         for lost in dropped:
             self.context.warn(f" WARNING: {lost} is left out: not all files have it")
@@ -71,6 +78,16 @@ class JoinStarFiles(Job):
         self.context.say(f" {len(joined)} rows from {len(stars)} files")
 
 
+def _check_kind(stars: list[tuple[StarFile, StarTable]], label: str) -> None:
+    """Every file must list what the others list. Raises JobFailed naming the one that does not."""
+    for star, table in stars:
+        if label and label not in table:
+            raise JobFailed(
+                f"{star.path} does not belong here: it is a list of {table.name} without {label}, which "
+                "tells the items apart"
+            )
+
+
 def join_lists(
     stars: list[tuple[StarFile, StarTable]],
 ) -> tuple[list[StarTable], StarTable, list[str]]:
@@ -78,7 +95,7 @@ def join_lists(
     with_optics = ["optics" in star for star, _ in stars]
     if any(with_optics) and not all(with_optics):
         old = stars[with_optics.index(False)][0]
-        raise JobFailed(f"{old.path} has no optics table, others have: convert it first")
+        raise JobFailed(before_optics_groups(old.path))
     optics, tables = merged_optics(stars)
     joined = concatenate(with_common_columns(tables))
     labels = dict.fromkeys(label for table in tables for label in table.labels)
@@ -93,6 +110,7 @@ def merged_optics(
     Two groups of one name that differ keep both, the later one renamed with its number.
     """
     merged: list[dict[str, Any]] = []
+    files: list[str] = []  # where each of them is from
     tables = []
     for star, table in stars:
         optics = star.get("optics")
@@ -100,9 +118,10 @@ def merged_optics(
             tables.append(table)
             continue
         numbers = {int(row["rlnOpticsGroup"]): _number_in(merged, row) for row in rows_of(optics)}
+        files += [star.path] * (len(merged) - len(files))
         groups = [numbers[group] for group in table.ints("rlnOpticsGroup").tolist()]
         tables.append(table.with_columns({"rlnOpticsGroup": groups}))
-    return ([table_of("optics", merged)] if merged else []), tables
+    return ([optics_table(merged, files)] if merged else []), tables
 
 
 def _number_in(merged: list[dict[str, Any]], row: dict[str, Any]) -> int:

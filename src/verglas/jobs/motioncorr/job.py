@@ -11,6 +11,7 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.base import JobType
 from verglas.jobs.contract.micrograph_job import Inputs, Item, MicrographJob, micrograph_items
 from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, MOVIES, Node
+from verglas.jobs.contract.optics_table import optics_table
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
 from verglas.jobs.contract.tables import (
@@ -232,7 +233,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
             given = self.arguments["--angpix"]
             recorded = given if given > 0 else float(row["rlnMicrographOriginalPixelSize"])
             row["rlnMicrographPixelSize"] = recorded * self.arguments["--bin_factor"]
-        return table_of("optics", rows)
+        return optics_table(rows)
 
     def _stack_list(self, done: Sequence[Item]) -> list[StarTable]:
         rows = [

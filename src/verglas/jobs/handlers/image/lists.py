@@ -9,7 +9,8 @@ from typing import Any
 from verglas.formats.stack import image_name, parse_image_name
 from verglas.formats.star import StarFile, StarTable, write_star
 from verglas.jobs.contract.base import JobFailed
-from verglas.jobs.contract.tables import read_items, rows_of, table_of
+from verglas.jobs.contract.optics_table import optics_table
+from verglas.jobs.contract.tables import read_items, rows_of
 
 _LABELS = ("rlnImageName", "rlnReferenceImage", "rlnMicrographName", "rlnMicrographMovieName")
 _PIXEL_OF = {
@@ -90,7 +91,7 @@ class ImageList:
                 row[pixel] = pixel_angst
             if self.label == "rlnImageName" and "rlnImageSize" in row:
                 row["rlnImageSize"] = box
-        return table_of("optics", rows)
+        return optics_table(rows)
 
 
 def _inserted(path: str, text: str) -> str:

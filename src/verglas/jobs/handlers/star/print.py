@@ -43,18 +43,31 @@ def plot_table(table: StarTable, labels: Sequence[str], output: Path) -> None:
         out.write(buffer.getvalue())
 
 
-def convert(path: str, output: str, known: dict[str, float]) -> list[str]:
-    """A file of 2.x or 3.0 with optics groups (pipeline.md §5.9). Returns warnings."""
-    made = upgrade_optics(read_star(path), known=known, image_shape=_image_shape)
+def convert(path: str, output: str, known: dict[str, float], box_px: int = 0) -> list[str]:
+    """A file of 2.x or 3.0 with optics groups (pipeline.md §5.9). Returns warnings.
+
+    `box_px` is taken for images that are not at hand.
+    """
+    absent: list[str] = []
+
+    def shape_of(name: str) -> tuple[int, ...] | None:
+        found = _image_shape(name)
+        if found is None and not box_px:
+            absent.append(name)
+        return found or ((box_px, box_px) if box_px else None)
+
+    made = upgrade_optics(read_star(path), known=known, image_shape=shape_of)
     write_star(output, [made.optics, made.items])
-    return list(made.warnings)
+    hints = [f"{name} is not at hand: --box gives the size of its images" for name in absent]
+    return [*hints, *made.warnings]
 
 
-def _image_shape(name: str) -> tuple[int, ...]:
+def _image_shape(name: str) -> tuple[int, ...] | None:
+    """The shape of an image; None if its file is missing."""
     path, index = parse_image_name(name)
     try:
         header = read_mrc_header(path)
-    except FileNotFoundError as error:
-        raise JobFailed(f"the box size is read from the images: {error}") from error
+    except FileNotFoundError:
+        return None
     shape = tuple(header.shape_yx)
     return shape if index is not None or header.n_images == 1 else (header.n_images, *shape)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from verglas.formats.star import StarTable
 from verglas.jobs.contract.base import JobFailed
-from verglas.jobs.contract.tables import after_job, read_list
+from verglas.jobs.contract.tables import after_job, before_optics_groups, read_list
 
 if TYPE_CHECKING:
     from verglas.em.state.particles import Assignments, OpticsGroup, Particles
@@ -40,7 +40,7 @@ def read_particles(path: str, *, with_ctf: bool, going_on: bool = False) -> Part
     star, table = read_list(path, "particles")
     optics_table = star.get("optics")
     if optics_table is None:
-        raise JobFailed(f"{path} has no optics table: convert it to RELION 3.1 or later first")
+        raise JobFailed(before_optics_groups(path))
     optics, number = optics_groups(optics_table, path)
     groups = _optics_index(table, number, path)
     names = table.strings("rlnImageName")

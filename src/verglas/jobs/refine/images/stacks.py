@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verglas.formats.mrc_header import UnreadableImage
-from verglas.formats.stack import Stack
+from verglas.formats.stack import Stack, parse_image_name
 
 MOST_OPEN_STACKS = 128
 Ints = npt.NDArray[np.int64]
@@ -20,10 +20,10 @@ Images = npt.NDArray[np.float32]
 
 def split_name(name: str) -> tuple[int, str]:
     """`000012@stack.mrcs` as (11, "stack.mrcs"). ValueError if it is not of that form."""
-    number, _, path = name.partition("@")
-    if not path or not number.isdigit() or int(number) < 1:
+    path, index = parse_image_name(name)
+    if index is None or not path:
         raise ValueError(f"image name {name!r} is not of the form 000001@stack.mrcs")
-    return int(number) - 1, path
+    return index, path
 
 
 class StackSource:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from verglas.formats.star import StarTable, concatenate, format_star
+from verglas.formats.star.neutral import neutral
 from verglas.formats.star.reading import parse_star
+from verglas.formats.star.splicing import Filler
 from verglas.jobs.chain import CTF, EXTRACTION, IMPORT, MOTION, PICKING, SELECTION, STAGES
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.set_aside import FILE_NAME, SetAsideList
@@ -95,7 +97,7 @@ class _Changes:
                         fresh[name][movie.number] = tables
                     next_lists += self._note(stage, movie, job, item)
         for name, changed in fresh.items():
-            self._splice(stage, name, changed, None if job.common_columns else "0")
+            self._splice(stage, name, changed, None if job.common_columns else neutral)
         return _joined(next_lists)
 
     def _items(
@@ -143,7 +145,7 @@ class _Changes:
                 name = movie.name if movie.aside_stage == MOTION else movie.micrograph
                 aside[failure_key(movie)] = [aside_table([aside_row(name, movie.aside, FAILURE)])]
         self._splice(SELECTION, "micrographs.star", accepted)
-        self._splice(SELECTION, FILE_NAME, aside, ABSENT)
+        self._splice(SELECTION, FILE_NAME, aside, lambda _: ABSENT)
         return _joined([tables for tables in accepted.values() if tables])
 
     def record_settings(self) -> None:
@@ -161,7 +163,7 @@ class _Changes:
             self._splice(stage, SETTINGS_RECORD, fresh)
 
     def _splice(
-        self, folder: str, name: str, fresh: Fresh, missing: str | float | None = "0"
+        self, folder: str, name: str, fresh: Fresh, missing: Filler | None = neutral
     ) -> None:
         path = str(Path(self.chain.jobs[folder]) / name)
         self.lists.by_path[path].splice(fresh, missing=missing)
@@ -194,6 +196,6 @@ def _joined(lists: Sequence[Tables]) -> Tables:
 
 def _filled(table: StarTable, labels: Sequence[str]) -> StarTable:
     lacking: Mapping[str, Any] = {
-        label: ["0"] * len(table) for label in labels if label not in table
+        label: [neutral(label)] * len(table) for label in labels if label not in table
     }
     return table.with_columns(lacking).select(labels)

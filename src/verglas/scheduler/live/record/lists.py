@@ -7,7 +7,7 @@ from pathlib import Path
 
 from verglas.formats.star import StarTable, write_star
 from verglas.formats.star.writing import format_star
-from verglas.jobs.contract.tables import table_of
+from verglas.jobs.contract.optics_table import optics_table
 
 Row = Mapping[str, str]
 
@@ -39,7 +39,7 @@ def movies_list(
 ) -> list[StarTable]:
     """The tables of `movies.star`."""
     movies = {"rlnMicrographMovieName": list(names), "rlnOpticsGroup": list(groups)}
-    return [table_of("optics", optics), StarTable.from_columns("movies", movies)]
+    return [optics_table(optics), StarTable.from_columns("movies", movies)]
 
 
 def write_movies_list(
