@@ -13,6 +13,7 @@ from verglas.jobs.contract.program import UsageError
 # command -> module with PROGRAM, and its function
 _HANDLERS = {
     "reconstruct": ("verglas.jobs.handlers.reconstruct.handler", "reconstruct_particles"),
+    "expand": ("verglas.jobs.handlers.expand.handler", "expand_particles"),
     "project": ("verglas.jobs.handlers.project.handler", "project_map"),
 }
 

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("verglas.cli.doctor", "check Python, torch, GPUs, MPI and this file system"),
     "star": ("verglas.cli.star", "operations on STAR files"),
     "image": ("verglas.cli.image", "operations on images and maps"),
+    "expand": ("verglas.cli.handler", "every particle once for each of its symmetry mates"),
     "reconstruct": ("verglas.cli.handler", "a map of particles whose orientations are known"),
     "project": ("verglas.cli.handler", "projections of a map"),
 }

@@ -14,6 +14,7 @@ from verglas.jobs.select.classes import select_classes
 from verglas.jobs.select.options import SelectOptions
 from verglas.jobs.select.rows import (
     remove_duplicates,
+    select_by_axis,
     select_values,
     split,
     without_outliers,
@@ -68,18 +69,18 @@ class SubsetSelection(Job):
         inputs = [options.fn_model, options.fn_mic, options.fn_data]
         ways = [
             options.do_select_values, options.do_discard, options.do_split,
-            options.do_remove_duplicates, options.do_thresholds,
+            options.do_remove_duplicates, options.do_thresholds, options.do_select_axis,
         ]  # fmt: skip
         complaints = []
         if sum(map(bool, inputs)) != 1:
             complaints.append("fill exactly one of the model, micrographs and particles fields")
         if sum(ways) > 1:
             complaints.append(
-                "choose one of thresholds, values, statistics, subsets and duplicates"
+                "choose one of thresholds, values, an axis, statistics, subsets and duplicates"
             )
         if not options.fn_model and not any(ways):
             complaints.append(
-                "say how to select: thresholds, values, statistics, subsets or duplicates"
+                "say how to select: thresholds, values, an axis, statistics, subsets or duplicates"
             )
         if options.do_split and options.split_size <= 0 and options.nr_split <= 0:
             complaints.append("give the size or the number of the subsets")
@@ -110,13 +111,19 @@ class SubsetSelection(Job):
         if "--select" in flags.given:
             limits = float(flags["--minval"]), float(flags["--maxval"])
             return select_values(table, flags["--select"], *limits)
+        if "--select_axis" in flags.given:
+            return select_by_axis(
+                table, flags["--select_axis"], flags["--axis_min"], flags["--axis_max"]
+            )
         if flags["--discard_on_stats"]:
             return without_outliers(table, flags["--discard_label"], flags["--discard_sigma"])
         if "--remove_duplicates" in flags.given:
             return remove_duplicates(
                 star, table, flags["--remove_duplicates"], flags["--image_angpix"]
             )
-        raise JobFailed("say how to select: --select, --discard_on_stats or --remove_duplicates")
+        raise JobFailed(
+            "say how to select: --select, --select_axis, --discard_on_stats or --remove_duplicates"
+        )
 
     def _split(self, star: StarFile, table: StarTable, name: str) -> None:
         flags = self.arguments

@@ -106,6 +106,23 @@ class SelectOptions(QueueOptions):
         "9999.", label="Maximum metadata value:", flag="--maxval",
         flag_if=lambda o: o.do_select_values, help="Inclusive.", **_SUBSETS,
     )  # fmt: skip
+    do_select_axis: bool = option(
+        False, label="OR: select by angle to an axis?", ours=True,
+        help="Particles seen along or across an axis of the map.", **_SUBSETS,
+    )  # fmt: skip
+    select_axis: str = option(
+        "0,0,1", label="Axis (x,y,z):", flag="--select_axis", ours=True,
+        flag_if=lambda o: o.do_select_axis, help="In the map, of any length.", **_SUBSETS,
+    )  # fmt: skip
+    axis_min: float = option(
+        0.0, label="Least angle to the axis (deg):", unit="°", flag="--axis_min", minimum=0, maximum=90,
+        step=5, flag_if=lambda o: o.do_select_axis, ours=True, help="0: seen along it.", **_SUBSETS,
+    )  # fmt: skip
+    axis_max: float = option(
+        30.0, label="Largest angle to the axis (deg):", unit="°", flag="--axis_max", minimum=0,
+        maximum=90, step=5, flag_if=lambda o: o.do_select_axis, ours=True,
+        help="90: seen from the side.", **_SUBSETS,
+    )  # fmt: skip
     do_discard: bool = option(
         False, label="OR: select on image statistics?", flag="--discard_on_stats",
         help="Drop images whose mean or deviation is an outlier.", **_SUBSETS,

@@ -20,6 +20,31 @@ def select_values(table: StarTable, label: str, low: float, high: float) -> Star
     return table.take(np.flatnonzero((values >= low) & (values <= high)))
 
 
+def select_by_axis(table: StarTable, axis: str, low_deg: float, high_deg: float) -> StarTable:
+    """Particles whose viewing direction is within an angle of an axis "x,y,z" of the map.
+
+    0: seen along the axis, from either end; 90: from the side.
+    """
+    from verglas.geometry import view_vectors
+
+    try:
+        direction = np.array([float(word) for word in axis.split(",")])
+    except ValueError:
+        direction = np.zeros(0)
+    if len(direction) != 3 or not np.linalg.norm(direction) > 0:
+        raise JobFailed(f"an axis is given as x,y,z, for example 0,0,1; got {axis!r}")
+    labels = ("rlnAngleRot", "rlnAngleTilt")
+    missing = [label for label in labels if label not in table]
+    if missing:
+        raise JobFailed(f"{table.name} has no {', '.join(missing)}")
+    import torch
+
+    angles = torch.from_numpy(np.stack([table.floats(label) for label in labels], 1))
+    cosine = view_vectors(angles).numpy() @ (direction / np.linalg.norm(direction))
+    angle = np.degrees(np.arccos(np.clip(np.abs(cosine), 0, 1)))
+    return table.take(np.flatnonzero((angle >= low_deg) & (angle <= high_deg)))
+
+
 def select_text(table: StarTable, label: str, include: str, exclude: str) -> StarTable:
     """Rows whose text contains `include`, or those that do not contain `exclude`: one of the two."""
     if bool(include) == bool(exclude):

@@ -1,0 +1,1 @@
+"""`verglas expand`: symmetry expansion of particle lists."""
