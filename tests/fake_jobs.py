@@ -180,7 +180,7 @@ def obey(text: str) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "die" in words:
         os.kill(os.getpid(), signal.SIGKILL)
-    if "full" in words:
+    if "full" in words and Path("orders/full").exists():
         raise OSError(28, "No space left on device", "somewhere")
     if "bug" in words:
         raise ZeroDivisionError("a bug")

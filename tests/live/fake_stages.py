@@ -35,6 +35,8 @@ def _misbehave(item) -> None:
         raise SetAside("bad on purpose")
     if "poison" in item.name:
         os._exit(7)
+    if "full" in item.name and Path("full").exists():
+        raise OSError(28, "No space left on device", "somewhere")
     if "slow" in item.name:
         time.sleep(0.5)
     time.sleep(float(os.environ.get("FAKE_STAGE_S", "0")))

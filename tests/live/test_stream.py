@@ -239,6 +239,24 @@ def test_a_lost_journal_is_made_again_from_the_job_directories(
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
 
+def test_a_full_disc_pauses_the_session_and_sets_no_movie_aside(
+    project, movies, write_movie, make_session
+):
+    (project.root / "full").touch()
+    write_movie(movies / "a_full.mrc")
+    folder = make_session()
+    session = LiveSession(project, folder)
+    folder.take()
+    session._begin()
+    while not session.results.pause_until_s:
+        session._turn()
+    (project.root / "full").unlink()
+    while not session.known.counts.finished:
+        session._turn()
+    assert not session.known.counts.failed
+    session.close()
+
+
 def test_a_torn_journal_line_costs_nothing(project, movies, write_movie, make_session, finish):
     write_movie(movies / "m0.mrc")
     finish(folder := make_session())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from fake_jobs import FOR_EVER
+from verglas.formats.atomic import OutputFailed, atomic_write, is_output_failure
 from verglas.formats.star import read_star
 from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
@@ -23,6 +25,7 @@ from verglas.scheduler import autorun as autorun_module
 from verglas.scheduler import clock as clock_module
 from verglas.scheduler import launch as launch_module
 from verglas.scheduler.clock import boot_id, boottime_s, elapsed_s
+from verglas.scheduler.events import read_events
 from verglas.scheduler.launch import launch, wait_for
 from verglas.scheduler.schedule import Order, ScheduleFolder
 from verglas.scheduler.settings import WatchSettings, save_settings
@@ -220,6 +223,52 @@ def test_a_schedule_goes_on_by_itself_when_a_full_disc_has_space_again(
     assert (small_disc / jobs[1] / "Movies/a.out").read_text() == "3\n"
     leftovers = [*small_disc.rglob(".verglas-*.tmp"), *small_disc.glob(".relion_lock")]
     assert (leftovers, ballast.exists()) == ([], False)
+
+
+def test_a_full_disc_is_not_the_fault_of_a_movie(project, chain, movie):
+    """The job pauses and does it again; nothing is set aside."""
+    (project.root / "orders/full").touch()
+    movie("a", "3 full")
+    movie("b", "4")
+    wait_for(project, launch(project, chain[0]))
+    launched = launch(project, chain[1])
+    until(lambda: "Pausing: " in (project.root / chain[1] / "run.err").read_text())
+    (project.root / "orders/full").unlink()
+    assert wait_for(project, launched) is Status.SUCCEEDED
+    assert not (project.root / chain[1] / "set_aside.star").exists()
+    listed = read_star(project.root / chain[1] / "corrected_micrographs.star")["micrographs"]
+    assert len(listed) == 2
+
+
+def test_a_schedule_does_a_job_again_whose_lists_could_not_be_written(
+    project, chain, movie, autorun
+):
+    (project.root / "orders/full").touch()
+    (project.root / "orders/class2d").write_text("full")
+    movie("a", "3")
+
+    def make_space():
+        until(lambda: any(each["kind"] == "job-paused" for each in read_events(project.root)))
+        (project.root / "orders/full").unlink()
+
+    thread = threading.Thread(target=make_space)
+    thread.start()
+    code, progress, _ = autorun(chain)
+    thread.join()
+    assert (code, progress.phase) == (0, "done")
+    assert project.graph().processes[chain[2]].status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO])
+def test_what_cannot_be_written_is_told_from_what_cannot_be_read(tmp_path, code):
+    with pytest.raises(OutputFailed) as found, atomic_write(tmp_path / "out"):
+        raise OSError(code, os.strerror(code))
+    assert is_output_failure(found.value)
+    wrapped = ValueError("cannot make it")
+    wrapped.__cause__ = found.value
+    assert is_output_failure(wrapped)
+    unreadable = OSError(errno.EIO, "Input/output error", "Movies/a.tiff")
+    assert not is_output_failure(unreadable)
 
 
 def register_job(project, folder, **values):

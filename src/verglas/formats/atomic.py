@@ -7,14 +7,36 @@ complete; a leftover temporary file is recognised by its name and never taken fo
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 TEMPORARY_PREFIX = ".verglas-"
 TEMPORARY_SUFFIX = ".tmp"
+
+
+_OF_THE_DISC = {errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EROFS}
+
+
+class OutputFailed(OSError):
+    """Nothing can be written at present: the disc is full, gone or broken. Not what was worked on."""
+
+
+def is_output_failure(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, is of the disc that is written to.
+
+    A full disc is one wherever it shows; a disc that fails may also be that of an input.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or isinstance(cause, OutputFailed):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 @contextmanager
@@ -28,10 +50,10 @@ def atomic_write(
     """Open a file that appears under `path` only if the block ends without an error.
 
     `mode` is "wb" or "w" (UTF-8, file names of other bytes as they are, newline untouched). With
-    `durable` (default) file and directory are flushed to the disc before returning; leave it out only
-    for files that can be made again at once. A `private` file is its owner's alone from its first byte on,
-    whatever the umask. Raises OSError (with the final name in it) when the disc is full or read-only; the
-    old file stays.
+    `durable` (default) file and directory are flushed to the disc before returning; leave it out only for
+    files that can be made again at once.
+    A `private` file is its owner's alone from its first byte on, whatever the umask.
+    Raises OutputFailed (with the final name in it) when the disc is full or gone; the old file stays.
     """
     final = Path(path)
     temporary = temporary_name(final)
@@ -45,9 +67,11 @@ def atomic_write(
                 os.fsync(handle.fileno())
         os.replace(temporary, final)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
-            raise type(error)(error.errno, error.strerror, str(final)) from error
+            kind = OutputFailed if error.errno in _OF_THE_DISC else type(error)
+            raise kind(error.errno, error.strerror, str(final)) from error
         raise
     if durable:
         sync_directory(final.parent)

@@ -29,6 +29,9 @@ _STATUS_OF_FILE = {
     EXIT_ABORTED: Status.ABORTED,
 }
 TAIL_BYTES = 4096
+UNWRITABLE = (
+    "unwritable"  # failed because the disc could not be written: to be done again when it can
+)
 JOB_LEASE_S = 300.0  # of a job on another machine that does not renew its record
 
 
@@ -54,7 +57,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How the last execution ended: `kind` is succeeded, failed, aborted, waiting or killed."""
+    """How the last execution ended: `kind` is succeeded, failed, aborted, waiting, killed or UNWRITABLE."""
 
     kind: str
     reason: str = ""

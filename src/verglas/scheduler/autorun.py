@@ -60,7 +60,12 @@ class Autorun:
         self.state: Progress = folder.progress()
         self.log = ScheduleLog(folder.log_file, echo=echo)
         self.attempts = JobAttempts(
-            project, self.order.keep_rounds, self._check_stop, self._pause, self._tell_death
+            project,
+            self.order.keep_rounds,
+            self._check_stop,
+            self._pause,
+            self._tell_death,
+            self._tell_unwritable,
         )
 
     def run(self) -> int:
@@ -179,6 +184,10 @@ class Autorun:
                 told = True
             self._pause(MISSING_INPUT_POLL_S)
             graph = self.project.graph()
+
+    def _tell_unwritable(self, job: str, reason: str) -> None:
+        self.log.write(f" + -- {job} is paused: {reason}")
+        self._event("job-paused", reason, job=job)
 
     def _tell_death(self, job: str, reason: str, times: int) -> None:
         self._event("job-died", reason, job=job, times=times)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from verglas.formats.atomic import is_output_failure
 from verglas.formats.star import StarError
 from verglas.jobs.contract.options import OptionError
+from verglas.jobs.contract.unwritable import pause_until_writable
 from verglas.project.dialect import Status
+from verglas.project.job_directory import UNWRITABLE
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, RefusedJob
 from verglas.scheduler.launch import Launched, launch, wait_for
@@ -28,6 +32,7 @@ class JobAttempts:
     check: Callable[[], None]  # called all the while
     pause: Callable[[float], None]
     tell_death: Callable[[str, str, int], None]  # job, reason, times in a row
+    tell_unwritable: Callable[[str, str], None]  # job, reason
 
     def count(self, job: str) -> int:
         """How often it was started so far."""
@@ -47,9 +52,16 @@ class JobAttempts:
                 try:
                     launched = launch(self.project, job, keep_rounds=self.keep_rounds)
                 except (ForeignJob, RefusedJob, OptionError, StarError, OSError) as error:
+                    if is_output_failure(error):
+                        self._pause_until_writable(job, str(error))
+                        continue
                     self.project.set_status(job, Status.FAILED)
                     return Result("failed", str(error))
             result = self._wait_for(launched)
+            if result.kind == UNWRITABLE:
+                self._pause_until_writable(job, result.reason)
+                launched = None
+                continue
             if result.kind != "killed":
                 return result
             deaths = 1 if time.monotonic() - begin > LONG_LIFE_S else deaths + 1
@@ -58,6 +70,12 @@ class JobAttempts:
                 return Result("failed", result.reason)
             self.pause(min(5.0, 0.1 * 2 ** (deaths - 1)))
             launched = None
+
+    def _pause_until_writable(self, job: str, reason: str) -> None:
+        """No failure of the job: it is started again when files can be written."""
+        with suppress(OSError):
+            self.tell_unwritable(job, reason)
+        pause_until_writable(self.project.root, self.check)
 
     def _wait_for(self, launched: Launched) -> Result:
         while True:

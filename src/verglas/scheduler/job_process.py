@@ -18,6 +18,7 @@ from types import FrameType
 
 from verglas import __version__
 from verglas.compute.progress import MouseProgress
+from verglas.formats.atomic import is_output_failure
 from verglas.formats.star import StarError, StarTable, write_star
 from verglas.jobs.contract.base import Job, JobAborted, JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.control_files import (
@@ -34,7 +35,13 @@ from verglas.jobs.contract.options import OptionError
 from verglas.jobs.contract.program import UsageError
 from verglas.project.completion import Ended, missing_outputs, record_ends
 from verglas.project.dialect import Status
-from verglas.project.job_directory import RUN_RECORD, JobDirectory, JobOutcome, RunRecord
+from verglas.project.job_directory import (
+    RUN_RECORD,
+    UNWRITABLE,
+    JobDirectory,
+    JobOutcome,
+    RunRecord,
+)
 from verglas.project.lease import renewed
 from verglas.project.owner import Owner
 from verglas.project.pipeline_file import NODE, NODE_TYPE, NODE_TYPE_LABEL
@@ -140,7 +147,8 @@ def _attempt(project: Project, name: str, repeated: bool, ranks: Ranks) -> JobOu
     except (JobFailed, ForeignJob, RefusedJob, OptionError, UsageError, StarError) as reason:
         return JobOutcome("failed", str(reason))
     except OSError as error:
-        return JobOutcome("failed", _os_error_text(error))
+        kind = UNWRITABLE if is_output_failure(error) else "failed"
+        return JobOutcome(kind, _os_error_text(error))
     except Exception as error:
         traceback.print_exc()
         return JobOutcome("failed", f"{type(error).__name__}: {error}")
@@ -235,6 +243,7 @@ def _record_outcome(project: Project, name: str, outcome: JobOutcome) -> int:
     status, code = {
         "succeeded": (Status.SUCCEEDED, SUCCEEDED),
         "failed": (Status.FAILED, FAILED),
+        UNWRITABLE: (Status.FAILED, FAILED),
         "aborted": (Status.ABORTED, ABORTED),
     }[outcome.kind]
     if status is not Status.SUCCEEDED:

@@ -9,7 +9,7 @@ listed in `set_aside.star` with its reason, tried again when its file changes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,14 @@ import numpy as np
 
 from verglas.compute.devices import devices_in_turn
 from verglas.compute.executors import Poison, run_tasks
+from verglas.formats.atomic import is_output_failure
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarTable
 from verglas.jobs.contract.base import Job, JobFailed, NothingToDo
 from verglas.jobs.contract.gathered import is_gathered, remember_gathered
 from verglas.jobs.contract.set_aside import ITEM_FAULTS, SetAside, SetAsideList
 from verglas.jobs.contract.tables import Row, rows_of
+from verglas.jobs.contract.unwritable import Unwritable, wait_until_writable
 
 Array = np.ndarray[Any, Any]
 
@@ -208,21 +210,37 @@ class MicrographJob(Job, Generic[Taken]):
     def _process_all(self, todo: Sequence[Item], aside: SetAsideList) -> None:
         progress = self.context.progress
         progress.start(self.title, len(todo))
+        devices, count = self._devices(), 0
+        while todo:
+            again: list[Item] = []
+            for item, outcome in self._results(todo, devices):
+                if isinstance(outcome, Unwritable):
+                    wait_until_writable(self.context, outcome)
+                    again.append(item)
+                    continue
+                count += 1
+                self._note(item, outcome, aside)
+                progress.update(count)
+                self.context.check_abort()
+            todo = again
+
+    def _results(
+        self, todo: Sequence[Item], devices: Sequence[str]
+    ) -> Iterator[tuple[Item, SetAside | Poison | Unwritable | None]]:
         context = self.context
-        results = run_tasks(
-            self._attempt, todo, workers=context.workers, devices=self._devices(),
+        return run_tasks(
+            self._attempt, todo, workers=context.workers, devices=devices,
             isolate=context.isolate, executor=context.executor,
         )  # fmt: skip
-        for count, (item, outcome) in enumerate(results, start=1):
-            if isinstance(outcome, SetAside):
-                aside.add(item.name, item.source, str(outcome))
-            elif isinstance(outcome, Poison):
-                # a kill may not be the item's fault: it is tried again in the next execution
-                aside.add(item.name, None if outcome.killed else item.source, f"poison: {outcome}")
-            else:
-                aside.remove(item.name)
-            progress.update(count)
-            self.context.check_abort()
+
+    def _note(self, item: Item, outcome: SetAside | Poison | None, aside: SetAsideList) -> None:
+        if isinstance(outcome, SetAside):
+            aside.add(item.name, item.source, str(outcome))
+        elif isinstance(outcome, Poison):
+            # a kill may not be the item's fault: it is tried again in the next execution
+            aside.add(item.name, None if outcome.killed else item.source, f"poison: {outcome}")
+        else:
+            aside.remove(item.name)
 
     def _devices(self) -> Sequence[str]:
         """Those of `--gpu`, dealt out in turn; the context's (the CPU) where none are asked for."""
@@ -238,12 +256,15 @@ class MicrographJob(Job, Generic[Taken]):
             self.context.say(f" Working on {', '.join(devices)}")
         return devices
 
-    def _attempt(self, item: Item, device: str) -> SetAside | None:
-        """The worker's single boundary: what an item does wrong becomes its result."""
+    def _attempt(self, item: Item, device: str) -> SetAside | Unwritable | None:
+        """The worker's single boundary: what an item does wrong becomes its result.
+
+        A disc that cannot be written is no item's fault: the item comes again.
+        """
         try:
             self.process(item, device)
-        except SetAside as reason:
-            return reason
-        except ITEM_FAULTS as error:
-            return SetAside.of(error)
+        except (SetAside, *ITEM_FAULTS) as error:
+            if is_output_failure(error):
+                return Unwritable(str(error))
+            return error if isinstance(error, SetAside) else SetAside.of(error)
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from verglas.compute.workers import Died, Raised
 from verglas.jobs.chain import STAGES
+from verglas.jobs.contract.unwritable import PAUSE_S, Unwritable
 from verglas.scheduler.live.record.ledger import INDEX, Movie
 from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.pace import Pace
@@ -34,6 +35,8 @@ class Results:
     ) -> None:
         self.known, self.lanes, self.routing, self.pace, self.log = known, lanes, routing, pace, log
         self.deaths: dict[tuple[int, str], list[Died]] = {}
+        self.pause_until_s = 0.0  # the disc could not be written
+        self._told = ""
 
     def forget(self, movie: Movie) -> None:
         """A movie is tried again as if its workers had not died."""
@@ -57,6 +60,9 @@ class Results:
             self.log.event("movie-aside", f"{movie.name}: {result.reason}")
         elif isinstance(result, DeviceFault):
             self._fault(lane, task, movie, result.reason)
+            return
+        elif isinstance(result, Unwritable):
+            self._unwritable(task, result)
             return
         elif isinstance(result, Died):
             self._died(lane, task, movie, result)
@@ -101,6 +107,16 @@ class Results:
         if len(self.lanes.benched) == len(self.known.order.all_devices):
             self.known.folder.wish("pause")
             self.log.show("every device failed: the session is paused")
+
+    def _unwritable(self, task: StageTask, result: Unwritable) -> None:
+        """No movie's fault: it comes again, and nothing is handed out for a while."""
+        self.routing.queues.add(task.stage, task.number, late=True)
+        self.pause_until_s = time.monotonic() + PAUSE_S
+        if result.reason != self._told:
+            self._told = result.reason
+            self.log.show(
+                f"paused: {result.reason}; it goes on by itself when files can be written"
+            )
 
     def _died(self, lane: Lane, task: StageTask, movie: Movie, died: Died) -> None:
         deaths = self.deaths.setdefault((task.number, task.stage), [])

@@ -122,7 +122,8 @@ class LiveSession:
         if phase != PAUSED:
             self._look_for_files(phase)
             self.routing.redo()
-            self.routing.hand_out()
+            if time.monotonic() >= self.results.pause_until_s:
+                self.routing.hand_out()
         self.results.take(TURN_S)
         self.listing.turn(phase)
         if phase == RUNNING:

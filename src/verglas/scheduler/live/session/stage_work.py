@@ -13,11 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from verglas.formats.atomic import is_output_failure
 from verglas.jobs.chain import CTF, MOTION, PICKING
 from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.contract.set_aside import ITEM_FAULTS, SetAside
+from verglas.jobs.contract.unwritable import Unwritable
 from verglas.scheduler.live.record.stage_jobs import on_list, quiet, scratch_list, stage_arguments
 
 NUMERICS = (
@@ -77,7 +79,7 @@ class WarmUp:
     stage: str = ""
 
 
-Outcome = StageDone | StageAside | DeviceFault
+Outcome = StageDone | StageAside | DeviceFault | Unwritable
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,11 @@ def work(task: StageTask | WarmUp, device: str) -> Outcome | WarmUp:
             listed = _bytes_of(job, item) or task.listed
         figures, micrograph = figures_of(task.stage, item, listed, task.directory)
         picks = "" if task.by_hand and kept else _fingerprint(task, item)
-    except SetAside as reason:
-        return StageAside(str(reason))
-    except (JobFailed, NothingToDo) as reason:
-        return StageAside(str(reason))
-    except ITEM_FAULTS as error:
+    except (SetAside, JobFailed, NothingToDo, *ITEM_FAULTS) as error:
+        if is_output_failure(error):
+            return Unwritable(str(error))
+        if isinstance(error, SetAside | JobFailed | NothingToDo):
+            return StageAside(str(error))
         text = str(SetAside.of(error))
         if device != "cpu" and any(word in text.lower() for word in _FAULTS):
             return DeviceFault(text)
