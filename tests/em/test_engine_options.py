@@ -16,12 +16,12 @@ from verglas.jobs.autorefine.job import AutoRefine3D
 from verglas.jobs.classification.class2d import Classification2D
 from verglas.jobs.classification.class3d import Classification3D
 from verglas.jobs.contract.base import JobFailed
-from verglas.jobs.refine.engine_options import BY_FLAG, ENGINE_OPTIONS, EngineOption
 from verglas.jobs.refine.files.names import RunNames
 from verglas.jobs.refine.files.optimiser import optimiser_table
 from verglas.jobs.refine.files.output import sampling_tables
 from verglas.jobs.refine.files.saved_settings import labelled, saved_settings
-from verglas.jobs.refine.settings import changed_settings, saved_value, settings_of
+from verglas.jobs.refine.options.engine import BY_FLAG, ENGINE_OPTIONS, EngineOption
+from verglas.jobs.refine.options.settings import changed_settings, saved_value, settings_of
 
 PARTS = {"gradient": GradientSettings, "helix": HelixSettings, "halves": HalvesSettings}
 BEGIN = {

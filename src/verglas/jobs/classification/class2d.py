@@ -8,10 +8,10 @@ from verglas.jobs.contract.base import JobType
 from verglas.jobs.contract.nodes import MODEL, PARTICLES, Node
 from verglas.jobs.contract.options import JobOptions, option
 from verglas.jobs.contract.program import Program
-from verglas.jobs.refine import shared_options as shared
-from verglas.jobs.refine.flags import REFINE_FLAGS
 from verglas.jobs.refine.job import RefineJob
-from verglas.jobs.refine.options import ComputeOptions, ct_root, doubled
+from verglas.jobs.refine.options import shared
+from verglas.jobs.refine.options.compute import ComputeOptions, ct_root, doubled
+from verglas.jobs.refine.options.flags import REFINE_FLAGS
 
 VDAM_FLAGS = {"--class_inactivity_threshold": "0.1", "--grad_write_iter": "10"}
 _HELIX: dict[str, Any] = {"tab": "Helix", "on_continue": "locked"}

@@ -9,11 +9,10 @@ from verglas.jobs.contract.base import JobType
 from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
 from verglas.jobs.contract.options import option
 from verglas.jobs.contract.program import Program
-from verglas.jobs.refine import options_3d as maps
-from verglas.jobs.refine import shared_options as shared
-from verglas.jobs.refine.flags import REFINE_FLAGS
 from verglas.jobs.refine.map_job import MapJob
-from verglas.jobs.refine.options import ComputeOptions, ct_root
+from verglas.jobs.refine.options import maps, shared
+from verglas.jobs.refine.options.compute import ComputeOptions, ct_root
+from verglas.jobs.refine.options.flags import REFINE_FLAGS
 
 CONE = 3.0  # half-range of local searches in standard deviations
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from verglas.jobs.contract.base import JobFailed, RunContext
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.refine.files.names import RunNames, root_of_run
-from verglas.jobs.refine.progress import ProgressStream, progress_file
 from verglas.jobs.refine.ranks import MpiRanks, started_by_mpi
-from verglas.jobs.refine.watch import RunWatcher
+from verglas.jobs.refine.telling.stream import ProgressStream, progress_file
+from verglas.jobs.refine.telling.watch import RunWatcher
 
 if TYPE_CHECKING:
     import torch

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verglas.jobs.contract.base import JobFailed, NothingToDo
-from verglas.jobs.refine.checks import doubts
 from verglas.jobs.refine.files.checkpoint import read_checkpoint
 from verglas.jobs.refine.files.half_sets import with_halves
 from verglas.jobs.refine.files.names import RunNames, newest_iteration
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
 from verglas.jobs.refine.frame import RunFrame
 from verglas.jobs.refine.images.source import Images
-from verglas.jobs.refine.reference import read_references
-from verglas.jobs.refine.settings import (
+from verglas.jobs.refine.options.settings import (
     changed_settings,
     parity_of,
     settings_of,
     with_changes,
 )
+from verglas.jobs.refine.reference import read_references
+from verglas.jobs.refine.telling.doubts import doubts
 
 if TYPE_CHECKING:
     from verglas.em.state.model import State

@@ -12,13 +12,13 @@ from verglas.jobs.contract.base import Job, JobFailed
 from verglas.jobs.refine.files.output import write_iteration, write_set_aside
 from verglas.jobs.refine.files.particles import ParticleList
 from verglas.jobs.refine.frame import RunFrame
-from verglas.jobs.refine.going_on import going_on_words
 from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inputs, tell_doubts
-from verglas.jobs.refine.memory import free_memory, memory_lines
-from verglas.jobs.refine.options import ct_root
-from verglas.jobs.refine.remaining import final_lines, time_line
+from verglas.jobs.refine.options.compute import ct_root
+from verglas.jobs.refine.options.going_on import going_on_words
 from verglas.jobs.refine.solvent_mask import mask_doubt, read_solvent_mask
-from verglas.jobs.refine.views import views_doubt
+from verglas.jobs.refine.telling.memory import free_memory, memory_lines
+from verglas.jobs.refine.telling.remaining import final_lines, time_line
+from verglas.jobs.refine.telling.views import views_doubt
 
 if TYPE_CHECKING:
     from verglas.em.run.refinement import Refinement

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from verglas.formats.star import StarTable
-from verglas.jobs.refine.engine_options import ENGINE_OPTIONS, EngineOption
+from verglas.jobs.refine.options.engine import ENGINE_OPTIONS, EngineOption
 
 if TYPE_CHECKING:
     from verglas.em.state.sampling import Steps

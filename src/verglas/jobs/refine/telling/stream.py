@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from verglas.jobs.refine.remaining import iterations_left
+from verglas.jobs.refine.telling.remaining import iterations_left
 
 if TYPE_CHECKING:
     from verglas.em.state.model import State

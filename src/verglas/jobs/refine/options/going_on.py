@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verglas.jobs.contract.options import JobOptions, OptionInfo
-from verglas.jobs.refine.engine_options import BY_FLAG
+from verglas.jobs.refine.options.engine import BY_FLAG
 
 _TEXTS = ("--solvent_mask", "--relax_sym")  # empty: there is none, even if there was one before
 NONE = "None"

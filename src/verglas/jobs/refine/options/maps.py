@@ -6,8 +6,8 @@ from typing import Any
 
 from verglas.jobs.contract.nodes import MAP, MASK
 from verglas.jobs.contract.options import option
-from verglas.jobs.refine import shared_options as shared
-from verglas.jobs.refine.options import OVERSAMPLING
+from verglas.jobs.refine.options import shared
+from verglas.jobs.refine.options.compute import OVERSAMPLING
 
 SAMPLING_STEPS = (
     "30 degrees", "15 degrees", "7.5 degrees", "3.7 degrees", "1.8 degrees", "0.9 degrees",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from verglas.jobs.contract.base import JobFailed
 from verglas.jobs.contract.program import Arguments
-from verglas.jobs.refine.engine_options import ENGINE_OPTIONS, EngineOption
+from verglas.jobs.refine.options.engine import ENGINE_OPTIONS, EngineOption
 
 if TYPE_CHECKING:
     from verglas.em.state.model import State

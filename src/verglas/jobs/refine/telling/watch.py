@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verglas.jobs.contract.base import RunContext
-from verglas.jobs.refine.progress import ProgressStream
+from verglas.jobs.refine.telling.stream import ProgressStream
 
 
 class RunWatcher:

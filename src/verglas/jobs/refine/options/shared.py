@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from verglas.jobs.contract.options import option
-from verglas.jobs.refine.options import doubled
+from verglas.jobs.refine.options.compute import doubled
 
 CTF: dict[str, Any] = {"tab": "CTF", "on_continue": "locked"}
 OPTIMISE: dict[str, Any] = {"tab": "Optimisation"}

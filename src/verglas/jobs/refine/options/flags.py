@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verglas.jobs.contract.program import Flag
-from verglas.jobs.refine.engine_options import (
+from verglas.jobs.refine.options.engine import (
     AUTO,
     COMPUTE,
     CORRECT,
