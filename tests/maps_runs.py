@@ -35,8 +35,11 @@ def map_of_blobs(box: int = BOX, seed: int = 3) -> np.ndarray:
 
 def simulate(
     n: int = 40, box: int = BOX, pixel: float = PIXEL, noise: float = 0.7, **columns: object
-) -> None:
-    """`particles.star`, its stack and `map.mrc`: noisy projections in all directions, without a CTF."""
+) -> np.ndarray:
+    """`particles.star`, its stack and `map.mrc`: noisy projections in all directions, without a CTF.
+
+    Returns their angles (n, 3).
+    """
     rng = np.random.default_rng(5)
     truth = map_of_blobs(box)
     tilt = np.degrees(np.arccos(rng.uniform(-1, 1, n)))
@@ -62,6 +65,7 @@ def simulate(
         StarTable.from_columns("particles", particles),
     ]
     write_star("particles.star", tables)
+    return angles
 
 
 def refine(*words: str) -> int:

@@ -16,7 +16,7 @@ from verglas.jobs.contract.base import JobFailed
 from verglas.jobs.refine.files.half_sets import with_halves
 from verglas.jobs.refine.files.optimiser import counters
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
-from verglas.jobs.refine.files.saved_settings import prior_widths, sampling_asked, saved_settings
+from verglas.jobs.refine.files.saved_settings import sampling_asked, saved_settings
 
 if TYPE_CHECKING:
     from verglas.em.state.model import Model, Moments, State
@@ -41,14 +41,13 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
         models = [read_star(name) for name in _model_files(optimiser)]
         sampling_file = read_star(optimiser.string("rlnOrientSamplingStarFile"))
         sampling_table = sampling_file["sampling_general"]
-        general = models[0]["model_general"]
-        settings = saved_settings(optimiser, general, sampling_table, parity)
+        settings = saved_settings(optimiser, models[0]["model_general"], sampling_table, parity)
         data = optimiser.string("rlnExperimentalDataStarFile")
         listed = read_particles(data, with_ctf=settings.ctf, going_on=True)
         if settings.halves is not None:
             listed = with_halves(listed, data)
         _check_same_run(path, models, listed)
-        sampling = _sampling(sampling_table, general, settings)
+        sampling = _sampling(sampling_table, settings)
         state = _state(
             optimiser, [_model(each, listed, settings) for each in models], sampling, listed
         )
@@ -80,7 +79,7 @@ def _model_files(optimiser: StarTable) -> list[str]:
     return [optimiser.string(label) for label in labels if label in optimiser]
 
 
-def _sampling(table: StarTable, general: StarTable, settings: EmSettings) -> Sampling:
+def _sampling(table: StarTable, settings: EmSettings) -> Sampling:
     from verglas.em.state.sampling import Sampling
 
     return Sampling(
@@ -95,7 +94,7 @@ def _sampling(table: StarTable, general: StarTable, settings: EmSettings) -> Sam
         perturb=settings.perturb,
         perturbation=table.number("rlnSamplingPerturbInstance"),
         asked=sampling_asked(table),
-        local_sigma_deg=prior_widths(general) if settings.dims == 3 else (0.0, 0.0, 0.0),
+        local_sigma_deg=settings.local_sigma_deg if settings.dims == 3 else (0.0, 0.0, 0.0),
     )
 
 

@@ -13,19 +13,20 @@ from verglas.jobs.refine.files.saved_settings import labelled
 
 if TYPE_CHECKING:
     from verglas.em.state.model import Model
+    from verglas.em.state.particles import Ints
     from verglas.em.state.sampling import Sampling
     from verglas.em.state.settings import EmSettings
 
 
 def model_tables(
     base: str, settings: EmSettings, model: Model, sampling: Sampling, listed: ParticleList,
-    half: int | None = None,
+    rows: Ints,
 ) -> list[StarTable]:  # fmt: skip
-    """All tables of the `_model.star` of one model, whose files begin with `base`; of a half-set or of all."""
+    """All tables of the `_model.star` of one model, whose files begin with `base`; `rows`: its particles."""
     general = _general(settings, model, sampling)
     tables = [general, _classes(base, settings, model)]
     tables += [_class_spectra(model, k) for k in range(model.n_classes)]
-    tables += _groups(settings, model, listed, half)
+    tables += _groups(settings, model, listed, rows)
     if model.dims == 3:
         tables += [
             StarTable.from_columns(
@@ -136,12 +137,10 @@ def _class_spectra(model: Model, k: int) -> StarTable:
 
 
 def _groups(
-    settings: EmSettings, model: Model, listed: ParticleList, half: int | None
+    settings: EmSettings, model: Model, listed: ParticleList, rows: Ints
 ) -> list[StarTable]:
     """Scale groups and their noise: RELION 3.1 has one spectrum per group, ours is of the optics group."""
     particles = listed.particles
-    rows = np.arange(len(particles))
-    rows = rows if half is None else particles.of_half(rows, half)
     counts = np.bincount(particles.scale_group[rows], minlength=len(model.scale))
     columns = {
         "rlnGroupNumber": np.arange(len(counts)) + 1,

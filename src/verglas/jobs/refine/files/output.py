@@ -33,17 +33,19 @@ def write_iteration(
     names: RunNames, settings: EmSettings, state: State, listed: ParticleList, command: str, version: str
 ) -> None:  # fmt: skip
     """Write all files of an iteration; the optimiser last, because it says that the others are there."""
+    from verglas.em.schedule.common import usable_particles
+
     base = names.base(state)
     write_moments(names, state)
     if state.joined:
         write_half_maps(names, state)
-    bases = names.models(state)
+    bases, used = names.models(state), usable_particles(state, len(listed.particles))
     for number, (model, own) in enumerate(zip(state.models, bases)):
-        half = number if len(bases) > 1 else None
+        rows = used if len(bases) == 1 else listed.particles.of_half(used, number)
         write_references(names, own, model)
         if model.dims == 3 and not (settings.skip_align or settings.skip_rotate):
             write_angular_distributions(own, model, state.sampling)
-        tables = model_tables(own, settings, model, state.sampling, listed, half)
+        tables = model_tables(own, settings, model, state.sampling, listed, rows)
         write_star(f"{own}_model.star", tables, precision="full")
     write_star(f"{base}_data.star", data_tables(state, listed), precision="full")
     sampling = sampling_tables(settings, state.sampling)

@@ -64,8 +64,8 @@ def saved_settings(
     tables = {"optimiser": optimiser, "model": general, "sampling": sampling}
     dims = general.integer("rlnReferenceDimensionality")
     values = _of_part("", tables) | _steps(sampling, general, dims)
-    if dims == 2 and prior_widths(general)[2] > 0:
-        values["sigma_psi_deg"] = prior_widths(general)[2]
+    names = ("sigma_rot_deg", "sigma_tilt_deg", "sigma_psi_deg")
+    values |= {name: width for name, width in zip(names, _prior_widths(general)) if width > 0}
     if value_of(optimiser, "rlnDoGradientRefine", False):
         values["gradient"] = _part("gradient", tables)
     if value_of(optimiser, "rlnDoAutoRefine", False):
@@ -103,7 +103,7 @@ def _steps(sampling: StarTable, general: StarTable, dims: int) -> dict[str, Any]
     }
 
 
-def prior_widths(general: StarTable) -> tuple[float, float, float]:
+def _prior_widths(general: StarTable) -> tuple[float, float, float]:
     """σ of rot, tilt and psi around what is known of a particle; zeros: there is no such prior."""
     if not value_of(general, "rlnOrientationalPriorMode", 0):
         return 0.0, 0.0, 0.0

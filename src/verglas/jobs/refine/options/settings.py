@@ -131,7 +131,7 @@ def _asked(
 def _special(arguments: Arguments) -> dict[str, Any]:
     """Fields that several flags, or none of a table's kind, decide."""
     values: dict[str, Any] = {"parity": parity_of(arguments)}
-    if arguments["--sigma_ang"] > 0:
+    if "--sigma_ang" in arguments.given:
         values |= dict.fromkeys(ALL_ANGLES, arguments["--sigma_ang"])
     if arguments["--ctf_uncorrected_ref"]:
         values["refs_are_ctf_corrected"] = False
