@@ -186,3 +186,17 @@ def test_several_references_come_from_a_list_and_one_becomes_several(capsys):
         assert np.abs(a - b).max() > 0.01 * np.abs(a).max()
     assert refine(*CLASSES, "--o", "job/run", "--iter", "1", "--K", "3", "--ref", "refs.star") == 1
     assert "holds 2 references, but --K asks for 3" in capsys.readouterr().err
+
+
+def test_a_microscope_that_cannot_be_is_refused(capsys):
+    star = read_star("particles.star")
+    optics = star["optics"].with_columns({"rlnAmplitudeContrast": [1.0]})
+    defocus = {label: [9000.0] * N for label in ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle")}
+    write_star("particles.star", [optics, star["particles"].with_columns(defocus)])
+    assert "amplitude contrast of 1 and 300 kV" in refused(capsys, "--ctf")
+
+
+def test_relaxed_symmetry_without_local_searches_is_told(capsys):
+    words = [*CLASSES, "--o", "job/run", "--iter", "1", "--K", "1"]
+    assert refine(*words, "--relax_sym", "C2") == 0
+    assert "--relax_sym acts in local searches only" in capsys.readouterr().err

@@ -70,6 +70,14 @@ def _new(frame: RunFrame) -> RefineInputs:
     if settings.halves is not None:
         listed = with_halves(listed, arguments["--i"], settings.random_seed)
     _check_numbers(listed, settings.n_classes)
+    if (
+        settings.relax_symmetry
+        and settings.halves is None
+        and not max(settings.local_sigma_deg) > 0
+    ):
+        frame.warn(
+            " WARNING: --relax_sym acts in local searches only, and without --sigma_ang there are none"
+        )
     _check_priors(arguments["--i"], listed, settings)
     images = _images(frame, listed)
     return RefineInputs(frame.names, listed, settings, images, references=references)

@@ -123,6 +123,13 @@ def _check_microscope(optics_table: StarTable, path: str) -> None:
             f"{path}: the optics table has no {', '.join(missing)}, which the CTF needs: add it, or "
             "leave out --ctf"
         )
+    for row in range(len(optics_table)):
+        contrast, voltage = optics_table.number(labels[2], row), optics_table.number(labels[0], row)
+        if not (0 <= contrast < 1 and voltage > 0):
+            raise JobFailed(
+                f"{path}: optics group {row + 1} has an amplitude contrast of {contrast:g} and {voltage:g} kV; "
+                "expected at least 0 and less than 1, and a voltage above 0"
+            )
 
 
 def _optics_index(table: StarTable, number: dict[int, int], path: str) -> npt.NDArray[np.int64]:
