@@ -178,7 +178,7 @@ def test_histogram_counts_everything() -> None:
         (["--i", "a.star", "--operate", "rlnImageName"], "only --set_to"),
         (["--i", "a.star", "--split"], "--nr_split"),
         (["--i", "a.star", "--slect", "x"], "did you mean --select"),
-        (["--i", "a.star", "--i_tablename", "nothing"], "expected a table nothing"),
+        (["--i", "a.star", "--i_tablename", "nothing"], "expected a table data_nothing"),
     ],
 )
 def test_errors_say_what_is_wrong(
