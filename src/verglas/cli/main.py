@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new": ("verglas.cli.project", "make a project directory"),
     "status": ("verglas.cli.project", "what the project's jobs are doing"),
     "nodes": ("verglas.cli.project", "outputs that can be used as inputs, existing and expected"),
+    "repair": ("verglas.cli.project", "bring back what a cut pipeline file lacks"),
     "unlock": ("verglas.cli.project", "remove a lock that a dead program left behind"),
     "job": ("verglas.cli.job", "add, run, schedule, continue, list, show, abort, delete ... jobs"),
     "run": ("verglas.cli.run", "run the job of a job directory (what the scheduler starts)"),

@@ -14,6 +14,8 @@ _HELP = {
     "layout); --data-root: movies outside it that the pages may show",
     "status": "verglas status [--json]   what the project's jobs are doing",
     "nodes": "verglas nodes [--type particles] [--json]   what can be chosen as an input",
+    "repair": "verglas repair [--as-it-is]   bring back the jobs and edges that a cut default_pipeline.star lacks, "
+    "or take the file as it is; the cut file stays as default_pipeline.star.cut",
     "unlock": "verglas unlock   remove the project lock that a dead program left behind",
 }
 
@@ -25,7 +27,13 @@ def main(words: Sequence[str]) -> int:
         print(_HELP[command])
         return 0
     try:
-        return {"new": _new, "status": _status, "nodes": _nodes, "unlock": _unlock}[command](rest)
+        return {
+            "new": _new,
+            "status": _status,
+            "nodes": _nodes,
+            "unlock": _unlock,
+            "repair": _repair,
+        }[command](rest)
     except (CommandError, KeyError, ValueError, OSError, StarError) as error:
         return complain(command, error)
 
@@ -88,6 +96,17 @@ def _nodes(words: list[str]) -> int:
         return 0
     for offer in offers:
         print(f"{offer.name}  ({offer.type_name}{', expected' if offer.expected else ''})")
+    return 0
+
+
+def _repair(words: list[str]) -> int:
+    from verglas.project.project import Project
+
+    parsed = split_words(words, {"--as-it-is": False})
+    project = Project.open()
+    as_it_is = parsed.has("--as-it-is")
+    for what in project.repair(as_it_is=as_it_is):
+        print(f"{what}: {'given up' if as_it_is else 'brought back'}")
     return 0
 
 

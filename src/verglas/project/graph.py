@@ -157,5 +157,17 @@ class Graph:
         processes = {name: self.processes[name]}
         return Graph(self.dialect, self.counter, processes, nodes, inputs, outputs)
 
+    def take(self, part: Graph, name: str) -> None:
+        """Enter a job of a mini-pipeline, or what is missing of it; an alias that is taken is dropped."""
+        if name not in self.processes:
+            process = part.processes[name]
+            if any(process.alias == other.alias for other in self.processes.values()):
+                process.alias = NO_ALIAS
+            self.processes[name] = process
+        for key, node in part.nodes.items():
+            self.nodes.setdefault(key, node)
+        self.inputs += [edge for edge in part.inputs if edge not in self.inputs]
+        self.outputs += [edge for edge in part.outputs if edge not in self.outputs]
+
     def copy(self) -> Graph:
         return copy.deepcopy(self)

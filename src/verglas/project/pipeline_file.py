@@ -29,14 +29,19 @@ def read_pipeline(path: Path) -> Graph:
     """The graph in a pipeline file. Raises StarError, FileNotFoundError."""
     for attempt in range(READ_ATTEMPTS):
         try:
-            star = read_star(regular(path))
-            if "pipeline_general" in star:
-                return graph_of(star)
-            failure = StarError(f"{path}: there is no table pipeline_general")
+            return read_pipeline_once(path)
         except StarError as error:
             failure = error
         time.sleep(0.1 * attempt)
     raise failure
+
+
+def read_pipeline_once(path: Path) -> Graph:
+    """The graph in a file that nobody is writing. Raises StarError, FileNotFoundError."""
+    star = read_star(regular(path))
+    if "pipeline_general" not in star:
+        raise StarError(f"{path}: there is no table pipeline_general")
+    return graph_of(star)
 
 
 def graph_of(star: StarFile) -> Graph:

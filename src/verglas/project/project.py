@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verglas.project.change import CHANGED, PIPELINE, Change
+from verglas.project.cut_pipeline import CutPipeline, read_whole
 from verglas.project.dialect import DIALECT_31, Dialect, Status
 from verglas.project.graph import Graph
 from verglas.project.job_directory import JobDirectory
@@ -68,9 +69,12 @@ class Project:
         return project
 
     def graph(self) -> Graph:
-        """The graph as it stands now."""
+        """The graph as it stands now; of a file that was cut, with what others know of it."""
         self.settle()
-        return self._read()
+        graph, lacking = read_whole(self.root, self.root / PIPELINE)
+        if lacking:
+            log.warning("%s", CutPipeline(self.root / PIPELINE, lacking))
+        return graph
 
     @contextmanager
     def change(self, reason: str) -> Iterator[Change]:
@@ -81,7 +85,7 @@ class Project:
         """
         with project_lock(self.root, reason):
             settle(self.root)
-            change = Change(self.root, self._read())
+            change = Change(self.root, self._whole())
             yield change
             is_of_graph = change.is_of_graph
             change.commit()
@@ -99,8 +103,29 @@ class Project:
         except OSError as error:
             log.warning("an unfinished change of the project stays for now: %s", error)
 
-    def _read(self) -> Graph:
-        return read_pipeline(self.root / PIPELINE)
+    def _whole(self) -> Graph:
+        """The graph, by who holds the lock. Raises CutPipeline."""
+        graph, lacking = read_whole(self.root, self.root / PIPELINE)
+        if lacking:
+            raise CutPipeline(self.root / PIPELINE, lacking)
+        return graph
+
+    def repair(self, *, as_it_is: bool = False) -> list[str]:
+        """Bring back what a cut pipeline file lacks, or take it as it is; what that was.
+
+        The cut file is kept. Raises StarError where one that is damaged cannot be taken as it is.
+        """
+        with project_lock(self.root, "repair"):
+            settle(self.root)
+            graph, lacking = read_whole(self.root, self.root / PIPELINE)
+            if lacking:
+                if as_it_is:
+                    graph = read_pipeline(self.root / PIPELINE)
+                journal = Journal(self.root)
+                journal.write(f"{PIPELINE}.cut", (self.root / PIPELINE).read_bytes())
+                journal.write(PIPELINE, pipeline_bytes(graph))
+                journal.commit()
+        return lacking
 
     def exists(self, name: str) -> bool:
         return (self.root / name).exists()

@@ -74,7 +74,7 @@ def undelete(project: Project, name: str) -> None:
             raise NotDeletable(f"{name} is already in the pipeline")
         change.move(f"{TRASH}/{name.rstrip('/')}", name.rstrip("/"))
         change.remove(name + DELETED_PIPELINE)
-        _merge(graph, part, name)
+        graph.take(part, name)
         change.relink(name, NO_ALIAS, graph.processes[name].alias)
         status = JobDirectory(source).exit_status()
         if status is not None or graph.processes[name].status is Status.RUNNING:
@@ -148,17 +148,5 @@ def _old_iterations(base: Path, name: str, protected: set[str]) -> list[str]:
 def _removed_part(graph: Graph, names: list[str]) -> Graph:
     removed = Graph(graph.dialect, graph.counter)
     for name in names:
-        _merge(removed, graph.part(name), name)
+        removed.take(graph.part(name), name)
     return removed
-
-
-def _merge(graph: Graph, part: Graph, name: str) -> None:
-    """Take a job of a mini-pipeline into the graph; an alias that is taken is dropped."""
-    process = part.processes[name]
-    if any(process.alias == other.alias for other in graph.processes.values()):
-        process.alias = NO_ALIAS
-    graph.processes[name] = process
-    for key, node in part.nodes.items():
-        graph.nodes.setdefault(key, node)
-    graph.inputs += [edge for edge in part.inputs if edge not in graph.inputs]
-    graph.outputs += [edge for edge in part.outputs if edge not in graph.outputs]
