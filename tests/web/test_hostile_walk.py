@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from verglas.scheduler.launch import Launched
+from verglas.scheduler.live.requests.beginning import Look
 from verglas.web.api import autorun, jobs, live, live_settings
 
 SECRET = "rlnVerySecret"
@@ -47,9 +48,12 @@ def hostile(served, project, monkeypatch) -> Iterator[Any]:
     monkeypatch.setattr(
         "verglas.scheduler.launch._start", lambda _, job, *__: Launched(job.name, None)
     )
-    monkeypatch.setattr("verglas.web.live.command", lambda *_, **__: [])
+    looked = Look({}, [], [], [], [])
+    answers = {"look_at": looked, "begin_session": "live1", "try_settings": []}
+    call = lambda _, __, function, *___, **____: answers[function.__name__]  # noqa: E731
+    monkeypatch.setattr("verglas.web.worker.Worker.call", call)
     monkeypatch.setattr(
-        "verglas.web.live.answer", lambda _, words, **__: [] if words[0] == "try" else {}
+        "verglas.scheduler.live.requests.beginning.ensure_supervisor", lambda *_: None
     )
     for module in (autorun, jobs, live, live_settings):
         for name in ("ensure_supervisor", "abort", "terminate"):

@@ -1,25 +1,42 @@
-"""Live sessions through the routes: what is asked of the command line, and what is refused before it."""
+"""Live sessions through the routes: what is asked of them, and what is refused before."""
 
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from verglas.web import live
+from verglas.scheduler.live.record.ledger import Ledger
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.requests.beginning import Beginning, Look
+from verglas.scheduler.live.requests.trial import Trial
+from verglas.web.api import live, live_settings
+from verglas.web.live_work import Resources
+from verglas.web.worker import Worker
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Words that would have been run."""
-    found: list[list[str]] = []
+    """What would have been done: the function's name and its arguments after the project."""
+    found: list[tuple[object, ...]] = []
 
-    def instead(project, words, timeout_s=0.0):
-        found.append(list(words))
-        return ['{"facts": {}}'] if "--json" in words else ["done"]
+    def noted(name, answer):
+        def instead(*arguments):
+            found.append((name, *(each for each in arguments[1:] if not isinstance(each, Ledger))))
+            return answer
 
-    monkeypatch.setattr(live, "command", instead)
+        return instead
+
+    def call(worker, root, function, *arguments, limit_s=0.0):
+        found.append((function.__name__, *arguments[1:]))
+        return {"look_at": Look({}, [], [], [], []), "begin_session": "live1"}[function.__name__]
+
+    monkeypatch.setattr(Worker, "call", call)
+    for module, name in (
+        (live, "give_verdict"), (live, "change_thresholds"), (live, "ask"),
+        (live_settings, "change_settings"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, noted(name, ["done"]))
     return found
 
 
@@ -183,9 +200,8 @@ def test_picks_of_shown_movies_and_pictures_of_a_trial(served, session, project,
     trial["trial_files"] = {"micrograph": outside}
     (folder / "trial.json").write_text(json.dumps(trial))
     assert served.get("live/live1/try/1/micrograph").status_code == 404  # not the trial's own
-    monkeypatch.setattr(
-        live, "command", lambda *_, **__: [json.dumps([{**trial, "trial_files": files}])]
-    )
+    made = Trial(**{**trial, "trial_files": files})
+    monkeypatch.setattr(Worker, "call", lambda *_, **__: [made])
     told = served.post("live/live1/try", {"micrographs": [1], "values": {}}).json()[0]
     assert told["figures"] == [
         {"key": "picks", "title": "Picks", "unit": "", "now": 3.0, "trial": 5.0}
@@ -196,16 +212,16 @@ def test_picks_of_shown_movies_and_pictures_of_a_trial(served, session, project,
 def test_a_folder_is_looked_at_then_started(served, asked, project):
     (project.root / "Movies").mkdir()
     assert served.post("live/look", {"folder": "Movies/*.tif"}).status_code == 200
-    assert asked.pop() == ["start", "Movies/*.tif", "--look", "--json"]
+    assert asked.pop() == ("look_at", Beginning("Movies/*.tif"))
     body = {
         "folder": "Movies",
         "given": {"kv": "300", "gain": ""},
         "settings": {"AutoPick.do_log": "Yes"},
     }
-    assert served.post("live/look", body).json() == {"facts": {}}
-    assert served.post("live", body).status_code == 200
-    words = ["start", "Movies", "--kv=300", "--set", "AutoPick.do_log=Yes"]
-    assert asked == [[*words, "--look", "--json"], words]
+    assert served.post("live/look", body).json()["missing"] == []
+    assert served.post("live", body).json()["name"] == "live1"
+    beginning = Beginning("Movies", {"kv": "300"}, {"AutoPick": {"do_log": "Yes"}})
+    assert asked == [("look_at", beginning), ("begin_session", beginning, Resources())]
 
 
 @pytest.mark.parametrize(
@@ -226,27 +242,26 @@ def test_what_is_refused_before_anything_runs(served, asked, body):
     assert asked == []
 
 
-def test_verdicts_limits_changes_and_wishes(served, asked, session):
+def test_verdicts_limits_changes_and_wishes(served, asked, session, project):
+    folder = LiveFolder(project.root, "live1")
     served.post("live/verdict", {"verdict": "reject", "numbers": [2], "why": "--crack"})
     served.post("live/thresholds", {"text": "rlnCtfMaxResolution <= 6"})
     served.post("live/set", {"values": {"AutoPick.log_diam_max": "150"}, "scope": "12-40"})
     served.post("live/live1/wish", {"wish": "run"})
     assert asked == [
-        ["reject", "2", "--why=--crack"],
-        ["thresholds", "rlnCtfMaxResolution <= 6"],
-        ["set", "AutoPick.log_diam_max=150", "--for", "12-40"],
-        ["resume", "live1"],
+        ("give_verdict", ["2"], "reject", "--crack"),
+        ("change_thresholds", folder, "rlnCtfMaxResolution <= 6"),
+        ("change_settings", folder, {"AutoPick": {"log_diam_max": "150"}}, "12-40"),
+        ("ask", folder, "run"),
     ]
     assert served.post("live/set", {"values": {"a.b": "1"}, "scope": "; rm"}).status_code == 422
-    assert served.post("live/thresholds", {"text": "--help"}).status_code == 422
 
 
-def test_what_steers_names_the_session_that_is_looked_at(served, asked, session):
-    served.post("live/verdict", {"verdict": "accept", "numbers": [1], "session": "live1"})
+def test_what_steers_names_the_session_that_is_looked_at(served, asked, session, project):
     served.post("live/thresholds", {"text": "none", "session": "live1"})
-    assert [words[-2:] for words in asked] == [["--session", "live1"]] * 2
+    assert asked == [("change_thresholds", LiveFolder(project.root, "live1"), "none")]
     lost = {"verdict": "accept", "numbers": [1], "session": "other"}
-    assert served.post("live/verdict", lost).status_code == 404 and len(asked) == 2
+    assert served.post("live/verdict", lost).status_code == 404 and len(asked) == 1
 
 
 def test_one_trial_at_a_time(served, asked, session):
@@ -256,10 +271,9 @@ def test_one_trial_at_a_time(served, asked, session):
     assert asked == []
 
 
-def test_a_refusal_of_the_command_is_told_in_its_words(served, monkeypatch):
+def test_a_refusal_is_told_in_its_words(served):
     answer = served.post("live/verdict", {"verdict": "accept", "numbers": [1]})
-    assert answer.status_code == 422 and "no live session" in answer.json()["error"]
-    assert sys.executable not in answer.text
+    assert answer.status_code == 404 and "no live session" in answer.json()["error"]
 
 
 def test_limits_are_tried_on_the_server(served, session):

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from verglas.cli.arguments import CommandError, complain, split_words
-from verglas.cli.live_start import put_setting, run_here, start, take_settings, wake
+from verglas.cli.live_start import put_setting, run_here, start, take_settings
 from verglas.project.project import Project
 
 if TYPE_CHECKING:
@@ -138,19 +138,16 @@ def _print_status(folder: LiveFolder, files: bool) -> None:
 
 def _wish(what: str) -> Callable[[list[str]], int]:
     def command(words: list[str]) -> int:
-        from verglas.scheduler.live.record.order import FINISHED, OVER, RUNNING
+        from verglas.scheduler.live.record.order import FINISHED, OVER
+        from verglas.scheduler.live.requests.beginning import ask, wake
 
         parsed = split_words(words, {"--wait": False})
         folder = _folder(parsed.positional)
-        phase = folder.phase()
-        if what != "run" and phase in OVER:
-            raise CommandError(f"{folder.name} is {phase}; go on with: verglas live resume")
-        folder.wish(what)
-        if phase in OVER:
-            folder.set_phase(RUNNING)
+        project = Project.open()
+        told = ask(project, folder, what)
         if what != "stop":
-            wake(Project.open(), folder)
-        print(f"{folder.name} was asked to {'go on' if what == 'run' else what}")
+            wake(project, folder)
+        print(told)
         while parsed.has("--wait") and folder.phase() not in (FINISHED, *OVER):
             time.sleep(0.5)
         return 0

@@ -42,6 +42,7 @@ from verglas.web.settings import WebSettings
 from verglas.web.starter import POLL_S, Starter
 from verglas.web.tables import TableCache
 from verglas.web.watching import Watchers
+from verglas.web.worker import Worker
 
 _ABOUT = (
     "Everything the pages can do. Answers are JSON unless a route says otherwise; errors are "
@@ -72,6 +73,7 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.state.live_movies = LiveMovies()
     app.state.disc = DiscWatch()
     app.state.answers = Answers()
+    app.state.worker, app.state.trials = Worker(), Worker()
     app.state.trial = threading.Lock()  # one at a time: each takes a processor
     app.state.starter = Starter()
     for part in (
@@ -109,6 +111,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     app.state.starter.close()
+    app.state.worker.close()
+    app.state.trials.close()
 
 
 async def _collect(starter: Starter, pool: Pool) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -14,6 +11,7 @@ from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
 from verglas.project.project import OWN_FOLDER, Project
+from verglas.scheduler.live.record.order import OVER, LiveFolder, all_sessions
 from verglas.web.access import Person
 from verglas.web.roles import check_values
 
@@ -59,33 +57,19 @@ def _json(path: Any) -> Any:
 
 
 class LiveRefused(ValueError):
-    """The command line of live sessions refused; its words are the message."""
+    """What was asked of a session cannot be; the message says why."""
 
 
-def command(project: Project, words: Sequence[str], timeout_s: float = 120.0) -> list[str]:
-    """What `verglas live ...` prints: one process, no shell. Raises LiveRefused with its complaint.
-
-    Looking at movies loads what a job needs; the server stays small.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "verglas.cli.main", "live", *words],
-        cwd=project.root,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise LiveRefused(lines[-1] if lines else f"verglas live ended with {done.returncode}")
-    return done.stdout.splitlines()
-
-
-def answer(project: Project, words: Sequence[str], timeout_s: float = 300.0) -> Any:
-    """The same for commands that answer in JSON: their last line."""
-    lines = command(project, words, timeout_s)
-    return json.loads(lines[-1])
+def steered(project: Project, body: Steering) -> LiveFolder:
+    """The session that is meant: the one that is named, else the newest at work. Raises UnknownName."""
+    if body.session:
+        check_session(project, body.session)
+        return LiveFolder(project.root, body.session)
+    sessions = all_sessions(project.root)
+    if not sessions:
+        raise UnknownName("there is no live session in this project: begin one")
+    at_work = [each for each in sessions if each.phase() not in OVER]
+    return (at_work or sessions)[-1]
 
 
 def by_stage(values: dict[str, str]) -> dict[str, dict[str, str]]:
@@ -105,30 +89,7 @@ def check_settings(person: Person, project: Project, values: dict[str, dict[str,
         check_values(person, project, job_class(folder), texts)
 
 
-def plain(text: str) -> str:
-    """A value that cannot be taken for a flag. Raises LiveRefused."""
-    if text.startswith("-") or "\0" in text or "\n" in text:
-        raise LiveRefused(f"{text!r} cannot stand here")
-    return text
-
-
 class Steering(BaseModel):
     """`session`: which one is meant; empty: the newest at work."""
 
     session: str = Field("", max_length=60)
-
-
-def session_words(project: Project, body: Steering) -> list[str]:
-    """How the command line is told which session is meant. Raises KeyError."""
-    if not body.session:
-        return []
-    session_status(project, body.session)
-    return ["--session", body.session]
-
-
-def set_words(values: dict[str, str]) -> list[str]:
-    """Options as `--set JOB.option=value`. Raises LiveRefused."""
-    words: list[str] = []
-    for key, value in values.items():
-        words += ["--set", plain(f"{key}={value}")]
-    return words

@@ -8,7 +8,8 @@ from __future__ import annotations
 import fnmatch
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,13 @@ class LiveMovies:
             if text in file
         ]
         return told or [_why_unseen(folder.order().wildcard, text)]
+
+    @contextmanager
+    def alone(self, project: Project, name: str) -> Iterator[Ledger]:
+        """The movies as they are now, for one who writes what persons say of them: one at a time."""
+        known = self._known(LiveFolder(project.root, name))
+        with known.lock:
+            yield known.ledger
 
     def movie(self, project: Project, name: str, number: int) -> Movie:
         """One movie by its number. Raises KeyError."""

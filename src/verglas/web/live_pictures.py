@@ -16,7 +16,7 @@ from verglas.project.project import OWN_FOLDER, Project
 from verglas.project.results.one_micrograph import candidates_of
 from verglas.scheduler.live.record.ledger import Movie
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.scheduler.live.requests.trial import files_of, read_trial
+from verglas.scheduler.live.requests.trial import Trial, files_of, read_trial
 
 MOST_PICKS = 5000
 
@@ -27,18 +27,18 @@ def shown(project: Project, folder: LiveFolder, movie: Movie) -> dict[str, Any]:
     return {"number": movie.number, "name": movie.micrograph, **_drawn(project, files)}
 
 
-def trial_shown(project: Project, trial: dict[str, Any]) -> dict[str, Any]:
-    """A trial as `verglas live try --json` tells it, with what its two pictures are drawn from."""
+def trial_shown(project: Project, trial: Trial) -> dict[str, Any]:
+    """A trial's figures beside the present ones, with what its two pictures are drawn from."""
     rows = [
         {"key": kind.key, "title": kind.title, "unit": kind.unit,
-         "now": trial["now"].get(kind.key), "trial": trial["trial"][kind.key]}
+         "now": trial.now.get(kind.key), "trial": trial.trial[kind.key]}
         for kind in KINDS
-        if kind.key in trial["trial"]
+        if kind.key in trial.trial
     ]  # fmt: skip
-    trial_files, now_files = trial["trial_files"], trial["now_files"]
+    trial_files, now_files = trial.trial_files, trial.now_files
     new = {key: trial_files.get(key, "").startswith(f"{OWN_FOLDER}/") for key in now_files}
     return {
-        "number": trial["number"], "name": trial["name"], "aside": trial["aside"], "figures": rows,
+        "number": trial.number, "name": trial.name, "aside": trial.aside, "figures": rows,
         "new": new,  # which pictures the trial has of its own
         "now_files": now_files,
         "now": _drawn(project, now_files),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,11 +16,14 @@ from verglas.jobs.importing.raw_files import fixed_folder
 from verglas.project.confinement import folder as folder_of
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.scheduler.live.requests.limits import preview_thresholds
+from verglas.scheduler.live.requests.beginning import Beginning, ask
+from verglas.scheduler.live.requests.limits import change_thresholds, preview_thresholds
 from verglas.scheduler.live.requests.reuse import profile_names
+from verglas.scheduler.live.requests.snapshot import take_snapshot
 from verglas.scheduler.live.requests.trial import files_of
+from verglas.scheduler.live.requests.verdicts import give_verdict, try_again
 from verglas.scheduler.settings import load_settings, save_settings
-from verglas.web import live, live_pictures, routes
+from verglas.web import live, live_pictures, live_work, routes
 from verglas.web.access import Person
 from verglas.web.api.common import (
     Asked,
@@ -35,16 +38,17 @@ from verglas.web.api.common import (
 )
 from verglas.web.health import DiscWatch, health, health_stamp
 from verglas.web.live_movies import LiveMovies
+from verglas.web.live_work import Resources
 from verglas.web.pictures import spectrum_png
 from verglas.web.roles import check_path
+from verglas.web.worker import Worker
 
 router = routes.router("/api/p/{pid}/live", "live")
-_WISHES = {"run": "resume", "pause": "pause", "finish": "finish", "stop": "stop"}
 _GIVEN = {
     "pixel-size", "kv", "cs", "amplitude-contrast", "dose-per-frame", "dose", "gain", "gain-rot",
-    "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "name", "first",
-    "workers", "profile",
+    "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds",
 }  # fmt: skip
+_RESOURCES = {"name", "first", "workers", "devices", "profile"}
 
 
 class NewSession(BaseModel):
@@ -73,8 +77,14 @@ class Goal(BaseModel):
     particles: int = Field(ge=0, le=1_000_000_000)
 
 
+class Snapshot(BaseModel):
+    """What the frozen jobs are called."""
+
+    name: str = Field(min_length=2, max_length=60)
+
+
 class Limits(live.Steering):
-    """In the words of `verglas live thresholds`: "rlnCtfMaxResolution <= 6"."""
+    """In the words of `verglas live thresholds`: "rlnCtfMaxResolution <= 6"; "none" for no limits."""
 
     text: str = Field(min_length=1, max_length=1000)
 
@@ -95,21 +105,26 @@ def profiles(project: Asked) -> list[str]:
 
 @router.post("/look")
 @routes.long
-def look(body: NewSession, project: Asked, person: Asker) -> dict[str, Any]:
+def look(body: NewSession, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """What is recognised of a folder of movies, what is missing, and how the first three movies fit.
 
     Nothing is started.
     """
-    return live.answer(project, [*_start_words(project, person, body), "--look", "--json"])
+    asked = _beginning(project, person, body)
+    worker: Worker = request.app.state.worker
+    return dict(asdict(worker.call(project.root, live_work.look_at, project.root, asked)))
 
 
 @router.post("")
 @routes.long
-def start(body: NewSession, project: Asked, person: Asker) -> dict[str, Any]:
+def start(body: NewSession, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Start a session; it goes on without the page and the server."""
-    lines = live.command(project, _start_words(project, person, body))
-    record(project, person, f"live session on {body.folder} started")
-    return {"lines": lines}
+    asked, resources = _beginning(project, person, body), _resources(body)
+    worker: Worker = request.app.state.worker
+    begin = live_work.begin_session
+    name = worker.call(project.root, begin, project.root, asked, resources)
+    record(project, person, f"live session {name} on {body.folder} started")
+    return {"name": name, "lines": [f"live session {name} runs; it goes on without you"]}
 
 
 @router.get("/{name}")
@@ -205,19 +220,24 @@ def spectrum(name: Name, number: int, request: Request, project: Asked) -> Respo
 def wish(name: Name, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
     """Pause, resume, finish (drain, then report) or stop."""
     live.check_session(project, name)
-    lines = live.command(project, [_WISHES[body.wish], live.plain(name)])
+    told = ask(project, LiveFolder(project.root, name), body.wish)
     record(project, person, f"live session {name}: {body.wish}")
-    return {"lines": lines}
+    return {"lines": [told]}
 
 
 @router.post("/verdict")
 @routes.long
-def verdict(body: Verdict, project: Asked, person: Asker) -> dict[str, Any]:
+def verdict(body: Verdict, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Accept or reject micrographs by hand, take that back, or try failed ones again."""
-    words = [body.verdict, *(str(number) for number in body.numbers)]
-    if body.why and body.verdict in ("accept", "reject"):
-        words += [f"--why={body.why}"]
-    lines = live.command(project, [*words, *live.session_words(project, body)])
+    folder = live.steered(project, body)
+    words = [str(number) for number in body.numbers]
+    known: LiveMovies = request.app.state.live_movies
+    with known.alone(project, folder.name) as ledger:
+        if body.verdict == "again":
+            lines = try_again(folder, words, ledger)
+        else:
+            given = "" if body.verdict == "forget" else body.verdict
+            lines = give_verdict(folder, words, given, body.why, ledger)
     record(project, person, f"{body.verdict} {len(body.numbers)} micrographs")
     return {"lines": lines}
 
@@ -235,31 +255,48 @@ def preview(name: Name, body: Limits, project: Asked) -> dict[str, int]:
 @routes.long
 def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
     """Change the limits of a session; what depends on them is done again."""
-    lines = live.command(
-        project, ["thresholds", live.plain(body.text), *live.session_words(project, body)]
-    )
+    lines = change_thresholds(project, live.steered(project, body), body.text)
     record(project, person, f"live thresholds: {body.text}")
     return {"lines": lines}
 
 
-def _start_words(project: Project, person: Person, body: NewSession) -> list[str]:
+@router.post("/{name}/snapshot")
+@routes.long
+def snapshot(name: Name, body: Snapshot, project: Asked, person: Asker) -> dict[str, Any]:
+    """Freeze what is accepted now as ordinary Select jobs that never change."""
+    live.check_session(project, name)
+    lines = take_snapshot(project, LiveFolder(project.root, name), body.name)
+    record(project, person, f"snapshot {body.name} of live session {name}")
+    return {"lines": lines}
+
+
+def _beginning(project: Project, person: Person, body: NewSession) -> Beginning:
     """Only folders of the project or of its registered data directories are watched."""
     folder_of(
         project, str(fixed_folder(body.folder)) if glob.has_magic(body.folder) else body.folder
     )
-    for path in (body.folder, body.given.get("movies", "")):
+    given = {key: value.strip() for key, value in body.given.items() if value.strip()}
+    for path in (body.folder, given.get("movies", "")):
         if ".." in Path(path).parts:
             raise live.LiveRefused(f"{path!r} leads out of the folder")
-    if os.path.isabs(body.given.get("movies", "")):
+    if os.path.isabs(given.get("movies", "")):
         raise live.LiveRefused("the pattern of the movies is one inside the folder")
-    check_path(person, project, "gain", body.given.get("gain", ""))
-    live.check_settings(person, project, live.by_stage(body.settings))
-    words = ["start", live.plain(body.folder)]
-    for key, value in body.given.items():
-        if key not in _GIVEN:
-            raise live.LiveRefused(
-                f"{key!r} is not asked for; known are {', '.join(sorted(_GIVEN))}"
-            )
-        if value.strip():
-            words.append(f"--{key}={value.strip()}")
-    return [*words, *live.set_words(body.settings)]
+    if unknown := sorted(body.given.keys() - _GIVEN - _RESOURCES):
+        known = ", ".join(sorted(_GIVEN | _RESOURCES))
+        raise live.LiveRefused(f"{unknown[0]!r} is not asked for; known are {known}")
+    check_path(person, project, "gain", given.get("gain", ""))
+    settings = live.by_stage(body.settings)
+    live.check_settings(person, project, settings)
+    facts = {key: value for key, value in given.items() if key in _GIVEN}
+    return Beginning(body.folder, facts, settings, given.get("profile", ""))
+
+
+def _resources(body: NewSession) -> Resources:
+    """What the session may use. Raises LiveRefused for a number that is none."""
+    try:
+        workers = int(body.given.get("workers", "").strip() or 0)
+    except ValueError:
+        raise live.LiveRefused(f"workers: {body.given['workers']!r} is no whole number") from None
+    devices = tuple(filter(None, body.given.get("devices", "").replace(" ", "").split(",")))
+    first = body.given.get("first", "").strip() or "oldest"
+    return Resources(body.given.get("name", "").strip(), first, max(0, workers), devices)

@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field
 
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.record.stage_settings import StageSettings
-from verglas.scheduler.live.requests.stage_changes import preview_settings
-from verglas.web import live, live_pictures, routes
+from verglas.scheduler.live.requests.stage_changes import change_settings, preview_settings
+from verglas.web import live, live_pictures, live_work, routes
 from verglas.web.api.common import Asked, Asker, Name, Values, picture, record
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
+from verglas.web.worker import Worker
 
 router = routes.router("/api/p/{pid}/live", "live")
 TRIAL_S = 900.0  # large movies on a busy machine
@@ -56,10 +57,8 @@ def settings(name: Name, project: Asked) -> dict[str, Any]:
 def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
     """New options of the jobs while the session runs; dependent stages are done again."""
     live.check_settings(person, project, live.by_stage(body.values))
-    words = [live.plain(f"{key}={value}") for key, value in body.values.items()]
-    lines = live.command(
-        project, ["set", *words, "--for", body.scope, *live.session_words(project, body)]
-    )
+    values = live.by_stage(body.values)
+    lines = change_settings(project, live.steered(project, body), values, body.scope)
     record(project, person, f"live settings for {body.scope}: {', '.join(body.values)}")
     return {"lines": lines}
 
@@ -81,12 +80,14 @@ def trial(
     """Micrographs with other options, each beside what it has now; nothing changes."""
     live.check_session(project, name)
     live.check_settings(person, project, live.by_stage(body.values))
-    numbers = [str(number) for number in body.micrographs]
-    words = ["try", *numbers, *live.set_words(body.values), "--json", "--session", name]
+    worker: Worker = request.app.state.trials
     if not request.app.state.trial.acquire(blocking=False):
         raise HTTPException(409, "another trial is at work: try again when it has ended")
     try:
-        found = live.answer(project, words, timeout_s=TRIAL_S)
+        found = worker.call(
+            project.root, live_work.try_settings, project.root, name, body.micrographs,
+            live.by_stage(body.values), limit_s=TRIAL_S,
+        )  # fmt: skip
     finally:
         request.app.state.trial.release()
     return [live_pictures.trial_shown(project, each) for each in found]

@@ -17,7 +17,7 @@ from verglas.scheduler.live.record.edited_picks import (
     named,
 )
 from verglas.scheduler.live.record.ledger import Ledger, Movie
-from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.record.order import LiveFolder, read_json
 
 
 def find_movies(ledger: Ledger, words: Sequence[str]) -> list[Movie]:
@@ -35,13 +35,18 @@ def find_movies(ledger: Ledger, words: Sequence[str]) -> list[Movie]:
     return found
 
 
-def give_verdict(folder: LiveFolder, words: Sequence[str], verdict: str, why: str) -> list[str]:
-    """A person accepts or rejects micrographs, or takes the verdict back (empty verdict)."""
+def give_verdict(
+    folder: LiveFolder, words: Sequence[str], verdict: str, why: str, ledger: Ledger | None = None
+) -> list[str]:
+    """A person accepts or rejects micrographs, or takes the verdict back (empty verdict).
+
+    `ledger`: the movies, for whoever has read them already.
+    """
     if verdict not in (ACCEPT, REJECT, ""):
         raise ValueError(f"verdict {verdict!r}: expected {ACCEPT}, {REJECT} or nothing")
     verdicts = read_manual(folder.manual_file)
     told = []
-    for movie in find_movies(Ledger.of(folder), words):
+    for movie in find_movies(ledger or Ledger.of(folder), words):
         if not movie.micrograph:
             raise LookupError(f"{movie.name} has no micrograph yet")
         if verdict:
@@ -55,20 +60,21 @@ def give_verdict(folder: LiveFolder, words: Sequence[str], verdict: str, why: st
     return told
 
 
-def try_again(folder: LiveFolder, words: Sequence[str]) -> list[str]:
+def try_again(folder: LiveFolder, words: Sequence[str], ledger: Ledger | None = None) -> list[str]:
     """Ask the session to treat failed movies again (all that failed without words).
 
     Movies that are named and whose picks somebody edited are extracted again with those.
     """
-    ledger = Ledger.of(folder)
+    ledger = ledger or Ledger.of(folder)
     wanted = (
         find_movies(ledger, words) if words else [each for each in ledger.movies if each.is_aside]
     )
     failed = [movie for movie in wanted if movie.is_aside]
     intact = (movie for movie in wanted if not movie.is_aside)
     edited = edited_among(folder.root, folder.order().jobs, intact)
-    numbers = [movie.number for movie in (*failed, *edited)]
-    write_text(folder.requests_file, json.dumps({"again": numbers}))
+    asked = read_json(folder.requests_file).get("again", [])  # what the session has not read yet
+    numbers = dict.fromkeys([*asked, *(movie.number for movie in (*failed, *edited))])
+    write_text(folder.requests_file, json.dumps({"again": list(numbers)}))
     told = [f"{len(failed)} movies are tried again"]
     if edited:
         told.append(f"extracted again with edited picks: {named(edited)}")
