@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -10,9 +11,11 @@ from verglas.jobs.contract.nodes import MICROGRAPHS, PARTICLES
 from verglas.project.browse import browse, node_type_named
 from verglas.project.dialect import DIALECT_5, Status
 from verglas.project.editing import edit, mark, reorder, set_alias
+from verglas.project.job_directory import RunRecord
 from verglas.project.job_star import read_settings
 from verglas.project.lock import lock_holder
 from verglas.project.names import AliasError, decompose
+from verglas.project.owner import Owner
 from verglas.project.project import NotAProject, Project
 from verglas.project.registration import RefusedJob, class_for, load_job, register
 from verglas.project.trash import NotDeletable, clean, delete, deleted_jobs, undelete
@@ -261,3 +264,18 @@ def test_relion_reads_our_job_star(project, chain, tmp_path):
     assert done.returncode == 0, done.stderr
     theirs = read_settings(project.root / "Import/job004/")
     assert theirs.options["fn_in_raw"] == "Movies/*.txt"
+
+
+def test_settings_of_a_job_that_begins_at_this_moment_are_stored(project, chain, monkeypatch):
+    """The state was read before the lock was held: a job that began meanwhile refused its new settings."""
+    name = chain[0]
+    project.set_status(name, Status.SCHEDULED)
+
+    def begins_meanwhile(job, options):
+        project.directory(name).write_record(RunRecord(Owner.of_pid(os.getppid())))
+        project.set_status(name, Status.RUNNING)
+
+    monkeypatch.setattr("verglas.project.editing.check_options", begins_meanwhile)
+    edit(project, name, {"min_inputs": "7"})
+    assert project.graph().processes[name].status is Status.RUNNING
+    assert load_job(project, name).options.min_inputs == 7

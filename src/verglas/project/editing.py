@@ -15,7 +15,7 @@ from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
 from verglas.project.names import AliasError, checked_alias
 from verglas.project.project import Project
-from verglas.project.registration import LoadedJob, add_outputs, load_job, register
+from verglas.project.registration import LoadedJob, add_outputs, check_options, enter, load_job
 
 _ITERATION = re.compile(r"run(_ct\d+)?_it\d{3,}_optimiser\.star$")
 
@@ -60,8 +60,10 @@ def edit(project: Project, name: str, values: Mapping[str, str]) -> None:
     Raises OptionError, RefusedJob, KeyError for an option the job does not have.
     """
     new = with_values(load_job(project, name), values)
-    status = project.graph().processes[name].status
-    register(project, new.job, new.options, status=status, name=name, is_continue=new.is_continue)
+    check_options(new.job, new.options)
+    with project.change(f"edit {name}") as change:
+        status = change.graph.processes[name].status  # a job may begin at this very moment
+        enter(change, new.job, new.options, status=status, name=name, is_continue=new.is_continue)
 
 
 def with_values(loaded: LoadedJob, values: Mapping[str, str]) -> LoadedJob:
