@@ -57,9 +57,10 @@ def fixed_pass(
     _count(poses, gamma, batch, priors, operands)
     spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
     k = scores.shape[2]
-    outcome = Outcome(
-        torch.zeros(b, dtype=torch.int64), torch.zeros(b, dtype=torch.int64), found.p_max.double(),
-        found.log_sum.double(), gamma.sum((1, 2)).double(), spectra.double(), scale.double(),
+    outcome = Outcome.empty(b, operands.estep.model.n_shells)
+    outcome.put_columns(
+        torch.arange(b), p_max=found.p_max, log_sum=found.log_sum, accepted=gamma.sum((1, 2)),
+        spectra=spectra, scale_sums=scale,
     )  # fmt: skip
     return FixedOutcome(outcome, found.best % k, found.best // k, found.count)
 
