@@ -15,9 +15,9 @@ from verglas.web.api import autorun, jobs, live, live_settings
 
 SECRET = "rlnVerySecret"
 HOSTILE = [
-    "..", ".", "../secret.star", "/etc/passwd", "CtfFind/job003/../../../secret.star", "outside.star",
-    "Outside/secret.star", "pipe.star", "Class2D", "/dev/zero", "nul\0byte", "two\nlines", "a" * 5000,
-    "x/" * 1900, "$(touch made)'`touch made`", "--help", "%2e%2e/secret.star", ".verglas/events.jsonl",
+    "..", "../secret.star", "/etc/passwd", "outside.star", "Outside/secret.star", "pipe.star", "Class2D",
+    "/dev/zero", "nul\0byte", "a" * 5000, "x/" * 1900, "$(touch made)'`touch made`\n--help",
+    ".verglas/events.jsonl",
 ]  # fmt: skip
 PLAUSIBLE: dict[str, Any] = {
     "folder": "Class2D", "job": "job006", "path": "CtfFind/job003/micrographs_ctf.star", "x": "", "type": "",

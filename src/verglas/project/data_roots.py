@@ -44,6 +44,15 @@ def add_data_root(project: Project, directory: str | os.PathLike[str]) -> Path:
     return path
 
 
+def remove_data_root(project: Project, directory: str | os.PathLike[str]) -> None:
+    """Take a registered directory back. Raises BadDataRoot for one that is not registered."""
+    path, known = Path(os.path.realpath(directory)), data_roots(project)
+    if path not in known:
+        raise BadDataRoot(f"{directory} is not registered")
+    text = json.dumps([str(each) for each in known if each != path], indent=1)
+    write_text(project.root / OWN_FOLDER / FILE_NAME, text)
+
+
 def add_import_root(project: Project, wildcard: str) -> Path | None:
     """Register where the files of an import lie, if that is outside the project; what was added.
 

@@ -20,6 +20,7 @@ from verglas.web.answers import Answers
 from verglas.web.api import (
     autorun,
     classes,
+    drafts,
     job_forms,
     jobs,
     live,
@@ -27,6 +28,7 @@ from verglas.web.api import (
     maps,
     micrographs,
     notes,
+    places,
     projects,
     session,
     tables,
@@ -78,6 +80,8 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.state.starter = Starter()
     for part in (
         projects,
+        places,
+        drafts,
         jobs,
         job_forms,
         notes,

@@ -28,6 +28,12 @@ class Projects:
         except KeyError:
             raise UnknownProject(f"there is no project {key!r} on this server") from None
 
+    def add(self, project: Project) -> str:
+        """Show a further project; its id."""
+        key = project_id(project.root)
+        self._known = {**self._known, key: project}
+        return key
+
     def find(self, key: str) -> Project | None:
         return self._known.get(key)
 

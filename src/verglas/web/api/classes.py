@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from verglas.formats.stack import read_images
 from verglas.jobs.registry import job_class, job_type
+from verglas.project.drafts import discard_draft
 from verglas.project.registration import load_job, register
 from verglas.project.results.classes import (
     averages,
@@ -117,6 +118,7 @@ def select(body: Choice, request: Request, project: Asked, person: Asker) -> dic
         options, _ = kind.Options.parse(values)
         name = register(project, kind, options)
     store_selection(project, name, set(body.classes), count)
+    discard_draft(project, "classes", body.model, person.name)
     request.app.state.starter.keep(project, launch(project, name))
     record(project, person, f"select {len(set(body.classes))} of {count} classes in {name}")
     return {"name": name}

@@ -43,7 +43,7 @@ async def project_of(pid: Name, request: Request) -> Project:
 async def operator_of(request: Request) -> Person:
     """For what only somebody may do who may run commands on the server's machine."""
     person = await person_of(request)
-    if not person.may_command:
+    if not person.may_command or person.project:
         raise HTTPException(
             403, "only an operator may do this: it opens the machine, not a project"
         )

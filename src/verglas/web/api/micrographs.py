@@ -13,6 +13,7 @@ from verglas.jobs.coordinates.reading import UnreadableCoordinates
 from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks
 from verglas.jobs.registry import job_class, job_type
 from verglas.project.change import PIPELINE
+from verglas.project.drafts import discard_draft
 from verglas.project.project import Project
 from verglas.project.registration import load_job, register
 from verglas.project.results import one_micrograph
@@ -184,6 +185,7 @@ def save_picks(
         raise HTTPException(422, f"{len(body.x)} x but {len(body.y)} y coordinates")
     image_of(project, body.micrograph)
     write_picks(project.root / name, body.micrograph, [*zip(body.x, body.y)])
+    discard_draft(project, "picks", body.micrograph, person.name, name)
     record(project, person, f"{len(body.x)} picks on {body.micrograph} in {name}")
     return {"count": len(body.x)}
 
