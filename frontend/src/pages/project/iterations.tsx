@@ -10,7 +10,7 @@ interface Iteration {
   iteration: number;
   iterations: number;
   s: number;
-  [figure: string]: number | null | number[];
+  [figure: string]: number | boolean | null | number[];
 }
 interface Progress {
   iterations: Iteration[];
@@ -22,9 +22,44 @@ const FIGURES: [string, string, string][] = [
   ["average_p_max", "average of the highest probability", ""],
   ["changed_classes", "share that changed class", ""],
   ["changed_angles_deg", "change of angles", "°"],
+  ["changed_offsets_angst", "change of offsets", "Å"],
   ["accuracy_rot_deg", "accuracy of angles", "°"],
+  ["accuracy_shift_angst", "accuracy of offsets", "Å"],
+  ["angular_step_deg", "angular step", "°"],
   ["sigma_offset_angst", "spread of offsets", "Å"],
+  ["seconds", "time", "s"],
 ];
+const BY_ITSELF = 999; // iterations at most of a refinement that ends by itself
+
+/** The model of an iteration; the last one of two half-sets joins them and has no number. */
+function modelOf(job: Job, last: Iteration): string {
+  if (last.converged) return `${job.name}run_model.star`;
+  const half = job.has_halves ? "_half1" : "";
+  return `${job.name}run_it${String(last.iteration).padStart(3, "0")}${half}_model.star`;
+}
+
+function howFar(last: Iteration): string {
+  if (last.iterations < BY_ITSELF) return ` of ${last.iterations}`;
+  return last.converged ? ", converged" : `, about ${last.iterations_left} more`;
+}
+
+function Fsc({ last }: { last: Iteration }) {
+  const curve = last.fsc;
+  const extent = last.shell_angst;
+  const y = useMemo(() => (Array.isArray(curve) ? curve : []), [curve]);
+  const series = useMemo(() => [{ name: "FSC", y }], [y]);
+  const x = useMemo(() => y.map((_, shell) => shell / Number(extent)), [y, extent]);
+  if (!y.length) return null;
+  return (
+    <LinePlot
+      x={x}
+      series={series}
+      xTitle="FSC of the half-sets by resolution, 1/Å"
+      height={150}
+      yRange={[-0.1, 1]}
+    />
+  );
+}
 
 export function Iterations({
   path,
@@ -49,12 +84,12 @@ export function Iterations({
   const x = useMemo(() => all.map(each => each.iteration), [all]);
   if (!all.length) return null;
   const last = all[all.length - 1];
-  const half = job.has_halves ? "_half1" : "";
-  const model = `${job.name}run_it${String(last.iteration).padStart(3, "0")}${half}_model.star`;
+  const model = modelOf(job, last);
   return (
     <section className="iterations" aria-label="iterations">
       <p>
-        iteration <b>{last.iteration}</b> of {last.iterations}
+        iteration <b>{last.iteration}</b>
+        {howFar(last)}
         {known.slice(0, 3).map(([key, title, unit]) => (
           <span key={key}>
             {" "}
@@ -79,6 +114,7 @@ export function Iterations({
             ))}
           </select>
           <LinePlot x={x} series={series} xTitle="iteration" height={150} />
+          <Fsc last={last} />
         </details>
       )}
     </section>
