@@ -12,6 +12,8 @@ from maps_runs import AUTO, refine, same_bytes, simulate
 from refine_runs import refine_over_ranks
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import read_star
+from verglas.project.project import Project
+from verglas.web.progress import refinement_progress
 
 N = 40
 
@@ -108,3 +110,17 @@ def test_ranks_share_the_halves_and_go_on_through_disc_to_the_bits_of_the_networ
     assert "run_half2_class001_unfil.mrc" in same_bytes("ranks", "again")
     a, b = (read_mrc(f"{name}/run_class001.mrc").data for name in ("ranks", "whole"))
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.9
+
+
+def test_the_stream_for_the_page_has_the_figures_of_every_iteration(project):
+    found = refinement_progress(Project(Path()), "whole")["iterations"]
+    done = len(iterations(project / "whole")) - 1  # those with a number, without the begin
+    assert [each["iteration"] for each in found] == [*range(1, done + 2)]
+    last = found[-1]
+    assert last["converged"] and last["iterations_left"] == 0 and not found[-2]["converged"]
+    assert found[-2]["iterations_left"] > 0 and all(each["seconds"] > 0 for each in found)
+    model = read_star("whole/run_model.star")["model_class_1"]
+    np.testing.assert_allclose(last["fsc"], model.floats("rlnGoldStandardFsc"), atol=1e-4)
+    assert [each["local_searches"] for each in found] == sorted(
+        each["local_searches"] for each in found
+    )

@@ -127,3 +127,12 @@ def test_relion_goes_on_with_local_searches_of_ours_and_back():
     )
     back = read_star("back/run_it004_model.star")["model_general"]
     assert back.number("rlnSigmaPriorRotAngle") == pytest.approx(RANGE / 3)
+
+
+def test_run_out_compares_the_classes_by_share_resolution_and_fsc(capsys):
+    words = ["--i", "posed.star", *CLASSES[2:], *LOCAL, "--K", "3", "--iter", "2"]
+    assert refine(*words, "--o", "job/run") == 0
+    said = capsys.readouterr().out
+    weights = read_star("job/run_it002_model.star")["model_classes"].floats("rlnClassDistribution")
+    assert f"Classes: 1: {100 * weights[0]:.1f} %, 2: {100 * weights[1]:.1f} %" in said
+    assert said.count("are most alike: FSC 0.5 at") == 1

@@ -17,7 +17,7 @@ from verglas.jobs.refine.options.compute import ct_root
 from verglas.jobs.refine.options.going_on import going_on_words
 from verglas.jobs.refine.solvent_mask import mask_doubt, read_solvent_mask
 from verglas.jobs.refine.telling.memory import free_memory, memory_lines
-from verglas.jobs.refine.telling.remaining import final_lines, time_line
+from verglas.jobs.refine.telling.remaining import final_lines, likeness_line, share_line, time_line
 from verglas.jobs.refine.telling.views import views_doubt
 
 if TYPE_CHECKING:
@@ -161,8 +161,11 @@ def _say_memory(frame: RunFrame, engine: Refinement) -> None:
 def _tell_iteration(frame: RunFrame, engine: Refinement, seconds: float) -> None:
     if frame.stream is not None:
         frame.stream.iteration(engine.settings, engine.state, seconds)
-    line = time_line(engine.settings, engine.state, seconds)
-    if line:
+    lines = [time_line(engine.settings, engine.state, seconds)]
+    if frame.is_main and engine.state.model.dims == 3:
+        lines.append(share_line(engine.state))
+        lines.append(likeness_line(engine.state) if engine.is_over else "")
+    for line in filter(None, lines):
         frame.say(line)
 
 

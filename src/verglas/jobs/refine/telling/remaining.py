@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from verglas.em.state.settings import EmSettings
 
 A_STEP = 3  # iterations of auto-refine with one angular step, as a rule
+ALIKE = 0.5  # FSC up to which two maps count as the same
 AT_THE_END = 2  # that settle with the last step
 
 
@@ -47,6 +49,44 @@ def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.3g} s"
     return f"{seconds / 60:.3g} min" if seconds < 6000 else f"{seconds / 3600:.3g} h"
+
+
+def share_line(state: State) -> str:
+    """The classes of an iteration by their shares and resolutions; "" for one class."""
+    from verglas.em.maximise.resolution import class_resolutions
+
+    model = state.model
+    if model.n_classes < 2:
+        return ""
+    shares = [f"{k + 1}: {100 * w:.1f} %" for k, w in enumerate(model.class_weights)]
+    reached = [f"{k + 1}: {each:.3g}" for k, each in enumerate(class_resolutions(model)[0])]
+    return f" Classes: {', '.join(shares)}; resolutions (A) {', '.join(reached)}"
+
+
+def likeness_line(state: State) -> str:
+    """At the end: which two maps are most alike, up to which resolution; "" for fewer than two."""
+    from verglas.fourier import crop_spectrum, forward
+    from verglas.maps.shell_correlation import first_shell_below, fsc_of_spectra
+
+    model = state.model
+    size = model.current_size or model.box_size
+    spectra = {
+        k: crop_spectrum(forward(model.references[k], 3), size, 3)
+        for k in range(model.n_classes)
+        if model.class_weights[k] > 0
+    }
+    best, shell = (0, 0), 0
+    for k, other in itertools.combinations(spectra, 2):
+        found = first_shell_below(fsc_of_spectra(spectra[k], spectra[other]), ALIKE)
+        reached = size // 2 if found is None else found
+        if reached > shell:
+            best, shell = (k, other), reached
+    if not shell:
+        return ""
+    return (
+        f" Classes {best[0] + 1} and {best[1] + 1} are most alike: FSC {ALIKE} at "
+        f"{model.extent_angst / shell:.3g} A"
+    )
 
 
 def final_lines(root: str, state: State) -> list[str]:
