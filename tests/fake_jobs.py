@@ -131,6 +131,8 @@ class FakeClass2D(Job):
         order = Path("orders/class2d")
         if order.exists():
             obey(order.read_text())
+            if order.read_text() == "empty":
+                Path(f"{name}_data.star").unlink()
 
 
 class FakeSelect(Job):

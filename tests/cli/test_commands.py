@@ -13,6 +13,7 @@ import time
 import pytest
 
 from verglas.cli.arguments import CommandError, split_words
+from verglas.cli.job_help import COMMANDS
 from verglas.cli.main import main
 from verglas.scheduler.schedule import ScheduleFolder
 
@@ -101,6 +102,16 @@ def test_help_of_every_command(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
     assert f"verglas {command}" in out
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "add"])
+def test_help_of_every_job_command(run, command):
+    code, out, _ = run("job", command, "--help")
+    assert (code, out.startswith(f"verglas job {command}")) == (0, True)
+
+
+def test_help_of_a_type_tells_its_options(run):
+    assert "--nr_iter (3)" in run("job", "run", "Class2D", "--help")[1]
 
 
 def test_outside_a_project(capsys, tmp_path, monkeypatch):

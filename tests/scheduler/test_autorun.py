@@ -9,7 +9,9 @@ import pytest
 
 from verglas.formats.star import read_star
 from verglas.project.dialect import Status
+from verglas.project.editing import edit
 from verglas.project.summary import job_summaries
+from verglas.project.trash import delete
 from verglas.scheduler import autorun as autorun_module
 from verglas.scheduler import job_attempts
 from verglas.scheduler.events import read_events
@@ -267,3 +269,51 @@ def test_a_failed_job_ends_with_its_reason_and_code(project, chain, movie):
     assert launched.process.returncode == 1
     assert "ZeroDivisionError: a bug" in project.directory(chain[2]).last_words()
     assert "Traceback" in (project.root / chain[2] / "run.err").read_text()
+
+
+def test_a_job_deleted_while_its_schedule_works_is_left_out(project, chain, movie, autorun):
+    movie("a", "3 slow")
+    folder = ScheduleFolder(project.root, "schedule1")
+
+    def delete_the_last():
+        until(lambda: folder.progress().in_hand)
+        delete(project, chain[2])
+
+    thread = threading.Thread(target=delete_the_last)
+    thread.start()
+    code, progress, _ = autorun(chain, repeat=2)
+    thread.join()
+    assert (code, progress.phase) == (0, "done")
+    assert "Class2D/job003/ was deleted: it is left out" in folder.log_file.read_text()
+    assert project.graph().processes[chain[1]].status is Status.SUCCEEDED
+
+
+def test_a_job_edited_while_its_schedule_works_has_its_new_options_in_the_next_round(
+    project, chain, movie, autorun
+):
+    movie("a", "3")
+    folder = ScheduleFolder(project.root, "schedule1")
+    (project.root / "orders/class2d.slow").write_text("10")
+
+    def change_the_last():
+        until(lambda: folder.progress().in_hand == chain[2])
+        edit(project, chain[2], {"nr_iter": "2"})
+
+    thread = threading.Thread(target=change_the_last)
+    thread.start()
+    code, progress, _ = autorun(chain, repeat=2)
+    thread.join()
+    assert (code, progress.phase) == (0, "done")
+    assert (project.root / chain[2] / "run_it002_data.star").exists()
+    assert not (project.root / chain[2] / "run_it003_data.star").exists()
+
+
+def test_a_job_without_what_it_announced_has_failed(project, chain, movie, autorun):
+    movie("a", "3")
+    (project.root / "orders/class2d").write_text("empty")
+    code, progress, _ = autorun(chain)
+    assert code == 1
+    assert (
+        "ended without what it had announced: Class2D/job003/run_it003_data.star"
+        in progress.message
+    )

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from verglas.cli.arguments import CommandError, complain, one_word, split_words, without_flag
+from verglas.cli.job_help import COMMANDS as HELP
+from verglas.cli.job_help import help_of, help_text
 from verglas.formats.star import StarError
 from verglas.project.project import Project
 
@@ -15,34 +17,27 @@ if TYPE_CHECKING:
     from verglas.project.registration import LoadedJob
     from verglas.scheduler.launch import Launched
 
-_HELP = """verglas job COMMAND ...
-  types                                list the job types
-  options TYPE                         the options of a type: key, default, meaning
-  run TYPE [--key value ...]           make a job and run it now (--detach: do not wait)
-  run JOB                              run a scheduled job, or repeat a finished one
-  schedule TYPE [--key value ...]      make a job for later; its outputs can be chosen at once (also: add)
-  continue JOB [--key value ...]       go on where it stopped
-  edit JOB --key value ...             change options; expected outputs follow
-  list | show JOB | log JOB [--err]    look
-  abort JOB                            stop a running job
-  delete JOB [--only] | undelete JOB   to and from Trash (with the jobs that use it)
-  clean JOB [--harsh]                  move intermediate files to Trash
-  alias JOB NAME | note JOB [TEXT]     name it, write about it
-  mark JOB finished|failed             set its state by hand
-  reorder JOB JOB ...                  change the order of scheduled jobs
-JOB is Class2D/job006, job006, 6, or an alias. Option keys are those of job.star."""
-
 
 def main(words: Sequence[str]) -> int:
     """Returns the exit code: 0 good, 1 failed, 2 aborted, 3 waiting for input."""
     if len(words) < 2 or words[1] in ("-h", "--help"):
-        print(_HELP)
+        print(help_text())
         return 0
     command, rest = words[1], list(words[2:])
+    if command in (*HELP, "add") and {"-h", "--help"} & set(rest):
+        return _help(command, rest[0])
     try:
         return _command(command)(rest)
     except (CommandError, KeyError, ValueError, LookupError, OSError, StarError) as error:
         return complain(f"job {command}", error)
+
+
+def _help(command: str, word: str) -> int:
+    """What a command does; `verglas job run TYPE --help` tells the type's options as well."""
+    from verglas.jobs.registry import job_folders
+
+    print(help_of(command))
+    return _options([word]) if word in job_folders() else 0
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

@@ -124,7 +124,7 @@ def enter(
         name = job_name(job.type.folder, graph.counter)
         graph.counter += 1
         graph.processes[name] = _new_process(graph.dialect, job, name)
-    if status is not Status.RUNNING:  # settings of a running job: its state is its own
+    if status is Status.SCHEDULED:  # otherwise how its last execution ended stays as it is
         change.begin(name)
     graph.set_status(name, status)
     _connect_inputs(change.root, graph, name, options)

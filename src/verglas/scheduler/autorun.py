@@ -130,11 +130,20 @@ class Autorun:
             if job in self.state.results:
                 continue
             self._check_stop()
+            if self._is_deleted(job):
+                continue
             result = self._do(job)
             self.state.results[job] = result
             self._note_failure(job, result)
             self._save(in_hand="")
         self._tell_round()
+
+    def _is_deleted(self, job: str) -> bool:
+        if job in self.project.graph().processes:
+            return False
+        self.log.write(f" + -- {job} was deleted: it is left out")
+        self._event("job-left-out", "it was deleted", job=job)
+        return True
 
     def _jobs_in_order(self) -> list[str]:
         graph = self.project.graph()
@@ -155,6 +164,8 @@ class Autorun:
             self._save(in_hand=job, in_hand_attempt=self.attempts.count(job))
             self.log.dated(f" ---- Executing {job}")
         result = self.attempts.run(job, self.state.in_hand_attempt)
+        if result.kind == "failed" and self._is_deleted(job):  # at the moment it was to be started
+            return Result("held", "it was deleted")
         self._after(job, result)
         return result
 

@@ -51,7 +51,7 @@ class JobAttempts:
             if launched is None:
                 try:
                     launched = launch(self.project, job, keep_rounds=self.keep_rounds)
-                except (ForeignJob, RefusedJob, OptionError, StarError, OSError) as error:
+                except (ForeignJob, RefusedJob, OptionError, StarError, OSError, KeyError) as error:
                     if is_output_failure(error):
                         self._pause_until_writable(job, str(error))
                         continue

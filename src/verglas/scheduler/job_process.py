@@ -182,6 +182,7 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     with ranks.lead(loaded.job, words, str(work)) as executor:
         job = loaded.job(arguments, _context(project.root, loaded, work, folder, ranks, executor))
         job.run()
+    _demand_outputs(loaded, target)
     _declare_outputs(project, loaded, job, target)
     if staged:
         finish_repeat(folder, work, loaded.name, keep_rounds=int(os.environ.get(KEEP_ROUNDS, "0")))
@@ -215,6 +216,14 @@ def _context(
     floor_gb = load_settings(root).disc_floor_gb
     context.gate = DiscGate(root, floor_gb, _say, replace(context, gate=None).check_abort).wait
     return context
+
+
+def _demand_outputs(loaded: LoadedJob, target: str) -> None:
+    """What was announced is there: other jobs may be waiting for it. Raises JobFailed."""
+    announced = (node.name for node in loaded.job.expected_outputs(loaded.options, target))
+    missing = [name for name in announced if not Path(name).exists()]
+    if missing:
+        raise JobFailed(f"it ended without what it had announced: {', '.join(missing)}")
 
 
 def _declare_outputs(project: Project, loaded: LoadedJob, job: Job, target: str) -> None:
