@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from verglas.cli.main import main
 from verglas.jobs.contract.nodes import MICROGRAPHS, PARTICLES
+from verglas.project import project as project_module
 from verglas.project.browse import browse, node_type_named
 from verglas.project.dialect import DIALECT_5, Status
 from verglas.project.editing import edit, mark, reorder, set_alias
@@ -279,3 +284,20 @@ def test_settings_of_a_job_that_begins_at_this_moment_are_stored(project, chain,
     edit(project, name, {"min_inputs": "7"})
     assert project.graph().processes[name].status is Status.RUNNING
     assert load_job(project, name).options.min_inputs == 7
+
+
+def test_jobs_are_listed_on_a_disc_that_cannot_be_written(project, chain, monkeypatch, capsys):
+    """What a dead job came to is told, also where it cannot be recorded."""
+    with project.change("a job at work") as change:
+        dead = replace(Owner.this_process(), started="0")
+        change.hand_to(chain[2], RunRecord(dead, begun=True))
+
+    @contextmanager
+    def read_only(root, reason, **named):
+        raise OSError(errno.EROFS, "Read-only file system", str(root))
+        yield
+
+    monkeypatch.setattr(project_module, "project_lock", read_only)
+    assert main(["job", "list"]) == 0
+    assert "Class2D/job003/                  Failed: killed: process" in capsys.readouterr().out
+    assert project.graph().processes[chain[2]].status is Status.RUNNING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from verglas.formats.star import StarError, read_star
@@ -33,12 +34,17 @@ def check_completion(project: Project, in_queue: InQueue | None = None) -> list[
 
     `in_queue` asks a batch queue; without it, queued jobs are judged by their exit files alone.
     """
-    graph = project.graph()
-    running = [name for name, each in graph.processes.items() if each.status is Status.RUNNING]
-    found = [ended for name in running if (ended := _look(project, name, in_queue)) is not None]
+    found = find_ends(project, in_queue)
     if found:
         record_ends(project, found)
     return found
+
+
+def find_ends(project: Project, in_queue: InQueue | None = None) -> list[Ended]:
+    """Running jobs that have ended, as their directories and processes tell; nothing is recorded."""
+    graph = project.graph()
+    running = [name for name, each in graph.processes.items() if each.status is Status.RUNNING]
+    return [ended for name in running if (ended := _look(project, name, in_queue)) is not None]
 
 
 def record_ends(project: Project, ends: list[Ended]) -> None:
@@ -109,8 +115,9 @@ def _is_gone(directory: JobDirectory, in_queue: InQueue | None) -> bool:
 def _died(project: Project, name: str) -> Ended:
     """A process that vanished without a status file: killed, crashed, or the machine went down."""
     directory = project.directory(name)
-    if recover(directory.path):  # its result was complete, only the names had to change over
-        return Ended(name, Status.SUCCEEDED, (), JobOutcome("succeeded"))
+    with suppress(OSError):  # a disc that cannot be written: later
+        if recover(directory.path):  # its result was complete, only the names had to change over
+            return Ended(name, Status.SUCCEEDED, (), JobOutcome("succeeded"))
     record = directory.record()
     who = record.owner.shown if record else "its process"
     if record is not None and record.queue_id:

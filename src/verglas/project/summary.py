@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 
 from verglas.jobs.registry import job_folders
-from verglas.project.completion import InQueue, check_completion
+from verglas.project.completion import Ended, InQueue, find_ends, record_ends
+from verglas.project.cut_pipeline import CutPipeline
 from verglas.project.dialect import PROCESS_TYPES, Status
 from verglas.project.graph import Process
 from verglas.project.project import Project
 
+log = logging.getLogger("verglas.project")
 _LISTS = {Status.RUNNING: "Running", Status.SCHEDULED: "Scheduled"}
 
 
@@ -43,18 +46,32 @@ class JobSummary:
 
 def job_summaries(project: Project, in_queue: InQueue | None = None) -> list[JobSummary]:
     """All jobs in pipeline order, after looking whether running ones have ended."""
-    check_completion(project, in_queue)
-    return [summary(project, process) for process in project.graph().processes.values()]
+    ends = find_ends(project, in_queue)
+    try:
+        if ends:
+            record_ends(project, ends)
+        ends = []
+    except (
+        OSError,
+        CutPipeline,
+    ) as error:  # a full or read-only disc: what is so is shown all the same
+        log.warning("what jobs came to cannot be written down: %s", error)
+    ended = {each.name: each for each in ends}
+    processes = project.graph().processes.values()
+    return [summary(project, process, ended.get(process.name)) for process in processes]
 
 
-def summary(project: Project, process: Process) -> JobSummary:
-    status = process.status
+def summary(project: Project, process: Process, ended: Ended | None = None) -> JobSummary:
+    """What is recorded of a job, or what it came to if that is not recorded yet."""
+    status = ended.status if ended else process.status
     reason = ""
     if status is not Status.SUCCEEDED:
         outcome = project.directory(process.name).outcome()
         if outcome is not None:
             waiting = outcome.kind == "waiting"
             reason = f"waiting: {outcome.reason}" if waiting else outcome.reason
+        if ended is not None:
+            reason = "; ".join(ended.messages) or reason
     return JobSummary(
         process.name, process.alias, status.label, process.folder, is_foreign(process), reason
     )
