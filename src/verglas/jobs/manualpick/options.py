@@ -20,6 +20,9 @@ def _positive(key: str) -> Any:
     return lambda options: getattr(options, key) > 0
 
 
+_WINDOW = "Kept for RELION's picking window; the page has controls of its own."
+
+
 class ManualPickOptions(QueueOptions):
     """Picking by hand, and choosing micrographs by eye."""
 
@@ -62,7 +65,7 @@ class ManualPickOptions(QueueOptions):
     )  # fmt: skip
     ctfscale: float = option(
         1.0, label="Scale for CTF image:", flag="--ctf_scale", minimum=0.1, maximum=2, step=0.1,
-        help="Reduction of the CTF images.", **_DISPLAY,
+        help="Reduction of the CTF images. " + _WINDOW, **_DISPLAY,
     )  # fmt: skip
     do_startend: bool = option(
         False, label="Pick start-end coordinates helices?", flag="--pick_start_end",
@@ -70,7 +73,7 @@ class ManualPickOptions(QueueOptions):
     )  # fmt: skip
     do_topaz_denoise: bool = option(
         False, label="OR: use Topaz denoising?", flag="--topaz_denoise",
-        help="Show micrographs denoised by the topaz program of this machine.", **_DISPLAY,
+        help="Denoising by topaz. " + _WINDOW, **_DISPLAY,
     )  # fmt: skip
     fn_topaz_exec: str = option(
         "topaz", label="Topaz executable", command=True, flag="--topaz_exe",
@@ -92,17 +95,17 @@ class ManualPickOptions(QueueOptions):
     )  # fmt: skip
     color_label: str = option(
         "rlnParticleSelectZScore", label="MetaDataLabel for color:", flag="--color_label",
-        tab="Colors", flag_if=_colour, help="Column that gives the colour.",
+        tab="Colors", flag_if=_colour, help="Column that gives the colour. " + _WINDOW,
     )  # fmt: skip
     fn_color: str = option(
         "", label="STAR file with color label:", flag="--color_star", tab="Colors", flag_if=_colour,
-        pattern="STAR file (*.star)", help="File with that column; empty: the coordinates.",
+        pattern="STAR file (*.star)", help="File with that column; empty: the coordinates. " + _WINDOW,
     )  # fmt: skip
     blue_value: float = option(
         0.0, label="Blue value:", flag="--blue", tab="Colors", flag_if=_colour, minimum=0,
-        maximum=4, step=0.1, help="Value shown blue.",
+        maximum=4, step=0.1, help="Value shown blue. " + _WINDOW,
     )  # fmt: skip
     red_value: float = option(
         2.0, label="Red value:", flag="--red", tab="Colors", flag_if=_colour, minimum=0, maximum=4,
-        step=0.1, help="Value shown red.",
+        step=0.1, help="Value shown red. " + _WINDOW,
     )  # fmt: skip

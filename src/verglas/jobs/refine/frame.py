@@ -98,8 +98,9 @@ def _ranks(arguments: Arguments, context: RunContext, root: str) -> Any:
 
     comm = MPI.COMM_WORLD
     main = comm.Get_rank() == 0
+    through_disc = arguments["--combine_weights_via_disc"]
     return MpiRanks(
-        comm, root, via_disc=arguments["--combine_weights_via_disc"],
+        comm, root, via_disc=through_disc and not arguments["--dont_combine_weights_via_disc"],
         say=context.say if main else _silent, warn=context.warn if main else _silent,
     )  # fmt: skip
 
