@@ -26,6 +26,7 @@ from verglas.web.app import create_app
 from verglas.web.projects import project_id
 from verglas.web.settings import WebSettings
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for waiting
 with warnings.catch_warnings():  # httpx is about to be renamed
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient

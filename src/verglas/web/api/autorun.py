@@ -17,6 +17,8 @@ from verglas.scheduler.supervisor import ensure_supervisor, is_looked_after
 from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, Name, record
 from verglas.web.logs import log_tail
+from verglas.web.models import jobs as shapes
+from verglas.web.models.base import Named
 
 router = routes.router("/api/p/{pid}/autorun", "autorun")
 
@@ -36,14 +38,14 @@ class Stop(BaseModel):
     abort: bool = False
 
 
-@router.get("")
+@router.get("", response_model=list[shapes.ScheduleShown])
 @routes.status
 def schedules(project: Asked) -> list[dict[str, Any]]:
     """Every schedule: what was asked, how far it is, when the next round begins."""
     return [_shown(folder) for folder in all_schedules(project.root)]
 
 
-@router.post("")
+@router.post("", response_model=Named)
 def start(body: NewSchedule, project: Asked, person: Asker) -> dict[str, Any]:
     """Run scheduled jobs, once or in rounds; it goes on without the page and the server."""
     graph = project.graph()
@@ -80,13 +82,13 @@ def start_schedule(project: Project, jobs: list[str], name: str) -> None:
     begin(project, Order(name, tuple(jobs)))
 
 
-@router.get("/{name}/log")
+@router.get("/{name}/log", response_model=shapes.Log)
 @routes.status
 def log(name: Name, project: Asked) -> dict[str, Any]:
     return log_tail(project, _folder(project, name).log_file.name)
 
 
-@router.post("/{name}/stop")
+@router.post("/{name}/stop", response_model=shapes.ScheduleShown)
 def stop(name: Name, body: Stop, project: Asked, person: Asker) -> dict[str, Any]:
     """Stop within seconds; a job at work ends by itself unless `abort`."""
     folder = _folder(project, name)

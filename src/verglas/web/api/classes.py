@@ -23,6 +23,8 @@ from verglas.project.results.classes import (
 from verglas.scheduler.launch import launch
 from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, FileName, Name, image_of, picture, record, table_of
+from verglas.web.models import pictures as shapes
+from verglas.web.models.base import Named
 from verglas.web.pictures import MOST_BOX, SPRITE_COLUMNS, check_box, sprite
 
 router = routes.router("/api/p/{pid}/classes", "classes")
@@ -39,7 +41,7 @@ class Choice(BaseModel):
     recenter: bool = True
 
 
-@router.get("")
+@router.get("", response_model=shapes.Models)
 def models(project: Asked) -> dict[str, Any]:
     """Classifications that can be looked at, newest first, and the Select jobs made from classes."""
     selects = []
@@ -49,7 +51,7 @@ def models(project: Asked) -> dict[str, Any]:
     return {"models": model_lists(project), "selects": selects}
 
 
-@router.get("/gallery")
+@router.get("/gallery", response_model=shapes.GalleryShown)
 def one_gallery(model: FileName, project: Asked) -> dict[str, Any]:
     """Classes of one iteration; `models` names all iterations."""
     changed = table_of(project, model).stat().st_mtime_ns
@@ -87,7 +89,7 @@ def members(data: FileName, project: Asked, number: int, count: int = 60) -> Res
     return answer
 
 
-@router.get("/selection")
+@router.get("/selection", response_model=shapes.ChosenClasses)
 def selection(job: Name, project: Asked) -> dict[str, Any]:
     """The choice stored in a Select job."""
     name = project.job_name(job)
@@ -97,7 +99,7 @@ def selection(job: Name, project: Asked) -> dict[str, Any]:
     return {"classes": [index + 1 for index, kept in enumerate(chosen) if kept]}
 
 
-@router.post("/select")
+@router.post("/select", response_model=Named)
 def select(body: Choice, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Make (or change) a Select job with these classes and run it."""
     table_of(project, body.model)

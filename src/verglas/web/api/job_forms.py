@@ -18,6 +18,8 @@ from verglas.scheduler.launch import launch_as
 from verglas.web import forms, routes
 from verglas.web.access import Person
 from verglas.web.api.common import Asked, Asker, Name, Values, record
+from verglas.web.models import jobs as shapes
+from verglas.web.models.base import Named
 from verglas.web.roles import check_values
 
 router = routes.router("/api/p/{pid}", "jobs")
@@ -36,14 +38,14 @@ class NewJob(FormValues):
     action: Literal["run", "schedule", "continue", "overwrite", "edit"]
 
 
-@router.get("/types")
+@router.get("/types", response_model=list[shapes.JobType])
 @routes.status
 def types(project: Asked) -> list[dict[str, Any]]:
     """Job types that can be made, in RELION's order."""
     return forms.known_types()
 
 
-@router.get("/types/{folder}/form")
+@router.get("/types/{folder}/form", response_model=shapes.NewForm)
 @routes.status
 def new_form(folder: Name, project: Asked) -> dict[str, Any]:
     """The form of a new job, with the values used last in this project."""
@@ -55,7 +57,7 @@ def new_form(folder: Name, project: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.get("/nodes")
+@router.get("/nodes", response_model=list[shapes.OfferShown])
 @routes.status
 def nodes(project: Asked, type: Name = "") -> list[dict[str, Any]]:
     """Browse: what can be an input, existing and expected (all types without one)."""
@@ -67,7 +69,7 @@ def nodes(project: Asked, type: Name = "") -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-@router.post("/check")
+@router.post("/check", response_model=shapes.Checked)
 @routes.status
 def check(form: FormValues, project: Asked) -> dict[str, Any]:
     """What is wrong with a form, which fields have an effect, the command, the expected outputs.
@@ -91,7 +93,7 @@ def check(form: FormValues, project: Asked) -> dict[str, Any]:
     return found
 
 
-@router.post("/jobs")
+@router.post("/jobs", response_model=Named)
 def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Run, schedule, continue, overwrite, or store edited settings; returns the job's name."""
     asked = _asked(project, person, form)

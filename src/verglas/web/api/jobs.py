@@ -32,6 +32,8 @@ from verglas.scheduler.schedule import rounds_done
 from verglas.web import forms, routes
 from verglas.web.api.common import Asked, Asker, FileName, Name, job_of, note_of, record
 from verglas.web.logs import last_bar, log_tail
+from verglas.web.models import jobs as shapes
+from verglas.web.models.base import Named
 from verglas.web.progress import refinement_progress
 
 router = routes.router("/api/p/{pid}", "jobs")
@@ -52,7 +54,7 @@ class Names(BaseModel):
     names: list[Name] = Field(max_length=10_000)
 
 
-@router.get("/jobs")
+@router.get("/jobs", response_model=shapes.Jobs)
 @routes.status
 def jobs(project: Asked) -> dict[str, Any]:
     """All jobs in pipeline order, the edges between them, what lies in Trash."""
@@ -76,7 +78,7 @@ def jobs(project: Asked) -> dict[str, Any]:
     return {"jobs": rows, "edges": edges, "outside": outside, "trash": deleted_jobs(project)}
 
 
-@router.get("/jobs/{folder}/{job}")
+@router.get("/jobs/{folder}/{job}", response_model=shapes.JobShown)
 @routes.status
 def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
     """One job: state, form values, inputs and outputs, note, why it failed."""
@@ -106,7 +108,7 @@ def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
     return found
 
 
-@router.get("/jobs/{folder}/{job}/log")
+@router.get("/jobs/{folder}/{job}/log", response_model=shapes.Log)
 @routes.status
 def log(
     folder: Name, job: Name, project: Asked, which: Literal["out", "err"] = "out"
@@ -116,13 +118,13 @@ def log(
     return log_tail(project, name + (RUN_OUT if which == "out" else RUN_ERR))
 
 
-@router.get("/jobs/{folder}/{job}/progress")
+@router.get("/jobs/{folder}/{job}/progress", response_model=shapes.RefinementProgress)
 def progress(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
     """Figures of the iterations of a refinement, and the stage it is in."""
     return refinement_progress(project, job_of(project, folder, job))
 
 
-@router.get("/jobs/{folder}/{job}/consequences")
+@router.get("/jobs/{folder}/{job}/consequences", response_model=shapes.Consequences)
 @routes.status
 def consequences(
     folder: Name, job: Name, project: Asked, action: Literal["delete", "clean"], harsh: bool = False
@@ -136,7 +138,7 @@ def consequences(
     return {"count": len(files), "files": files[:200]}
 
 
-@router.post("/jobs/{folder}/{job}/action")
+@router.post("/jobs/{folder}/{job}/action", response_model=Named)
 def act(folder: Name, job: Name, body: Action, project: Asked, person: Asker) -> dict[str, Any]:
     """Abort, end at once (kill), delete, clean, alias, note, mark as finished or failed."""
     name = job_of(project, folder, job)

@@ -39,6 +39,8 @@ from verglas.web.api.common import (
 from verglas.web.health import DiscWatch, health, health_stamp
 from verglas.web.live_movies import LiveMovies
 from verglas.web.live_work import Resources
+from verglas.web.models import live as shapes
+from verglas.web.models.base import Lines
 from verglas.web.pictures import spectrum_png
 from verglas.web.roles import check_path
 from verglas.web.worker import Worker
@@ -103,7 +105,7 @@ def profiles(project: Asked) -> list[str]:
     return profile_names()
 
 
-@router.post("/look")
+@router.post("/look", response_model=shapes.Looked)
 @routes.long
 def look(body: NewSession, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """What is recognised of a folder of movies, what is missing, and how the first three movies fit.
@@ -115,7 +117,7 @@ def look(body: NewSession, request: Request, project: Asked, person: Asker) -> d
     return dict(asdict(worker.call(project.root, live_work.look_at, project.root, asked)))
 
 
-@router.post("")
+@router.post("", response_model=Lines)
 @routes.long
 def start(body: NewSession, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Start a session; it goes on without the page and the server."""
@@ -127,7 +129,7 @@ def start(body: NewSession, request: Request, project: Asked, person: Asker) -> 
     return {"name": name, "lines": [f"live session {name} runs; it goes on without you"]}
 
 
-@router.get("/{name}")
+@router.get("/{name}", response_model=shapes.SessionShown)
 @routes.status
 def one_session(name: Name, request: Request, project: Asked) -> Response:
     """Order, phase and status of a live session, as it wrote them last."""
@@ -136,7 +138,7 @@ def one_session(name: Name, request: Request, project: Asked) -> Response:
     return answered(request, ("session", name), stamp, make)
 
 
-@router.get("/{name}/health")
+@router.get("/{name}/health", response_model=shapes.HealthShown)
 @routes.status
 def line_on_top(name: Name, request: Request, project: Asked) -> Response:
     """Good particles, their rate, hours to the goal and of the disc; what is not known is absent."""
@@ -150,7 +152,7 @@ def line_on_top(name: Name, request: Request, project: Asked) -> Response:
     return answered(request, ("health", name), stamp, make)
 
 
-@router.put("/{name}/goal")
+@router.put("/{name}/goal", response_model=shapes.Goal)
 @routes.status
 def set_goal(name: Name, body: Goal, project: Asked, person: Asker) -> dict[str, Any]:
     """How many good particles the session is meant to end with."""
@@ -161,7 +163,7 @@ def set_goal(name: Name, body: Goal, project: Asked, person: Asker) -> dict[str,
     return {"goal": body.particles or None}
 
 
-@router.get("/{name}/movies")
+@router.get("/{name}/movies", response_model=shapes.MoviesShown)
 def movies(name: Name, request: Request, project: Asked, since: Name = "") -> Response:
     """Every movie with its figures and, if it was set aside, why. Answers 304 while nothing changed.
 
@@ -184,7 +186,7 @@ def grid(name: Name, request: Request, project: Asked) -> Response:
     return answered(request, ("grid", name), stamp, make)
 
 
-@router.get("/{name}/file")
+@router.get("/{name}/file", response_model=Lines)
 def what_became_of(
     name: Name, request: Request, project: Asked, text: Annotated[str, Query(min_length=2, max_length=300)],
 ) -> dict[str, Any]:  # fmt: skip
@@ -194,7 +196,7 @@ def what_became_of(
     return {"lines": known.what_became_of(project, name, text, status)}
 
 
-@router.get("/{name}/shown")
+@router.get("/{name}/shown", response_model=list[shapes.MovieShown])
 def shown(
     name: Name, request: Request, project: Asked,
     numbers: Annotated[list[int], Query(max_length=24)],
@@ -215,7 +217,7 @@ def spectrum(name: Name, number: int, request: Request, project: Asked) -> Respo
     return picture(spectrum_png(image_of(project, files["spectrum"])), "image/png", lasting=False)
 
 
-@router.post("/{name}/wish")
+@router.post("/{name}/wish", response_model=Lines)
 @routes.long
 def wish(name: Name, body: Wish, project: Asked, person: Asker) -> dict[str, Any]:
     """Pause, resume, finish (drain, then report) or stop."""
@@ -225,7 +227,7 @@ def wish(name: Name, body: Wish, project: Asked, person: Asker) -> dict[str, Any
     return {"lines": [told]}
 
 
-@router.post("/verdict")
+@router.post("/verdict", response_model=Lines)
 @routes.long
 def verdict(body: Verdict, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Accept or reject micrographs by hand, take that back, or try failed ones again."""
@@ -242,7 +244,7 @@ def verdict(body: Verdict, request: Request, project: Asked, person: Asker) -> d
     return {"lines": lines}
 
 
-@router.post("/{name}/preview")
+@router.post("/{name}/preview", response_model=shapes.LimitsPreview)
 @routes.status
 def preview(name: Name, body: Limits, project: Asked) -> dict[str, int]:
     """What limits would do before they are set: dropped, back, accepted of the judged; nothing changes."""
@@ -251,7 +253,7 @@ def preview(name: Name, body: Limits, project: Asked) -> dict[str, int]:
     return preview_thresholds(project, LiveFolder(project.root, name), text)
 
 
-@router.post("/thresholds")
+@router.post("/thresholds", response_model=Lines)
 @routes.long
 def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
     """Change the limits of a session; what depends on them is done again."""
@@ -260,7 +262,7 @@ def thresholds(body: Limits, project: Asked, person: Asker) -> dict[str, Any]:
     return {"lines": lines}
 
 
-@router.post("/{name}/snapshot")
+@router.post("/{name}/snapshot", response_model=Lines)
 @routes.long
 def snapshot(name: Name, body: Snapshot, project: Asked, person: Asker) -> dict[str, Any]:
     """Freeze what is accepted now as ordinary Select jobs that never change."""

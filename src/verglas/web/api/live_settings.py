@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import HTTPException, Request, Response
@@ -13,6 +12,8 @@ from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.requests.stage_changes import change_settings, preview_settings
 from verglas.web import live, live_pictures, live_work, routes
 from verglas.web.api.common import Asked, Asker, Name, Values, picture, record
+from verglas.web.models import live as shapes
+from verglas.web.models.base import Lines
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
 from verglas.web.worker import Worker
 
@@ -34,7 +35,7 @@ class Trial(BaseModel):
     values: Values = Field(default_factory=dict, max_length=100)
 
 
-@router.get("/{name}/settings")
+@router.get("/{name}/settings", response_model=dict[str, shapes.StageOptions])
 @routes.status
 def settings(name: Name, project: Asked) -> dict[str, Any]:
     """Options in force by stage, and what was changed since the start."""
@@ -52,7 +53,7 @@ def settings(name: Name, project: Asked) -> dict[str, Any]:
     }
 
 
-@router.post("/set")
+@router.post("/set", response_model=Lines)
 @routes.long
 def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
     """New options of the jobs while the session runs; dependent stages are done again."""
@@ -63,16 +64,16 @@ def change(body: Change, project: Asked, person: Asker) -> dict[str, Any]:
     return {"lines": lines}
 
 
-@router.post("/{name}/cost")
+@router.post("/{name}/cost", response_model=shapes.CostShown)
 @routes.status
-def cost(name: Name, body: Change, project: Asked) -> dict[str, Any]:
+def cost(name: Name, body: Change, project: Asked) -> shapes.CostShown:
     """What `set` would take: movies treated again, from which stage, how long; nothing changes."""
     live.check_session(project, name)
     found = preview_settings(LiveFolder(project.root, name), live.by_stage(body.values), body.scope)
-    return asdict(found) | {"session_s": round(found.session_s, 1)}
+    return shapes.CostShown.of(found)
 
 
-@router.post("/{name}/try")
+@router.post("/{name}/try", response_model=list[shapes.TrialShown])
 @routes.long
 def trial(
     name: Name, body: Trial, request: Request, project: Asked, person: Asker

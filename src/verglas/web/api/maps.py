@@ -15,6 +15,7 @@ from verglas.project.results import curves
 from verglas.project.results.classes import models_of
 from verglas.web import routes
 from verglas.web.api.common import Asked, FileName, image_of, picture, table_of
+from verglas.web.models import pictures as shapes
 from verglas.web.volumes import map_bytes, slice_png, small_map
 
 router = routes.router("/api/p/{pid}/maps", "maps")
@@ -22,7 +23,7 @@ _MAPS = (MAP, MASK, HALF_MAP, FINAL_MAP, LOCAL_RESOLUTION_MAP)
 MAX_SIDE = 192
 
 
-@router.get("")
+@router.get("", response_model=shapes.MapsShown)
 def maps(project: Asked) -> dict[str, Any]:
     """Maps on disc: outputs of jobs, and every iteration's class maps."""
     found = [
@@ -40,7 +41,7 @@ def maps(project: Asked) -> dict[str, Any]:
     return {"maps": known, "models": {name: model for name, model in models.items() if model}}
 
 
-@router.get("/iterations")
+@router.get("/iterations", response_model=shapes.ModelList)
 def iterations(model: FileName, project: Asked) -> dict[str, Any]:
     """The models of all iterations of the job that a model file belongs to, first to last."""
     table_of(project, model)
@@ -75,14 +76,14 @@ def section(
         raise HTTPException(422, str(error)) from None
 
 
-@router.get("/curves")
+@router.get("/curves", response_model=list[shapes.Curve])
 def fsc(path: FileName, project: Asked) -> list[dict[str, Any]]:
     """FSC and SSNR curves of a model or postprocess file."""
     table_of(project, path)
     return curves.fsc_curves(project, path)
 
 
-@router.get("/angles")
+@router.get("/angles", response_model=shapes.Orientations)
 def angles(path: FileName, project: Asked) -> dict[str, Any]:
     """How many particles look along each direction (equal-area cells)."""
     table_of(project, path)

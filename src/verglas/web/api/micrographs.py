@@ -36,6 +36,8 @@ from verglas.web.api.common import (
 )
 from verglas.web.former import with_former
 from verglas.web.grey import Bytes
+from verglas.web.models import pictures as shapes
+from verglas.web.models.base import Named
 from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
 from verglas.web.pyramid import TILE
 
@@ -60,7 +62,7 @@ class NewManualPick(BaseModel):
     min_fom: float | None = None
 
 
-@router.get("")
+@router.get("", response_model=shapes.MicrographLists)
 def lists(project: Asked) -> dict[str, Any]:
     """Lists of micrographs on disc, the richest first, and every set of picks."""
     sources = one_micrograph.pick_sources(project)
@@ -73,7 +75,7 @@ def lists(project: Asked) -> dict[str, Any]:
     }
 
 
-@router.get("/list")
+@router.get("/list", response_model=shapes.MicrographList)
 def one_list(path: FileName, request: Request, project: Asked) -> Response:
     """Names and figures of every micrograph of a list, column by column."""
     file = table_of(project, path)
@@ -86,14 +88,14 @@ def one_list(path: FileName, request: Request, project: Asked) -> Response:
     return answered(request, ("list", path), stamp, make)
 
 
-@router.get("/grid")
+@router.get("/grid", response_model=shapes.GridShown)
 def grid(path: FileName, project: Asked) -> dict[str, Any]:
     """Grid squares and holes, and the hole (or -1) of every micrograph in the order of the list."""
     table_of(project, path)
     return grid_of_list(project, path).as_dict() | {"pending": 0}
 
 
-@router.get("/info")
+@router.get("/info", response_model=shapes.MicrographInfo)
 def info(path: FileName, list: FileName, request: Request, project: Asked) -> dict[str, Any]:
     """Size, levels of the tile pyramid, drift, CTF curve, of one micrograph."""
     file = image_of(project, path)
@@ -146,7 +148,7 @@ def spectrum(path: FileName, list: FileName, project: Asked) -> Response:
     return picture(spectrum_png(image_of(project, name)), "image/png", lasting=False)
 
 
-@router.get("/picks")
+@router.get("/picks", response_model=shapes.PicksShown)
 def picks(node: FileName, micrograph: FileName, project: Asked) -> dict[str, Any]:
     """Picks (and what was considered but fell below the threshold) with figures of merit."""
     table_of(project, node)
@@ -156,7 +158,7 @@ def picks(node: FileName, micrograph: FileName, project: Asked) -> dict[str, Any
         raise HTTPException(422, str(error)) from None
 
 
-@router.post("/manualpick")
+@router.post("/manualpick", response_model=Named)
 def new_manualpick(
     body: NewManualPick, request: Request, project: Asked, person: Asker
 ) -> dict[str, Any]:
@@ -190,7 +192,7 @@ def save_picks(
     return {"count": len(body.x)}
 
 
-@router.post("/picks/{folder}/{job}/finish")
+@router.post("/picks/{folder}/{job}/finish", response_model=Named)
 def finish_picks(
     folder: Name, job: Name, request: Request, project: Asked, person: Asker
 ) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from verglas.jobs.contract.control_files import NOTE
 from verglas.project.note import PROJECT_NOTE, write_note
 from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, note_of, record
+from verglas.web.models import jobs as shapes
 
 router = routes.router("/api/p/{pid}", "jobs")
 
@@ -18,7 +19,7 @@ class Note(BaseModel):
     text: str = Field(max_length=200_000)
 
 
-@router.get("/note")
+@router.get("/note", response_model=shapes.Note)
 @routes.status
 def project_note(project: Asked) -> dict[str, str]:
     """The note of the project as a whole (RELION's `project_note.txt`)."""
@@ -33,7 +34,7 @@ def save_project_note(body: Note, project: Asked, person: Asker) -> dict[str, An
     return {}
 
 
-@router.get("/notes")
+@router.get("/notes", response_model=list[shapes.JobNote])
 def all_notes(project: Asked) -> list[dict[str, str]]:
     """Notes of all jobs that have one, in pipeline order."""
     found = []

@@ -13,6 +13,7 @@ from verglas.project.summary import job_summaries
 from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, Name, Operator, record
 from verglas.web.guard import COOKIE
+from verglas.web.models import server as shapes
 
 router = routes.router("/api", "server")
 MAX_SHARE_DAYS = 90
@@ -29,7 +30,7 @@ class Share(BaseModel):
     days: float = Field(7, gt=0, le=MAX_SHARE_DAYS)
 
 
-@router.get("/session")
+@router.get("/session", response_model=shapes.Who)
 @routes.status
 def who_am_i(request: Request) -> dict[str, Any]:
     """The asker's name and role; `role` is null without a valid token."""
@@ -71,7 +72,7 @@ def log_out(request: Request, response: Response) -> dict[str, Any]:
     return {}
 
 
-@router.get("/projects")
+@router.get("/projects", response_model=list[shapes.ProjectRow])
 @routes.status
 def projects(request: Request, person: Asker) -> list[dict[str, Any]]:
     """Every project of this server with the number of its jobs by state."""
@@ -103,7 +104,7 @@ def share(
     return {"token": token, "address": f"{settings.root_path}/#/p/{pid}/project?token={token}"}
 
 
-@router.get("/p/{pid}/share")
+@router.get("/p/{pid}/share", response_model=list[shapes.ShareRow])
 @routes.status
 def shares(pid: Name, request: Request, project: Asked, person: Operator) -> list[dict[str, Any]]:
     """Links to this project that are still good, for operators; tokens are not kept and not told."""

@@ -9,13 +9,14 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
-from verglas.jobs.select.figures import KINDS
+from verglas.jobs.select.figures import KINDS, FigureKind
 from verglas.project.confinement import regular_file
 from verglas.web import routes, session
 from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, FileName, Name, answered, record, table_of
 from verglas.web.downloads import sent
 from verglas.web.former import present
+from verglas.web.models import live as shapes
 from verglas.web.report import report_html
 from verglas.web.report_facts import report_facts
 from verglas.web.report_pdf import report_pdf
@@ -41,21 +42,21 @@ class Limits(BaseModel):
     limits: list[OneLimit] = Field(min_length=1, max_length=12)
 
 
-@router.get("/overview")
+@router.get("/overview", response_model=shapes.Overview)
 def overview(request: Request, project: Asked) -> Response:
     """The line on top: counts, rates, classes, disc. What is not known is absent."""
     stamp = session.overview_stamp(project)
     return answered(request, ("overview",), stamp, lambda: session.overview(project))
 
 
-@router.get("/figures")
+@router.get("/figures", response_model=list[FigureKind])
 @routes.status
 def figures(project: Asked) -> list[dict[str, Any]]:
     """Every figure of a micrograph: key, label, unit, what it means, which end is better."""
     return [asdict(kind) for kind in KINDS]
 
 
-@router.get("/events")
+@router.get("/events", response_model=list[shapes.Event])
 @routes.status
 def events(project: Asked, since: Name = "", last: int = 500) -> list[dict[str, Any]]:
     """The event log, oldest first."""

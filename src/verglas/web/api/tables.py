@@ -8,19 +8,20 @@ from fastapi import Query, Request
 
 from verglas.web import routes, tables
 from verglas.web.api.common import Asked, FileName, Name
+from verglas.web.models import pictures as shapes
 
 router = routes.router("/api/p/{pid}/tables", "tables")
 Filters = Annotated[list[Name], Query(max_length=20)]
 
 
-@router.get("")
+@router.get("", response_model=shapes.TablesShown)
 def blocks(path: FileName, request: Request, project: Asked) -> dict[str, Any]:
     """Tables of a file with their columns; values of list tables."""
     opened = request.app.state.tables.get(project, path)
     return {"path": path, "blocks": tables.blocks_of(opened), "left_out": tables.left_out(opened)}
 
 
-@router.get("/page")
+@router.get("/page", response_model=shapes.TablePage)
 def page(
     path: FileName, request: Request, project: Asked, block: Name = "", offset: int = 0,
     count: int = 200, sort: Name = "", descending: bool = False, filter: Filters = [],  # noqa: B006
@@ -32,7 +33,7 @@ def page(
     )
 
 
-@router.get("/plot")
+@router.get("/plot", response_model=shapes.TablePlot)
 def plot(
     path: FileName, request: Request, project: Asked, y: Name, block: Name = "", x: Name = "",
     filter: Filters = [],  # noqa: B006
