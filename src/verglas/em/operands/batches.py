@@ -11,6 +11,7 @@ from verglas.em.operands.operands import Operands
 from verglas.em.state.particles import Ints
 
 BATCH_BYTES = 64 << 20  # arrays small enough to be used again instead of being given back
+SOLID_BATCH_BYTES = 384 << 20  # the same in 3D, where slices are read anew for every batch
 TILE_BYTES, TILE_PARTICLES = 96 << 20, 16
 GPU_BATCH_BYTES, GPU_BATCH_PARTICLES = 24 << 30, 8192  # of all threads; of each
 SUMMED_BYTES = 36  # a pixel of summed slices: data and weight in single and in double precision
@@ -52,7 +53,8 @@ def batch_size(operands: Operands, threads: int = 1) -> int:
     n_scores = operands.coarse.rows.shape[0]
     per_particle = n_shifts * (operands.n_coarse * 8 + n_scores * 14) + len(operands.pixels) * 80
     if operands.estep.device.type == "cpu":
-        return int(max(1, min(1024, BATCH_BYTES // per_particle)))
+        room = BATCH_BYTES if operands.estep.model.dims == 2 else SOLID_BATCH_BYTES
+        return int(max(1, min(1024, room // per_particle)))
     free, _ = torch.cuda.mem_get_info(operands.estep.device)
     room = min(free // 4, GPU_BATCH_BYTES // threads)
     return int(max(1, min(GPU_BATCH_PARTICLES, room // per_particle)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -57,6 +58,15 @@ class EStep:
 
 
 @dataclass(frozen=True)
+class HalfTurns:
+    """Half of the slices of a whole grid without their origin: a half turn in the plane conjugates the others."""
+
+    real: Tensor  # (K * D * psi / 2, P - 1)
+    imag: Tensor
+    power: Tensor
+
+
+@dataclass(frozen=True)
 class Operands:
     """What an optics group is compared with: pixels, slices of the references, phases of translations.
 
@@ -82,6 +92,16 @@ class Operands:
     def has_half_turns(self) -> bool:
         """Whether the second half of the angles of each direction are those of the first plus 180°."""
         return self.poses.is_whole and self.poses.grid.n_psi % 2 == 0
+
+    @cached_property
+    def half_turns(self) -> HalfTurns:
+        """Coarse slices of the first half of the angles of each direction, laid out for products."""
+        n, half = self.coarse.power.shape[1] - 1, self.poses.grid.n_psi // 2
+        first = self.coarse.rows.view(-1, 2, half, 2, n)[:, 0]  # (K * D, psi, part, pixel)
+        power = self.coarse.power[:, 1:].reshape(-1, 2, half, n)[:, 0]
+        return HalfTurns(
+            first[:, :, 0].reshape(-1, n), first[:, :, 1].reshape(-1, n), power.reshape(-1, n)
+        )
 
     def phases_of(self, fine_shifts: Tensor) -> Tensor:
         """Phases of some fine translations; all of them costs nothing."""

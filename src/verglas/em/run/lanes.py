@@ -98,7 +98,10 @@ def _fits_beside(data: torch.Tensor) -> bool:
 
 def _plan(steps: Sequence[EStep], device: torch.device, optics: OpticsGroup) -> Operands:
     """The operands of a device: threads only read them."""
-    return operands_of(next(step for step in steps if step.device == device), optics)
+    operands = operands_of(next(step for step in steps if step.device == device), optics)
+    if operands.has_half_turns and not operands.estep.is_local:
+        _ = operands.half_turns  # made before threads ask for it
+    return operands
 
 
 def _run(

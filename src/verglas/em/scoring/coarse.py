@@ -140,21 +140,18 @@ def _by_half_turns(operands: Operands, rows: Tensor, power: Tensor, shift_prior:
     With a and b the products of real and of imaginary parts, a pose scores a + b and its half turn a - b
     (refinement.md §11.2). `rows` (b * T, 2(P-1)), `power` (b, P-1).
     """
-    slices, n, k = operands.coarse, power.shape[1], shift_prior.shape[1]
+    half_turns, n, k = operands.half_turns, power.shape[1], shift_prior.shape[1]
     b, half = len(power), operands.poses.grid.n_psi // 2
-    first = slices.rows.view(-1, 2, half, 2, n)[:, 0]  # (K * D, psi, part, pixel)
-    real, imag = (first[:, :, part].reshape(-1, n) for part in (0, 1))
-    norm = product(power, slices.power[:, 1:].reshape(-1, 2, half, n)[:, 0].reshape(-1, n))
-    shape = (b, -1, len(first), half)
-    even = product(rows[:, :n], real).view(shape)
-    odd = product(rows[:, n:], imag).view(shape)
-    prior = operands.orientation_prior.view(-1, 2, half)[
-        :, 0
-    ]  # the same for all angles in the plane
-    by_class = shift_prior.transpose(1, 2).repeat_interleave(len(first) // k, 2)
-    even -= (0.5 * norm.view(b, 1, len(first), half) - prior) - by_class[..., None]
-    t = even.shape[1]
-    scores = even.new_empty((b, t, len(first), 2, half))
+    n_directions = len(half_turns.power) // half  # of all classes
+    shape = (b, -1, n_directions, half)
+    norm = product(power, half_turns.power).view(shape)
+    even = product(rows[:, :n], half_turns.real).view(shape)
+    odd = product(rows[:, n:], half_turns.imag).view(shape)
+    # the prior is the same for all angles in the plane
+    prior = operands.orientation_prior.view(-1, 2, half)[:, 0]
+    by_class = shift_prior.transpose(1, 2).repeat_interleave(n_directions // k, 2)
+    even -= (0.5 * norm - prior) - by_class[..., None]
+    scores = even.new_empty((b, even.shape[1], n_directions, 2, half))
     torch.add(even, odd, out=scores[:, :, :, 0])
     torch.sub(even, odd, out=scores[:, :, :, 1])
-    return scores.view(b, t, -1)
+    return scores.flatten(2)
