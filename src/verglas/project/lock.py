@@ -92,7 +92,7 @@ def lock_holder(root: Path) -> str | None:
 def _acquire(root: Path, reason: str, timeout_s: float) -> str:
     token = secrets.token_hex(8)
     prepared = root / f"{_PREPARED}{token}"
-    prepared.mkdir(mode=0o700)
+    prepared.mkdir()
     try:
         (prepared / "lock_default_pipeline.star").write_text(
             f"lock mechanism for pipeline: {reason}\n"
@@ -239,7 +239,7 @@ def _rename_if_free(source: Path, target: Path) -> bool:
 def _make_if_free(source: Path, target: Path) -> bool:
     """Where the file system knows no such rename (NFS): make the directory, then move the files in."""
     try:
-        target.mkdir(mode=0o700)
+        target.mkdir()
     except FileExistsError:
         return False
     for name in os.listdir(source):
