@@ -235,6 +235,30 @@ def test_what_lost_all_its_processes_is_said_to_be_dead_and_goes_on(project, sch
     assert [each["cause"] for each in events if each["kind"] == "alarm"] == ["dead-night"]
 
 
+def test_processes_that_stand_still_are_not_replaced(project, schedule, movie):
+    """SIGSTOP (a suspended laptop, a debugger): nobody starts a second one, and all goes on afterwards."""
+    movie("a")
+    folder = ScheduleFolder(project.root, "night")
+    folder.create(Order("night", (schedule("Import"),), repeat=500, min_wait_min=0.0))
+    assert begin_work(folder)
+    leases = (supervisor_lease(project.root), folder.lease)
+    owners = [lease.holder() for lease in leases]
+    for owner in owners:
+        os.kill(owner.pid, signal.SIGSTOP)
+    status = subprocess.run(
+        [sys.executable, "-m", "verglas.cli.main", "status"], capture_output=True, text=True
+    )
+    assert ("night: at work" in status.stdout, status.stderr) == (True, "")
+    assert [lease.holder() for lease in leases] == owners
+    standing = folder.progress().round
+    for owner in owners:
+        os.kill(owner.pid, signal.SIGCONT)
+    until(lambda: folder.progress().round > standing)
+    assert [lease.holder() for lease in leases] == owners
+    folder.stop()
+    until(lambda: not folder.lease.is_held())
+
+
 def test_a_scheduler_that_does_not_come_up_is_given_up(project, schedule, monkeypatch):
     """By its deaths, not by a clock: a busy machine may take its time."""
     folder = ScheduleFolder(project.root, "night")
