@@ -12,12 +12,13 @@ import pytest
 import torch
 from test_local import local_problem
 from test_volume import from_volumes
+from two_halves import in_halves
 from two_sides import stated_twice
 
 from verglas.em.operands import batches
 from verglas.em.run import expectation, lanes, second_pass
 from verglas.em.run.refinement import Refinement
-from verglas.em.state.settings import GradientSettings, HalvesSettings
+from verglas.em.state.settings import GradientSettings
 from verglas.em.volumes import second_pass as volume_pass
 
 CUDA = torch.cuda.is_available()
@@ -41,19 +42,8 @@ def changed(run: Refinement, **changes) -> Refinement:
 
 
 def halves() -> Refinement:
-    run = solid()
-    particles = replace(run.particles, half=np.arange(len(run.particles)) % 2)
-    model = replace(
-        run.state.model, references=run.state.model.references[:1], class_weights=np.ones(1),
-        direction_weights=run.state.model.direction_weights[:1] / run.state.model.class_weights[0],
-        class_offsets_angst=np.zeros((1, 2)), tau2=run.state.model.tau2[:1],
-        data_vs_prior=run.state.model.data_vs_prior[:1], coverage=run.state.model.coverage[:1],
-        sigma2_reference=run.state.model.sigma2_reference[:1],
-    )  # fmt: skip
-    settings = replace(run.settings, n_classes=1, halves=HalvesSettings(), tau2_fudge=1.0)
-    run.state.assignments.class_index[:] = 0
-    state = run.state.with_models(model, replace(model))
-    return replace(run, settings=settings, particles=particles, state=state)
+    run, _ = in_halves(*stated_twice(box=16, pixel=4.0, size=12, n=24, dims=3, fold=2))
+    return changed(run)
 
 
 def joined() -> Refinement:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from test_volume import from_volumes
+from two_halves import locally, some_angles
 from two_sides import expected_by, stated_twice
 
 from verglas.em.poses.grid import OrientationGrid
@@ -28,18 +29,6 @@ def grid_of(symmetry: str, order: int = 2) -> OrientationGrid:
         3, 1, step, 5.0, 2.0, order, symmetry, perturbation=0.3, local_sigma_deg=(SIGMA,) * 3
     )
     return OrientationGrid.of(sampling)
-
-
-def some_angles(n: int, seed: int = 3) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return np.stack(
-        [
-            rng.uniform(-180, 180, n),
-            np.rad2deg(np.arccos(rng.uniform(-1, 1, n))),
-            rng.uniform(-180, 180, n),
-        ],
-        1,
-    )
 
 
 def slowly(grid: OrientationGrid, group: PointGroup, angles: np.ndarray) -> dict[int, float]:
@@ -121,18 +110,8 @@ def test_steps_of_tables_are_those_of_matrices():
 
 
 def local_problem():
-    run, _ = stated_twice(box=16, pixel=4.0, size=12, n=6, dims=3, fold=2)
-    angles = some_angles(6)
-    found = run.state.assignments
-    found.rot_deg, found.tilt_deg, found.psi_deg = (angles[:, k].copy() for k in range(3))
-    sampling = replace(
-        run.state.sampling, healpix_order=1, psi_step_deg=30.0, local_sigma_deg=(20.0,) * 3
-    )
-    k, n = run.settings.n_classes, len(OrientationGrid.of(sampling).pixels)
-    weights = np.repeat(run.state.model.class_weights[:, None] / n, n, 1)
-    model = replace(run.state.model, direction_weights=weights)
-    assert weights.shape == (k, n)
-    return replace(run, state=replace(run.state, sampling=sampling, models=(model,)))
+    run, _ = locally(*stated_twice(box=16, pixel=4.0, size=12, n=6, dims=3, fold=2))
+    return run
 
 
 def test_lists_and_buckets_of_poses_give_the_same_sums(monkeypatch):

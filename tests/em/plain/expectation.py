@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from plain.fourier import (
@@ -16,7 +18,7 @@ from plain.fourier import (
     splat,
     transform,
 )
-from plain.poses import translations
+from plain.poses import local_prior, translations
 from plain.problem import Problem, Result, Sums
 
 
@@ -27,6 +29,16 @@ def significant(weights, fraction, most=None):
     count = int(np.argmax(running > fraction * running[-1])) + 1
     count = min(count, most or count)
     return order[count - 1], count
+
+
+def orientation_prior(p: Problem, i: int) -> np.ndarray:
+    """ln π (K, O) of the classes and coarse orientations of a particle (§2.6)."""
+    poses = p.poses
+    with np.errstate(divide="ignore"):
+        if p.local is not None:
+            around = local_prior(poses, p.local.angles[i], p.local.sigma, p.symmetry)
+            return np.log(p.direction_weight.sum(1)[:, None] * around)
+        return np.log(p.direction_weight[:, poses.direction] / poses.n_psi * psi_prior(p, i))
 
 
 def psi_prior(p: Problem, i: int) -> np.ndarray:
@@ -68,16 +80,13 @@ def expect(p: Problem) -> tuple[Result, Sums]:
         for k in range(k_classes)
         for a in orientations
     }
-    fine_slices = {
-        (k, a, j): slice_of(padded[k], p.pad, r_max, ks, poses.fine[a, j])
-        for k in range(k_classes)
-        for a in orientations
-        for j in children
-    }
+
+    @cache
+    def fine_slice(k, a, j):
+        return slice_of(padded[k], p.pad, r_max, ks, poses.fine[a, j])
+
     out, sums = Result.zeros(n), Sums.zeros(p)
     collected: dict = {}
-    with np.errstate(divide="ignore"):
-        log_direction = np.log(p.direction_weight[:, poses.direction] / poses.n_psi)
     for i in range(n):
         sigma2, scale = p.sigma2[p.noise_group[i]], p.scale[p.scale_group[i]]
         axis = np.zeros(2)  # along which offsets have a limit instead of a prior
@@ -107,8 +116,7 @@ def expect(p: Problem) -> tuple[Result, Sums]:
             d = np.abs(sc * slices - shifted(x, t)) ** 2 / (2 * v)
             return d[use & scored].sum() + high / 2
 
-        with np.errstate(divide="ignore"):
-            log_turn = np.log(psi_prior(p, i))
+        log_orientation = orientation_prior(p, i)
         log_prior = {}
         for k in range(k_classes):
             for t, (ty, tx) in enumerate(shifts):
@@ -120,7 +128,8 @@ def expect(p: Problem) -> tuple[Result, Sums]:
                     if abs((old * p.pixel + (ty, tx)) @ axis) > reach:
                         here = -np.inf
                 for a in orientations:
-                    log_prior[k, a, t] = log_direction[k, a] + log_turn[a] + here
+                    if log_orientation[k, a] > -np.inf:
+                        log_prior[k, a, t] = log_orientation[k, a] + here
         log_w = np.array([
             prior - misfit(coarse_slices[k, a], np.add(shifts[t], move_t), coarse)
             for (k, a, t), prior in log_prior.items()
@@ -137,7 +146,7 @@ def expect(p: Problem) -> tuple[Result, Sums]:
                         square = (ty * p.offset_step, tx * p.offset_step)
                         fine.append((k, a, j, t, np.array(shifts[t]) + square + move_t))
         log_w = np.array([
-            log_prior[k, a, t] - misfit(fine_slices[k, a, j], move, np.ones(len(s), bool))
+            log_prior[k, a, t] - misfit(fine_slice(k, a, j), move, np.ones(len(s), bool))
             for k, a, j, t, move in fine
         ])  # fmt: skip
         best = int(log_w.argmax())
@@ -155,7 +164,7 @@ def expect(p: Problem) -> tuple[Result, Sums]:
             if here < limit:
                 continue
             g = here / total
-            model, seen = sc * fine_slices[k, a, j], shifted(x, move)
+            model, seen = sc * fine_slice(k, a, j), shifted(x, move)
             residual += g * np.abs(model - seen) ** 2
             used = p.data_vs_prior[k][s] > 3
             sums.cross[p.scale_group[i]] += g * (model.conj() * seen).real[used].sum() / scale

@@ -101,8 +101,9 @@ def padded_reference(image, pad, r_max, correct_gridding=True):
     big = np.zeros((n * pad,) * dims)
     start = n * pad // 2 - n // 2
     big[(slice(start, start + n),) * dims] = image
-    r2 = sum(axis**2 for axis in grid(n * pad, dims))
-    return np.where(r2 <= (pad * r_max) ** 2, transform(big) * prefactor(n, dims, pad), 0)
+    values = np.pad(transform(big), (0, 1), mode="wrap")  # -N/2 is N/2, too
+    r2 = sum(axis**2 for axis in grid(n * pad + 1, dims))
+    return np.where(r2 <= (pad * r_max) ** 2, values * prefactor(n, dims, pad), 0)
 
 
 def corners(points):

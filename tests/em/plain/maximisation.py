@@ -101,23 +101,36 @@ def note_spectra(p: Problem, k: int, weight, out: Result, tau2_fudge: float) -> 
     reference = central(np.pad(reference, beyond), weight.shape[0])
     use = stored & (r <= p.pad * p.r_max)
     out.tau2[k] = means(0.5 * np.abs(reference[use]) ** 2, s[use], p.n_shells)
-    o = p.pad**p.dims
     use = stored & (r < p.pad * p.r_max)
-    ratio = (weight * o * tau2_fudge * out.tau2[k][s])[use]
+    ratio = (weight * p.pad**p.dims * tau2_fudge * out.tau2[k][s])[use]
     out.data_vs_prior[k] = means(ratio, s[use], p.n_shells)
     out.coverage[k] = means((ratio >= 1).astype(float), s[use], p.n_shells)
-    total = np.bincount(s[use], o * weight[use], minlength=p.n_shells)
+    out.sigma2_reference[k] = noise_power(p, weight)
+
+
+def noise_power(p: Problem, weight):
+    """σ² of the unregularised reconstruction per shell (§3.3)."""
+    r, s, stored = shells_of(p, weight.shape[0])
+    use = stored & (r < p.pad * p.r_max)
+    total = np.bincount(s[use], p.pad**p.dims * weight[use], minlength=p.n_shells)
     voxels = np.bincount(s[use], minlength=p.n_shells)
-    out.sigma2_reference[k] = np.where(total > 0, voxels / np.where(total > 0, total, 1), 0)
+    return np.where(total > 0, voxels / np.where(total > 0, total, 1), 0)
 
 
 def reconstruct(p: Problem, k: int, data, weight, out: Result):
     """§3.4, §3.5: the regularised map of class k."""
     note_spectra(p, k, weight, out, p.tau2_fudge)
+    return divided(p, data, weight, p.tau2_fudge * out.tau2[k])
+
+
+def divided(p: Problem, data, weight, tau2=None):
+    """§3.4, §3.5: the map of data and weight, regularised where T·τ² is given."""
     r, s, stored = shells_of(p, weight.shape[0])
     inside = r < p.pad * p.r_max
-    prior = 1 / (p.pad**p.dims * p.tau2_fudge * np.maximum(out.tau2[k][s], 1e-20))
-    w = weight + np.where((s >= 5) & inside, prior, 0)
+    w = weight
+    if tau2 is not None:
+        prior = 1 / (p.pad**p.dims * np.maximum(tau2[s], 1e-20))
+        w = weight + np.where((s >= 5) & inside, prior, 0)
     ring = np.minimum(np.floor(r / p.pad).astype(int), p.n_shells - 1)
     use = stored & inside
     floor = means(w[use], ring[use], p.n_shells)[np.minimum(ring, p.r_max - 1)] / 1000

@@ -18,6 +18,9 @@ class Poses:
     direction: np.ndarray
     n_psi: int
     step: float  # degrees
+    still: np.ndarray | None = (
+        None  # (O, 3) angles of the coarse ones before the perturbation, in 3D
+    )
 
     @property
     def psis(self):
@@ -104,16 +107,43 @@ def global_search(order, fold, perturbation):
     step = 60 / 2**order
     n_psi = round(360 / step)
     turn = euler(*[perturbation * step] * 3)
-    coarse, fine, direction = [], [], []
+    coarse, fine, direction, still = [], [], [], []
     for number, pixel in enumerate(asymmetric_pixels(order, fold)):
         for a in range(n_psi):
-            coarse.append(euler(*healpix(order, pixel), a * step) @ turn)
+            still.append((*healpix(order, pixel), a * step))
+            coarse.append(euler(*still[-1]) @ turn)
             fine.append([
                 euler(*healpix(order + 1, 4 * pixel + child), (a + q) * step) @ turn
                 for child in range(4) for q in (-0.25, 0.25)
             ])  # fmt: skip
             direction.append(number)
-    return Poses(np.array(coarse), np.array(fine), np.array(direction), n_psi, step)
+    return Poses(
+        np.array(coarse), np.array(fine), np.array(direction), n_psi, step, np.array(still)
+    )
+
+
+def angles_of(matrix):
+    """Euler angles of a matrix, degrees; the inverse of `euler` where sin(tilt) > 0."""
+    return np.rad2deg([
+        np.arctan2(matrix[2, 1], matrix[2, 0]), np.arccos(np.clip(matrix[2, 2], -1, 1)),
+        np.arctan2(matrix[1, 2], -matrix[0, 2]),
+    ])  # fmt: skip
+
+
+def local_prior(poses: Poses, angles, sigma, fold):
+    """§2.5: prior of each coarse orientation (O,) around the mates under C_n of one orientation."""
+    views = np.array([euler(*one)[2] for one in poses.still])
+    first = np.unique(poses.direction, return_index=True)[1]
+    total = np.zeros(len(poses.still))
+    for turn in cyclic(fold):
+        rot, tilt, psi = angles_of(euler(*angles) @ turn)
+        away = np.rad2deg(np.arccos(np.clip(views @ euler(rot, tilt, 0)[2], -1, 1)))
+        near = np.where(away < 3 * sigma, np.exp(-0.5 * (away / sigma) ** 2), 0)
+        spin = np.abs((poses.still[:, 2] - psi + 180) % 360 - 180)
+        alike = np.where(spin < 3 * sigma, np.exp(-0.5 * (spin / sigma) ** 2), 0)
+        if near.any():
+            total += near / near[first].sum() * alike / alike[: poses.n_psi].sum()
+    return total / total.sum()
 
 
 def translations(reach, step):

@@ -22,6 +22,14 @@ class Filament:
 
 
 @dataclass
+class Local:
+    """A search around the last orientations (§2.5)."""
+
+    angles: np.ndarray  # (n, 3)
+    sigma: float  # of directions and of psi
+
+
+@dataclass
 class Problem:
     """One iteration of a classification; lengths in Å, angles in degrees."""
 
@@ -53,6 +61,7 @@ class Problem:
     pad: int = 2
     symmetry: int = 1  # n of C_n
     filament: Filament | None = None
+    local: Local | None = None
     gradient: bool = False  # two pseudo-halves of residuals are collected (§7.2)
     most_significant: int | None = None  # coarse poses per particle (§2.8)
 
