@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from verglas.fourier import shell_counts, shell_indices, shell_sums
+from verglas.geometry import PointGroup
 from verglas.maps.box_filters import (
     RadialFilter,
     resampled,
@@ -30,6 +31,8 @@ from verglas.maps.box_geometry import (
     symmetrised,
     windowed,
 )
+from verglas.maps.fitting import fit, onto_axes
+from verglas.maps.local.filter import local_low_pass
 from verglas.maps.shell_correlation import randomise_phases
 
 Array = NDArray[np.floating]
@@ -60,12 +63,18 @@ class ImageOperations:
     centre_on_mass: bool = False
     shift_xyz_px: tuple[float, float, float] = (0.0, 0.0, 0.0)
     symmetry: NDArray[np.float64] | None = None  # (g, 3, 3)
+    local_resolution_angst: Array | None = None  # low pass of every voxel at its own resolution
+    fit_to: Array | None = None  # turn and move onto this map
+    onto_axes_of: PointGroup | None = None  # turn until its axes lie where this group has them
+    difference_from: Array | None = None  # less this map, its amplitudes and scale matched first
     new_pixel_size_angst: float | None = None
     new_box_px: int | None = None
 
     @property
     def needs_pixel_size(self) -> bool:
-        lengths = (self.randomise_beyond_angst, self.new_pixel_size_angst)
+        lengths = (
+            self.randomise_beyond_angst, self.new_pixel_size_angst, self.local_resolution_angst,
+        )  # fmt: skip
         return not self.radial.is_none or any(length is not None for length in lengths)
 
     def apply(self, image: Array, pixel_size_angst: float) -> tuple[Array, float]:
@@ -117,6 +126,9 @@ class ImageOperations:
             shell = int(image.shape[0] * pixel_size_angst / self.randomise_beyond_angst)
             generator = torch.Generator().manual_seed(self.seed)
             image = randomise_phases(_tensor(image), shell, generator).numpy()
+        if self.local_resolution_angst is not None:
+            resolution = _tensor(_fitting(self.local_resolution_angst, image))
+            image = local_low_pass(_tensor(image), resolution, pixel_size_angst).numpy()
         return image
 
     def _thresholds(self, image: Array) -> Array:
@@ -141,9 +153,21 @@ class ImageOperations:
             shift[: len(centre)] -= centre
         if shift.any():
             image = shifted(image, tuple(shift.tolist()))
+        image = self._moves(image)
         if self.symmetry is not None:
             image = symmetrised(image, self.symmetry)
+        if self.difference_from is not None:
+            image = difference(image, _fitting(self.difference_from, image))
         return np.ascontiguousarray(image)
+
+    def _moves(self, image: Array) -> Array:
+        if self.fit_to is not None:
+            _require_cube(image, "fitting")
+            image = fit(_tensor(image), _tensor(_fitting(self.fit_to, image))).apply(image)
+        if self.onto_axes_of is not None:
+            _require_cube(image, "finding symmetry axes")
+            image = onto_axes(_tensor(image), self.onto_axes_of).apply(image)
+        return image
 
 
 def with_power_of(image: Array, other: Array) -> Array:
@@ -157,6 +181,13 @@ def with_power_of(image: Array, other: Array) -> Array:
     )
     factor = torch.where(own > 0, wanted / own.clamp_min(1e-300), 0.0)
     return np.asarray(weighted(data, factor[shells]).numpy())
+
+
+def difference(image: Array, other: Array) -> Array:
+    """The image less another one that has its amplitudes, shell by shell, and the best scale (±)."""
+    matched = with_power_of(other, image)
+    above, below = ((first * matched).sum(dtype=np.float64) for first in (image, matched))
+    return np.asarray(image - matched * (above / below if below > 0 else 0.0), image.dtype)
 
 
 def power_spectrum(image: Array) -> NDArray[np.float64]:

@@ -36,6 +36,9 @@ _FOURIER = (
     Flag("--directional", "", "Low and high pass along X, Y or Z only"),
     Flag("--bfactor", 0.0, "Apply this B-factor (Å²); negative sharpens"),
     Flag("--LoG", -1.0, "Laplacian of Gaussian for blobs of this diameter (Å)"),
+    Flag(
+        "--local_filter", "", "Low-pass every voxel at the resolution (Å) that this map has there"
+    ),
     Flag("--phase_randomise", -1.0, "Random phases beyond this resolution (Å)"),
     Flag("--random_seed", 1, "Seed of the random phases"),
     Flag("--adjust_power", "", "Take the mean amplitude of every shell from this image"),
@@ -55,6 +58,9 @@ _GEOMETRY = (
     Flag("--shift_y", 0.0, "Move along Y (pixels)"),
     Flag("--shift_z", 0.0, "Move along Z (pixels)"),
     Flag("--sym", "", "Symmetrise a map in this point group"),
+    Flag("--align_symmetry", "", "Turn a map until its axes lie where this point group has them"),
+    Flag("--fit_to", "", "Turn and move a map onto this one, of the same box and pixel size"),
+    Flag("--difference", "", "Less this map, with amplitudes and scale matched to the input first"),
 )
 _MEASURES = (
     Flag("--fsc", "", "Print the FSC with this image"),

@@ -89,6 +89,9 @@ def operations_of(flags: Arguments) -> ImageOperations:
         centre_on_mass=flags["--shift_com"],
         shift_xyz_px=(flags["--shift_x"], flags["--shift_y"], flags["--shift_z"]),
         symmetry=PointGroup.of(flags["--sym"]).operators.numpy() if flags["--sym"] else None,
+        onto_axes_of=PointGroup.of(flags["--align_symmetry"])
+        if flags["--align_symmetry"]
+        else None,
         new_pixel_size_angst=_positive(flags["--rescale_angpix"]),
         new_box_px=_positive(flags["--new_box"]),
         **images,
@@ -102,6 +105,9 @@ _IMAGE_FLAGS = {
     "subtract": "subtract",
     "scale_mask": "mask_optimise_subtract",
     "adjust_power": "adjust_power",
+    "local_resolution_angst": "local_filter",
+    "fit_to": "fit_to",
+    "difference_from": "difference",
 }
 
 
