@@ -35,6 +35,7 @@ _JOBS: dict[str, str] = {
     "Subtract": "verglas.jobs.subtract.job:ParticleSubtraction",
     "PostProcess": "verglas.jobs.postprocess.job:PostProcessing",
     "LocalRes": "verglas.jobs.localres.job:LocalResolution",
+    "External": "verglas.jobs.external.job:External",
 }
 
 PROGRAMS: dict[str, str] = {
@@ -51,6 +52,7 @@ PROGRAMS: dict[str, str] = {
     "subtract": "Subtract",
     "postprocess": "PostProcess",
     "localres": "LocalRes",
+    "external": "External",
 }
 
 

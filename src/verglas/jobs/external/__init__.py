@@ -1,0 +1,1 @@
+"""External: any program of the user as a job."""
