@@ -1,4 +1,4 @@
-"""Programs that are no job types: `verglas reconstruct`, `project`, `expand`, with RELION's flags."""
+"""Programs that are no job types: `verglas reconstruct`, `project`, `expand`, `halves check`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from verglas.jobs.contract.program import UsageError
 _HANDLERS = {
     "reconstruct": ("verglas.jobs.handlers.reconstruct.handler", "reconstruct_particles"),
     "expand": ("verglas.jobs.handlers.expand.handler", "expand_particles"),
+    "halves": ("verglas.jobs.handlers.halves.handler", "check_halves"),
     "project": ("verglas.jobs.handlers.project.handler", "project_map"),
 }
 
@@ -26,8 +27,10 @@ def main(words: Sequence[str]) -> int:
     if not rest or "--help" in rest or "-h" in rest:
         print(module.PROGRAM.help_text())
         return 0
+    if name == "halves":
+        rest = rest[1:] if rest[0] == "check" else rest
     try:
-        getattr(module, function)(module.PROGRAM.parse(rest))
+        code = getattr(module, function)(module.PROGRAM.parse(rest))
     except (UsageError, JobFailed, NothingToDo, StarError, ValueError, OSError) as error:
         return complain(name, error)
-    return 0
+    return code or 0

@@ -96,7 +96,7 @@ def remove_duplicates(
     """Of particles of one micrograph closer than the distance keep the most probable."""
     from verglas.particles.duplicates import without_duplicates
 
-    positions = _positions_angst(star, table, micrograph_pixel_angst)
+    positions = positions_angst(star, table, micrograph_pixel_angst)
     rank = np.zeros(len(table))
     for label in ("rlnMaxValueProbDistribution", "rlnAutopickFigureOfMerit"):
         if label in table:
@@ -113,7 +113,7 @@ def remove_duplicates(
     return table.take(sorted(kept))
 
 
-def _positions_angst(star: StarFile, table: StarTable, pixel_angst: float) -> np.ndarray:
+def positions_angst(star: StarFile, table: StarTable, pixel_angst: float) -> np.ndarray:
     """True particle centres: coordinate times micrograph pixel minus origin (refinement.md §1.5)."""
     pixels = np.full(len(table), pixel_angst)
     if pixel_angst <= 0:

@@ -1,0 +1,1 @@
+"""`verglas halves check`: are the two halves of a refinement independent?"""
