@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "star": ("verglas.cli.star", "operations on STAR files"),
     "image": ("verglas.cli.image", "operations on images and maps"),
     "expand": ("verglas.cli.handler", "every particle once for each of its symmetry mates"),
+    "directions": ("verglas.cli.handler", "resolution by direction; coverage by the views"),
     "halves": ("verglas.cli.handler", "check: is anything in both halves of a refinement?"),
     "reconstruct": ("verglas.cli.handler", "a map of particles whose orientations are known"),
     "project": ("verglas.cli.handler", "projections of a map"),

@@ -1,0 +1,1 @@
+"""`verglas directions`: resolution by direction, and how evenly particles sample it."""
