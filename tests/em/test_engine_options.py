@@ -138,6 +138,14 @@ def test_a_run_that_goes_on_heeds_a_flag_or_refuses_it(option):
         assert saved_value(changed_settings(after, parsed(option.off)), option) is False
 
 
+def test_the_psi_step_of_maps_follows_another_order_of_a_run_that_goes_on():
+    before = replace(settings_of(parsed("--healpix_order", 1), 3), psi_step_deg=30.0)  # as saved
+    after = changed_settings(before, parsed("--healpix_order", 2))
+    assert Sampling.of(after, 1.0).psi_step_deg == 15
+    asked = changed_settings(before, parsed("--healpix_order", 2, "--psi_step", 20))
+    assert Sampling.of(asked, 1.0).psi_step_deg == 20
+
+
 @pytest.mark.parametrize("option", KEPT, ids=named)
 def test_an_option_is_kept_by_the_files_of_an_iteration(option):
     value = other_value(option)

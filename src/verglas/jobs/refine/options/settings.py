@@ -60,6 +60,8 @@ def changed_settings(settings: EmSettings, arguments: Arguments) -> EmSettings:
         if option.fixed and option.flag in arguments.given:
             _refuse_change(option, arguments[option.flag], saved_value(settings, option))
     given = _asked(arguments, (o for o in _of_part("") if not o.fixed), only_given=True)
+    if settings.dims == 3 and "healpix_order" in given:
+        given = {"psi_step_deg": -1.0} | given  # as large as between directions
     return _checked(
         replace, settings, **given, **_special(arguments), **_parts(arguments, settings)
     )
