@@ -21,8 +21,8 @@ from verglas.jobs.registry import job_class
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.project.registration import register
-from verglas.web.access import AccessBook
 from verglas.web.app import create_app
+from verglas.web.door.access import AccessBook
 from verglas.web.projects import project_id
 from verglas.web.settings import WebSettings
 

@@ -12,7 +12,7 @@ import pytest
 from verglas.jobs.contract.options import OptionError
 from verglas.jobs.select.thresholds import read_manual
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.web.worker import Worker, WorkerDied
+from verglas.web.serving.worker import Worker, WorkerDied
 
 ORDER = {"name": "live1", "jobs": {}, "devices": ["cpu"], "stage_devices": {}}
 

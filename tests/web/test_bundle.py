@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from verglas.web.assets import STATIC
+from verglas.web.serving.assets import STATIC
 
 ROOT = Path(__file__).parents[2]
 FRONTEND = ROOT / "frontend"

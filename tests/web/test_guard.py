@@ -8,9 +8,9 @@ import warnings
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from verglas.web import access
-from verglas.web.access import AccessBook
 from verglas.web.app import create_app
+from verglas.web.door import access
+from verglas.web.door.access import AccessBook
 from verglas.web.settings import WebSettings
 
 with warnings.catch_warnings():  # httpx is about to be renamed

@@ -51,7 +51,7 @@ def hostile(served, project, monkeypatch) -> Iterator[Any]:
     looked = Look({}, [], [], [], [])
     answers = {"look_at": looked, "begin_session": "live1", "try_settings": []}
     call = lambda _, __, function, *___, **____: answers[function.__name__]  # noqa: E731
-    monkeypatch.setattr("verglas.web.worker.Worker.call", call)
+    monkeypatch.setattr("verglas.web.serving.worker.Worker.call", call)
     monkeypatch.setattr(
         "verglas.scheduler.live.requests.beginning.ensure_supervisor", lambda *_: None
     )

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from verglas.project.project import Project
-from verglas.web.listening import tcp_socket, unix_socket
 from verglas.web.projects import project_id
+from verglas.web.serving.listening import tcp_socket, unix_socket
 
 
 def bits(path: Path) -> int:

@@ -11,8 +11,8 @@ from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.beginning import Beginning, Look
 from verglas.scheduler.live.requests.trial import Trial
 from verglas.web.api import live, live_settings
-from verglas.web.live_work import Resources
-from verglas.web.worker import Worker
+from verglas.web.live.work import Resources
+from verglas.web.serving.worker import Worker
 
 
 @pytest.fixture

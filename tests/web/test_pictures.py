@@ -18,12 +18,12 @@ from verglas.compute.progress import MouseProgress
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.project.project import Project
-from verglas.web import pyramid as pyramid_module
 from verglas.web.logs import log_line, log_tail
-from verglas.web.pictures import sprite
-from verglas.web.pyramid import TILE, Pyramid, PyramidCache, low_pass
+from verglas.web.pictures import pyramid as pyramid_module
+from verglas.web.pictures.images import sprite
+from verglas.web.pictures.pyramid import TILE, Pyramid, PyramidCache, low_pass
+from verglas.web.pictures.volumes import map_bytes, slice_png, small_map
 from verglas.web.tables import BadFilter, TableCache, page, parse_filter, plot
-from verglas.web.volumes import map_bytes, slice_png, small_map
 
 
 @pytest.mark.parametrize("kept_from", [1, 2])

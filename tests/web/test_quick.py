@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from verglas.web import watching
-from verglas.web.answers import Answers, Packed
-from verglas.web.assets import STATIC
+from verglas.web.serving import watching
+from verglas.web.serving.answers import Answers, Packed
+from verglas.web.serving.assets import STATIC
 
 ORDER = {
     "name": "live1",

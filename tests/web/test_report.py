@@ -15,9 +15,9 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.project.results.accepted import acceptance, reason_kind
 from verglas.project.results.taken import times_taken_s
-from verglas.web.report import report_html
-from verglas.web.report_facts import Series, pauses_of, report_facts
-from verglas.web.report_pdf import report_pdf
+from verglas.web.report.facts import Series, pauses_of, report_facts
+from verglas.web.report.html import report_html
+from verglas.web.report.pdf import report_pdf
 
 MOVIES = 10_000
 
@@ -154,7 +154,7 @@ def test_the_pdf_is_one_sheet_of_a4_however_long_the_session(full, served):
 def test_nothing_of_a_long_report_falls_off_the_sheet(full):
     from matplotlib.figure import Figure
 
-    from verglas.web import report_pdf as module
+    from verglas.web.report import pdf as module
 
     sheet = module._Sheet(Figure(figsize=(8.27, 11.69)))
     module._write(sheet, full)

@@ -6,7 +6,7 @@ import pytest
 
 from verglas.project.job_star import read_settings
 from verglas.scheduler.launch import Launched
-from verglas.web.access import AccessBook
+from verglas.web.door.access import AccessBook
 
 IMPORT = {"type": "Import", "action": "schedule"}
 
@@ -75,7 +75,7 @@ def test_viewers_may_do_what_only_looks(ask):
 
 def test_a_new_token_is_a_viewers(tmp_path, monkeypatch, capsys):
     from verglas.cli.main import main
-    from verglas.web.access import default_book
+    from verglas.web.door.access import default_book
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert main(["gui", "token", "grace"]) == 0

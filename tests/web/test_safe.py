@@ -17,10 +17,10 @@ from verglas.project.project import Project
 from verglas.project.trash import delete, undelete
 from verglas.scheduler.live.record.order import LiveOrder
 from verglas.scheduler.schedule import Order
-from verglas.web import pools
-from verglas.web.access import AccessBook
-from verglas.web.pyramid import Pyramid
-from verglas.web.volumes import slice_png, small_map
+from verglas.web.door.access import AccessBook
+from verglas.web.pictures.pyramid import Pyramid
+from verglas.web.pictures.volumes import slice_png, small_map
+from verglas.web.serving import pools
 
 JOB = "Class2D/job006/"
 

@@ -17,9 +17,9 @@ from verglas.scheduler.events import FILE_NAME, read_events, record_event
 from verglas.scheduler.live.record.status import rate_range
 from verglas.scheduler.schedule import Order, Progress, Result, ScheduleFolder
 from verglas.web.former import FORMER
-from verglas.web.health import verdict
-from verglas.web.plots import clock_range
-from verglas.web.report_facts import duration
+from verglas.web.live.health import verdict
+from verglas.web.report.facts import duration
+from verglas.web.report.plots import clock_range
 from verglas.web.session import _rate
 
 LIST = "CtfFind/job003/micrographs_ctf.star"

@@ -60,10 +60,10 @@ def main(words: Sequence[str]) -> int:
 def _serve(parsed: Words) -> int:
     from verglas.project.data_roots import add_data_root
     from verglas.project.project import Project
-    from verglas.web.access import default_book
     from verglas.web.app import create_app
-    from verglas.web.listening import tcp_socket as open_port
-    from verglas.web.listening import unix_socket as open_unix_socket
+    from verglas.web.door.access import default_book
+    from verglas.web.serving.listening import tcp_socket as open_port
+    from verglas.web.serving.listening import unix_socket as open_unix_socket
     from verglas.web.settings import WebSettings
 
     roots = [Project.open(each).root for each in parsed.positional or ["."]]
@@ -133,7 +133,7 @@ def _tell(host: str, port: int, unix_socket: str, root_path: str, token: str) ->
 
 
 def _token(words: list[str]) -> int:
-    from verglas.web.access import ROLES, default_book
+    from verglas.web.door.access import ROLES, default_book
 
     parsed = split_words(words, {"--role": True, "--days": True})
     if len(parsed.positional) != 1:
@@ -154,7 +154,7 @@ def _token(words: list[str]) -> int:
 def _people(words: list[str]) -> int:
     import time
 
-    from verglas.web.access import default_book
+    from verglas.web.door.access import default_book
 
     for person in default_book().people:
         left = (
@@ -168,7 +168,7 @@ def _people(words: list[str]) -> int:
 
 
 def _revoke(words: list[str]) -> int:
-    from verglas.web.access import default_book
+    from verglas.web.door.access import default_book
 
     if len(words) != 1:
         raise CommandError("name one person: verglas gui revoke NAME")

@@ -10,6 +10,7 @@ from verglas.formats.regular import regular
 from verglas.formats.star import StarError, StarFile, StarTable, format_star, read_star
 from verglas.project.dialect import DIALECT_2, DIALECT_4, DIALECT_5, DIALECT_31, Dialect
 from verglas.project.graph import NO_ALIAS, Graph, GraphNode, Process
+from verglas.project.names import BadName
 
 COUNTER = "rlnPipeLineJobCounter"
 PROCESS, ALIAS = "rlnPipeLineProcessName", "rlnPipeLineProcessAlias"
@@ -73,7 +74,7 @@ def pipeline_bytes(graph: Graph) -> bytes:
 def _check_inside(name: str, path: str) -> None:
     """A job's name is the name of its directory: one that leads out of the project is an attack."""
     if name.startswith("/") or ".." in name.split("/"):
-        raise StarError(f"the job {name!r} lies outside the project", path)
+        raise BadName(f"{path}: the job {name!r} lies outside the project")
 
 
 def _dialect_of(star: StarFile) -> Dialect:

@@ -15,8 +15,6 @@ from verglas import __version__
 from verglas.formats.star import StarError
 from verglas.project.completion import check_completion
 from verglas.scheduler.supervisor import revive
-from verglas.web import assets, errors, watching
-from verglas.web.answers import Answers
 from verglas.web.api import (
     autorun,
     classes,
@@ -33,18 +31,20 @@ from verglas.web.api import (
     session,
     tables,
 )
-from verglas.web.api_page import api_html
-from verglas.web.guard import Guard
-from verglas.web.health import DiscWatch
-from verglas.web.live_movies import LiveMovies
-from verglas.web.pools import Busy, Overdue, Pool, Pools
+from verglas.web.door.guard import Guard
+from verglas.web.live.health import DiscWatch
+from verglas.web.live.movies import LiveMovies
+from verglas.web.pictures.pyramid import PyramidCache
 from verglas.web.projects import Projects, project_id
-from verglas.web.pyramid import PyramidCache
+from verglas.web.serving import assets, errors, watching
+from verglas.web.serving.answers import Answers
+from verglas.web.serving.api_page import api_html
+from verglas.web.serving.pools import Busy, Overdue, Pool, Pools
+from verglas.web.serving.starter import POLL_S, Starter
+from verglas.web.serving.watching import Watchers
+from verglas.web.serving.worker import Worker
 from verglas.web.settings import WebSettings
-from verglas.web.starter import POLL_S, Starter
 from verglas.web.tables import TableCache
-from verglas.web.watching import Watchers
-from verglas.web.worker import Worker
 
 _ABOUT = (
     "Everything the pages can do. Answers are JSON unless a route says otherwise; errors are "

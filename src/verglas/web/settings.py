@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verglas.web.access import AccessBook
+from verglas.web.door.access import AccessBook
 
 
 @dataclass(frozen=True)

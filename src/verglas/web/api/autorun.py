@@ -14,11 +14,11 @@ from verglas.scheduler.clock import elapsed_s
 from verglas.scheduler.launch import abort
 from verglas.scheduler.schedule import Order, ScheduleFolder, all_schedules
 from verglas.scheduler.supervisor import ensure_supervisor, is_looked_after
-from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, Name, record
 from verglas.web.logs import log_tail
 from verglas.web.models import jobs as shapes
 from verglas.web.models.base import Named
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/autorun", "autorun")
 

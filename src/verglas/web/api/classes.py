@@ -21,11 +21,11 @@ from verglas.project.results.classes import (
     stored_selection,
 )
 from verglas.scheduler.launch import launch
-from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, FileName, Name, image_of, picture, record, table_of
 from verglas.web.models import pictures as shapes
 from verglas.web.models.base import Named
-from verglas.web.pictures import MOST_BOX, SPRITE_COLUMNS, check_box, sprite
+from verglas.web.pictures.images import MOST_BOX, SPRITE_COLUMNS, check_box, sprite
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/classes", "classes")
 MAX_MEMBERS = 200

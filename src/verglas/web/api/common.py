@@ -12,9 +12,9 @@ from pydantic import StringConstraints
 from verglas.project.confinement import LARGEST_TABLE, read_small_text, regular_file
 from verglas.project.project import Project
 from verglas.scheduler.events import record_event
-from verglas.web.access import Person
-from verglas.web.answers import Answers, sent_as
+from verglas.web.door.access import Person
 from verglas.web.projects import UnknownProject
+from verglas.web.serving.answers import Answers, sent_as
 
 YEAR_S = 31_536_000
 LARGEST_IMAGE = 64 << 30  # bytes of a stack or map: read in pieces, never whole

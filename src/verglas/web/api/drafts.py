@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from verglas.project.drafts import Draft, discard_draft, drafts_of, read_draft, save_draft
-from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, FileName, Name
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/drafts", "drafts")
 MAX_PICKS = 100_000

@@ -15,12 +15,13 @@ from verglas.project.editing import edit, with_values
 from verglas.project.project import Project
 from verglas.project.registration import LoadedJob, class_for, load_job, register
 from verglas.scheduler.launch import launch_as
-from verglas.web import forms, routes
-from verglas.web.access import Person
+from verglas.web import forms
 from verglas.web.api.common import Asked, Asker, Name, Values, record
+from verglas.web.door.access import Person
+from verglas.web.door.roles import check_values
 from verglas.web.models import jobs as shapes
 from verglas.web.models.base import Named
-from verglas.web.roles import check_values
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}", "jobs")
 

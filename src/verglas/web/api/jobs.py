@@ -29,12 +29,13 @@ from verglas.project.trash import (
 )
 from verglas.scheduler.launch import abort, terminate
 from verglas.scheduler.schedule import rounds_done
-from verglas.web import forms, routes
+from verglas.web import forms
 from verglas.web.api.common import Asked, Asker, FileName, Name, job_of, note_of, record
 from verglas.web.logs import last_bar, log_tail
 from verglas.web.models import jobs as shapes
 from verglas.web.models.base import Named
 from verglas.web.progress import refinement_progress
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}", "jobs")
 MOST_SEEN = 50_000  # entries of one directory

@@ -23,8 +23,6 @@ from verglas.scheduler.live.requests.snapshot import take_snapshot
 from verglas.scheduler.live.requests.trial import files_of
 from verglas.scheduler.live.requests.verdicts import give_verdict, try_again
 from verglas.scheduler.settings import load_settings, save_settings
-from verglas.web import live, live_pictures, live_work, routes
-from verglas.web.access import Person
 from verglas.web.api.common import (
     Asked,
     Asker,
@@ -36,14 +34,19 @@ from verglas.web.api.common import (
     picture,
     record,
 )
-from verglas.web.health import DiscWatch, health, health_stamp
-from verglas.web.live_movies import LiveMovies
-from verglas.web.live_work import Resources
+from verglas.web.door.access import Person
+from verglas.web.door.roles import check_path
+from verglas.web.live import drawn as live_pictures
+from verglas.web.live import sessions as live
+from verglas.web.live import work as live_work
+from verglas.web.live.health import DiscWatch, health, health_stamp
+from verglas.web.live.movies import LiveMovies
+from verglas.web.live.work import Resources
 from verglas.web.models import live as shapes
 from verglas.web.models.base import Lines
-from verglas.web.pictures import spectrum_png
-from verglas.web.roles import check_path
-from verglas.web.worker import Worker
+from verglas.web.pictures.images import spectrum_png
+from verglas.web.serving import routes
+from verglas.web.serving.worker import Worker
 
 router = routes.router("/api/p/{pid}/live", "live")
 _GIVEN = {

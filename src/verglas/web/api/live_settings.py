@@ -10,12 +10,15 @@ from pydantic import BaseModel, Field
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.requests.stage_changes import change_settings, preview_settings
-from verglas.web import live, live_pictures, live_work, routes
 from verglas.web.api.common import Asked, Asker, Name, Values, picture, record
+from verglas.web.live import drawn as live_pictures
+from verglas.web.live import sessions as live
+from verglas.web.live import work as live_work
 from verglas.web.models import live as shapes
 from verglas.web.models.base import Lines
-from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
-from verglas.web.worker import Worker
+from verglas.web.pictures.images import jpeg_bytes, resized, spectrum_png
+from verglas.web.serving import routes
+from verglas.web.serving.worker import Worker
 
 router = routes.router("/api/p/{pid}/live", "live")
 TRIAL_S = 900.0  # large movies on a busy machine

@@ -13,10 +13,10 @@ from verglas.jobs.registry import job_type
 from verglas.project.names import owner_of
 from verglas.project.results import curves
 from verglas.project.results.classes import models_of
-from verglas.web import routes
 from verglas.web.api.common import Asked, FileName, image_of, picture, table_of
 from verglas.web.models import pictures as shapes
-from verglas.web.volumes import map_bytes, slice_png, small_map
+from verglas.web.pictures.volumes import map_bytes, slice_png, small_map
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/maps", "maps")
 _MAPS = (MAP, MASK, HALF_MAP, FINAL_MAP, LOCAL_RESOLUTION_MAP)

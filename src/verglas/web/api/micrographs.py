@@ -21,7 +21,6 @@ from verglas.project.results.ctf_image import ctf_image_path
 from verglas.project.results.grid import grid_of_list
 from verglas.project.results.micrographs import micrograph_lists, micrograph_table
 from verglas.scheduler.launch import launch, launch_as
-from verglas.web import routes
 from verglas.web.api.common import (
     Asked,
     Asker,
@@ -35,11 +34,12 @@ from verglas.web.api.common import (
     table_of,
 )
 from verglas.web.former import with_former
-from verglas.web.grey import Bytes
 from verglas.web.models import pictures as shapes
 from verglas.web.models.base import Named
-from verglas.web.pictures import jpeg_bytes, resized, spectrum_png
-from verglas.web.pyramid import TILE
+from verglas.web.pictures.grey import Bytes
+from verglas.web.pictures.images import jpeg_bytes, resized, spectrum_png
+from verglas.web.pictures.pyramid import TILE
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/micrographs", "micrographs")
 MAX_PICKS = 100_000

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from verglas.jobs.contract.control_files import NOTE
 from verglas.project.note import PROJECT_NOTE, write_note
-from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, note_of, record
 from verglas.web.models import jobs as shapes
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}", "jobs")
 

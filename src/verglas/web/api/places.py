@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 from verglas.project.change import PIPELINE
 from verglas.project.data_roots import add_data_root, data_roots, remove_data_root
 from verglas.project.project import Project
-from verglas.web import routes
 from verglas.web.api.common import Asked, FileName, Operator, record
 from verglas.web.projects import Projects
+from verglas.web.serving import routes
 
 router = routes.router("/api", "server")
 MOST_FOLDERS = 5000

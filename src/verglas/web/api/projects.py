@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from verglas import __version__
 from verglas.project.summary import job_summaries
-from verglas.web import routes
 from verglas.web.api.common import Asked, Asker, Name, Operator, record
-from verglas.web.guard import COOKIE
+from verglas.web.door.guard import COOKIE
 from verglas.web.models import server as shapes
+from verglas.web.serving import routes
 
 router = routes.router("/api", "server")
 MAX_SHARE_DAYS = 90

@@ -11,15 +11,16 @@ from pydantic import BaseModel, Field
 
 from verglas.jobs.select.figures import KINDS, FigureKind
 from verglas.project.confinement import regular_file
-from verglas.web import routes, session
+from verglas.web import session
 from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, FileName, Name, answered, record, table_of
-from verglas.web.downloads import sent
 from verglas.web.former import present
 from verglas.web.models import live as shapes
-from verglas.web.report import report_html
-from verglas.web.report_facts import report_facts
-from verglas.web.report_pdf import report_pdf
+from verglas.web.report.facts import report_facts
+from verglas.web.report.html import report_html
+from verglas.web.report.pdf import report_pdf
+from verglas.web.serving import routes
+from verglas.web.serving.downloads import sent
 from verglas.web.thresholds import Limit, select_jobs
 
 router = routes.router("/api/p/{pid}", "session")

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 
-from verglas.web import routes, tables
+from verglas.web import tables
 from verglas.web.api.common import Asked, FileName, Name
 from verglas.web.models import pictures as shapes
+from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/tables", "tables")
 Filters = Annotated[list[Name], Query(max_length=20)]

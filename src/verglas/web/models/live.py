@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from verglas.jobs.select.figures import FigureKind
 from verglas.scheduler.live.requests.beginning import Look
 from verglas.scheduler.live.requests.stage_changes import Cost
-from verglas.web.health import Verdict
+from verglas.web.live.health import Verdict
 from verglas.web.models.base import Shape
 from verglas.web.models.pictures import PicksShown
 

@@ -13,7 +13,7 @@ from verglas.formats.mrc import read_mrc_header
 from verglas.formats.png import png_bytes
 from verglas.formats.stack import open_stack
 from verglas.project.confinement import TooLarge
-from verglas.web.grey import Bytes, between, binned, full_range
+from verglas.web.pictures.grey import Bytes, between, binned, full_range
 
 SPRITE_COLUMNS = 20
 MOST_SPECTRUM, MOST_BOX = 8192, 2048  # pixels a side

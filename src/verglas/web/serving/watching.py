@@ -25,8 +25,8 @@ from verglas.project.completion import check_completion
 from verglas.project.dialect import Status
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.web.logs import log_tail
-from verglas.web.pools import Busy, Overdue, Pool
 from verglas.web.projects import UnknownProject
+from verglas.web.serving.pools import Busy, Overdue, Pool
 
 _log = logging.getLogger("verglas.web")
 router = APIRouter()

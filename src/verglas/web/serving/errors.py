@@ -25,9 +25,9 @@ from verglas.project.lock import LockTimeout
 from verglas.project.names import AliasError
 from verglas.project.registration import ForeignJob, RefusedJob
 from verglas.project.trash import NotDeletable
-from verglas.web.pools import Busy, Overdue
+from verglas.web.door.roles import NotAllowed
 from verglas.web.projects import UnknownProject
-from verglas.web.roles import NotAllowed
+from verglas.web.serving.pools import Busy, Overdue
 from verglas.web.tables import BadFilter
 
 LONGEST_TEXT = 1500  # letters of a complaint

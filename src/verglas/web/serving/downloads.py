@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from fastapi.responses import StreamingResponse
 
-from verglas.web.pools import Pool
+from verglas.web.serving.pools import Pool
 
 PIECE = 1 << 20
 

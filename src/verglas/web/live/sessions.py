@@ -12,8 +12,8 @@ from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
 from verglas.project.project import OWN_FOLDER, Project
 from verglas.scheduler.live.record.order import OVER, LiveFolder, all_sessions
-from verglas.web.access import Person
-from verglas.web.roles import check_values
+from verglas.web.door.access import Person
+from verglas.web.door.roles import check_values
 
 _TOLD = ("order", "state", "wish", "status")
 

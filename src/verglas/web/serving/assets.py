@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import HTTPException, Request, Response
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 _LASTING = "public, max-age=31536000, immutable"  # their names hold a hash of their content
 _TEXTS = ("text/", "application/javascript", "application/json", "image/svg+xml")
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verglas.web.grey import full_range
-from verglas.web.plots import BLUE, MAX_POINTS
-from verglas.web.report import MOST_PROBLEMS, MOST_REASONS, settings_line
-from verglas.web.report_facts import Classes, ReportFacts, Series, clock
+from verglas.web.pictures.grey import full_range
+from verglas.web.report.facts import Classes, ReportFacts, Series, clock
+from verglas.web.report.html import MOST_PROBLEMS, MOST_REASONS, settings_line
+from verglas.web.report.plots import BLUE, MAX_POINTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

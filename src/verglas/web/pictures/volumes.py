@@ -16,9 +16,9 @@ from verglas.formats.mrc import StatisticsSum, read_images_at, read_mrc_header
 from verglas.formats.mrc_header import build_header
 from verglas.formats.png import png_bytes
 from verglas.project.confinement import TooLarge
-from verglas.web.grey import between
-from verglas.web.pictures import resized
-from verglas.web.pools import check_wanted
+from verglas.web.pictures.grey import between
+from verglas.web.pictures.images import resized
+from verglas.web.serving.pools import check_wanted
 
 LONGEST_SIDE = 1024
 _SAMPLE_VOXELS = 2_000_000  # of the grey scale

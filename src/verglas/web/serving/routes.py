@@ -12,8 +12,8 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from verglas.web.answers import Packed, sent_as
-from verglas.web.errors import fault, is_complaint
+from verglas.web.serving.answers import Packed, sent_as
+from verglas.web.serving.errors import fault, is_complaint
 
 Handler = Callable[[Request], Awaitable[Response]]
 Endpoint = Callable[..., Any]

@@ -31,7 +31,7 @@ from verglas.project.project import Project
 from verglas.project.results.grid_places import GridPlaces
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.web.live_rows import MovieRows, last_stage
+from verglas.web.live.rows import MovieRows, last_stage
 
 CACHE_SESSIONS = 4
 SHOWN_FATES = 5

@@ -8,7 +8,7 @@ from verglas.jobs.contract.base import Job
 from verglas.jobs.contract.options import to_text
 from verglas.project.confinement import OutsideProject, lies_inside
 from verglas.project.project import Project
-from verglas.web.access import Person
+from verglas.web.door.access import Person
 
 
 class NotAllowed(PermissionError):

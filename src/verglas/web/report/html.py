@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from verglas.web.pictures import sprite
-from verglas.web.plots import histogram_svg, time_svg
-from verglas.web.report_facts import Classes, ReportFacts, clock
+from verglas.web.pictures.images import sprite
+from verglas.web.report.facts import Classes, ReportFacts, clock
+from verglas.web.report.plots import histogram_svg, time_svg
 
 MOST_REASONS, MOST_JOBS, MOST_PROBLEMS = 7, 10, 2
 MOST_LETTERS = 120  # of a reason, of a job's settings

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from verglas.web.access import LOCAL, Person
+from verglas.web.door.access import LOCAL, Person
 from verglas.web.settings import WebSettings
 
 COOKIE = "verglas_browser"

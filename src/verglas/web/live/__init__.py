@@ -1,0 +1,1 @@
+"""Live sessions as the pages see them."""

@@ -1,0 +1,1 @@
+"""Pictures of micrographs, classes and maps."""

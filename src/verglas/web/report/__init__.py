@@ -1,0 +1,1 @@
+"""The session report, as a page and as a PDF."""
