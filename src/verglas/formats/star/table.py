@@ -146,7 +146,7 @@ class StarTable:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """The table as a polars frame, typed by the registry; made at the first use."""
+        """The table as a polars frame (`pip install 'verglas[frames]'`), typed by the registry."""
         from verglas.formats.star.frames import frame_of
 
         return frame_of(self)
