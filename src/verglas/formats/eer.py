@@ -20,7 +20,7 @@ from numba import njit
 from verglas.formats.eer_code import EventCode
 
 Array = npt.NDArray[Any]
-_PADDING_BITS = 4096  # of one hardware frame
+_PADDING_BITS = 64  # of one hardware frame; large ones may have a sixteenth
 
 
 def add_events(

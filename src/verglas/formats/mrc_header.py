@@ -88,7 +88,18 @@ def parse_header(raw: bytes, file_bytes: int, path: str | os.PathLike[str]) -> M
         if file_bytes != plain.file_bytes:
             raise UnreadableImage(path, _too_short(header, file_bytes))
         header = plain
+    elif file_bytes > header.file_bytes and _has_doubtful_extension(raw, order):
+        raise UnreadableImage(
+            path,
+            f"{file_bytes - header.file_bytes} bytes more than announced, and an extended header of "
+            f"{_announced_extension(raw, order)} bytes of no known kind: where do the pixels begin?",
+        )
     return header
+
+
+def _has_doubtful_extension(raw: bytes, order: str) -> bool:
+    """Whether an extended header is announced without the word that says which program's it is."""
+    return _announced_extension(raw, order) != 0 and not raw[104:108].strip(b" \0")
 
 
 def _too_short(header: MrcHeader, file_bytes: int) -> str:
@@ -111,8 +122,12 @@ def _byte_order(raw: bytes) -> str | None:
 
 
 def _extended_bytes(raw: bytes, order: str) -> int:
+    return max(0, _announced_extension(raw, order))
+
+
+def _announced_extension(raw: bytes, order: str) -> int:
     announced: int = struct.unpack_from(order + "i", raw, 92)[0]
-    return max(0, announced)
+    return announced
 
 
 def _interpret(raw: bytes, order: str, extended_bytes: int) -> MrcHeader:

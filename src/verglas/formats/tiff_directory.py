@@ -127,7 +127,9 @@ class _Walker:
         tags: Tags = {}
         for at in range(count_bytes, count_bytes + n_entries * entry_bytes, entry_bytes):
             tag, kind = struct.unpack_from(order + "HH", raw, at)
-            if tag in _WANTED and kind in _INTEGERS:
+            if tag in _WANTED:
+                if kind not in _INTEGERS:
+                    raise self._error(f"tag {tag} of frame {number} is of type {kind}, no number")
                 tags[tag] = self._values(raw, at + 4, kind, f"tag {tag} of frame {number}")
         (following,) = struct.unpack_from(
             order + offset_format, raw, length - _width(offset_format)

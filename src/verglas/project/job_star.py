@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verglas.formats.regular import regular
-from verglas.formats.star import StarTable, format_star, read_star
+from verglas.formats.star import StarError, StarTable, format_star, read_star
 from verglas.jobs.contract.control_files import JOB_STAR, RUN_JOB
 from verglas.project.dialect import Dialect
 
@@ -49,6 +49,9 @@ def read_job_star(path: Path) -> JobSettings:
     if "joboptions_values" in star:
         table = star["joboptions_values"]
         options = dict(zip(table.strings(KEY), table.strings(VALUE)))
+    elif len(star) > 1:
+        others = ", ".join(f"data_{name}" for name in star if name != "job")
+        raise StarError(f"there is no table data_joboptions_values, but {others}", str(path))
     is_continue = IS_CONTINUE in job and job.flag(IS_CONTINUE)
     return JobSettings(kind, options, is_continue, IS_TOMO in job and job.flag(IS_TOMO))
 

@@ -46,7 +46,16 @@ def read_pipeline_once(path: Path) -> Graph:
 
 
 def graph_of(star: StarFile) -> Graph:
-    """Tables as a graph; edges to or from nothing are dropped, as RELION does."""
+    """Tables as a graph; edges to or from nothing are dropped, as RELION does. Raises StarError."""
+    try:
+        return _graph_of(star)
+    except KeyError as error:
+        raise StarError(
+            f"a table of the pipeline has no column {error.args[0]}", star.path
+        ) from None
+
+
+def _graph_of(star: StarFile) -> Graph:
     graph = Graph(_dialect_of(star), star["pipeline_general"].integer(COUNTER))
     for row in _rows(star, "pipeline_processes"):
         process = _process(row)

@@ -14,6 +14,7 @@ from verglas.formats.star.tokens import NUMBER_WIDTH, STRING_WIDTH, split_tokens
 
 _LABEL = re.compile(r"\s*_([^\s#]+)\s*(?:#\s*(\d+)?(.*))?$")
 """`_rlnX`, `_rlnX #3`, `_rlnX # 3 (Angstrom)`, `_rlnX # in pixels`."""
+_COMMENT = re.compile(r"(?:^|[ \t]+)#.*$")
 _LIST_ITEM = re.compile(r"(\s*_([^\s#]+))(.*)$")
 
 
@@ -66,7 +67,7 @@ def _between_tables(line: str, before: list[str]) -> str:
 
 def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable, int]:
     line, position = source.line_at(start)
-    name = line.strip(" \t")[len("data_") :].partition("#")[0].rstrip(" \t")
+    name = _COMMENT.sub("", line.strip(" \t")[len("data_") :])
     if " " in name or "\t" in name:
         source.problem(start, f"expected a table name without blanks, found {name!r}")
     while position < len(source.data):
@@ -86,10 +87,8 @@ def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable
             )
         position = following
     if position >= len(source.data):
-        source.note(
-            position,
-            f"table data_{name} has neither loop_ nor labels: the file may have been cut short",
-        )
+        reason = f"table data_{name} has neither loop_ nor labels: the file may have been cut short"
+        (source.note if source.data.endswith(b"\n") else source.problem)(position, reason)
     return _table(source, name, above, {}), position
 
 
@@ -106,12 +105,11 @@ def _is_loop(source: Source, position: int, stripped: str) -> bool:
 def _read_loop(
     source: Source, name: str, above: _Preamble, position: int, signed: bool
 ) -> tuple[StarTable, int]:
-    labels, position = _read_labels(source, position)
+    labels, position = _read_labels(source, position, name)
     if not labels:
         raise source.error(position, f"expected a _label after loop_ of table data_{name}")
     first_line = source.line_number(position)
-    numeric = {_usual_width(label) for label in list(labels)[1:]} == {NUMBER_WIDTH}
-    shape = Shape(name, len(labels), signed, second_may_miss=len(labels) == 2 and not numeric)
+    shape = Shape(name, len(labels), signed, _second_may_miss(list(labels), above.version))
     rows = read_rows(source, position, shape)
     for label, column in zip(labels, rows.columns):
         column.width = column.width or _usual_width(label)
@@ -120,10 +118,17 @@ def _read_loop(
     return _table(source, name, above, columns, False, lines, rows.comments), rows.end
 
 
+def _second_may_miss(labels: list[str], version: int | None) -> bool:
+    """Old files leave out an empty text, and so do options of newer ones."""
+    if len(labels) != 2 or _usual_width(labels[1]) == NUMBER_WIDTH:
+        return False
+    return version is None or labels[1].endswith("OptionValue")
+
+
 Labels = dict[str, None]  # in order, looked up for every further one
 
 
-def _read_labels(source: Source, position: int) -> tuple[Labels, int]:
+def _read_labels(source: Source, position: int, name: str) -> tuple[Labels, int]:
     """The labels of a loop, and where its rows begin.
 
     As RELION does, empty lines and comments among the labels and behind them are passed over.
@@ -135,6 +140,8 @@ def _read_labels(source: Source, position: int) -> tuple[Labels, int]:
         line, following = source.line_at(position)
         stripped = line.strip(" \t")
         match = _LABEL.match(line)
+        if match is not None and position + len(line) >= len(source.data):
+            source.unclosed(len(source.data), name)
         if match is not None and not _is_value(match, numbered, labels):
             _check_label(source, position, match, labels)
             labels[match[1]] = None
@@ -143,6 +150,7 @@ def _read_labels(source: Source, position: int) -> tuple[Labels, int]:
         elif VERSION.match(stripped):
             break
         elif stripped and not stripped.startswith("#"):
+            _check_no_label(source, position, stripped)
             if not stripped.startswith("data_") or (position == behind_labels and len(labels) < 2):
                 behind_labels = position
             break
@@ -161,6 +169,13 @@ def _check_last_label(source: Source, position: int, labels: Labels, text: str) 
             f"expected nothing or a comment in brackets behind _{list(labels)[-1]}, found {text[:60]!r}: "
             "a line end may be missing",
         )
+
+
+def _check_no_label(source: Source, position: int, stripped: str) -> None:
+    """A label with something behind it is no row: RELION would take it for a label."""
+    word = stripped.split()[0]
+    if word.startswith("_") and label_type(word[1:]) is not None:
+        raise source.error(position, f"expected {word} #n alone, found {stripped[:60]!r}")
 
 
 def _is_value(match: re.Match[str], numbered: bool, labels: Labels) -> bool:
@@ -229,7 +244,8 @@ def _read_item(
             position + len(head),
             f"expected one value of _{label}, found {len(tokens)}: {rest.strip()!r}",
         )
-    if not tokens and version is not None:
+    cut = position + len(line) >= len(source.data)
+    if not tokens and (version is not None or cut):
         source.problem(position + len(head), f"expected a value of _{label}, found none")
     token = tokens[0] if tokens else ""
     return label, token, line.index(token, len(head))

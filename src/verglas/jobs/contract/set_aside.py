@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,12 +77,10 @@ class SetAsideList:
         return ":".join(filter(None, (file_stamp(source), self.options)))
 
     def commonest(self) -> str:
-        """How many share the commonest reason, and the reason (names of items left out of comparison)."""
-        kinds = Counter(reason.replace(name, "...") for name, reason in self.reasons())
-        (kind, count), *_ = kinds.most_common(1)
-        first = next(
-            reason for name, reason in self.reasons() if reason.replace(name, "...") == kind
-        )
+        """How many share the commonest reason, and the reason."""
+        kinds = {name: _kind_of(reason, name) for name, reason in self.reasons()}
+        (kind, count), *_ = Counter(kinds.values()).most_common(1)
+        first = next(reason for name, reason in self.reasons() if kinds[name] == kind)
         return first if count == len(self.entries) == 1 else f"{count} of them because: {first}"
 
     def remove(self, name: str) -> None:
@@ -95,6 +94,13 @@ class SetAsideList:
     def reasons(self) -> Iterator[tuple[str, str]]:
         for name, (reason, _) in self.entries.items():
             yield name, reason
+
+    def grouped(self) -> dict[str, list[str]]:
+        """The items of each reason, for saying it once."""
+        found: dict[str, list[str]] = {}
+        for name, reason in self.reasons():
+            found.setdefault(reason, []).append(name)
+        return found
 
     def write(self) -> None:
         """Write the file if it would change, or remove it when nothing is set aside."""
@@ -115,6 +121,12 @@ class SetAsideList:
             STAMP: [stamp for _, stamp in self.entries.values()],
         }
         return StarTable.from_columns("set_aside", columns)
+
+
+def _kind_of(reason: str, name: str) -> str:
+    """The reason without what is this item's own: its names and numbers."""
+    stem = Path(name).stem
+    return re.sub(r"\d+", "#", reason.replace(name, "").replace(stem, ""))
 
 
 def _on_one_line(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tokenize
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from verglas.jobs.coordinates.pick_list import (
     UnreadableCoordinates,
     X,
     Y,
+    check_no_names,
     pick_table,
 )
 
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 _X, _Y, _PATH = "location/center_x_frac", "location/center_y_frac", "location/micrograph_path"
+_DAMAGE = (
+    *(ValueError, TypeError, LookupError, EOFError, SyntaxError, OverflowError, MemoryError),
+    *(tokenize.TokenError, zipfile.BadZipFile),
+)
+"""What numpy raises on a damaged header, which it reads as a piece of Python."""
 _SHAPE, _SCORE = "location/micrograph_shape", "pick_stats/ncc_score"
 
 
@@ -37,6 +45,9 @@ def cryosparc_picks(path: Path) -> PickList | None:
     if _SCORE in names:
         columns[FOM] = data[_SCORE].astype("f8")
     micrographs = [_text(name) for name in data[_PATH]] if _PATH in names else None
+    for name in names if micrographs is None else ():
+        if data.dtype[name].kind in "SU":
+            check_no_names(path, name, map(_text, data[name]))
     shapes = [(int(y), int(x)) for y, x in data[_SHAPE]] if _SHAPE in names else None
     return PickList(pick_table(columns), micrographs, "fractions", shapes)
 
@@ -45,9 +56,14 @@ def _load(path: Path) -> np.ndarray:
     import numpy as np
 
     try:
-        data = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+        with open(path, "rb") as handle, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of headers that Python 2 wrote
+            data = np.load(handle, allow_pickle=False)
+            behind = len(handle.read())
+    except _DAMAGE as error:
         raise UnreadableCoordinates(f"{path} is not a cryoSPARC table: {error}") from error
+    if behind:
+        raise UnreadableCoordinates(f"{path} is damaged: {behind} bytes lie behind its table")
     if not isinstance(data, np.ndarray) or data.dtype.names is None or data.ndim != 1:
         raise UnreadableCoordinates(f"{path} is not a cryoSPARC table: it has no named columns")
     return data

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from verglas.formats.star import StarTable
 from verglas.formats.star.tokens import parse_float
 
+_PATH = re.compile(r"/|\.(mrcs?|tiff?|eer)$")
 X, Y, FOM = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
 
 
@@ -52,6 +54,15 @@ def check_end(path: Path, text: str) -> None:
         raise UnreadableCoordinates(
             f"{path}, line {count}: the file ends in the middle of {text.splitlines()[-1][:60]!r}; "
             "if that line is whole, end it"
+        )
+
+
+def check_no_names(path: Path, heading: str, values: Iterable[str]) -> None:
+    """A column that nobody knows but that holds paths may say whose rows these are: not passed over."""
+    one = next((each for each in values if _PATH.search(each)), None)
+    if one is not None:
+        raise UnreadableCoordinates(
+            f"{path}: column {heading!r} holds names ({one}): call it micrograph_name, or take it out"
         )
 
 

@@ -18,6 +18,7 @@ from verglas.jobs.coordinates.pick_list import (
 NAME = "rlnMicrographName"
 _LIKELY = ("particles", "images", "coordinates", "candidates")
 _CRYOLO = "cryolo"
+_CONFIDENCE = "Confidence"
 _CORNERS = ("CoordinateX", "CoordinateY", "Width", "Height")
 
 
@@ -31,10 +32,10 @@ def star_picks(path: Path) -> PickList | None:
         handle.seek(max(0, path.stat().st_size - 1))
         if handle.read() not in (b"", b"\n"):
             check_end(path, path.read_bytes().decode("utf-8", "surrogateescape"))
-    if _CRYOLO in star:
-        return _of_cryolo(star)
-    table = _with_coordinates(path, star)
-    if table is None:
+    table = _with_centres(star[_CRYOLO]) if _CRYOLO in star else _with_coordinates(path, star)
+    if table is None or not len(table):
+        if star.problems:
+            raise UnreadableCoordinates(star.problems[0])
         return None
     names = table.strings(NAME) if NAME in table else None
     return PickList(table, names, notes=star.problems)
@@ -43,7 +44,7 @@ def star_picks(path: Path) -> PickList | None:
 def _with_coordinates(path: Path, star: StarFile) -> StarTable | None:
     found = [table for table in star.values() if X in table and Y in table]
     if not found:
-        if any(len(table) for table in star.values()):
+        if len(star):
             tables = ", ".join(repr(name) for name in star)
             raise UnreadableCoordinates(f"{path}: no table with {X} and {Y} (tables: {tables})")
         return None
@@ -56,13 +57,10 @@ def _with_coordinates(path: Path, star: StarFile) -> StarTable | None:
     return found[0]
 
 
-def _of_cryolo(star: StarFile) -> PickList | None:
-    """Corners and sizes of boxes; what is unknown is `<NA>` there."""
-    table = star[_CRYOLO]
-    if not len(table):
-        return None
+def _with_centres(table: StarTable) -> StarTable:
+    """crYOLO's corners and sizes of boxes as centres; what is unknown is `<NA>` there."""
     x, y, width, height = (table.floats(label) for label in _CORNERS)
     columns = {X: x + width / 2, Y: y + height / 2}
-    if "Confidence" in table:
-        columns[FOM] = table.floats("Confidence")
-    return PickList(pick_table(columns), notes=star.problems)
+    if _CONFIDENCE in table:
+        columns[FOM] = table.floats(_CONFIDENCE)
+    return pick_table(columns)

@@ -13,6 +13,7 @@ from verglas.jobs.coordinates.pick_list import (
     UnreadableCoordinates,
     X,
     Y,
+    check_no_names,
     is_number,
     numbers,
     pick_table,
@@ -105,6 +106,9 @@ def _heading(path: Path, rows: Rows) -> tuple[_Columns, int, Rows]:
     if pair is not None:
         x, y = (low.index(each) for each in pair)
         columns = _Columns(x, y, _place(low, _NAME), _place(low, _SCORE), pair == _CRYOPPP)
+        if columns.name is None:
+            for at, heading in enumerate(words):
+                check_no_names(path, heading, (each[at] for _, each in rows[1:] if at < len(each)))
         return columns, len(words), rows[1:]
     if len(words) < 2 or not all(map(is_number, words[:2])):
         raise UnreadableCoordinates(

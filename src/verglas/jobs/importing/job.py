@@ -109,8 +109,9 @@ class ImportJob(Job):
             new, aside, {RawFile(name, directory).output_root for name in known}
         )
         aside.write()
-        for name, reason in aside.reasons():
-            self.context.warn(f" WARNING: {name} was not taken: {reason}")
+        for reason, names in aside.grouped().items():
+            others = f" and {len(names) - 1} others" if len(names) > 1 else ""
+            self.context.warn(f" WARNING: {names[0]}{others} not taken: {reason}")
         if not known and not taken:
             raise NothingToDo(
                 f"{len(found)} files match {wildcard}, none can be taken yet: {aside.commonest()}"
