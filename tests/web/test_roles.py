@@ -73,6 +73,19 @@ def test_viewers_may_do_what_only_looks(ask):
     assert ask("worker", "POST", "share", {"days": 1}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "method, route",
+    [
+        ("PUT", "micrographs/picks/ManualPick/check"), ("DELETE", "share/check"), ("PUT", "live/look/cost"),
+        ("POST", "jobs/ManualPick/check/action"), ("POST", "autorun/preview/stop"), ("PUT", "check"),
+    ],
+)  # fmt: skip
+def test_a_name_like_that_of_a_looking_route_opens_no_other(ask, method, route):
+    """An alias `check` made the path of a change end as that of a look does."""
+    refused = ask("viewer", method, route, {"micrograph": "a.mrc", "x": [], "y": []})
+    assert refused.status_code == 403 and "look but not change" in refused.json()["error"]
+
+
 def test_a_new_token_is_a_viewers(tmp_path, monkeypatch, capsys):
     from verglas.cli.main import main
     from verglas.web.door.access import default_book

@@ -8,6 +8,7 @@ JSON, people without a token, and changes by people who may only look.
 from __future__ import annotations
 
 import json
+import re
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,8 @@ from verglas.web.settings import WebSettings
 COOKIE = "verglas_browser"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _OPEN = ("/api/session",)  # how one comes in
-_LOOKING = ("/check", "/cost", "/preview", "/live/look")  # changes nothing, although it has a body
+# changes nothing, although it has a body; whole paths: the last part of others is somebody's word
+_LOOKING = re.compile(r"/api/p/[^/]+/(check|live/look|live/[^/]+/(cost|preview))")
 _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self'; worker-src 'self' blob:; connect-src 'self' ws: wss:; "
@@ -90,7 +92,7 @@ class Guard:
             raise _Refused(401, "a token is needed: open the link that `verglas gui` printed")
         if scope["type"] == "websocket" or scope["method"] in _SAFE or path.startswith(_OPEN):
             return person
-        if path.endswith(_LOOKING) and person is not None:
+        if scope["method"] == "POST" and _LOOKING.fullmatch(path) and person is not None:
             return person
         if person is None or not person.may_change or self.settings.read_only:
             raise _Refused(403, "you may look but not change: ask an operator of this project")
