@@ -17,6 +17,7 @@ from verglas.formats.star import read_star, write_star
 from verglas.geometry.distance import angular_distance_deg
 from verglas.geometry.euler import euler_matrices
 from verglas.jobs.classification.class3d import Classification3D
+from verglas.jobs.refine.files.angdist import cylinders
 
 N, RANGE = 30, 24.0
 BEGIN = ("--auto_refine", "--split_random_halves", "--firstiter_cc")
@@ -136,3 +137,12 @@ def test_run_out_compares_the_classes_by_share_resolution_and_fsc(capsys):
     weights = read_star("job/run_it002_model.star")["model_classes"].floats("rlnClassDistribution")
     assert f"Classes: 1: {100 * weights[0]:.1f} %, 2: {100 * weights[1]:.1f} %" in said
     assert said.count("are most alike: FSC 0.5 at") == 1
+
+
+def test_directions_that_were_found_become_cylinders_of_their_share():
+    vectors = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    text = cylinders(vectors, np.array([2.0, 0, 1]), extent_angst=100.0, step_deg=15.0)
+    assert text == (
+        ".color 1.0000 0 0.0000\n.cylinder 0.000 0.000 50.000 0.000 0.000 65.000 4.581\n"
+        ".color 0.5000 0 0.5000\n.cylinder 0.000 50.000 0.000 0.000 57.500 0.000 4.581\n"
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INNER = 0.5  # of the box: where cylinders begin
 TALLEST = 0.15  # of the box: the cylinder of the most frequent direction
+_CYLINDER = ".color %%.4f 0 %%.4f\n.cylinder %%.3f %%.3f %%.3f %%.3f %%.3f %%.3f %.3f\n"
 WIDTH = 0.35  # of the distance between directions
 
 
@@ -40,12 +41,8 @@ def cylinders(
     """Cylinders along unit vectors (D, 3) with heights and redness by weight (D,); Å from the box centre."""
     inner = INNER * extent_angst
     radius = WIDTH * inner * math.radians(step_deg)
-    lines = []
-    for vector, share in zip(vectors, weights / weights.max()):
-        if share <= 0:
-            continue
-        x, y, z = inner * vector
-        u, v, w = (inner + TALLEST * extent_angst * share) * vector
-        lines.append(f".color {share:.4f} 0 {1 - share:.4f}\n")
-        lines.append(f".cylinder {x:.3f} {y:.3f} {z:.3f} {u:.3f} {v:.3f} {w:.3f} {radius:.3f}\n")
-    return "".join(lines)
+    shares = weights / weights.max()
+    vectors, shares = vectors[shares > 0], shares[shares > 0]
+    ends = (inner + TALLEST * extent_angst * shares)[:, None] * vectors
+    rows = np.concatenate([shares[:, None], 1 - shares[:, None], inner * vectors, ends], 1)
+    return (_CYLINDER % radius) * len(rows) % tuple(rows.ravel().tolist())
