@@ -62,6 +62,18 @@ def test_a_jobs_log_and_note_that_are_links_outside_are_not_told(served, project
         assert "the secret" not in served.client.get(served.url(route)).text
 
 
+def test_settings_that_are_a_link_outside_are_not_told_in_a_complaint(served, project, tmp_path):
+    (tmp_path / "secret").write_text("the secret of the first line")
+    path = project.root / JOB / "job.star"
+    path.unlink()
+    path.symlink_to(tmp_path / "secret")
+    shown = served.get(f"jobs/{JOB.rstrip('/')}")
+    assert shown.status_code == 200 and "outside the project" in shown.json()["unknown"]
+    checked = served.post("check", {"job": JOB, "values": {}})
+    assert checked.status_code == 403
+    assert "the secret" not in shown.text + checked.text + served.get("report").text
+
+
 @pytest.mark.parametrize("name", [".", "..", ".hidden", "a/b", "", "x" * 61, "a\nb"])
 def test_sessions_and_schedules_have_plain_names(name):
     with pytest.raises(BadName):

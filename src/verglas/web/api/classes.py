@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from verglas.formats.stack import read_images
 from verglas.jobs.registry import job_class, job_type
 from verglas.project.drafts import discard_draft
-from verglas.project.registration import load_job, register
+from verglas.project.registration import register
 from verglas.project.results.classes import (
     averages,
     gallery,
@@ -21,7 +21,17 @@ from verglas.project.results.classes import (
     stored_selection,
 )
 from verglas.scheduler.launch import launch
-from verglas.web.api.common import Asked, Asker, FileName, Name, image_of, picture, record, table_of
+from verglas.web.api.common import (
+    Asked,
+    Asker,
+    FileName,
+    Name,
+    image_of,
+    loaded_job,
+    picture,
+    record,
+    table_of,
+)
 from verglas.web.models import pictures as shapes
 from verglas.web.models.base import Named
 from verglas.web.pictures.images import MOST_BOX, SPRITE_COLUMNS, check_box, sprite
@@ -112,7 +122,7 @@ def select(body: Choice, request: Request, project: Asked, person: Asker) -> dic
     values = {"fn_model": body.model, "do_recenter": "Yes" if body.recenter else "No"}
     if body.job:
         name = project.job_name(body.job)
-        loaded = load_job(project, name)
+        loaded = loaded_job(project, name)
         options = loaded.options.changed(fn_model=body.model)
         register(project, loaded.job, options, name=name)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,8 +10,10 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request, Response
 from pydantic import StringConstraints
 
-from verglas.project.confinement import LARGEST_TABLE, read_small_text, regular_file
+from verglas.jobs.contract.control_files import JOB_STAR, RUN_JOB
+from verglas.project.confinement import LARGEST_TABLE, LARGEST_TEXT, read_small_text, regular_file
 from verglas.project.project import Project
+from verglas.project.registration import LoadedJob, load_job
 from verglas.scheduler.events import record_event
 from verglas.web.door.access import Person
 from verglas.web.projects import UnknownProject
@@ -58,6 +61,14 @@ Operator = Annotated[Person, Depends(operator_of)]
 def job_of(project: Project, folder: str, job: str) -> str:
     """The full name "Class2D/job006/" of a job that the pipeline knows. Raises UnknownName."""
     return project.graph().process(f"{folder}/{job}").name
+
+
+def loaded_job(project: Project, name: str) -> LoadedJob:
+    """Class and options of a job whose settings lie in the project. Raises as `load_job`, OutsideProject."""
+    for file in (JOB_STAR, RUN_JOB):
+        if os.path.lexists(project.root / name / file):
+            regular_file(project, f"{name}{file}", LARGEST_TEXT)
+    return load_job(project, name)
 
 
 def table_of(project: Project, name: str) -> Path:

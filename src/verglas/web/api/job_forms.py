@@ -13,10 +13,10 @@ from verglas.project.browse import browse, node_type_named
 from verglas.project.dialect import Status
 from verglas.project.editing import edit, with_values
 from verglas.project.project import Project
-from verglas.project.registration import LoadedJob, class_for, load_job, register
+from verglas.project.registration import LoadedJob, class_for, register
 from verglas.scheduler.launch import launch_as
 from verglas.web import forms
-from verglas.web.api.common import Asked, Asker, Name, Values, record
+from verglas.web.api.common import Asked, Asker, Name, Values, loaded_job, record
 from verglas.web.door.access import Person
 from verglas.web.door.roles import check_values
 from verglas.web.models import jobs as shapes
@@ -78,7 +78,7 @@ def check(form: FormValues, project: Asked) -> dict[str, Any]:
     Nothing is registered.
     """
     known = project.job_name(form.job) if form.job else ""
-    job = class_for(form.type) if form.type else load_job(project, known).job
+    job = class_for(form.type) if form.type else loaded_job(project, known).job
     checked = forms.check(job, form.values)
     found: dict[str, Any] = {
         "problems": checked.problems, "complaints": checked.complaints,
@@ -123,7 +123,7 @@ def _asked(project: Project, person: Person, form: NewJob) -> LoadedJob:
         check_values(person, project, job, form.values)
         return LoadedJob("", job, job.Options.parse(form.values)[0], is_continue=False)
     name = project.job_name(form.job)
-    stored = load_job(project, name)
+    stored = loaded_job(project, name)
     check_values(person, project, stored.job, form.values, stored.options.texts())
     asked = with_values(stored, form.values)
     scheduled = project.graph().processes[name].status is Status.SCHEDULED

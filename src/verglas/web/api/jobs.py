@@ -16,7 +16,7 @@ from verglas.project.dialect import Status
 from verglas.project.editing import mark, reorder, set_alias
 from verglas.project.note import write_note
 from verglas.project.project import Project
-from verglas.project.registration import ForeignJob, load_job
+from verglas.project.registration import ForeignJob
 from verglas.project.summary import job_summaries, summary
 from verglas.project.trash import (
     clean,
@@ -30,7 +30,7 @@ from verglas.project.trash import (
 from verglas.scheduler.launch import abort, terminate
 from verglas.scheduler.schedule import rounds_done
 from verglas.web import forms
-from verglas.web.api.common import Asked, Asker, FileName, Name, job_of, note_of, record
+from verglas.web.api.common import Asked, Asker, FileName, Name, job_of, loaded_job, note_of, record
 from verglas.web.logs import last_bar, log_tail
 from verglas.web.models import jobs as shapes
 from verglas.web.models.base import Named
@@ -96,7 +96,7 @@ def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
         "bar": last_bar(project, f"{name}{RUN_OUT}"),
     }
     try:
-        loaded = load_job(project, name)
+        loaded = loaded_job(project, name)
         found |= {
             "title": loaded.job.type.title, "tabs": forms.form_of(loaded.job),
             "values": loaded.options.texts(), "is_continue": loaded.is_continue,
@@ -104,7 +104,7 @@ def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
             "incremental": loaded.job.type.incremental, "page": loaded.job.type.page,
             "has_halves": loaded.job.type.has_halves,
         }  # fmt: skip
-    except (ForeignJob, FileNotFoundError, ValueError) as error:
+    except (ForeignJob, OSError, ValueError) as error:
         found |= {"title": folder, "tabs": [], "values": {}, "unknown": str(error)}
     return found
 

@@ -15,7 +15,7 @@ from verglas.jobs.registry import job_class, job_type
 from verglas.project.change import PIPELINE
 from verglas.project.drafts import discard_draft
 from verglas.project.project import Project
-from verglas.project.registration import load_job, register
+from verglas.project.registration import register
 from verglas.project.results import one_micrograph
 from verglas.project.results.ctf_image import ctf_image_path
 from verglas.project.results.grid import grid_of_list
@@ -29,6 +29,7 @@ from verglas.web.api.common import (
     answered,
     image_of,
     job_of,
+    loaded_job,
     picture,
     record,
     table_of,
@@ -198,7 +199,7 @@ def finish_picks(
 ) -> dict[str, Any]:
     """Rebuild the lists of a Manual picking job, so that Extraction sees what was picked."""
     name = job_of(project, folder, job)
-    asked = replace(load_job(project, name), is_continue=True)
+    asked = replace(loaded_job(project, name), is_continue=True)
     request.app.state.starter.keep(project, launch_as(project, asked))
     return {"name": name}
 

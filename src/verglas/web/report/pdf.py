@@ -13,7 +13,7 @@ import numpy as np
 from verglas.web.pictures.grey import full_range
 from verglas.web.report.facts import Classes, ReportFacts, Series, clock
 from verglas.web.report.html import MOST_PROBLEMS, MOST_REASONS, settings_line
-from verglas.web.report.plots import BLUE, MAX_POINTS
+from verglas.web.report.plots import BLUE, MAX_POINTS, clock_range
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,7 +132,7 @@ def _time_plot(axes: Any, facts: ReportFacts, series: Series) -> None:
     axes.set_title(series.label, fontsize=_SMALL, loc="left", pad=2)
     if len(times):
         ends = [float(times.min()), float(times.max())]
-        axes.set_xticks(ends, [clock(t) for t in ends])
+        axes.set_xticks(ends, list(clock_range(*ends)))
     _quiet(axes)
 
 
