@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,8 +134,8 @@ def _ask(served, verb: str, path: str, values: dict[str, Any], body: Any):
     for key in list(query):
         if f"{{{key}}}" in address:
             address = address.replace(f"{{{key}}}", quote(str(query.pop(key)), safe=""))
-    json = body if verb in ("post", "put") else None
-    return served.client.request(verb.upper(), address, params=query, json=json)
+    sent = body if verb in ("post", "put") else None
+    return served.client.request(verb.upper(), address, params=query, json=sent)
 
 
 def _tree(root: Path, but: Path) -> set[str]:
@@ -196,3 +197,33 @@ def test_the_walk_fills_what_routes_need(hostile):
         content = facts.get("requestBody", {}).get("content", {}).get("application/json", {})
         needed |= set(_resolved(content.get("schema", {}), schema).get("required", []))
         assert needed <= PLAUSIBLE.keys(), (verb, path)
+
+
+def _takes_number(node: dict[str, Any]) -> bool:
+    kinds = [node, *node.get("anyOf", [])]
+    return any(each.get("type") in ("integer", "number") for each in kinds)
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "1e308", "nan", "inf", "1" + "0" * 40, "true"])
+def test_no_number_is_a_fault(hostile, value):
+    schema = hostile.client.app.openapi()
+    wrong = []
+    for verb, path, facts in _operations(schema):
+        parameters = [each for each in facts.get("parameters", []) if each["name"] != "pid"]
+        fields = _body(facts, schema)
+        asked = [
+            ({**_plain(parameters), each["name"]: value}, _filled(fields), each["name"])
+            for each in parameters
+            if _takes_number(each["schema"])
+        ]
+        if value not in ("nan", "inf"):  # JSON has none
+            asked += [
+                (_plain(parameters), {**_filled(fields), name: json.loads(value)}, name)
+                for name, node in fields.items()
+                if _takes_number(node)
+            ]
+        for query, body, name in asked:
+            answer = _ask(hostile, verb, path, query, body)
+            if answer.status_code >= 500:
+                wrong.append(f"{verb} {path} with {name}={value}: {answer.text[:200]}")
+    assert not wrong
