@@ -173,7 +173,7 @@ def test_a_map_against_its_model() -> None:
 
 @pytest.mark.relion
 def test_beside_relion() -> None:
-    """Equal curves and shells; with RELION's own corrected curve the same B-factor and map."""
+    """The same curves, shells, B-factor and map, to the digits of the file."""
     command = ["relion_postprocess", "--i", HALF1, "--mask", "mask.mrc", "--o", "theirs/p"]
     command += ["--angpix", str(PIXEL), "--auto_bfac", "--autob_lowres", "8"]
     Path("theirs").mkdir()
@@ -186,15 +186,14 @@ def test_beside_relion() -> None:
             theirs["general"].number(label), abs=2e-6
         )
     assert ours["fsc"].labels == theirs["fsc"].labels
-    for label in ("UnmaskedMaps", "MaskedMaps"):
-        name = f"rlnFourierShellCorrelation{label}"
-        np.testing.assert_allclose(ours["fsc"].floats(name), theirs["fsc"].floats(name), atol=2e-6)
+    for name in (label for label in ours["fsc"].labels if "Correlation" in label):
+        np.testing.assert_allclose(ours["fsc"].floats(name), theirs["fsc"].floats(name), atol=2e-5)
     assert ours["guinier"].labels == theirs["guinier"].labels
     for label in ("rlnResolutionSquared", "rlnLogAmplitudesOriginal"):
         np.testing.assert_allclose(
             ours["guinier"].floats(label), theirs["guinier"].floats(label), atol=2e-5
         )
     b_factors = [star["general"].number("rlnBfactorUsedForSharpening") for star in (ours, theirs)]
-    assert b_factors[0] == pytest.approx(b_factors[1], abs=1.0)
+    assert b_factors[0] == pytest.approx(b_factors[1], abs=0.01)
     maps = [read_mrc(name).data.ravel() for name in (f"{DIRECTORY}postprocess.mrc", "theirs/p.mrc")]
-    assert np.corrcoef(maps)[0, 1] > 0.999
+    assert np.corrcoef(maps)[0, 1] > 0.999999

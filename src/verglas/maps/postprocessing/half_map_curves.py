@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from verglas.fourier import forward, inverse
+from verglas.maps.postprocessing.random_phases import CLibraryRandom, randomise_as_relion
 from verglas.maps.shell_correlation import (
     RANDOMISE_BELOW,
     first_shell_below,
     fsc,
     fsc_of_spectra,
-    randomise_spectrum,
     resolution_shell,
     true_fsc,
 )
@@ -68,9 +67,8 @@ def half_map_curves(
             "independent (two copies of one map?), or the pixel is so large that nothing but signal is left"
         )
     masked = fsc(first * mask, second * mask)
-    generator = torch.Generator().manual_seed(seed)
-    size = int(first.shape[-1])
-    random = [inverse(randomise_spectrum(f, start, generator), size, 3) * mask for f in spectra]
+    phases, size = CLibraryRandom(seed), int(first.shape[-1])
+    random = [inverse(randomise_as_relion(f, start, phases), size, 3) * mask for f in spectra]
     randomised = fsc(random[0], random[1])
     true = true_fsc(masked, randomised, start)
     helps = resolution_shell(true) >= resolution_shell(unmasked)

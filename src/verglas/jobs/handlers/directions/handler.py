@@ -122,7 +122,7 @@ def _draw(found: DirectionalFsc | None, views: Coverage | None, path: Path) -> N
         parts.append(("resolution (Å)", found.directions, found.resolution_angst, "viridis_r"))
     if views is not None:
         parts.append(("sampling (mean 1)", views.directions, views.sampling, "magma"))
-    figure = Figure(figsize=(5.2 * len(parts), 4.6))
+    figure = Figure(figsize=(5.4 * len(parts), 4.6), layout="constrained")
     for axes, (title, directions, values, colours) in zip(
         figure.subplots(1, len(parts), squeeze=False)[0], parts
     ):
