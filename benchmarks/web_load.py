@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx
@@ -29,6 +29,8 @@ import numpy as np
 import websockets
 
 from verglas.project.project import Project
+from verglas.scheduler.live.record.class_state import ClassState
+from verglas.scheduler.live.record.status import LiveStatus
 from verglas.web.projects import project_id
 
 PORT = 8983
@@ -91,13 +93,13 @@ class Session:
             for _ in range(movies):
                 self.count += 1
                 journal.writelines(json.dumps(line) + "\n" for line in self._lines(self.count))
-        status = {
-            "name": "night", "phase": "running", "updated": time.time(), "found": self.count,
-            "accepted": self.count, "finished": self.count, "particles": 230 * self.count,
-            "in_per_hour": 240.0, "done_per_hour": 240.0, "problems": [], "not_taken": [],
-        }  # fmt: skip
+        status = LiveStatus(
+            "night", "running", updated=time.time(), found=self.count, accepted=self.count,
+            finished=self.count, judged=self.count, particles=230 * self.count, in_per_hour=240.0,
+            done_per_hour=240.0, classes=asdict(ClassState()),
+        )  # fmt: skip
         temporary = self.folder / "status.tmp"
-        temporary.write_text(json.dumps(status))
+        temporary.write_text(json.dumps(asdict(status)))
         os.replace(temporary, self.folder / "status.json")
 
     def _lines(self, number: int) -> Iterator[dict[str, object]]:
