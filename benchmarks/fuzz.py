@@ -51,6 +51,7 @@ class Told(Exception):
     """The reader took the file and says what is odd about it: whoever asked is told."""
 
 
+_REMARK = r"\s#.*"
 _NUMBER = re.compile(rb"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 
 
@@ -154,7 +155,11 @@ def plain_star(data: bytes) -> Any:
             tables[name] = {label: [row[n] for row in rows] for n, label in enumerate(labels)}
 
     for line in text.split("\n"):
-        words = line.split() if state in ("rows", "list") else line.split("#")[0].split()
+        words = (
+            line.split()
+            if state in ("rows", "list")
+            else re.sub(_REMARK if line.lstrip().startswith("data_") else "#.*", "", line).split()
+        )
         if state == "named" and line.lstrip().startswith("_"):
             words = line.split()
         if state in ("list", "named") and words and words[0].startswith("#"):
@@ -435,10 +440,7 @@ def _csv_second(data: bytes, path: Path) -> Any:
         found = [(name, *_floats(x, y)) for name, x, y in rows[1:]]
     except ValueError:
         return DAMAGED
-    for mine in (MICROGRAPH, *(name for name, _, _ in found if name.lower().endswith("/a.mrc"))):
-        if any(name == mine for name, _, _ in found):
-            return [(x, y) for name, x, y in found if name == mine]
-    return DAMAGED
+    return [(x, y) for name, x, y in found if name == MICROGRAPH] or DAMAGED
 
 
 def _json_second(data: bytes, path: Path) -> Any:
@@ -609,9 +611,30 @@ def verdict(kind: Kind, path: Path, good: Any) -> str:
     data = path.read_bytes()
     if kind.name == "mdoc":
         return "right" if _mdoc_right(data, *found) else "different"
+    if kind.name == "csv" and _csv_right(data, found):
+        return "right"
+    if kind.name == "mrc" and _few_pixels(found, good):
+        return "right"
     if kind.name == "eer":
         return "right" if _eer_right(found, good) else "different"
     return "right" if _same(found, kind.second(data, path)) else "different"
+
+
+def _few_pixels(found: Any, good: Any) -> bool:
+    """A flipped pixel is a pixel: nothing in the format tells."""
+    same_shape = isinstance(found, np.ndarray) and found.shape == good.shape
+    return same_shape and int((found != good).sum()) <= 8
+
+
+def _csv_right(data: bytes, found: Any) -> bool:
+    """Where no name is the micrograph's own path: the rows of one that ends as it does."""
+    rows = re.findall(r"^(.*/a\.mrc),([^,\n]*),([^,\r\n]*)", data.decode("latin-1"), re.M | re.I)
+    names = {name for name, _, _ in rows} - {MICROGRAPH}
+    with suppress(ValueError):
+        return any(
+            found == [_floats(x, y) for name, x, y in rows if name == mine] for mine in names
+        )
+    return False
 
 
 def _mdoc_right(data: bytes, shifts: dict[str, Any], problems: int) -> bool:

@@ -14,7 +14,7 @@ from verglas.formats.star.tokens import NUMBER_WIDTH, STRING_WIDTH, split_tokens
 
 _LABEL = re.compile(r"\s*_([^\s#]+)\s*(?:#\s*(\d+)?(.*))?$")
 """`_rlnX`, `_rlnX #3`, `_rlnX # 3 (Angstrom)`, `_rlnX # in pixels`."""
-_COMMENT = re.compile(r"(?:^|[ \t]+)#.*$")
+_COMMENT = re.compile(r"[ \t]+#.*$")
 _LIST_ITEM = re.compile(r"(\s*_([^\s#]+))(.*)$")
 
 
@@ -51,9 +51,13 @@ def parse_star(
             above = _Preamble()
         elif stripped.startswith("#"):
             above.take_comment(line)
+            source.is_versioned |= above.version is not None
         elif stripped:
             source.problem(position, _between_tables(line, list(tables)))
         position = following
+    if not tables and source.data.strip():
+        reason = "comments and no table: the file may have been cut short"
+        (source.note if source.data.endswith(b"\n") else source.problem)(position, reason)
     return tables, tuple(source.problems)
 
 
@@ -86,9 +90,9 @@ def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable
                 position, f"expected loop_ or a _label after data_{name}, found {line[:60]!r}"
             )
         position = following
-    if position >= len(source.data):
-        reason = f"table data_{name} has neither loop_ nor labels: the file may have been cut short"
-        (source.note if source.data.endswith(b"\n") else source.problem)(position, reason)
+    reason = f"table data_{name} has neither loop_ nor labels: the file may have been cut short"
+    cut = position >= len(source.data) and not source.data.endswith(b"\n")
+    (source.problem if cut else source.note)(position, reason)
     return _table(source, name, above, {}), position
 
 
@@ -109,7 +113,7 @@ def _read_loop(
     if not labels:
         raise source.error(position, f"expected a _label after loop_ of table data_{name}")
     first_line = source.line_number(position)
-    shape = Shape(name, len(labels), signed, _second_may_miss(list(labels), above.version))
+    shape = Shape(name, len(labels), signed, _second_may_miss(source, list(labels)))
     rows = read_rows(source, position, shape)
     for label, column in zip(labels, rows.columns):
         column.width = column.width or _usual_width(label)
@@ -118,11 +122,11 @@ def _read_loop(
     return _table(source, name, above, columns, False, lines, rows.comments), rows.end
 
 
-def _second_may_miss(labels: list[str], version: int | None) -> bool:
+def _second_may_miss(source: Source, labels: list[str]) -> bool:
     """Old files leave out an empty text, and so do options of newer ones."""
     if len(labels) != 2 or _usual_width(labels[1]) == NUMBER_WIDTH:
         return False
-    return version is None or labels[1].endswith("OptionValue")
+    return not source.is_versioned or labels[1].endswith("OptionValue")
 
 
 Labels = dict[str, None]  # in order, looked up for every further one

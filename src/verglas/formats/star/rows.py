@@ -18,7 +18,7 @@ object of its own ten times the memory."""
 MOST_MENDED_BYTES = 64_000_000
 """Every value becomes an object of its own: about fifty times the bytes of the file."""
 
-VERSION = re.compile(r"#\s*version\s+(\d+)\s*$")
+VERSION = re.compile(r"\s*#\s*version\s+(\d+)\s*$")
 """RELION writes it above every table: the one comment that means something."""
 _EMPTY_LINE_INSIDE = re.compile(rb"\n[ \t]*\r?\n")
 _EMPTY_LINE = re.compile(rb"^[ \t]*\r?(?:\n|\Z)", re.MULTILINE)

@@ -16,6 +16,7 @@ class Source:
         self.data = data
         self.path = path
         self.permissive = permissive
+        self.is_versioned = False  # a version comment was met: no file of 2.x
         self.problems: list[str] = []
         self._n_lines: int | None = None
         self._known_line = 0, 1  # an offset and its line: counting goes on from there

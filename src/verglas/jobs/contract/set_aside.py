@@ -125,8 +125,8 @@ class SetAsideList:
 
 def _kind_of(reason: str, name: str) -> str:
     """The reason without what is this item's own: its names and numbers."""
-    stem = Path(name).stem
-    return re.sub(r"\d+", "#", reason.replace(name, "").replace(stem, ""))
+    stem = re.escape(Path(name).stem)
+    return re.sub(rf"\b{stem}\b|\d+", "", reason.replace(name, ""))
 
 
 def _on_one_line(text: str) -> str:
