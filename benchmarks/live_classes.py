@@ -165,7 +165,8 @@ def stream(root: Path, given: argparse.Namespace) -> str:
     shutil.copyfile("lot01.star", "particles.star")
     project, name = registered(given, "particles.star")
     folder = LiveFolder(root, "live1")
-    folder.create(LiveOrder(jobs={"Class2D": name}))
+    with project.change("a session") as change:
+        folder.create(change, LiveOrder(jobs={"Class2D": name}))
     session = SimpleNamespace(
         tell=lambda: None, accepted_particles=0, lists_cover=lambda since_s: True
     )

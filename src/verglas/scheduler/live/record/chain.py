@@ -9,35 +9,34 @@ from verglas.jobs.chain import CLASSES, FOLDERS, LISTS, STAGES, inputs_in_chain
 from verglas.jobs.contract.options import JobOptions
 from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
+from verglas.project.change import Change
 from verglas.project.dialect import Status
 from verglas.project.editing import edit
 from verglas.project.job_directory import RunRecord
-from verglas.project.job_star import read_settings
 from verglas.project.owner import Owner
 from verglas.project.project import Project
-from verglas.project.registration import load_job, register
+from verglas.project.registration import check_options, enter, load_job
 from verglas.scheduler.command import command_text, program_words
 
 
-def register_chain(
-    project: Project, options: Mapping[str, Mapping[str, str]], manual_file: str, *, classes: bool
-) -> dict[str, str]:
-    """Register Import ... Extract (and Class2D); folder -> job name.
+def enter_chain(
+    change: Change, options: Mapping[str, Mapping[str, str]], manual_file: str, *, classes: bool
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Enter Import ... Extract (and Class2D); folder -> job name, and the stages' options as texts.
 
-    `options` holds texts by folder and key; inputs are filled in here.
+    `options` holds texts by folder and key; inputs are filled in here. Raises OptionError, RefusedJob.
     """
     jobs: dict[str, str] = {}
+    of_stages: dict[str, dict[str, str]] = {}
     for folder in (*FOLDERS, *((CLASSES,) if classes else ())):
         job = job_class(folder)
         texts = {**inputs_in_chain(folder, jobs, manual_file), **options.get(folder, {})}
         parsed, _ = job.Options.parse(texts)
-        jobs[folder] = register(project, job, parsed, status=Status.SCHEDULED)
-    return jobs
-
-
-def stage_options(project: Project, jobs: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The options of the four stages as their job.star has them."""
-    return {stage: dict(read_settings(project.root / jobs[stage]).options) for stage in STAGES}
+        check_options(job, parsed)
+        jobs[folder] = enter(change, job, parsed)
+        if folder in STAGES:
+            of_stages[folder] = dict(parsed.texts())
+    return jobs, of_stages
 
 
 def hold(project: Project, jobs: Mapping[str, str]) -> None:

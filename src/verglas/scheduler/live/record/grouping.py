@@ -42,8 +42,12 @@ class BeamShiftGroups:
             known[name] = [tuple(each) for each in known.get(name, [])]
         return cls(**known)
 
+    def as_bytes(self) -> bytes:
+        """What the file holds."""
+        return json.dumps(asdict(self), indent=1).encode()
+
     def write(self, path: Path) -> None:
-        write_text(path, json.dumps(asdict(self), indent=1))
+        write_text(path, self.as_bytes().decode())
 
     def assign(self, movie: Path) -> tuple[int, bool]:
         """The group of a movie (from 1), and whether it is a new one."""

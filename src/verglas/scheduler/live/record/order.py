@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from verglas.formats.atomic import write_text
 from verglas.jobs.chain import STAGES
+from verglas.project.change import Change
 from verglas.project.lease import OwnedFolder
 from verglas.project.names import checked_plain_name
 from verglas.project.project import OWN_FOLDER
@@ -124,12 +125,13 @@ class LiveFolder(OwnedFolder):
     def report_file(self) -> Path:
         return self.root / f"live_{self.name}.html"
 
-    def create(self, order: LiveOrder) -> None:
-        """Write a new order; the session is wanted from now on."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "order.json", json.dumps(asdict(order), indent=1))
-        self.wish("run")
-        self.set_phase(RUNNING)
+    def create(self, change: Change, order: LiveOrder) -> None:
+        """A new order, as a part of a change; the session is wanted from then on."""
+        here = self.path.relative_to(self.root)
+        state = {"phase": RUNNING, "message": ""}
+        known = {"order": asdict(order), "wish": {"wish": "run"}, "state": state}
+        for name, content in known.items():
+            change.write(str(here / f"{name}.json"), json.dumps(content, indent=1).encode())
 
     def order(self) -> LiveOrder:
         """Raises FileNotFoundError for a session that does not exist."""

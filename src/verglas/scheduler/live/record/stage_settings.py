@@ -50,9 +50,13 @@ class StageSettings:
         known = read_json(path)
         return cls({stage: [Version(**each) for each in known.get(stage, [])] for stage in STAGES})
 
-    def write(self, path: Path) -> None:
+    def as_bytes(self) -> bytes:
+        """What the file holds."""
         known = {stage: [asdict(each) for each in some] for stage, some in self.versions.items()}
-        write_text(path, json.dumps(known, indent=1))
+        return json.dumps(known, indent=1).encode()
+
+    def write(self, path: Path) -> None:
+        write_text(path, self.as_bytes().decode())
 
     def options(self, stage: str, version: int) -> dict[str, str]:
         return self.versions[stage][version - 1].options

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from verglas.formats.atomic import write_text
 from verglas.jobs.chain import CLASSES, CTF, EXTRACTION, IMPORT, MOTION, PICKING, SELECTION
 from verglas.project.project import Project
-from verglas.scheduler.live.record.chain import checked_options, register_chain, stage_options
+from verglas.scheduler.live.record.chain import checked_options, enter_chain
 from verglas.scheduler.live.record.grouping import BeamShiftGroups
 from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
 from verglas.scheduler.live.record.stage_settings import StageSettings, Version
@@ -116,18 +115,19 @@ def set_up(
     classes: bool,
     by_beam_shift: bool,
 ) -> LiveFolder:
-    """Register the chain and write the session's files; nothing runs yet."""
+    """Register the chain and write the session's files, at once; nothing runs yet."""
     folder = LiveFolder(project.root, order.name)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    manual = str(folder.manual_file.relative_to(project.root))
-    jobs = register_chain(project, options, manual, classes=classes)
-    first = {stage: [Version(texts)] for stage, texts in stage_options(project, jobs).items()}
-    StageSettings(first).write(folder.settings_file)
-    groups(intake, by_beam_shift=by_beam_shift).write(folder.path / "groups.json")
+    here = folder.path.relative_to(project.root)
     facts = {key: asdict(fact) for key, fact in intake.facts.items()}
-    write_text(folder.path / "facts.json", json.dumps(facts, indent=1))
-    kept = {key: value for key, value in order.__dict__.items() if key not in ("jobs", "wildcard")}
-    folder.create(LiveOrder(**kept, jobs=jobs, wildcard=intake.wildcard))
+    with project.change(f"live session {order.name}") as change:
+        manual = str(folder.manual_file.relative_to(project.root))
+        jobs, of_stages = enter_chain(change, options, manual, classes=classes)
+        settings = StageSettings({stage: [Version(texts)] for stage, texts in of_stages.items()})
+        change.write(str(here / folder.settings_file.name), settings.as_bytes())
+        optics = groups(intake, by_beam_shift=by_beam_shift)
+        change.write(str(here / "groups.json"), optics.as_bytes())
+        change.write(str(here / "facts.json"), json.dumps(facts, indent=1).encode())
+        folder.create(change, replace(order, jobs=jobs, wildcard=intake.wildcard))
     return folder
 
 
