@@ -31,7 +31,6 @@ def test_a_move_is_what_it_says(blobs: Make) -> None:
     np.testing.assert_allclose(moved[4:20, 4:20, 4:20], volume[3:19, 4:20, 6:22], atol=1e-5)
 
 
-@pytest.mark.slow
 def test_a_turned_and_moved_map_is_fitted_back(blobs: Make) -> None:
     volume = blobs(SIZE).float()
     moved = RigidMove(TURN, np.array([2.0, -1.0, 1.5]), 0).apply(volume.numpy())
@@ -42,7 +41,6 @@ def test_a_turned_and_moved_map_is_fitted_back(blobs: Make) -> None:
     assert angle < 1.0
 
 
-@pytest.mark.slow
 def test_axes_of_symmetry_are_found(blobs: Make) -> None:
     group = PointGroup.of("C3")
     volume = symmetrised(blobs(SIZE).numpy(), group.operators.numpy())
