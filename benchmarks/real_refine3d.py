@@ -110,9 +110,9 @@ def judge(folder: Path, data: Path, truth: torch.Tensor) -> dict[str, float]:
 
 
 def write_pictures(folder: Path, path: Path, truth: torch.Tensor) -> None:
-    """Central sections along z, y and x: of the reference, of the map, of the model."""
+    """Central sections along z, y and x: of what the run began with, of its map, of the model."""
     maps = [
-        read_mrc(folder / "reference.mrc").data,
+        read_mrc(folder / "Refine3D/run_it000_half1_class001.mrc").data,
         read_mrc(folder / "Refine3D/run_class001.mrc").data,
         truth.numpy(),
     ]
