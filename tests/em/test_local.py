@@ -11,12 +11,16 @@ from test_volume import from_volumes
 from two_halves import locally, some_angles
 from two_sides import expected_by, stated_twice
 
+from verglas.em.operands.operands import operands_of
 from verglas.em.poses.grid import OrientationGrid
 from verglas.em.poses.local import LocalSearch
 from verglas.em.poses.step_table import StepTable
+from verglas.em.schedule.common import sized
 from verglas.em.state.sampling import Sampling
+from verglas.em.volumes.search import VolumeSearch
 from verglas.fourier.lattice import Lattice
 from verglas.fourier.slicing import slice_steps
+from verglas.fourier.volume import Volume
 from verglas.geometry.euler import euler_angles, euler_matrices, view_vectors
 from verglas.geometry.symmetry import PointGroup
 
@@ -134,6 +138,21 @@ def test_lists_and_buckets_of_poses_give_the_same_sums(monkeypatch):
     for name in ("data", "weight", "noise", "direction_weight", "scale_cross", "sigma2_offset"):
         mine, theirs = getattr(lists.sums, name), getattr(buckets.sums, name)
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9 * float(theirs.abs().max()))
+
+
+def test_the_first_pass_from_volumes_ends_at_the_circle_of_its_own_size():
+    run = local_problem()
+    run = replace(run, state=sized(run.settings, run.state, 2, whole=True))
+    estep, _ = expected_by(run)
+    operands = operands_of(estep, run.particles.optics[0])
+    assert operands.n_coarse < len(operands.pixels)
+    search = VolumeSearch.of(operands, Volume(estep.projector.lattice, estep.projector.values))
+    seen = torch.zeros(operands.n_coarse, dtype=torch.bool)
+    seen[search.coarse_order] = search.coarse_pixels.seen
+    indices, pixels = operands.pixels.indices_yx[: operands.n_coarse], operands.pixels
+    radius = int(pixels.shells[operands.n_coarse - 1])
+    assert torch.equal(seen, indices.square().sum(1) <= radius**2)
+    assert not seen.all()
 
 
 def test_a_local_search_with_wide_priors_is_a_global_one_with_that_prior(monkeypatch):

@@ -46,10 +46,10 @@ class VolumeSearch:
         estep, poses, pixels = operands.estep, operands.poses, operands.pixels
         real = volume.values.real
         frame, padding = operands.maker.frame, volume.lattice.padding
-        seen = (
-            operands.maker.limited(torch.ones(len(pixels), dtype=estep.dtype, device=estep.device))
-            > 0
-        )
+        whole = torch.ones(len(pixels), dtype=estep.dtype, device=estep.device)
+        seen = operands.maker.limited(whole) > 0
+        # a slice of the first pass ends at the circle of its own size
+        coarse_seen = operands.maker.limited(whole[: operands.n_coarse]) > 0
         marks = operands.well_determined
         rest = marks.new_zeros((len(marks), len(pixels) - marks.shape[1]))
         fine = VolumeOperands(
@@ -66,7 +66,7 @@ class VolumeSearch:
         order = patch_order(indices)
         return cls(
             operands, fine, StepTable.coarse(poses.grid, frame, padding, real), order,
-            SlicePixels(indices[order], seen[order]),
+            SlicePixels(indices[order], coarse_seen[order]),
             operands.coarse_phases[..., order[1:] - 1].contiguous(),
         )  # fmt: skip
 
