@@ -225,7 +225,7 @@ const LABELS: Record<string, string> = {
   ice_ring: "rlnCtfIceRingDensity",
   picks: "rlnGroupNrParticles",
   phase_shift_deg: "rlnPhaseShift",
-  tilt_deg: "verglasCtfTilt",
+  tilt_deg: "verglasTiltAngle",
 };
 
 /** Limits as a person reads them: "CTF fit ≤ 7 Å". */

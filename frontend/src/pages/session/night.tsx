@@ -12,6 +12,7 @@ const PAD = { left: 44, right: 12, top: 8, bottom: 20 },
 const COLOURS = {
   accepted: "#0072b2",
   threshold: "#e69f00",
+  classes: "#009e73",
   manual: "#cc79a7",
   failure: "#d55e00",
   waiting: "#b5c3cf",
@@ -299,6 +300,7 @@ function Line({
       <p className="legend">
         <i style={{ background: COLOURS.accepted }} /> accepted{" "}
         <i style={{ background: COLOURS.threshold }} /> by a limit{" "}
+        <i style={{ background: COLOURS.classes }} /> by its 2D classes{" "}
         <i style={{ background: COLOURS.manual }} /> by hand{" "}
         <i style={{ background: COLOURS.failure }} /> failed{" "}
         <i style={{ background: COLOURS.waiting }} /> on its way <i className="rule" /> done per
@@ -332,6 +334,7 @@ function bins(sheet: Sheet | null, [from, to]: [number, number]): Bins {
   const stacks = {
       accepted: empty(),
       threshold: empty(),
+      classes: empty(),
       manual: empty(),
       failure: empty(),
       waiting: empty(),
@@ -340,11 +343,10 @@ function bins(sheet: Sheet | null, [from, to]: [number, number]): Bins {
   const at = (t: number) => Math.max(0, Math.min(n - 1, Math.floor((t - from) / step)));
   sheet?.times.forEach((t, i) => {
     if (t === null || t < from) return;
-    const kind = (sheet.kind[i] ||
-      (sheet.columns.picks?.[i] != null || !sheet.live
-        ? "accepted"
-        : "waiting")) as keyof typeof COLOURS;
-    stacks[kind][at(t)] += per;
+    const through = sheet.columns.picks?.[i] != null || !sheet.live;
+    const kind = sheet.kind[i] || (through ? "accepted" : "waiting");
+    const stack = kind in stacks ? stacks[kind as keyof typeof COLOURS] : stacks.threshold;
+    stack[at(t)] += per;
     if (sheet.ready[i] > 0) done[at(t + sheet.ready[i])] += per;
   });
   const totals = stacks.accepted.map((_, i) =>
