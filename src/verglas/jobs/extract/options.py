@@ -50,7 +50,7 @@ class ExtractOptions(RankOptions, QueueOptions):
         flag_if=lambda options: not options.do_reextract,
         pattern="Input coords_suffix file ({coords_suffix}*)",
         help="coords_suffix_*.star of a picking job (2.x, 3.x), a list of coordinate files (4, 5), or one "
-        "file with all coordinates: STAR, cryoSPARC .cs, .csv.",
+        "file with all coordinates, which names their micrographs: STAR, cryoSPARC .cs, .csv, topaz.",
         **_IO,
     )  # fmt: skip
     do_reextract: bool = option(
