@@ -56,12 +56,14 @@ def watched(command: list[str], folder: Path, root: Path, iterations: int) -> di
         sys.exit(f"{command[0]} wrote no {root}_it000_model.star")
     steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
     return {
-        "cpu_s": round(total[0] - marks[0][0], 2), "wall_s": round(total[1] - marks[0][1], 2),
-        "start_cpu_s": round(marks[0][0], 2), "start_wall_s": round(marks[0][1], 2),
+        "cpu_s": round(total[0] - marks[0][0], 2),
+        "wall_s": round(total[1] - marks[0][1], 2),
+        "start_cpu_s": round(marks[0][0], 2),
+        "start_wall_s": round(marks[0][1], 2),
         "cpu_s_per_iteration": [round(cpu, 2) for cpu, _ in steps],
         "wall_s_per_iteration": [round(wall, 2) for _, wall in steps],
         "peak_mb": round(usage.ru_maxrss / 1024),
-    }  # fmt: skip
+    }
 
 
 def cpu_seconds(pid: int) -> float:
@@ -119,9 +121,7 @@ def means(runs: list[dict], name: str) -> dict:
 def summary(results: dict) -> dict:
     """Means of both programs and the ratios of what an iteration takes."""
     runs = results["runs"] + [{"relion": run} for run in results.get("peer", [])]
-    found = {
-        name: means(runs, name) for name in ("verglas", "relion") if any(name in r for r in runs)
-    }
+    found = {name: means(runs, name) for name in ("verglas", "relion") if any(name in r for r in runs)}
     if len(found) == 2:
         for key in ("cpu_s", "wall_s"):
             found[f"ratio_{key}"] = round(found["relion"][key] / found["verglas"][key], 1)

@@ -52,18 +52,14 @@ def measure(folder: Path, repeat: int) -> None:
     rank = comm.Get_rank()
     if rank == 0:
         print(f"{comm.Get_size()} ranks, files in {folder}")
-        print(
-            f"{'':42} {'MB per rank':>11} {'network s':>10} {'disc s':>8}  writing, adding, reading"
-        )
+        print(f"{'':42} {'MB per rank':>11} {'network s':>10} {'disc s':>8}  writing, adding, reading")
     for title, dims, r_max, classes in CASES:
         count = classes * 3 * math.prod(Lattice(dims, r_max, 2).shape)
         seconds: dict[bool, float] = {}
         parts = ""
         for via_disc in (False, True):
             said: list[str] = []
-            ranks = MpiRanks(
-                comm, str(folder / "run"), via_disc=via_disc, say=said.append, warn=said.append
-            )
+            ranks = MpiRanks(comm, str(folder / "run"), via_disc=via_disc, say=said.append, warn=said.append)
             times = []
             for _ in range(repeat):
                 sums = Numbers(count, rank)
@@ -75,9 +71,7 @@ def measure(folder: Path, repeat: int) -> None:
             seconds[via_disc] = statistics.median(times)
             parts = ", ".join(re.findall(r"[\d.]+(?= s)", said[-2])) if via_disc else ""
         if rank == 0:
-            print(
-                f"{title:42} {count * 8 / 1e6:11.1f} {seconds[False]:10.2f} {seconds[True]:8.2f}  {parts}"
-            )
+            print(f"{title:42} {count * 8 / 1e6:11.1f} {seconds[False]:10.2f} {seconds[True]:8.2f}  {parts}")
 
 
 def main() -> None:
@@ -91,10 +85,19 @@ def main() -> None:
         measure(arguments.folder, arguments.repeat)
         return
     words = [
-        str(Path(sys.executable).with_name("mpirun")), "-n", str(arguments.ranks), "--oversubscribe",
-        "--allow-run-as-root", sys.executable, __file__, "--inside", "--folder", str(arguments.folder),
-        "--repeat", str(arguments.repeat),
-    ]  # fmt: skip
+        str(Path(sys.executable).with_name("mpirun")),
+        "-n",
+        str(arguments.ranks),
+        "--oversubscribe",
+        "--allow-run-as-root",
+        sys.executable,
+        __file__,
+        "--inside",
+        "--folder",
+        str(arguments.folder),
+        "--repeat",
+        str(arguments.repeat),
+    ]
     sys.exit(subprocess.run(words, check=False).returncode)
 
 

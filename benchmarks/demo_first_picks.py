@@ -34,9 +34,7 @@ def main() -> int:
         )
         wall_s = time.monotonic() - begin
         cpu_s = _tree_cpu_s(folder) + _children_cpu_s() - cpu_before
-        print(
-            f"first micrograph with picks on screen after {wall_s:.1f} s, {cpu_s:.1f} CPU seconds"
-        )
+        print(f"first micrograph with picks on screen after {wall_s:.1f} s, {cpu_s:.1f} CPU seconds")
         return page.returncode
     finally:
         demo.send_signal(signal.SIGINT)

@@ -55,9 +55,22 @@ def timed(command: list[str], folder: Path) -> tuple[float, float]:
 def flags(box: int) -> list[str]:
     radius = str(int(0.375 * box))
     return [
-        "--coord_dir", "./", "--coord_suffix", "_truth.star", "--extract", "--extract_size", str(box),
-        "--norm", "--bg_radius", radius, "--white_dust", "-1", "--black_dust", "-1", "--invert_contrast",
-    ]  # fmt: skip
+        "--coord_dir",
+        "./",
+        "--coord_suffix",
+        "_truth.star",
+        "--extract",
+        "--extract_size",
+        str(box),
+        "--norm",
+        "--bg_radius",
+        radius,
+        "--white_dust",
+        "-1",
+        "--black_dust",
+        "-1",
+        "--invert_contrast",
+    ]
 
 
 def rate(program: list[str], box: int, folder: Path) -> tuple[float, float, int]:
@@ -124,15 +137,7 @@ def prepare(source: Path, folder: Path) -> None:
 def agreement(folder: Path, box: int) -> float:
     """Largest difference of a pixel from RELION's, first micrograph."""
     ours = read_mrc(folder / "one_out" / f"{first_stem(folder)}.mrcs").data
-    command = [
-        "relion_preprocess",
-        "--i",
-        "one.star",
-        "--part_dir",
-        "r/",
-        "--part_star",
-        "r/p.star",
-    ]
+    command = ["relion_preprocess", "--i", "one.star", "--part_dir", "r/", "--part_star", "r/p.star"]
     timed([*command, *flags(box)], folder)
     return float(np.abs(ours - read_mrc(folder / "r" / f"{first_stem(folder)}.mrcs").data).max())
 
@@ -163,17 +168,13 @@ def measure(source: Path, memory: Path, disc: Path) -> list[Rates]:
 def compare(ours: list[str], folder: Path, label: str) -> Rates:
     """Print and return the rates in one kind of folder."""
     cpu, wall, count = rate(ours, 160, folder)
-    print(
-        f"160 px, {count} particles, {label}: verglas {cpu:.0f} per CPU s, {wall:.0f} per s",
-        flush=True,
-    )
+    print(f"160 px, {count} particles, {label}: verglas {cpu:.0f} per CPU s, {wall:.0f} per s", flush=True)
     at_160, theirs = cpu, None
     if shutil.which("relion_preprocess"):
         print(f"  largest difference of a pixel from RELION's {agreement(folder, 160):.1e}")
         theirs, their_wall, _ = rate(["relion_preprocess"], 160, folder)
         print(
-            f"  RELION {theirs:.0f} per CPU s, {their_wall:.0f} per s; ratio {cpu / theirs:.1f}",
-            flush=True,
+            f"  RELION {theirs:.0f} per CPU s, {their_wall:.0f} per s; ratio {cpu / theirs:.1f}", flush=True
         )
     cpu, wall, count = rate(ours, 256, folder)
     both = on_two_cores(ours, 256, folder)

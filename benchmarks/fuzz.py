@@ -171,11 +171,7 @@ def plain_star(data: bytes) -> Any:
             continue
         if not words:
             state = "closed" if state == "rows" and not line.strip() else state
-        elif (
-            words[0].startswith("data_")
-            and len(words) == 1
-            and (state != "rows" or len(labels) > 1)
-        ):
+        elif words[0].startswith("data_") and len(words) == 1 and (state != "rows" or len(labels) > 1):
             close()
             if words[0][5:] in tables:
                 return DAMAGED
@@ -332,9 +328,7 @@ fn_in_raw   Mics/*.mrc
 def _pipeline(path: Path) -> Any:
     star = read_star(path)
     if "pipeline_general" not in star:
-        raise StarError(
-            "no table pipeline_general"
-        )  # as read_pipeline, which waits before it gives up
+        raise StarError("no table pipeline_general")  # as read_pipeline, which waits before it gives up
     graph_of(star)
     return texts_of(path)
 
@@ -404,9 +398,7 @@ def _cbox_second(data: bytes, path: Path) -> Any:
         return []
     if tables is DAMAGED or "cryolo" not in tables:
         return DAMAGED
-    columns = [
-        tables["cryolo"].get(key, []) for key in ("CoordinateX", "CoordinateY", "Width", "Height")
-    ]
+    columns = [tables["cryolo"].get(key, []) for key in ("CoordinateX", "CoordinateY", "Width", "Height")]
     try:
         rows = [_floats(*row) for row in zip(*columns, strict=True)]
     except ValueError:
@@ -426,9 +418,7 @@ def _box_second(data: bytes, path: Path) -> Any:
 
 
 def _csv_second(data: bytes, path: Path) -> Any:
-    text = (
-        data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    )
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     lines = [line for line in text.split("\n") if line.strip(" ,") and not line.startswith("#")]
     if len(lines) < 2 or re.search(r'(^|,)\s*"', text, re.M):
         return [] if len(lines) < 2 else DAMAGED
@@ -452,8 +442,12 @@ def _json_second(data: bytes, path: Path) -> Any:
 
 
 def _cs_content() -> bytes:
-    fields = [("location/micrograph_path", "S12"), ("location/micrograph_shape", "<u4", (2,)),
-              ("location/center_x_frac", "<f4"), ("location/center_y_frac", "<f4")]  # fmt: skip
+    fields = [
+        ("location/micrograph_path", "S12"),
+        ("location/micrograph_shape", "<u4", (2,)),
+        ("location/center_x_frac", "<f4"),
+        ("location/center_y_frac", "<f4"),
+    ]
     data = np.zeros(3, fields)
     data["location/micrograph_path"] = [b"Mics/a.mrc", b"Mics/b.mrc", b"Mics/a.mrc"]
     data["location/micrograph_shape"] = (300, 400)
@@ -468,10 +462,12 @@ def _cs_second(data: bytes, path: Path) -> Any:
         table = np.load(io.BytesIO(data), allow_pickle=False)
         rows = [row for row in table if row["location/micrograph_path"] == MICROGRAPH.encode()]
         return [
-            (float(row["location/center_x_frac"]) * row["location/micrograph_shape"][1],
-             float(row["location/center_y_frac"]) * row["location/micrograph_shape"][0])
+            (
+                float(row["location/center_x_frac"]) * row["location/micrograph_shape"][1],
+                float(row["location/center_y_frac"]) * row["location/micrograph_shape"][0],
+            )
             for row in rows
-        ] or DAMAGED  # fmt: skip
+        ] or DAMAGED
     except Exception:  # any: this one only has to notice
         return DAMAGED
 
@@ -479,8 +475,7 @@ def _cs_second(data: bytes, path: Path) -> Any:
 # ---- what the microscope's programs leave
 
 MDOC = b"PixelSpacing = 0.83\nVoltage = 300\n\n" + b"".join(
-    b"[ZValue = %d]\nSubFramePath = X:\\d\\%d.tif\nImageShift = %d.5 -1.25\nExposureDose = 40\n\n"
-    % (n, n, n)
+    b"[ZValue = %d]\nSubFramePath = X:\\d\\%d.tif\nImageShift = %d.5 -1.25\nExposureDose = 40\n\n" % (n, n, n)
     for n in range(3)
 )
 XML = (
@@ -587,7 +582,9 @@ def kinds() -> list[Kind]:
         Kind("cbox", "p.cbox", CBOX, _xy, _cbox_second, picks),
         Kind("box", "p.box", b"44 45 32 32\n104.5 74 30 30\n7 9 32 32\n", _xy, _box_second, picks),
         Kind("csv", "p.csv", NAMED, _xy, _csv_second, picks),
-        Kind("json", "p.json", b'{"boxes": [[12.5, 40, "manual"], [7, 8, "auto"]]}', _xy, _json_second, picks),
+        Kind(
+            "json", "p.json", b'{"boxes": [[12.5, 40, "manual"], [7, 8, "auto"]]}', _xy, _json_second, picks
+        ),
         Kind("cs", "p.cs", _cs_content(), _xy, _cs_second, picks),
         Kind("mdoc", "m.mdoc", MDOC, _mdoc, _mdoc_second, (UnreadableMdoc,)),
         Kind("xml", "m.xml", XML, _xml, _xml_second, (UnreadableEpu,)),
@@ -595,7 +592,7 @@ def kinds() -> list[Kind]:
         Kind("tiff", "m.tif", raw, _pixels, _tiff_second, (UnreadableMovie,)),
         Kind("tiff lzw", "m.tif", lzw, _pixels, _tiff_second, (UnreadableMovie,)),
         Kind("eer", "m.eer", eer, _pixels, none, (UnreadableMovie,)),
-    ]  # fmt: skip
+    ]
 
 
 def verdict(kind: Kind, path: Path, good: Any) -> str:
@@ -631,9 +628,7 @@ def _csv_right(data: bytes, found: Any) -> bool:
     rows = re.findall(r"^(.*/a\.mrc),([^,\n]*),([^,\r\n]*)", data.decode("latin-1"), re.M | re.I)
     names = {name for name, _, _ in rows} - {MICROGRAPH}
     with suppress(ValueError):
-        return any(
-            found == [_floats(x, y) for name, x, y in rows if name == mine] for mine in names
-        )
+        return any(found == [_floats(x, y) for name, x, y in rows if name == mine] for mine in names)
     return False
 
 
@@ -685,9 +680,7 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(each, float) for each in value)
 
 
-def fuzz(
-    count: int, seed: int, only: str = "", keep: Path | None = None
-) -> dict[str, Counter[str]]:
+def fuzz(count: int, seed: int, only: str = "", keep: Path | None = None) -> dict[str, Counter[str]]:
     """Verdicts by kind over `count` mutants in all; those that are neither right nor refused are kept."""
     chosen = [kind for kind in kinds() if only in kind.name]
     chance = random.Random(seed)

@@ -70,9 +70,7 @@ def make_particles(n: int, views: int, box: int, device: torch.device, seed: int
         spectrum = torch.einsum("bay,bax->byx", ey, ex) * envelope
         gamma = math.pi * 0.0196875 * defocus[rows, None, None] * f2
         gamma = gamma - math.pi / 2 * 2.7e7 * 0.0196875**3 * f2**2 + math.asin(0.1)
-        signal = torch.fft.fftshift(
-            torch.fft.irfft2(spectrum * torch.sin(gamma), s=(box, box)), dim=(1, 2)
-        )
+        signal = torch.fft.fftshift(torch.fft.irfft2(spectrum * torch.sin(gamma), s=(box, box)), dim=(1, 2))
         if scale is None:
             middle = box // 2
             reach = int(DIAMETER / PIXEL / 2.8)
@@ -82,20 +80,38 @@ def make_particles(n: int, views: int, box: int, device: torch.device, seed: int
     d = defocus.double().cpu().numpy()
     zeros = np.zeros(n)
     particles = Particles(
-        names=tuple(map(str, range(n))), optics=(OpticsGroup("simulated", box, PIXEL),),
-        optics_group=np.zeros(n, np.int64), scale_group=np.arange(n) % 50,
-        group_names=tuple(f"mic{g}" for g in range(50)), defocus_u_angst=d, defocus_v_angst=d,
-        defocus_angle_deg=zeros, phase_shift_deg=zeros, b_factor_a2=zeros, ctf_scale=np.ones(n),
-    )  # fmt: skip
+        names=tuple(map(str, range(n))),
+        optics=(OpticsGroup("simulated", box, PIXEL),),
+        optics_group=np.zeros(n, np.int64),
+        scale_group=np.arange(n) % 50,
+        group_names=tuple(f"mic{g}" for g in range(50)),
+        defocus_u_angst=d,
+        defocus_v_angst=d,
+        defocus_angle_deg=zeros,
+        phase_shift_deg=zeros,
+        b_factor_a2=zeros,
+        ctf_scale=np.ones(n),
+    )
     return images, particles, view.cpu().numpy()
 
 
 def settings(classes: int, iterations: int, **changes) -> EmSettings:
     return EmSettings(
-        n_classes=classes, n_iterations=iterations, tau2_fudge=2.0, particle_diameter_angst=DIAMETER,
-        zero_mask=True, flatten_solvent=True, psi_step_deg=12.0, offset_range_px=5.0, offset_step_px=2.0,
-        center_classes=True, ctf=True, correct_norm=True, correct_scale=True, **changes,
-    )  # fmt: skip
+        n_classes=classes,
+        n_iterations=iterations,
+        tau2_fudge=2.0,
+        particle_diameter_angst=DIAMETER,
+        zero_mask=True,
+        flatten_solvent=True,
+        psi_step_deg=12.0,
+        offset_range_px=5.0,
+        offset_step_px=2.0,
+        center_classes=True,
+        ctf=True,
+        correct_norm=True,
+        correct_scale=True,
+        **changes,
+    )
 
 
 class Stages:
@@ -173,8 +189,10 @@ def gemm_ceiling(device: torch.device) -> dict:
     """Rates of square products in the precisions the engine uses."""
     found = {}
     for name, dtype, tf32 in (
-        ("tf32", torch.float32, True), ("fp32", torch.float32, False), ("bf16", torch.bfloat16, True),
-    ):  # fmt: skip
+        ("tf32", torch.float32, True),
+        ("fp32", torch.float32, False),
+        ("bf16", torch.bfloat16, True),
+    ):
         torch.backends.cuda.matmul.fp32_precision = "tf32" if tf32 else "ieee"
         a = torch.randn(8192, 8192, device=device, dtype=dtype)
         for _ in range(3):
@@ -211,14 +229,18 @@ def run(options: EmSettings, particles, source, devices, truth, stages: Stages) 
             significant = refinement.state.assignments.n_significant.mean()
             print(
                 f"  {number + 1}: {per_iteration[-1]:.2f} s, size {model.current_size}, "
-                f"Pmax {model.average_p_max:.3f}, significant {significant:.0f}", flush=True,
-            )  # fmt: skip
+                f"Pmax {model.average_p_max:.3f}, significant {significant:.0f}",
+                flush=True,
+            )
     total = time.perf_counter() - begin
     result = {
-        "seconds": round(total, 2), "start_seconds": round(started, 2), "per_iteration": per_iteration,
-        "gpu_busy_percent": load.finish(), "stages": stages.report(),
+        "seconds": round(total, 2),
+        "start_seconds": round(started, 2),
+        "per_iteration": per_iteration,
+        "gpu_busy_percent": load.finish(),
+        "stages": stages.report(),
         "nmi": nmi(refinement.state.assignments.class_index, truth),
-    }  # fmt: skip
+    }
     if device.type == "cuda":
         result["peak_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
     return result
@@ -244,9 +266,7 @@ def check(device: torch.device) -> dict:
         "same_class_and_angle": float(same.mean()),
         "p_max_rms": float(np.sqrt(((a.p_max - b.p_max) ** 2).mean())),
         "reference_rms_ratio": float((x - y).square().mean().sqrt() / x.square().mean().sqrt()),
-        "sigma2_max_ratio": float(
-            np.abs(cpu.model.sigma2_noise / gpu.model.sigma2_noise - 1).max()
-        ),
+        "sigma2_max_ratio": float(np.abs(cpu.model.sigma2_noise / gpu.model.sigma2_noise - 1).max()),
     }
 
 

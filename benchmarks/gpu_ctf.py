@@ -54,9 +54,7 @@ def fit(image: np.ndarray, settings: CtfSettings, device: str) -> tuple[CtfFit, 
 
 def differences(a: CtfFit, b: CtfFit, shell: float) -> tuple[float, float, float]:
     """Largest of defocus U, V (A), of scores, and of the resolution (shells)."""
-    defocus = max(
-        abs(a.defocus_u_angst - b.defocus_u_angst), abs(a.defocus_v_angst - b.defocus_v_angst)
-    )
+    defocus = max(abs(a.defocus_u_angst - b.defocus_u_angst), abs(a.defocus_v_angst - b.defocus_v_angst))
     names = ("figure_of_merit", "reliability", "ice_ring")
     scores = max(abs(getattr(a, name) - getattr(b, name)) for name in names)
     return defocus, scores, abs(1 / a.resolution_angst - 1 / b.resolution_angst) / shell

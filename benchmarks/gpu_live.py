@@ -80,9 +80,7 @@ def make_movies(home: Path, given: argparse.Namespace) -> None:
         write_movie_mrc(path, frames.view(np.int8), PIXEL_ANGST, durable=False)
     write_mrc(home / "gain.mrc", gain, PIXEL_ANGST)
     shape = f"{given.size} x {given.size} x {given.frames}"
-    print(
-        f"{given.distinct} movies of {shape} made in {time.monotonic() - begin:.0f} s", flush=True
-    )
+    print(f"{given.distinct} movies of {shape} made in {time.monotonic() - begin:.0f} s", flush=True)
 
 
 def specimen(size: int, defocus_angst: float, seed: int, device: str) -> torch.Tensor:
@@ -167,10 +165,14 @@ def begun(home: Path, root: Path, given: argparse.Namespace, workers: int) -> Li
     for number in range(given.movies):
         os.link(home / "movies" / f"m{number % given.distinct}.mrc", f"Movies/m{number:04d}.mrc")
     facts: dict[str, float | str] = {
-        "pixel-size": PIXEL_ANGST, "kv": KV, "cs": CS_MM, "amplitude-contrast": AMPLITUDE_CONTRAST,
-        "dose-per-frame": DOSE_E_A2, "gain": str(home / "gain.mrc"),
+        "pixel-size": PIXEL_ANGST,
+        "kv": KV,
+        "cs": CS_MM,
+        "amplitude-contrast": AMPLITUDE_CONTRAST,
+        "dose-per-frame": DOSE_E_A2,
+        "gain": str(home / "gain.mrc"),
         "diameter": f"{0.8 * DIAMETER_ANGST:g},{1.1 * DIAMETER_ANGST:g}",
-    }  # fmt: skip
+    }
     intake = Intake("Movies/*.mrc", first=check_movie(Path("Movies/m0000.mrc")))
     intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
     options = chain_options(intake, {})

@@ -40,9 +40,7 @@ class Frames:
     def shape_yx(self) -> tuple[int, int]:
         return self.pixels.shape[1], self.pixels.shape[2]
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, *, dtype: Any = None
-    ) -> Iterator[Any]:
+    def frames(self, start: int = 0, stop: int | None = None, *, dtype: Any = None) -> Iterator[Any]:
         yield from self.pixels[start:stop]
 
 
@@ -106,9 +104,7 @@ def compare(frames: np.ndarray, gain: np.ndarray, device: str) -> bool:
     images = float(np.abs(cpu.image - gpu.image).max() / cpu.image.std())
     hot = np.array_equal(cpu.motion.hot_pixels_yx, gpu.motion.hot_pixels_yx)
     print(f"device against CPU, 1024 x 1024: shifts differ by {shifts:.4f} px at most, images by")
-    print(
-        f"  {images:.4f} standard deviations; same hot pixels: {hot}; same kind of model: {same_model}"
-    )
+    print(f"  {images:.4f} standard deviations; same hot pixels: {hot}; same kind of model: {same_model}")
     return shifts < SHIFT_TOLERANCE_PX and images < IMAGE_TOLERANCE and hot and same_model
 
 

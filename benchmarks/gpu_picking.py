@@ -33,9 +33,13 @@ PIXEL_ANGST = 1.0
 DIAMETER_ANGST = 140.0
 BOX = 192
 CTF_VALUES = {
-    "defocus_u_angst": 15000.0, "defocus_v_angst": 14800.0, "defocus_angle_deg": 20.0,
-    "voltage_kv": 300.0, "cs_mm": 2.7, "amplitude_contrast": 0.1,
-}  # fmt: skip
+    "defocus_u_angst": 15000.0,
+    "defocus_v_angst": 14800.0,
+    "defocus_angle_deg": 20.0,
+    "voltage_kv": 300.0,
+    "cs_mm": 2.7,
+    "amplitude_contrast": 0.1,
+}
 DISTANCE_PX = 1.5  # between the picks of one place
 FOM_TOLERANCE = 0.02
 SHARE = 0.995  # of the picks that must be found by both
@@ -75,19 +79,14 @@ def micrograph(size: int) -> tuple[torch.Tensor, np.ndarray]:  # (size, size), (
     return image, xy
 
 
-def pickers(
-    image: torch.Tensor, xy: np.ndarray, steps: int
-) -> dict[str, Callable[[torch.Tensor], Picks]]:
+def pickers(image: torch.Tensor, xy: np.ndarray, steps: int) -> dict[str, Callable[[torch.Tensor], Picks]]:
     """Every method as a function of the micrograph, which lies on a device."""
     quarter = image.shape[0] // 2
     here = xy[(xy < quarter - BOX).all(axis=1)]
     network = train_network(
-        [Example(image[:quarter, :quarter], PIXEL_ANGST, here)],
-        TrainingSettings(DIAMETER_ANGST, steps=steps),
+        [Example(image[:quarter, :quarter], PIXEL_ANGST, here)], TrainingSettings(DIAMETER_ANGST, steps=steps)
     )
-    bank = bank_of_images(
-        views(), PIXEL_ANGST, diameter_angst=160, psi_step_deg=10, resolution_angst=20
-    )
+    bank = bank_of_images(views(), PIXEL_ANGST, diameter_angst=160, psi_step_deg=10, resolution_angst=20)
     parameters = CtfParameters.of(**CTF_VALUES)
     blobs, templates = LogSettings(120, 150), TemplateSettings(0.7 * DIAMETER_ANGST)
 
@@ -140,9 +139,7 @@ def main() -> int:
     image, xy = micrograph(given.size)
     equal = True
     print(f"{given.size} x {given.size}, {len(xy)} particles, {given.device} beside the CPU")
-    print(
-        f"{'method':<12}{'picks':>7}{'true':>7}{'same':>8}{'d fom':>9}{'CPU s':>8}{'device s':>10}"
-    )
+    print(f"{'method':<12}{'picks':>7}{'true':>7}{'same':>8}{'d fom':>9}{'CPU s':>8}{'device s':>10}")
     for name, pick in pickers(image, xy, given.training_steps).items():
         cpu, cpu_seconds = timed(pick, image, "cpu", 2)
         found, seconds = timed(pick, image, given.device, 4)

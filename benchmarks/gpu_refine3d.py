@@ -48,9 +48,7 @@ from verglas.optics.contrast_transfer import CtfParameters, ctf
 ATOMS, DIAMETER_SHARE, SNR = 3000, 0.6, 0.05
 
 
-def specimen(
-    box: int, pixel: float, generator: torch.Generator, device: torch.device
-) -> torch.Tensor:
+def specimen(box: int, pixel: float, generator: torch.Generator, device: torch.device) -> torch.Tensor:
     """A map of atoms in random coils within a sphere of 0.3 boxes, B = 60 Å²."""
     steps = torch.randn(ATOMS // 50, 50, 3, generator=generator, device=device) * 2.2
     starts = torch.randn(ATOMS // 50, 1, 3, generator=generator, device=device)
@@ -80,9 +78,10 @@ def make_particles(n: int, box: int, pixel: float, device: torch.device, seed: i
     generator = torch.Generator(device=device).manual_seed(seed)
     rng = np.random.default_rng(seed)
     truth = specimen(box, pixel, generator, device)
-    angles = np.stack([
-        rng.uniform(-180, 180, n), np.rad2deg(np.arccos(rng.uniform(-1, 1, n))), rng.uniform(-180, 180, n)
-    ], 1)  # fmt: skip
+    angles = np.stack(
+        [rng.uniform(-180, 180, n), np.rad2deg(np.arccos(rng.uniform(-1, 1, n))), rng.uniform(-180, 180, n)],
+        1,
+    )
     shifts = rng.uniform(-3, 3, (n, 2))
     defocus = rng.uniform(8000, 25000, n)
     projector = Projector.of(truth)
@@ -93,10 +92,17 @@ def make_particles(n: int, box: int, pixel: float, device: torch.device, seed: i
     for start in range(0, n, 256):
         rows = slice(start, min(n, start + 256))
         slices = projector.slices(euler_matrices(angles[rows]).to(device), box) * signs
-        wave = ctf(CtfParameters.of(
-            defocus[rows], defocus[rows], np.zeros(len(defocus[rows])), voltage_kv=300.0, cs_mm=2.7,
-            amplitude_contrast=0.1,
-        ), grid)  # fmt: skip
+        wave = ctf(
+            CtfParameters.of(
+                defocus[rows],
+                defocus[rows],
+                np.zeros(len(defocus[rows])),
+                voltage_kv=300.0,
+                cs_mm=2.7,
+                amplitude_contrast=0.1,
+            ),
+            grid,
+        )
         moved = shift_in_fourier(slices * wave, -torch.from_numpy(shifts[rows]).to(device).float())
         signal = inverse(moved, box)
         if not scale:
@@ -107,26 +113,43 @@ def make_particles(n: int, box: int, pixel: float, device: torch.device, seed: i
         images[rows] = (signal * scale + noise).half()
     zeros = np.zeros(n)
     particles = Particles(
-        names=tuple(map(str, range(n))), optics=(OpticsGroup("simulated", box, pixel),),
-        optics_group=np.zeros(n, np.int64), scale_group=np.arange(n) * max(1, n // 500) // n,
-        group_names=tuple(f"mic{g}" for g in range(max(1, n // 500))), defocus_u_angst=defocus,
-        defocus_v_angst=defocus, defocus_angle_deg=zeros, phase_shift_deg=zeros, b_factor_a2=zeros,
-        ctf_scale=np.ones(n), half=np.arange(n) % 2,
-    )  # fmt: skip
+        names=tuple(map(str, range(n))),
+        optics=(OpticsGroup("simulated", box, pixel),),
+        optics_group=np.zeros(n, np.int64),
+        scale_group=np.arange(n) * max(1, n // 500) // n,
+        group_names=tuple(f"mic{g}" for g in range(max(1, n // 500))),
+        defocus_u_angst=defocus,
+        defocus_v_angst=defocus,
+        defocus_angle_deg=zeros,
+        phase_shift_deg=zeros,
+        b_factor_a2=zeros,
+        ctf_scale=np.ones(n),
+        half=np.arange(n) % 2,
+    )
     return images, particles, angles, truth * scale
 
 
-def settings(
-    box: int, pixel: float, classes: int, iterations: int, order: int, **changes
-) -> EmSettings:
+def settings(box: int, pixel: float, classes: int, iterations: int, order: int, **changes) -> EmSettings:
     """Those of the forms of auto-refine and of 3D classification."""
     halves = HalvesSettings() if classes == 0 else None
     return EmSettings(
-        dims=3, n_classes=max(1, classes), n_iterations=iterations, halves=halves,
-        tau2_fudge=1.0 if classes == 0 else 4.0, particle_diameter_angst=0.7 * box * pixel,
-        zero_mask=True, flatten_solvent=True, healpix_order=order, offset_range_px=5.0,
-        offset_step_px=2.0, ini_high_angst=40.0, ctf=True, correct_norm=True, correct_scale=True, **changes,
-    )  # fmt: skip
+        dims=3,
+        n_classes=max(1, classes),
+        n_iterations=iterations,
+        halves=halves,
+        tau2_fudge=1.0 if classes == 0 else 4.0,
+        particle_diameter_angst=0.7 * box * pixel,
+        zero_mask=True,
+        flatten_solvent=True,
+        healpix_order=order,
+        offset_range_px=5.0,
+        offset_step_px=2.0,
+        ini_high_angst=40.0,
+        ctf=True,
+        correct_norm=True,
+        correct_scale=True,
+        **changes,
+    )
 
 
 def angular_errors(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -177,24 +200,38 @@ def run(options: EmSettings, particles, source, devices, truth, angles, profiled
         model, samples = state.model, load.samples[first_sample:]
         busy = float(np.mean(samples)) if samples else -1
         errors = angular_errors(angles_of(state.assignments), angles)
-        rows.append({
-            "iteration": state.iteration, "seconds": round(seconds, 2), "size": model.current_size,
-            "resolution": round(1 / model.current_resolution, 2), "order": state.sampling.healpix_order,
-            "local": state.sampling.is_local, "p_max": round(model.average_p_max, 3), "busy": round(busy),
-            "significant": float(np.mean(state.assignments.n_significant)),
-            "median_error_deg": round(float(np.median(errors)), 2),
-        })  # fmt: skip
-        print("  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
-                               for k, v in rows[-1].items()), flush=True)  # fmt: skip
+        rows.append(
+            {
+                "iteration": state.iteration,
+                "seconds": round(seconds, 2),
+                "size": model.current_size,
+                "resolution": round(1 / model.current_resolution, 2),
+                "order": state.sampling.healpix_order,
+                "local": state.sampling.is_local,
+                "p_max": round(model.average_p_max, 3),
+                "busy": round(busy),
+                "significant": float(np.mean(state.assignments.n_significant)),
+                "median_error_deg": round(float(np.median(errors)), 2),
+            }
+        )
+        print(
+            "  "
+            + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()),
+            flush=True,
+        )
     total = time.perf_counter() - begin
     curve = fsc(refinement.state.model.references[0].float().cpu(), truth.float().cpu()).numpy()
     below = np.nonzero(curve[1:] < 0.5)[0]
     model = refinement.state.model
     result = {
-        "seconds": round(total, 2), "start_seconds": round(started, 2), "iterations": rows,
+        "seconds": round(total, 2),
+        "start_seconds": round(started, 2),
+        "iterations": rows,
         "gpu_busy_percent": load.finish(),
-        "fsc_half_with_truth_angst": model.extent_angst / (below[0] + 1) if below.size else 2 * model.pixel_size_angst,
-    }  # fmt: skip
+        "fsc_half_with_truth_angst": model.extent_angst / (below[0] + 1)
+        if below.size
+        else 2 * model.pixel_size_angst,
+    }
     if devices[0].type == "cuda":
         result["peak_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
     return result
@@ -206,9 +243,7 @@ def profile(refinement: Refinement) -> None:
 
     with recorded(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
         refinement.iterate()
-    table = seen.key_averages().table(
-        sort_by="self_cuda_time_total", row_limit=18, max_name_column_width=50
-    )
+    table = seen.key_averages().table(sort_by="self_cuda_time_total", row_limit=18, max_name_column_width=50)
     kept = [line[:52] + line[-75:] for line in table.splitlines()]
     print("\n".join(kept), flush=True)
 
@@ -219,9 +254,16 @@ def check(device: torch.device) -> dict:
     for name, order, sigma in (("global", 1, -1.0), ("local", 3, 8.0)):
         images, particles, angles, truth = make_particles(600, 48, 4.0, device)
         options = settings(
-            48, 4.0, 0, 1, order, precision="single", sigma_rot_deg=sigma, sigma_tilt_deg=sigma,
+            48,
+            4.0,
+            0,
+            1,
+            order,
+            precision="single",
+            sigma_rot_deg=sigma,
+            sigma_tilt_deg=sigma,
             sigma_psi_deg=sigma,
-        )  # fmt: skip
+        )
         states = []
         for where in (torch.device("cpu"), device):
             source = ArraySource(images.float().cpu().numpy())
@@ -242,7 +284,7 @@ def check(device: torch.device) -> dict:
             "p_max_rms": float(np.sqrt(((a.p_max - b.p_max) ** 2).mean())),
             "map_rms_ratio": float((x - y).square().mean().sqrt() / x.square().mean().sqrt()),
             "sigma2_max_ratio": float(np.abs(cpu.model.sigma2_noise / gpu.model.sigma2_noise - 1).max()),
-        }  # fmt: skip
+        }
     return found
 
 
@@ -279,9 +321,7 @@ def main() -> None:
         torch.cuda.set_per_process_memory_fraction(options.cap_gb / whole)
     asked = settings(options.box, options.pixel, options.classes, options.iterations, options.order)
     profiled = {int(number) for number in options.profile.split(",") if number}
-    source = (
-        ResidentSource(images) if device.type == "cuda" else ArraySource(images.float().numpy())
-    )
+    source = ResidentSource(images) if device.type == "cuda" else ArraySource(images.float().numpy())
     result = run(asked, particles, source, devices, truth, angles, profiled)
     print({key: value for key, value in result.items() if key != "iterations"}, flush=True)
     if options.out:

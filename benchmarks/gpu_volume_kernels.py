@@ -52,16 +52,15 @@ from verglas.geometry.euler import euler_matrices
 DEVICE = torch.device("cuda")
 SPREAD_DEG, WHOLE_SET = 3.0, 100_000
 SCORE = [
-    Blocks(16, 16, 4), Blocks(32, 16, 4, 128), Blocks(32, 32, 8, 128), Blocks(64, 16, 8, 128),
-    Blocks(64, 16, 8, 80), Blocks(64, 32, 8, 128),
-]  # fmt: skip
-SCORE_MANY = [Blocks(32, 16, 8, 128), Blocks(64, 16, 8), Blocks(64, 32, 8)]
-SUM = [
-    (Blocks(1, 64, 1), 2),
-    (Blocks(1, 128, 4), 2),
-    (Blocks(1, 256, 4), 2),
-    (Blocks(1, 256, 4), 1),
+    Blocks(16, 16, 4),
+    Blocks(32, 16, 4, 128),
+    Blocks(32, 32, 8, 128),
+    Blocks(64, 16, 8, 128),
+    Blocks(64, 16, 8, 80),
+    Blocks(64, 32, 8, 128),
 ]
+SCORE_MANY = [Blocks(32, 16, 8, 128), Blocks(64, 16, 8), Blocks(64, 32, 8)]
+SUM = [(Blocks(1, 64, 1), 2), (Blocks(1, 128, 4), 2), (Blocks(1, 256, 4), 2), (Blocks(1, 256, 4), 1)]
 
 
 @dataclass
@@ -86,14 +85,14 @@ class Problem:
         both = [torch.randn(n, p, dtype=torch.complex64, device=DEVICE) for _ in range(2)]
         real = [torch.rand(n, p, device=DEVICE) for _ in range(4)]
         turns = torch.rand(shifts, p - 1, device=DEVICE) * 6
-        steps = slice_steps(
-            orientations_near(n, orientations, in_order), lattice, torch.float32, DEVICE
-        )
+        steps = slice_steps(orientations_near(n, orientations, in_order), lattice, torch.float32, DEVICE)
         return cls(
-            pack_volume(values, lattice), SlicePixels(indices, torch.ones_like(indices[:, 0] > 0)),
+            pack_volume(values, lattice),
+            SlicePixels(indices, torch.ones_like(indices[:, 0] > 0)),
             ListImages(0.1 * both[0], 0.01 * real[0], both[1], *real[1:]),
-            steps.view(n, orientations, 2, 3), torch.stack([turns.cos(), turns.sin()], 1),
-        )  # fmt: skip
+            steps.view(n, orientations, 2, 3),
+            torch.stack([turns.cos(), turns.sin()], 1),
+        )
 
     @property
     def n_pixels(self) -> int:
@@ -104,9 +103,7 @@ class Problem:
         n, o = self.steps.shape[:2]
         counts = torch.full((n,), o, dtype=torch.int32, device=DEVICE)
         rows = torch.arange(n, device=DEVICE)
-        return PoseLists(
-            rows, torch.zeros((n, o), dtype=torch.int32, device=DEVICE), self.steps, counts
-        )
+        return PoseLists(rows, torch.zeros((n, o), dtype=torch.int32, device=DEVICE), self.steps, counts)
 
     def accepted(self, shifts: int) -> AcceptedPoses:
         """Everyone has all orientations, each with a few translations."""
@@ -115,10 +112,16 @@ class Problem:
         first = torch.arange(n, device=DEVICE) * o
         some = torch.randint(len(self.phases), (n * o * shifts,), device=DEVICE).int()
         return AcceptedPoses(
-            first // o, first, first + o, zeros, zeros, self.steps.flatten(0, 1),
+            first // o,
+            first,
+            first + o,
+            zeros,
+            zeros,
+            self.steps.flatten(0, 1),
             torch.arange(n * o + 1, device=DEVICE) * shifts,
-            some, torch.rand(len(some), device=DEVICE),
-        )  # fmt: skip
+            some,
+            torch.rand(len(some), device=DEVICE),
+        )
 
 
 def orientations_near(n: int, orientations: int, in_order: bool) -> Tensor:
@@ -158,21 +161,20 @@ def check() -> None:
     n, o, t = 5, 40, 21
     problem = Problem.of(40, n, o, t, True)
     exact = Problem(
-        Volume(problem.volume.lattice, exactly(problem.volume.values)), problem.pixels,
+        Volume(problem.volume.lattice, exactly(problem.volume.values)),
+        problem.pixels,
         ListImages(*(exactly(values) for values in vars(problem.images).values())),
-        exactly(problem.steps), exactly(problem.phases),
-    )  # fmt: skip
+        exactly(problem.steps),
+        exactly(problem.phases),
+    )
     images = problem.images
     lists = torch.stack([torch.randperm(t, device=DEVICE)[:17] for _ in range(n)]).int()
     counts = torch.tensor([17, 3, 1, 0, 16], dtype=torch.int32, device=DEVICE)
     for name, own in (("all shifts", None), ("lists of shifts", lists)):
-        shifts = [
-            ShiftLists(p.phases, own, None if own is None else counts) for p in (problem, exact)
-        ]
+        shifts = [ShiftLists(p.phases, own, None if own is None else counts) for p in (problem, exact)]
         expected = volume_torch.score_lists(
-            exact.volume, exact.pixels, exact.poses, shifts[1], exact.images.score,
-            exact.images.score_power,
-        )  # fmt: skip
+            exact.volume, exact.pixels, exact.poses, shifts[1], exact.images.score, exact.images.score_power
+        )
         for precision, volume in (
             ("single", problem.volume),
             ("tensor", problem.volume),
@@ -180,9 +182,8 @@ def check() -> None:
             ("tensor", scaled_volume(problem.volume.values, problem.volume.lattice)),
         ):
             found = volume_triton.score_lists(
-                volume, problem.pixels, problem.poses, shifts[0], images.score, images.score_power,
-                precision,
-            )  # fmt: skip
+                volume, problem.pixels, problem.poses, shifts[0], images.score, images.score_power, precision
+            )
             kind = f"{precision}, {volume.corners} corners"
             print(f"check scores, {name}, {kind}: {difference(found, expected):.1e}")
     for gradient in (False, True):
@@ -227,9 +228,11 @@ def difference(found: Tensor, expected: Tensor) -> float:
 
 
 def say(what: str, blocks: Blocks | None, ms: float, pixels: int) -> float:
-    shape = "chosen blocks" if blocks is None else (
-        f"{blocks.orientations}x{blocks.pixels} {blocks.warps} warps {blocks.registers or 'any'} regs"
-    )  # fmt: skip
+    shape = (
+        "chosen blocks"
+        if blocks is None
+        else (f"{blocks.orientations}x{blocks.pixels} {blocks.warps} warps {blocks.registers or 'any'} regs")
+    )
     print(f"{what}, {shape}: {pixels / ms * 1e3:.2e} slice px/s ({ms:.1f} ms)", flush=True)
     return ms
 
@@ -242,21 +245,27 @@ def scores(size: int, n: int) -> None:
 
     def run(problem: Problem, shifts: ShiftLists, precision: str, blocks: Blocks | None) -> float:
         images = problem.images
-        return milliseconds(lambda: volume_triton.score_lists(
-            problem.volume, problem.pixels, problem.poses, shifts, images.score, images.score_power,
-            precision, blocks,
-        ))  # fmt: skip
+        return milliseconds(
+            lambda: volume_triton.score_lists(
+                problem.volume,
+                problem.pixels,
+                problem.poses,
+                shifts,
+                images.score,
+                images.score_power,
+                precision,
+                blocks,
+            )
+        )
 
     few = ShiftLists(problem.phases)
-    best = min(
-        (say(f"{head} {t}", b, run(problem, few, "tensor", b), work), k)
-        for k, b in enumerate(SCORE)
-    )
+    best = min((say(f"{head} {t}", b, run(problem, few, "tensor", b), work), k) for k, b in enumerate(SCORE))
     chosen = SCORE[best[1]]
     many = ShiftLists(
-        problem.phases, torch.randint(t, (n, 84), device=DEVICE).int(),
+        problem.phases,
+        torch.randint(t, (n, 84), device=DEVICE).int(),
         torch.full((n,), 84, dtype=torch.int32, device=DEVICE),
-    )  # fmt: skip
+    )
     for b in SCORE_MANY:
         say(f"{head} 84 listed", b, run(problem, many, "tensor", b), work)
     values, lattice = problem.volume.values, problem.volume.lattice
@@ -266,9 +275,7 @@ def scores(size: int, n: int) -> None:
     say(f"{head} {t} plain volume", chosen, run(problem, few, "tensor", chosen), work)
     say(f"{head} {t} single", chosen, run(problem, few, "single", chosen), work)
     other = Problem.of(size, n, o, t, False)
-    say(
-        f"{head} {t} unsorted", chosen, run(other, ShiftLists(other.phases), "tensor", chosen), work
-    )
+    say(f"{head} {t} unsorted", chosen, run(other, ShiftLists(other.phases), "tensor", chosen), work)
 
 
 def sums(size: int, n: int) -> None:
@@ -279,10 +286,20 @@ def sums(size: int, n: int) -> None:
     def run(problem: Problem, blocks: Blocks, copies: int, label: str) -> float:
         accepted = problem.accepted(3)
         collected = LatticeSums.empty(problem.volume.lattice, 1, torch.float32, DEVICE, copies)
-        ms = milliseconds(lambda: volume_triton.accumulate_lists(
-            problem.volume, problem.pixels, accepted, problem.phases, problem.images, marks, collected,
-            gradient=False, blocks=blocks,
-        ), 2)  # fmt: skip
+        ms = milliseconds(
+            lambda: volume_triton.accumulate_lists(
+                problem.volume,
+                problem.pixels,
+                accepted,
+                problem.phases,
+                problem.images,
+                marks,
+                collected,
+                gradient=False,
+                blocks=blocks,
+            ),
+            2,
+        )
         work = n * o * problem.n_pixels
         return say(f"sum {size} px, {o} x 3 poses, {copies} copies{label}", blocks, ms, work)
 
@@ -301,23 +318,38 @@ def second_pass(size: int, n: int) -> None:
     table = problem.steps.reshape(-1, 2, 3)
     empty = images.score[:, :0]
     weighted = Weighted(
-        images.score, images.score_power, images.back, images.back_power, images.noise_power,
-        images.image_power, Prepared(empty, empty, empty.real, empty.real, empty.real[:, 0:0]),
-    )  # fmt: skip
+        images.score,
+        images.score_power,
+        images.back,
+        images.back_power,
+        images.noise_power,
+        images.image_power,
+        Prepared(empty, empty, empty.real, empty.real, empty.real[:, 0:0]),
+    )
     columns = torch.arange(n * o, device=DEVICE).view(n, o)
     likely = torch.rand(n, 1, o, device=DEVICE) ** 3 * torch.rand(n, t, 1, device=DEVICE) ** 3
     found = CoarseHits(
-        likely > likely.flatten(1).kthvalue(t * o - 30, 1).values[:, None, None], columns,
-        torch.zeros_like(columns), torch.zeros(n, o, device=DEVICE), torch.zeros(n, 1, t, device=DEVICE),
-    )  # fmt: skip
+        likely > likely.flatten(1).kthvalue(t * o - 30, 1).values[:, None, None],
+        columns,
+        torch.zeros_like(columns),
+        torch.zeros(n, o, device=DEVICE),
+        torch.zeros(n, 1, t, device=DEVICE),
+    )
     operands = VolumeOperands(
-        volume=problem.volume, pixels=problem.pixels, n_shells=size // 2 + 1,
+        volume=problem.volume,
+        pixels=problem.pixels,
+        n_shells=size // 2 + 1,
         model_shells=problem.pixels.indices_yx.double().square().sum(1).sqrt().round().long(),
-        marks=torch.zeros((1, 0), dtype=torch.bool, device=DEVICE), phases=problem.phases,
+        marks=torch.zeros((1, 0), dtype=torch.bool, device=DEVICE),
+        phases=problem.phases,
         fine_shifts_angst=torch.zeros(t * moves, 2, dtype=torch.float64, device=DEVICE),
-        steps=lambda which: table[which], n_directions=n * o, n_psi=1, children=children, shift_children=moves,
+        steps=lambda which: table[which],
+        n_directions=n * o,
+        n_psi=1,
+        children=children,
+        shift_children=moves,
         fraction=0.999,
-    )  # fmt: skip
+    )
     zeros = torch.zeros(n, 2, dtype=torch.float64)
     batch = FineBatch(
         zeros, zeros[:1], torch.zeros(n, dtype=torch.int64, device=DEVICE), operands.marks, zeros
@@ -350,9 +382,7 @@ def main() -> None:
             continue
         stage(size, arguments.particles)
         torch.cuda.empty_cache()
-    print(
-        f"{time.time() - began:.0f} s in all, peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
-    )
+    print(f"{time.time() - began:.0f} s in all, peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
 
 
 if __name__ == "__main__":

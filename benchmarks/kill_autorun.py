@@ -30,9 +30,7 @@ from pathlib import Path
 from typing import Protocol
 
 TESTS = Path(__file__).parents[1] / "tests"
-RECORDS = (
-    ".verglas", "RELION_JOB", "run.", "run_progress", "note", "job", "default", "logfile", "summary"
-)  # fmt: skip
+RECORDS = (".verglas", "RELION_JOB", "run.", "run_progress", "note", "job", "default", "logfile", "summary")
 
 
 @dataclass
@@ -63,9 +61,8 @@ def main() -> int:
         _use_fakes()
         microscope = Texts()
     report = run(
-        arguments.folder, microscope, arguments.kills, arguments.seed, arguments.movies,
-        arguments.pause,
-    )  # fmt: skip
+        arguments.folder, microscope, arguments.kills, arguments.seed, arguments.movies, arguments.pause
+    )
     print(json.dumps(report, indent=1))
     return 0 if report["same"] else 1
 
@@ -132,24 +129,16 @@ def run(
 ) -> dict[str, object]:
     """Both runs and their comparison."""
     folder.mkdir(parents=True, exist_ok=True)
-    quiet, _ = _session(
-        folder / "quiet", microscope, n_movies, None, random.Random(seed), pause_s, 2
-    )
-    killed, tally = _session(
-        folder / "killed", microscope, n_movies, kills, random.Random(seed), pause_s, 2
-    )
-    differences = sorted(
-        name for name in quiet.keys() | killed.keys() if quiet.get(name) != killed.get(name)
-    )
+    quiet, _ = _session(folder / "quiet", microscope, n_movies, None, random.Random(seed), pause_s, 2)
+    killed, tally = _session(folder / "killed", microscope, n_movies, kills, random.Random(seed), pause_s, 2)
+    differences = sorted(name for name in quiet.keys() | killed.keys() if quiet.get(name) != killed.get(name))
     return {
         "same": not differences,
         "differences": differences[:10],
         "files compared": len(quiet),
         "kills": tally.kills,
         "kills in all": tally.total,
-        "longest until the schedule was alive again (s)": round(
-            max(tally.restarts_s, default=0.0), 2
-        ),
+        "longest until the schedule was alive again (s)": round(max(tally.restarts_s, default=0.0), 2),
     }
 
 
@@ -208,9 +197,7 @@ def chain_in(folder: Path, slow: str) -> list[str]:
     return names
 
 
-def _watch(
-    schedule, kills: int | None, tally: Tally, chance: random.Random, pause_s: float
-) -> None:
+def _watch(schedule, kills: int | None, tally: Tally, chance: random.Random, pause_s: float) -> None:
     """Kill until the schedule is over (or all kills are done), and time its revivals."""
     deadline = time.monotonic() + 900
     while not schedule.progress().is_over:

@@ -77,20 +77,19 @@ class TinyMovies:
     def __init__(self) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
         sys.path.insert(0, str(TESTS))
-        fakes = (
-            "MotionCorr:FakeMotion",
-            "CtfFind:FakeCtf",
-            "AutoPick:FakePicks",
-            "Extract:FakeExtract",
-        )
+        fakes = ("MotionCorr:FakeMotion", "CtfFind:FakeCtf", "AutoPick:FakePicks", "Extract:FakeExtract")
         pairs = (each.split(":") for each in fakes)
         os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{k}=fake_stages:{v}" for k, v in pairs)
         os.environ["FAKE_STAGE_S"] = "0.3"
         self.data = _movie_bytes()
         self.facts: dict[str, float | str] = {
-            "pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
-            "dose-per-frame": 1.0, "diameter": "20,30",
-        }  # fmt: skip
+            "pixel-size": 1.5,
+            "kv": 300.0,
+            "cs": 2.7,
+            "amplitude-contrast": 0.1,
+            "dose-per-frame": 1.0,
+            "diameter": "20,30",
+        }
         self.options: dict[str, dict[str, str]] = {}
         self.order: dict[str, Any] = {}
 
@@ -115,11 +114,14 @@ class SimulatedMovies:
         self.store, self.ending = store, self.settings.format
         self.movies = write_session(store, self.settings, workers=1)
         self.facts: dict[str, float | str] = {
-            "pixel-size": self.settings.pixel_size_angst, "kv": self.settings.voltage_kv,
-            "cs": self.settings.cs_mm, "amplitude-contrast": self.settings.amplitude_contrast,
-            "gain": str(store / "gain.mrc"), "dose-per-frame": self.settings.dose_per_frame_e_a2,
+            "pixel-size": self.settings.pixel_size_angst,
+            "kv": self.settings.voltage_kv,
+            "cs": self.settings.cs_mm,
+            "amplitude-contrast": self.settings.amplitude_contrast,
+            "gain": str(store / "gain.mrc"),
+            "dose-per-frame": self.settings.dose_per_frame_e_a2,
             "diameter": f"{0.75 * PARTICLE_DIAMETER_ANGST:g},{PARTICLE_DIAMETER_ANGST:g}",
-        }  # fmt: skip
+        }
         fixed = {"nr_classes": "8", "nr_iter_grad": "60", "other_args": "--random_seed 1"}
         self.options = {"Class2D": fixed}
         self.order: dict[str, Any] = {"classes_from": 150}
@@ -158,9 +160,7 @@ def session(
     workers = 1 if kills == 0 else 2
     order = LiveOrder(workers=workers, poll_s=0.2, publish_s=2.0, **microscope.order)
     options = chain_options(intake, microscope.options)
-    folder = set_up(
-        project, order, intake, options, classes=bool(microscope.options), by_beam_shift=False
-    )
+    folder = set_up(project, order, intake, options, classes=bool(microscope.options), by_beam_shift=False)
     ensure_supervisor(root)
     chance = random.Random(given.seed)
     done: dict[str, int] = {}
@@ -199,9 +199,7 @@ def _is_classified_last(folder: Any) -> bool:
     return states == [Status.SUCCEEDED, Status.RUNNING]
 
 
-def kill_one(
-    root: Path, others: tuple[str, ...], chance: random.Random, done: dict[str, int]
-) -> None:
+def kill_one(root: Path, others: tuple[str, ...], chance: random.Random, done: dict[str, int]) -> None:
     """SIGKILL to a process; one of session and supervisor is left to start the other."""
     found = all_processes(root, others)
     kinds = sorted({kind for _, kind in found})

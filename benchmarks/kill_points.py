@@ -30,9 +30,18 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1] / "tests"
 LOOK = ("job", "list")
 EVENTS = {
-    "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "shutil.rmtree",
-    "os.utime", "os.truncate", "shutil.move", "os.chmod",
-}  # fmt: skip
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.symlink",
+    "os.link",
+    "shutil.rmtree",
+    "os.utime",
+    "os.truncate",
+    "shutil.move",
+    "os.chmod",
+}
 # Not compared: locks and staged files (whoever comes next sweeps them), the signal to RELION's window,
 # histories, logs, process ids, times of files.
 TOLD_AGAIN = ("note.txt", "default_pipeline.star")  # in a job's directory, by every start

@@ -68,9 +68,15 @@ def simulate(root: Path, given: argparse.Namespace, seed: int) -> dict[str, Any]
     write_molecule(root / "molecule.pdb")
     n, thick = given.particles, given.particles // 3
     common = ParticleSettings(
-        count=thick, box=given.box, pixel_size_angst=PIXEL_ANGST, seed=100 * seed, views=given.views,
-        models=("molecule.pdb",), shift_angst=10.0, snr=THICK_SNR,
-    )  # fmt: skip
+        count=thick,
+        box=given.box,
+        pixel_size_angst=PIXEL_ANGST,
+        seed=100 * seed,
+        views=given.views,
+        models=("molecule.pdb",),
+        shift_angst=10.0,
+        snr=THICK_SNR,
+    )
     thin = replace(common, count=n - thick, seed=100 * seed + 1, snr=THIN_SNR)
     makers = [particle_maker(each, "cpu")[0] for each in (common, thin)]
     rng = np.random.default_rng(seed)
@@ -79,26 +85,26 @@ def simulate(root: Path, given: argparse.Namespace, seed: int) -> dict[str, Any]
     with StackWriter("particles.mrcs", PIXEL_ANGST) as stack:
         for images in (block.numpy() for maker in makers for block in maker.blocks()):
             for number, image in enumerate(images, done):
-                stack.add(
-                    (junk_image(rng, given.box) if junk[number // PER_MOVIE] else image)[None]
-                )
+                stack.add((junk_image(rng, given.box) if junk[number // PER_MOVIE] else image)[None])
             done += len(images)
     ctf = {
         "rlnDefocusU": np.concatenate([maker.truth.defocus_u_angst for maker in makers]),
         "rlnDefocusV": np.concatenate([maker.truth.defocus_v_angst for maker in makers]),
         "rlnDefocusAngle": np.concatenate([maker.truth.defocus_angle_deg for maker in makers]),
     }
-    table = StarTable.from_columns("particles", {
-        "rlnImageName": [f"{number + 1:06d}@particles.mrcs" for number in range(n)],
-        "rlnMicrographName": [f"m{number // PER_MOVIE:04d}.mrc" for number in range(n)],
-        "rlnOpticsGroup": [1] * n, **ctf,
-    })  # fmt: skip
+    table = StarTable.from_columns(
+        "particles",
+        {
+            "rlnImageName": [f"{number + 1:06d}@particles.mrcs" for number in range(n)],
+            "rlnMicrographName": [f"m{number // PER_MOVIE:04d}.mrc" for number in range(n)],
+            "rlnOpticsGroup": [1] * n,
+            **ctf,
+        },
+    )
     for lot in range(1, LOTS + 1):
         rows = table.take(range(n * lot // LOTS))
         write_star(f"lot{lot:02d}.star", [_optics(common), rows])
-    clean = replace(
-        common, count=40 * given.views, jitter_deg=0.0, shift_angst=0.0, ctf=False, snr=1e6
-    )
+    clean = replace(common, count=40 * given.views, jitter_deg=0.0, shift_angst=0.0, ctf=False, snr=1e6)
     maker = particle_maker(clean, "cpu")[0]
     first = [int(np.flatnonzero(maker.truth.classes == view)[0]) for view in range(given.views)]
     views = maker.signal(np.array(first)).numpy()
@@ -137,9 +143,14 @@ def junk_image(rng: np.random.Generator, box: int) -> np.ndarray:
 
 def options(given: argparse.Namespace, listed: str) -> dict[str, str]:
     return {
-        "fn_img": listed, "nr_classes": str(given.classes), "psi_sampling": "12", "offset_range": "3",
-        "particle_diameter": f"{DIAMETER_ANGST:g}", "nr_threads": "1", "do_grad": "Yes",
-    }  # fmt: skip
+        "fn_img": listed,
+        "nr_classes": str(given.classes),
+        "psi_sampling": "12",
+        "offset_range": "3",
+        "particle_diameter": f"{DIAMETER_ANGST:g}",
+        "nr_threads": "1",
+        "do_grad": "Yes",
+    }
 
 
 def registered(given: argparse.Namespace, listed: str) -> tuple[Any, str]:
@@ -167,9 +178,7 @@ def stream(root: Path, given: argparse.Namespace) -> str:
     folder = LiveFolder(root, "live1")
     with project.change("a session") as change:
         folder.create(change, LiveOrder(jobs={"Class2D": name}))
-    session = SimpleNamespace(
-        tell=lambda: None, accepted_particles=0, lists_cover=lambda since_s: True
-    )
+    session = SimpleNamespace(tell=lambda: None, accepted_particles=0, lists_cover=lambda since_s: True)
     log = SessionLog(root, folder.name)
     classes = StreamingClasses(project, folder, session, log)
     for lot in range(1, LOTS + 1):

@@ -47,21 +47,20 @@ def main() -> None:
     microscope.deliver(1, 0)  # what is done once: compiling, reading the gain
     microscope.deliver(ALONE, None)
     pure_s = statistics.median(microscope.compute_s()[1:])
-    print(
-        f"pure compute of one movie {pure_s:.2f} s; wanted at most {2 * pure_s + 5:.1f} s",
-        flush=True,
-    )
+    print(f"pure compute of one movie {pure_s:.2f} s; wanted at most {2 * pure_s + 5:.1f} s", flush=True)
     for interval in given.intervals:
         begin = time.monotonic()
         latencies = microscope.deliver(given.movies, interval)
         took_s = time.monotonic() - begin
         kept = sum(each <= 2 * pure_s + 5 for each in latencies)
         row = {
-            "interval_s": interval, "median_s": round(statistics.median(latencies), 1),
-            "worst_s": round(max(latencies), 1), "in_time": f"{kept} of {len(latencies)}",
+            "interval_s": interval,
+            "median_s": round(statistics.median(latencies), 1),
+            "worst_s": round(max(latencies), 1),
+            "in_time": f"{kept} of {len(latencies)}",
             "waiting_s": round(_median_difference(latencies, microscope.compute_s()), 1),
             "movies_per_hour": round(3600 * len(latencies) / took_s),
-        }  # fmt: skip
+        }
         print(json.dumps(row), flush=True)
     microscope.folder.wish("stop")
 
@@ -90,11 +89,14 @@ def begun(home: Path, given: argparse.Namespace) -> LiveFolder:
     os.chdir(project.root)
     session = DemoPlan().session
     facts: dict[str, float | str] = {
-        "pixel-size": session.pixel_size_angst, "kv": session.voltage_kv, "cs": session.cs_mm,
-        "amplitude-contrast": session.amplitude_contrast, "gain": str(home / "session/gain.mrc"),
+        "pixel-size": session.pixel_size_angst,
+        "kv": session.voltage_kv,
+        "cs": session.cs_mm,
+        "amplitude-contrast": session.amplitude_contrast,
+        "gain": str(home / "session/gain.mrc"),
         "dose-per-frame": session.dose_per_frame_e_a2,
         "diameter": f"{0.75 * PARTICLE_DIAMETER_ANGST:g},{PARTICLE_DIAMETER_ANGST:g}",
-    }  # fmt: skip
+    }
     intake = Intake(f"Movies/*.{session.format}")
     intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
     options = chain_options(intake, {"Class2D": {"nr_classes": "12"}})

@@ -41,12 +41,7 @@ def main() -> int:
     given = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    stages = (
-        "MotionCorr:FakeMotion",
-        "CtfFind:FakeCtf",
-        "AutoPick:FakePicks",
-        "Extract:FakeExtract",
-    )
+    stages = ("MotionCorr:FakeMotion", "CtfFind:FakeCtf", "AutoPick:FakePicks", "Extract:FakeExtract")
     pairs = (each.split(":") for each in stages)
     os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{k}=fake_stages:{v}" for k, v in pairs)
     given.folder.mkdir(parents=True)
@@ -68,8 +63,14 @@ def run(movies: int, per_look: int, every: int, publish_s: float, begin_with: in
 
     project = Project.create(".")
     Path("Movies").mkdir()
-    facts = {"pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
-             "dose-per-frame": 1.0, "diameter": "20,30"}  # fmt: skip
+    facts = {
+        "pixel-size": 1.5,
+        "kv": 300.0,
+        "cs": 2.7,
+        "amplitude-contrast": 0.1,
+        "dose-per-frame": 1.0,
+        "diameter": "20,30",
+    }
     intake = Intake("Movies/*.mrc", {key: Fact(value, "given") for key, value in facts.items()})
     order = LiveOrder(workers=1, poll_s=0.2, publish_s=publish_s)
     options = chain_options(intake, {})

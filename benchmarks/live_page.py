@@ -104,8 +104,18 @@ def _journal(
         at = begin + NIGHT_S * index / movies + (PAUSE_S if index > 0.6 * movies else 0)
         name = f"Images-Disc1/GridSquare_{square + 1}/Data/FoilHole_{1000 * (square + 1) + hole}_Data_{area}"
         name = f"{name}_20261126_{index:06d}_fractions.tiff"
-        lines.append({"k": "taken", "m": index + 1, "name": name, "path": name, "stamp": "1:1",
-                      "group": 1, "frames": 20, "t": round(at, 2)})  # fmt: skip
+        lines.append(
+            {
+                "k": "taken",
+                "m": index + 1,
+                "name": name,
+                "path": name,
+                "stamp": "1:1",
+                "group": 1,
+                "frames": 20,
+                "t": round(at, 2),
+            }
+        )
         if index == movies // 7:
             why = "not complete, or no movie: the file ends in frame 7 of 20"
             lines.append({"k": "aside", "m": index + 1, "stage": "MotionCorr", "why": why})
@@ -119,19 +129,18 @@ def _journal(
     pause = begin + 0.6 * NIGHT_S
     events += [
         _event(begin + 3000, "person", "live thresholds: rlnCtfMaxResolution <= 6", person="ada"),
-        _event(pause, "live-paused", ""), _event(pause + PAUSE_S, "live-running", ""),
+        _event(pause, "live-paused", ""),
+        _event(pause + PAUSE_S, "live-running", ""),
         _event(pause + 1400, "live-problem", "the disc was nearly full: 4 GB free"),
         _event(pause + 1600, "person", "goal: 200,000 good particles", person="grace"),
-    ]  # fmt: skip
+    ]
     return lines, sorted(events, key=lambda each: str(each["time"]))
 
 
 def _choices(out: Path, folder: LiveFolder) -> None:
     """A limit in force, a verdict by hand, and the better half of the classes chosen."""
     project, order = Project(out), folder.order()
-    change_options(
-        project, order.jobs["Select"], {"thresholds": f"rlnCtfMaxResolution <= {LIMIT_ANGST:g}"}
-    )
+    change_options(project, order.jobs["Select"], {"thresholds": f"rlnCtfMaxResolution <= {LIMIT_ANGST:g}"})
     state = ClassState.read(folder)
     if state.averages:
         rows = gallery(project, state.averages.replace("_classes.mrcs", "_model.star")).classes
@@ -192,23 +201,36 @@ def _status(folder: LiveFolder, lines: list[dict[str, object]], movies: int) -> 
     status = json.loads(folder.status_file.read_text())
     done = [line["figures"] for line in lines if line.get("stage") == "CtfFind"]
     aside = sum(float(row["ctf_resolution_angst"]) > LIMIT_ANGST for row in done)  # type: ignore[index]
-    particles = sum(
-        int(line["figures"]["particles"]) for line in lines if line.get("stage") == "Extract"
-    )  # type: ignore[index]
+    particles = sum(int(line["figures"]["particles"]) for line in lines if line.get("stage") == "Extract")  # type: ignore[index]
     per_hour = round(movies / NIGHT_S * 3600, 1)
     waiting = [
-        ["Images-Disc1/GridSquare_9/Data/FoilHole_9011_Data_1_fractions.tiff",
-         "complete so far; waiting whether it grows"],
-        ["Images-Disc1/GridSquare_3/Data/FoilHole_3002_Data_7_fractions.tiff",
-         "wrong shape: 2048 x 2048 pixels, the first movie has 1440 x 1440"],
-    ]  # fmt: skip
+        [
+            "Images-Disc1/GridSquare_9/Data/FoilHole_9011_Data_1_fractions.tiff",
+            "complete so far; waiting whether it grows",
+        ],
+        [
+            "Images-Disc1/GridSquare_3/Data/FoilHole_3002_Data_7_fractions.tiff",
+            "wrong shape: 2048 x 2048 pixels, the first movie has 1440 x 1440",
+        ],
+    ]
     status |= {
-        "phase": "running", "message": "", "found": movies, "accepted": len(done) - aside, "set_aside": aside,
-        "failed": 1, "finished": movies - 4, "particles": particles, "in_per_hour": per_hour,
-        "done_per_hour": per_hour, "lag_s": 21.0, "latency_s": 34.0, "waiting_files": 2,
-        "not_taken": waiting, "problems": [],
+        "phase": "running",
+        "message": "",
+        "found": movies,
+        "accepted": len(done) - aside,
+        "set_aside": aside,
+        "failed": 1,
+        "finished": movies - 4,
+        "particles": particles,
+        "in_per_hour": per_hour,
+        "done_per_hour": per_hour,
+        "lag_s": 21.0,
+        "latency_s": 34.0,
+        "waiting_files": 2,
+        "not_taken": waiting,
+        "problems": [],
         "source": "Images-Disc*/GridSquare_*/Data/*_[fF]ractions.tiff",
-    }  # fmt: skip
+    }
     for stage in status["stages"]:
         stage |= {"done": movies - 4, "waiting": 1, "in_hand": 1}
     folder.status_file.write_text(json.dumps(status))

@@ -23,12 +23,31 @@ JOBS = [
     ("Import", ["--fn_in_raw", "Movies/*.tif", "--angpix", "1.7"]),
     ("MotionCorr", ["--input_star_mics", "Import/job001/movies.star", "--dose_per_frame", "1.4"]),
     ("CtfFind", ["--input_star_mics", "MotionCorr/job002/corrected_micrographs.star"]),
-    ("AutoPick", ["--fn_input_autopick", "CtfFind/job003/micrographs_ctf.star", "--do_log", "Yes",
-                  "--log_diam_min", "140", "--log_diam_max", "190"]),
-    ("Extract", ["--star_mics", "CtfFind/job003/micrographs_ctf.star",
-                 "--coords_suffix", "AutoPick/job004/coords_suffix_autopick.star",
-                 "--extract_size", "128"]),
-]  # fmt: skip
+    (
+        "AutoPick",
+        [
+            "--fn_input_autopick",
+            "CtfFind/job003/micrographs_ctf.star",
+            "--do_log",
+            "Yes",
+            "--log_diam_min",
+            "140",
+            "--log_diam_max",
+            "190",
+        ],
+    ),
+    (
+        "Extract",
+        [
+            "--star_mics",
+            "CtfFind/job003/micrographs_ctf.star",
+            "--coords_suffix",
+            "AutoPick/job004/coords_suffix_autopick.star",
+            "--extract_size",
+            "128",
+        ],
+    ),
+]
 FIRST = "mov_0001"
 
 

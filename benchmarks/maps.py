@@ -62,9 +62,7 @@ def specimens() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     )
     slab_rows = np.abs(z) < 20
     slab = density(
-        AtomicModel(
-            *(a[slab_rows] for a in (model.coordinates, model.elements, model.b_factors)), "slab"
-        )
+        AtomicModel(*(a[slab_rows] for a in (model.coordinates, model.elements, model.b_factors)), "slab")
     )
     axis = torch.arange(BOX) - BOX // 2
     ring = (axis[:, None].float() ** 2 + axis.float() ** 2).sqrt()
@@ -72,21 +70,20 @@ def specimens() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     micelle = smooth(belt, PIXEL) * 0.35 * float(smooth(whole, PIXEL).max())
     arm_rows = (model.coordinates[:, 0] > 25) & (z > 0)
     arm = density(
-        AtomicModel(
-            *(a[arm_rows] for a in (model.coordinates, model.elements, model.b_factors)), "arm"
-        )
+        AtomicModel(*(a[arm_rows] for a in (model.coordinates, model.elements, model.b_factors)), "arm")
     )
     moved = damped(arm.roll((0, 0, 18), (0, 1, 2)), 300.0) * 0.5
     return {
-        "20S": (whole, whole), "half of it": (half, half), "a slab": (slab, slab),
-        "with a micelle": (whole + micelle, whole), "with a weak arm": (half + moved, half),
-    }  # fmt: skip
+        "20S": (whole, whole),
+        "half of it": (half, half),
+        "a slab": (slab, slab),
+        "with a micelle": (whole + micelle, whole),
+        "with a weak arm": (half + moved, half),
+    }
 
 
 def automatic_masks() -> None:
-    print(
-        "\nAutomatic masks: last shell with it and with the true mask; FSC with random phases there"
-    )
+    print("\nAutomatic masks: last shell with it and with the true mask; FSC with random phases there")
     for number, (name, (volume, ordered)) in enumerate(specimens().items()):
         halves = noisy(damped(volume, 100.0), 1.5, number)
         start = time.perf_counter()
@@ -147,11 +144,7 @@ def _relion(folder: Path, curves: object, mean: torch.Tensor, settings: Sharpeni
     star = read_star(folder / "theirs.star")
     general, table = star["general"], star["fsc"]
     differences = []
-    for label, curve in (
-        ("UnmaskedMaps", "unmasked"),
-        ("MaskedMaps", "masked"),
-        ("Corrected", "true"),
-    ):
+    for label, curve in (("UnmaskedMaps", "unmasked"), ("MaskedMaps", "masked"), ("Corrected", "true")):
         theirs = table.floats(f"rlnFourierShellCorrelation{label}")
         differences.append(float(np.abs(theirs - getattr(curves, curve).numpy()).max()))
     corrected = torch.tensor(table.floats("rlnFourierShellCorrelationCorrected"))
@@ -176,9 +169,7 @@ def large(size: int) -> None:
     _, mean = half_map_curves(first, second, mask)
     print(f"  curves: {time.perf_counter() - start:.1f} s")
     start = time.perf_counter()
-    weight_radially(
-        mean, sharpening_of(mean, torch.ones(size // 2 + 1), SharpeningSettings(1.0)).factors
-    )
+    weight_radially(mean, sharpening_of(mean, torch.ones(size // 2 + 1), SharpeningSettings(1.0)).factors)
     inverse(mean, size, 3)
     print(f"  sharpening: {time.perf_counter() - start:.1f} s")
 

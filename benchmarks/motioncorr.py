@@ -58,14 +58,27 @@ def correct(
     rows = {"rlnMicrographMovieName": list(movies), "rlnOpticsGroup": [1] * len(movies)}
     write_star(folder / "list.star", [star["optics"], StarTable.from_columns("movies", rows)])
     command = [
-        *program, "--i", "list.star", "--o", f"{out}/", "--use_own", "--j", "1", "--dose_weighting",
-        "--save_noDW", "--bfactor", "150", "--bin_factor", "1", "--preexposure", "0", *flags,
-    ]  # fmt: skip
+        *program,
+        "--i",
+        "list.star",
+        "--o",
+        f"{out}/",
+        "--use_own",
+        "--j",
+        "1",
+        "--dose_weighting",
+        "--save_noDW",
+        "--bfactor",
+        "150",
+        "--bin_factor",
+        "1",
+        "--preexposure",
+        "0",
+        *flags,
+    ]
     single = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | single, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=folder, env=os.environ | single, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -103,9 +116,7 @@ def centred(track: np.ndarray) -> np.ndarray:
     return track - track.mean(axis=-2, keepdims=True)
 
 
-def errors(
-    found: tuple[np.ndarray, LocalMotion], truth: np.ndarray, local_truth: np.ndarray
-) -> Errors:
+def errors(found: tuple[np.ndarray, LocalMotion], truth: np.ndarray, local_truth: np.ndarray) -> Errors:
     """`truth` (n, 2) and `local_truth` (places, n, 2) are shifts to apply."""
     shifts, model = found
     whole = centred(shifts) - centred(truth)
@@ -141,9 +152,7 @@ class Measured:
 def known_drift(folders: Sequence[Path], items: int, scratch: Path) -> list[Measured]:
     """Every program on every folder of the first kind, printed as it comes."""
     measured = []
-    print(
-        f"{'movie':<12}{'program':<9}{'whole px':>9}{'local px':>9}{'CPU s':>8}{'start':>7}{'ratio':>7}"
-    )
+    print(f"{'movie':<12}{'program':<9}{'whole px':>9}{'local px':>9}{'CPU s':>8}{'start':>7}{'ratio':>7}")
     for folder in folders:
         meta = json.loads((folder / "meta.json").read_text())
         work = scratch / folder.name

@@ -26,33 +26,27 @@ from scipy.spatial import cKDTree
 from verglas.formats.mrc import read_mrc_header
 from verglas.formats.star import StarTable, read_star, write_star
 
-LOG_SIM = [
-    "--LoG",
-    "--LoG_diam_min",
-    "90",
-    "--LoG_diam_max",
-    "140",
-    "--lowpass",
-    "20",
-    "--shrink",
-    "0",
-]
-LOG_REAL = [
-    "--LoG",
-    "--LoG_diam_min",
-    "110",
-    "--LoG_diam_max",
-    "140",
-    "--lowpass",
-    "20",
-    "--shrink",
-    "0",
-]
+LOG_SIM = ["--LoG", "--LoG_diam_min", "90", "--LoG_diam_max", "140", "--lowpass", "20", "--shrink", "0"]
+LOG_REAL = ["--LoG", "--LoG_diam_min", "110", "--LoG_diam_max", "140", "--lowpass", "20", "--shrink", "0"]
 BEST_BY_HAND = ["--LoG_adjust_threshold", "1.5", "--LoG_upper_threshold", "5"]
 TEMPLATES = [
-    "--ref", "templates.mrcs", "--angpix_ref", "4.0", "--invert", "--ctf", "--ang", "10", "--shrink", "0",
-    "--lowpass", "20", "--min_distance", "130", "--particle_diameter", "150",
-]  # fmt: skip
+    "--ref",
+    "templates.mrcs",
+    "--angpix_ref",
+    "4.0",
+    "--invert",
+    "--ctf",
+    "--ang",
+    "10",
+    "--shrink",
+    "0",
+    "--lowpass",
+    "20",
+    "--min_distance",
+    "130",
+    "--particle_diameter",
+    "150",
+]
 OURS_AUTO = ["--auto_threshold", "--clean_areas"]
 RELION_BY_HAND = ["--threshold", "0.6", "--max_stddev_noise", "-1", "--angpix", "1.5"]
 
@@ -95,9 +89,7 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def steady(
-    program: list[str], flags: list[str], folder: Path, count: int, out: str
-) -> tuple[float, float]:
+def steady(program: list[str], flags: list[str], folder: Path, count: int, out: str) -> tuple[float, float]:
     """(CPU seconds per micrograph, start-up); the picks of all are left in `out`."""
     one = cpu_seconds([*program, "--i", "one.star", "--odir", f"{out}_one/", *flags], folder)
     every = cpu_seconds([*program, "--i", "all.star", "--odir", f"{out}/", *flags], folder)
@@ -149,9 +141,13 @@ def show(label: str, score: Score, time: tuple[float, float]) -> None:
 
 
 def compare(
-    work: Path, count: int, truths: dict[str, Path], rule: tuple[float, float],
-    ours: dict[str, list[str]], theirs: dict[str, list[str]],
-) -> list[Measured]:  # fmt: skip
+    work: Path,
+    count: int,
+    truths: dict[str, Path],
+    rule: tuple[float, float],
+    ours: dict[str, list[str]],
+    theirs: dict[str, list[str]],
+) -> list[Measured]:
     """Every flag set of ours and of RELION's on the micrographs in `work`."""
     runs = [("verglas", [sys.executable, "-m", "verglas.cli.main", "autopick"], ours)]
     if shutil.which("relion_autopick"):
@@ -185,14 +181,22 @@ def simulated(folder: Path, count: int) -> tuple[list[Measured], list[Measured]]
         prepare(work, rows, star["optics"], count, files)
         print(f"simulated micrographs ({count}), Laplacian of Gaussian, 20 px:")
         blobs = compare(
-            work, count, truths, (0, 20), {"automatic threshold": [*LOG_SIM, *OURS_AUTO[1:]]},
+            work,
+            count,
+            truths,
+            (0, 20),
+            {"automatic threshold": [*LOG_SIM, *OURS_AUTO[1:]]},
             {"default threshold": LOG_SIM, "best hand-set threshold": [*LOG_SIM, *BEST_BY_HAND]},
-        )  # fmt: skip
+        )
         print(f"simulated micrographs ({count}), templates, psi step 10 degrees, 20 px:")
         templates = compare(
-            work, count, truths, (0, 20), {"automatic threshold": [*TEMPLATES, *OURS_AUTO]},
+            work,
+            count,
+            truths,
+            (0, 20),
+            {"automatic threshold": [*TEMPLATES, *OURS_AUTO]},
             {"hand-set threshold": [*TEMPLATES, *RELION_BY_HAND]},
-        )  # fmt: skip
+        )
     return blobs, templates
 
 
@@ -202,14 +206,15 @@ def real(data: Path) -> list[Measured]:
     people = sorted((folder / "human_picks").glob("*_human.star"))
     names = [path.name.replace("_human.star", "") for path in people]
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographPixelSize": [1.5], "rlnMicrographOriginalPixelSize": [1.5],
-        "rlnVoltage": [300.0], "rlnSphericalAberration": [0.001], "rlnAmplitudeContrast": [0.07],
-    }  # fmt: skip
-    rows = {
-        "rlnMicrographName": [f"{name}.mrc" for name in names],
-        "rlnOpticsGroup": [1] * len(names),
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographPixelSize": [1.5],
+        "rlnMicrographOriginalPixelSize": [1.5],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [0.001],
+        "rlnAmplitudeContrast": [0.07],
     }
+    rows = {"rlnMicrographName": [f"{name}.mrc" for name in names], "rlnOpticsGroup": [1] * len(names)}
     table = StarTable.from_columns
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
@@ -217,10 +222,13 @@ def real(data: Path) -> list[Measured]:
         prepare(work, table("micrographs", rows), table("optics", optics), len(names), files)
         print(f"real apoferritin ({len(names)}) against people, 25 px, border of 45 px left out:")
         return compare(
-            work, len(names), dict(zip(names, people)), (45, 25),
+            work,
+            len(names),
+            dict(zip(names, people)),
+            (45, 25),
             {"LoG, automatic threshold": [*LOG_REAL, *OURS_AUTO[1:]]},
             {"LoG, default, upper threshold 5": [*LOG_REAL, *BEST_BY_HAND[2:]]},
-        )  # fmt: skip
+        )
 
 
 def main() -> None:

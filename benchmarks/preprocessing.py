@@ -84,11 +84,7 @@ def contrast_transfer(data: Path | None) -> Iterable[Line]:
     """Published values and simulated micrographs. RELION has no CTF program of its own."""
     if data is not None:
         u, v = ctf.real(data)
-        yield Line(
-            "CTF, 12 real spectra: largest error of U, V, Å",
-            f"{u:.0f}, {v:.0f}",
-            bound="at most 100",
-        )
+        yield Line("CTF, 12 real spectra: largest error of U, V, Å", f"{u:.0f}, {v:.0f}", bound="at most 100")
     u, v, astigmatism, seconds = ctf.simulated(SIMULATED_CTFS, 4096)
     name = f"CTF, {SIMULATED_CTFS} simulated 4096²"
     yield Line(f"{name}: median error of U, V, Å", f"{u:.0f}, {v:.0f}", bound="at most 30")
@@ -114,9 +110,7 @@ def picks(micrographs: Path | None, data: Path | None, count: int) -> Iterable[L
             )
             for program in ("verglas", "RELION")
         }
-        yield Line(
-            f"picking, {name}: F1, CPU s per micrograph", said["verglas"], said["RELION"], bound
-        )
+        yield Line(f"picking, {name}: F1, CPU s per micrograph", said["verglas"], said["RELION"], bound)
 
 
 def particles(micrographs: Path, memory: Path, disc: Path) -> Iterable[Line]:

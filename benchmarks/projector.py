@@ -37,9 +37,7 @@ def orientations(count: int, random: bool) -> torch.Tensor:
     return euler_matrices(torch.cat([directions, torch.zeros(len(directions), 1)], 1))
 
 
-def measure(
-    size: int, padding: int, dims: int, count: int, device: str, random: bool
-) -> tuple[float, float]:
+def measure(size: int, padding: int, dims: int, count: int, device: str, random: bool) -> tuple[float, float]:
     projector = Projector.of(torch.rand([size] * dims, device=device), padding=padding, dims=dims)
     matrices = orientations(count, random).to(device)
     if dims == 2:

@@ -109,9 +109,7 @@ def projections(data: Path) -> torch.Tensor:
     vectors = unit_vectors(spiral_views(VIEWS))
     directions = rot_tilt(vectors[(vectors[:, 0] >= 0) & (vectors[:, 1] >= 0)])
     angles = np.column_stack([directions, np.zeros(len(directions))])
-    projector = AtomProjector(
-        model.moved(model.coordinates @ axes), ProjectionSettings(BOX, PIXEL_ANGST)
-    )
+    projector = AtomProjector(model.moved(model.coordinates @ axes), ProjectionSettings(BOX, PIXEL_ANGST))
     return projector.images(euler_matrices(torch.from_numpy(angles)))
 
 
@@ -163,9 +161,11 @@ def judge(averages: np.ndarray, counts: np.ndarray, views: Views) -> Judged:
     spectra = forward(images * (1 - outside)) * centre_signs(BOX)
     found = [best_match(spectrum, views) for spectrum in views.pixels.gather(spectra)]
     return Judged(
-        averages[order], counts[order], np.array([score for score, _ in found]),
+        averages[order],
+        counts[order],
+        np.array([score for score, _ in found]),
         np.stack([match for _, match in found]),
-    )  # fmt: skip
+    )
 
 
 def best_match(spectrum: torch.Tensor, views: Views) -> tuple[float, np.ndarray]:

@@ -87,8 +87,7 @@ def judge(folder: Path, data: Path, truth: torch.Tensor) -> dict[str, float]:
     run = folder / "Refine3D"
     found = torch.from_numpy(read_mrc(run / "run_class001.mrc").data.copy())
     halves = [
-        torch.from_numpy(read_mrc(run / f"run_half{half}_class001_unfil.mrc").data.copy())
-        for half in (1, 2)
+        torch.from_numpy(read_mrc(run / f"run_half{half}_class001_unfil.mrc").data.copy()) for half in (1, 2)
     ]
     sphere = 1 - outside_weight(BOX, DIAMETER_ANGST / 2 / PIXEL_ANGST, 5, dims=3).float()
     poses = data / "empiar10204_betagal/truth/matched_particles_published_pose.star"

@@ -85,19 +85,49 @@ def simulate(star: Path, size: int, scratch: Path) -> str:
     particles = str(round(60 * (size / 1856) ** 2))
     subprocess.run(
         [
-            sys.executable, "-m", "verglas.cli.main", "simulate", "session", "truth", "--movies", "1",
-            "--into", ".", "--size", str(size), "--frames", "24", "--pixel-size-angst", "0.885",
-            "--dose-per-frame-e-a2", str(DOSE_E_A2), "--voltage-kv", "200", "--cs-mm", "1.4",
-            "--format", "mrc", "--hot-pixels", "100", "--particles", particles,
-            "--tracks", str(star.resolve()),
+            sys.executable,
+            "-m",
+            "verglas.cli.main",
+            "simulate",
+            "session",
+            "truth",
+            "--movies",
+            "1",
+            "--into",
+            ".",
+            "--size",
+            str(size),
+            "--frames",
+            "24",
+            "--pixel-size-angst",
+            "0.885",
+            "--dose-per-frame-e-a2",
+            str(DOSE_E_A2),
+            "--voltage-kv",
+            "200",
+            "--cs-mm",
+            "1.4",
+            "--format",
+            "mrc",
+            "--hot-pixels",
+            "100",
+            "--particles",
+            particles,
+            "--tracks",
+            str(star.resolve()),
         ],
-        cwd=scratch, check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=scratch,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     optics = {
-        "rlnOpticsGroupName": ["a"], "rlnOpticsGroup": [1],
-        "rlnMicrographOriginalPixelSize": [0.885], "rlnVoltage": [200.0],
-        "rlnSphericalAberration": [1.4], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["a"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [0.885],
+        "rlnVoltage": [200.0],
+        "rlnSphericalAberration": [1.4],
+        "rlnAmplitudeContrast": [0.1],
+    }
     write_star(scratch / "movies.star", [StarTable.from_columns("optics", optics)])
     return next(path.name for path in scratch.glob("*.mrc"))
 
@@ -138,9 +168,7 @@ def main() -> None:
     given = parser.parse_args()
     results = read_results(given.results)
     there = {each.track for each in results}
-    found = sorted(
-        star for star in given.tracks.rglob("*.star") if "global_shift" in read_star(star)
-    )
+    found = sorted(star for star in given.tracks.rglob("*.star") if "global_shift" in read_star(star))
     todo = [star for star in found if star.stem not in there]
     if not given.results.exists():
         given.results.write_text(f"{HEAD}\n")

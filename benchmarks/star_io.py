@@ -77,10 +77,7 @@ def timed(step: str, work: object, repeats: int = 1) -> object:
         result = work()  # type: ignore[operator]
         best_cpu = min(best_cpu, time.process_time() - cpu)
         best_wall = min(best_wall, time.perf_counter() - wall)
-    print(
-        f"{step:40s} {best_cpu:7.2f} s CPU {best_wall:7.2f} s wall   peak {peak_gb():.2f} GB",
-        flush=True,
-    )
+    print(f"{step:40s} {best_cpu:7.2f} s CPU {best_wall:7.2f} s wall   peak {peak_gb():.2f} GB", flush=True)
     return result
 
 
@@ -134,10 +131,7 @@ def run_peer(path: Path, n_rows: int) -> None:
     import starfile
 
     frame = timed("starfile: read", lambda: starfile.read(path))
-    timed(
-        "starfile: write",
-        lambda: starfile.write(frame, path.with_suffix(".peer.star"), overwrite=True),
-    )
+    timed("starfile: write", lambda: starfile.write(frame, path.with_suffix(".peer.star"), overwrite=True))
     path.with_suffix(".peer.star").unlink()
 
 
@@ -149,9 +143,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("/tmp"))
     parser.add_argument("--peer", action="store_true")
-    parser.add_argument(
-        "--step", choices=STEPS, help="one step in this process (peak memory is per process)"
-    )
+    parser.add_argument("--step", choices=STEPS, help="one step in this process (peak memory is per process)")
     arguments = parser.parse_args()
     path = arguments.folder / "verglas_star_io.star"
     if arguments.step:

@@ -33,11 +33,17 @@ PORT = 8977
 LONGEST_TASK_MS = 200
 FRONTEND = Path(__file__).parents[1] / "frontend"
 LIMITS = {
-    "memory_idle_mb": 300, "memory_million_rows_mb": 1000, "memory_highest_mb": 1000,
-    "first_paint_ms": 1000, "first_paint_cold_ms": 1000,
-    "viewer_frame_median_ms": 33, "viewer_frame_95_ms": 80, "viewer_frame_cpu_ms": 33,
-    "next_micrograph_ms": 1000, "next_micrograph_cpu_ms": 1000,
-}  # fmt: skip
+    "memory_idle_mb": 300,
+    "memory_million_rows_mb": 1000,
+    "memory_highest_mb": 1000,
+    "first_paint_ms": 1000,
+    "first_paint_cold_ms": 1000,
+    "viewer_frame_median_ms": 33,
+    "viewer_frame_95_ms": 80,
+    "viewer_frame_cpu_ms": 33,
+    "next_micrograph_ms": 1000,
+    "next_micrograph_cpu_ms": 1000,
+}
 
 
 def main() -> int:
@@ -120,17 +126,18 @@ def _micrographs(root: Path, rng: np.random.Generator) -> None:
         else:
             (root / names[number]).symlink_to("m00000.mrc")
     optics = StarTable.from_columns(
-        "optics",
-        {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnMicrographPixelSize": [0.5]},
+        "optics", {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnMicrographPixelSize": [0.5]}
     )
     defocus = rng.uniform(8000, 25000, MOVIES)
     columns = {
-        "rlnMicrographName": names, "rlnOpticsGroup": [1] * MOVIES, "rlnDefocusU": defocus,
+        "rlnMicrographName": names,
+        "rlnOpticsGroup": [1] * MOVIES,
+        "rlnDefocusU": defocus,
         "rlnDefocusV": defocus + rng.normal(0, 200, MOVIES),
         "rlnCtfMaxResolution": rng.gamma(6, 0.7, MOVIES) + 2,
         "rlnCtfFigureOfMerit": rng.uniform(0.1, 0.3, MOVIES),
         "rlnAccumMotionTotal": rng.gamma(5, 3, MOVIES),
-    }  # fmt: skip
+    }
     table = StarTable.from_columns("micrographs", columns)
     for path in ("CtfFind/job003/micrographs_ctf", "MotionCorr/job002/corrected_micrographs"):
         write_star(root / f"{path}.star", [optics, table])
@@ -155,13 +162,17 @@ def _classes(folder: Path, rng: np.random.Generator) -> None:
 
 def _million(path: Path, rng: np.random.Generator) -> None:
     columns = {
-        "rlnCoordinateX": rng.uniform(0, 4000, ROWS), "rlnCoordinateY": rng.uniform(0, 4000, ROWS),
-        "rlnDefocusU": rng.uniform(8000, 25000, ROWS), "rlnDefocusV": rng.uniform(8000, 25000, ROWS),
-        "rlnAngleRot": rng.uniform(-180, 180, ROWS), "rlnAngleTilt": rng.uniform(0, 180, ROWS),
-        "rlnAnglePsi": rng.uniform(-180, 180, ROWS), "rlnClassNumber": rng.integers(1, 200, ROWS),
+        "rlnCoordinateX": rng.uniform(0, 4000, ROWS),
+        "rlnCoordinateY": rng.uniform(0, 4000, ROWS),
+        "rlnDefocusU": rng.uniform(8000, 25000, ROWS),
+        "rlnDefocusV": rng.uniform(8000, 25000, ROWS),
+        "rlnAngleRot": rng.uniform(-180, 180, ROWS),
+        "rlnAngleTilt": rng.uniform(0, 180, ROWS),
+        "rlnAnglePsi": rng.uniform(-180, 180, ROWS),
+        "rlnClassNumber": rng.integers(1, 200, ROWS),
         "rlnImageName": [f"{n % 300 + 1:06d}@Extract/job005/m{n // 300:05d}.mrcs" for n in range(ROWS)],
         "rlnMicrographName": [f"MotionCorr/job002/Movies/m{n // 300:05d}.mrc" for n in range(ROWS)],
-    }  # fmt: skip
+    }
     write_star(path, [StarTable.from_columns("particles", columns)])
 
 

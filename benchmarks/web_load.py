@@ -37,25 +37,27 @@ PORT = 8983
 FIGURES = {
     "MotionCorr": {"motion_total_angst": 12.0, "motion_early_angst": 6.0, "motion_late_angst": 6.0},
     "CtfFind": {
-        "defocus_u_angst": 14000.0, "defocus_v_angst": 13800.0, "astigmatism_angst": 200.0,
-        "ctf_resolution_angst": 4.0, "ctf_merit": 0.2, "ctf_reliability": 0.9, "ice_ring": 0.1,
+        "defocus_u_angst": 14000.0,
+        "defocus_v_angst": 13800.0,
+        "astigmatism_angst": 200.0,
+        "ctf_resolution_angst": 4.0,
+        "ctf_merit": 0.2,
+        "ctf_reliability": 0.9,
+        "ice_ring": 0.1,
     },
     "AutoPick": {"picks": 240.0, "pick_merit": 4.0},
     "Extract": {"particles": 230.0},
-}  # fmt: skip
+}
 JOBS = {
-    "Import": "Import/job001/", "MotionCorr": "MotionCorr/job002/", "CtfFind": "CtfFind/job003/",
-    "AutoPick": "AutoPick/job004/", "Extract": "Extract/job005/", "Class2D": "Class2D/job006/",
+    "Import": "Import/job001/",
+    "MotionCorr": "MotionCorr/job002/",
+    "CtfFind": "CtfFind/job003/",
+    "AutoPick": "AutoPick/job004/",
+    "Extract": "Extract/job005/",
+    "Class2D": "Class2D/job006/",
     "Select": "Select/job007/",
-}  # fmt: skip
-ASKED = (
-    "overview",
-    "live/night",
-    "live/night/health",
-    "jobs",
-    "events?last=200",
-    "live/night/grid",
-)
+}
+ASKED = ("overview", "live/night", "live/night/health", "jobs", "events?last=200", "live/night/grid")
 
 
 def main() -> int:
@@ -81,8 +83,13 @@ class Session:
         self.folder.mkdir(parents=True)
         self._rng = np.random.default_rng(7)
         self.count = 0
-        order = {"name": "night", "wildcard": "Movies/*.tif", "jobs": JOBS, "devices": ["cpu"],
-                 "stage_devices": {}}  # fmt: skip
+        order = {
+            "name": "night",
+            "wildcard": "Movies/*.tif",
+            "jobs": JOBS,
+            "devices": ["cpu"],
+            "stage_devices": {},
+        }
         (self.folder / "order.json").write_text(json.dumps(order))
         (self.folder / "state.json").write_text(json.dumps({"phase": "running", "message": ""}))
         self.change(movies)
@@ -94,10 +101,18 @@ class Session:
                 self.count += 1
                 journal.writelines(json.dumps(line) + "\n" for line in self._lines(self.count))
         status = LiveStatus(
-            "night", "running", updated=time.time(), found=self.count, accepted=self.count,
-            finished=self.count, judged=self.count, particles=230 * self.count, in_per_hour=240.0,
-            done_per_hour=240.0, classes=asdict(ClassState()),
-        )  # fmt: skip
+            "night",
+            "running",
+            updated=time.time(),
+            found=self.count,
+            accepted=self.count,
+            finished=self.count,
+            judged=self.count,
+            particles=230 * self.count,
+            in_per_hour=240.0,
+            done_per_hour=240.0,
+            classes=asdict(ClassState()),
+        )
         temporary = self.folder / "status.tmp"
         temporary.write_text(json.dumps(asdict(status)))
         os.replace(temporary, self.folder / "status.json")
@@ -106,19 +121,20 @@ class Session:
         square, hole = divmod(number // 3, 40)
         name = f"Movies/GridSquare_{square}/Data/FoilHole_{square * 100 + hole}_Data_{number}_fractions.tif"
         micrograph = name.replace("Movies/", "MotionCorr/job002/Movies/").replace(".tif", ".mrc")
-        yield {
-            "k": "taken",
-            "m": number,
-            "name": name,
-            "path": name,
-            "stamp": "1:1",
-            "t": 1e9 + number,
-        }
+        yield {"k": "taken", "m": number, "name": name, "path": name, "stamp": "1:1", "t": 1e9 + number}
         for stage, typical in FIGURES.items():
             factor = float(self._rng.lognormal(0, 0.3))
             figures = {key: round(value * factor, 4) for key, value in typical.items()}
-            yield {"k": "done", "m": number, "stage": stage, "v": 1, "s": 1.0, "figures": figures,
-                   "micrograph": micrograph, "ready": 21.0}  # fmt: skip
+            yield {
+                "k": "done",
+                "m": number,
+                "stage": stage,
+                "v": 1,
+                "s": 1.0,
+                "figures": figures,
+                "micrograph": micrograph,
+                "ready": 21.0,
+            }
 
 
 @contextmanager
@@ -177,17 +193,16 @@ class Browser:
 
 async def measure(session: Session, pid: int, given: argparse.Namespace) -> None:
     key = project_id(session.root)
-    base, socket = (
-        f"http://localhost:{PORT}/api/p/{key}",
-        f"ws://localhost:{PORT}/api/p/{key}/watch",
-    )
+    base, socket = (f"http://localhost:{PORT}/api/p/{key}", f"ws://localhost:{PORT}/api/p/{key}/watch")
     browsers = [Browser(base) for _ in range(given.browsers)]
     async with httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=100)) as client:
         begin = cpu_s(pid)
         first = Browser(base)
         await first.load(client)
-        print(f"first load of {given.movies:,} movies: {first.got_bytes / 1e3:,.0f} kB, "
-              f"{cpu_s(pid) - begin:.2f} s of the server's processor")  # fmt: skip
+        print(
+            f"first load of {given.movies:,} movies: {first.got_bytes / 1e3:,.0f} kB, "
+            f"{cpu_s(pid) - begin:.2f} s of the server's processor"
+        )
         tasks = [asyncio.create_task(each.watch(socket, client)) for each in browsers]
         while any(each.rows == 0 for each in browsers):
             await asyncio.sleep(0.2)

@@ -41,9 +41,7 @@ class FakeImport(Job):
         found = sorted(str(path) for path in Path().glob(self.arguments["--i"]))
         if not found:
             raise NothingToDo(f"no file matches {self.arguments['--i']}")
-        write_list(
-            self.context.directory / "movies.star", "movies", "rlnMicrographMovieName", found
-        )
+        write_list(self.context.directory / "movies.star", "movies", "rlnMicrographMovieName", found)
 
 
 class MotionOptions(RankOptions, QueueOptions):
@@ -84,26 +82,19 @@ class FakeMotion(MicrographJob[Inputs]):
     def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         names = [str(self.output(item)) for item in done]
         write_list(
-            self.context.directory / "corrected_micrographs.star",
-            "micrographs",
-            "rlnMicrographName",
-            names,
+            self.context.directory / "corrected_micrographs.star", "micrographs", "rlnMicrographName", names
         )
 
 
 class ClassOptions(RankOptions, QueueOptions):
-    fn_img: str = option(
-        "", label="Input images STAR file:", tab="I/O", flag="--i", node=MICROGRAPHS
-    )
+    fn_img: str = option("", label="Input images STAR file:", tab="I/O", flag="--i", node=MICROGRAPHS)
     nr_iter: int = option(3, label="Number of iterations:", tab="Optimisation", flag="--iter")
 
 
 class FakeClass2D(Job):
     """Sums the numbers of its input; one file per iteration, all naming each other."""
 
-    type = JobType(
-        "Class2D", "relion.class2d", 8, "2D classification", iterative=True, class_dims=2
-    )
+    type = JobType("Class2D", "relion.class2d", 8, "2D classification", iterative=True, class_dims=2)
     Options = ClassOptions
     program = Program.of("refine", ClassOptions, [OUT])
 
@@ -164,9 +155,7 @@ class FakeChoice(Job):
         if not (self.context.directory / "hand_made.txt").exists():
             raise NothingToDo("waiting for you: choose")
         names = read_star(self.arguments["--i"]).first.strings("rlnImageName")
-        write_list(
-            self.context.directory / "chosen.star", "micrographs", "rlnMicrographName", names
-        )
+        write_list(self.context.directory / "chosen.star", "micrographs", "rlnMicrographName", names)
 
 
 def obey(text: str) -> None:

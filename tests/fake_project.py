@@ -24,9 +24,7 @@ FAKES = {
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Project:
-    monkeypatch.setenv(
-        "VERGLAS_JOB_TYPES", ",".join(f"{key}={value}" for key, value in FAKES.items())
-    )
+    monkeypatch.setenv("VERGLAS_JOB_TYPES", ",".join(f"{key}={value}" for key, value in FAKES.items()))
     paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in paths if path))
     monkeypatch.chdir(tmp_path)

@@ -15,12 +15,44 @@ from verglas.geometry.euler import euler_matrices
 
 BOX, PIXEL = 24, 6.0
 AUTO = [
-    "--i", "particles.star", "--ref", "map.mrc", "--auto_refine", "--split_random_halves", "--ini_high", "30",
-    "--ctf_corrected_ref", "--firstiter_cc", "--particle_diameter", "110", "--flatten_solvent", "--zero_mask",
-    "--dont_check_norm", "--oversampling", "1", "--healpix_order", "0", "--auto_local_healpix_order", "1",
-    "--maximum_angular_sampling", "15", "--offset_range", "1", "--offset_step", "2", "--sym", "C1",
-    "--low_resol_join_halves", "60", "--norm", "--scale", "--random_seed", "1", "--pad", "1",
-]  # fmt: skip
+    "--i",
+    "particles.star",
+    "--ref",
+    "map.mrc",
+    "--auto_refine",
+    "--split_random_halves",
+    "--ini_high",
+    "30",
+    "--ctf_corrected_ref",
+    "--firstiter_cc",
+    "--particle_diameter",
+    "110",
+    "--flatten_solvent",
+    "--zero_mask",
+    "--dont_check_norm",
+    "--oversampling",
+    "1",
+    "--healpix_order",
+    "0",
+    "--auto_local_healpix_order",
+    "1",
+    "--maximum_angular_sampling",
+    "15",
+    "--offset_range",
+    "1",
+    "--offset_step",
+    "2",
+    "--sym",
+    "C1",
+    "--low_resol_join_halves",
+    "60",
+    "--norm",
+    "--scale",
+    "--random_seed",
+    "1",
+    "--pad",
+    "1",
+]
 
 
 def map_of_blobs(box: int = BOX, seed: int = 3) -> np.ndarray:
@@ -52,18 +84,21 @@ def simulate(
     write_mrc("particles.mrcs", images.astype(np.float32), pixel)
     write_mrc("map.mrc", (0.05 * truth).astype(np.float32), pixel)
     optics = {
-        "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [pixel],
-        "rlnImageSize": [box], "rlnImageDimensionality": [2],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["one"],
+        "rlnOpticsGroup": [1],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnImagePixelSize": [pixel],
+        "rlnImageSize": [box],
+        "rlnImageDimensionality": [2],
+    }
     particles = {
         "rlnImageName": [f"{i + 1:06d}@particles.mrcs" for i in range(n)],
-        "rlnMicrographName": [f"mic{i % 3}.mrc" for i in range(n)], "rlnOpticsGroup": [1] * n,
-    } | columns  # fmt: skip
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", particles),
-    ]
+        "rlnMicrographName": [f"mic{i % 3}.mrc" for i in range(n)],
+        "rlnOpticsGroup": [1] * n,
+    } | columns
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)]
     write_star("particles.star", tables)
     return angles
 
@@ -72,9 +107,7 @@ def refine(*words: str) -> int:
     return run_program("refine", [*words])
 
 
-def same_bytes(
-    first: str, second: str, but: tuple[str, ...] = ("run_progress.jsonl",)
-) -> list[str]:
+def same_bytes(first: str, second: str, but: tuple[str, ...] = ("run_progress.jsonl",)) -> list[str]:
     """Names of the files of two runs, which have the same bytes but for names and comments."""
     names = sorted(path.name for path in Path(second).iterdir() if path.name not in but)
     for name in names:

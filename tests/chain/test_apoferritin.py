@@ -36,29 +36,44 @@ def coordinates(path: Path) -> np.ndarray:
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_apoferritin_from_micrographs_to_classes(
-    real_data: Path, new_chain: Callable[[], Any]
-) -> None:
+def test_apoferritin_from_micrographs_to_classes(real_data: Path, new_chain: Callable[[], Any]) -> None:
     folder = real_data / "empiar10146_apoferritin"
     chain = new_chain()
     chain.schedule(
-        "Import", fn_in_raw=f"{folder}/micrographs/*.mrc", is_multiframe=False, angpix=1.5,
-        kV=300, Cs=0.001, Q0=0.07,
-    )  # fmt: skip
+        "Import",
+        fn_in_raw=f"{folder}/micrographs/*.mrc",
+        is_multiframe=False,
+        angpix=1.5,
+        kV=300,
+        Cs=0.001,
+        Q0=0.07,
+    )
     chain.schedule("CtfFind", input_star_mics="Import/job001/micrographs.star", nr_mpi=2)
     chain.schedule(
-        "AutoPick", fn_input_autopick="CtfFind/job002/micrographs_ctf.star", do_log=True,
-        log_diam_min=110, log_diam_max=140, nr_mpi=2,
-    )  # fmt: skip
+        "AutoPick",
+        fn_input_autopick="CtfFind/job002/micrographs_ctf.star",
+        do_log=True,
+        log_diam_min=110,
+        log_diam_max=140,
+        nr_mpi=2,
+    )
     chain.schedule(
-        "Extract", star_mics="CtfFind/job002/micrographs_ctf.star",
-        coords_suffix="AutoPick/job003/coords_suffix_autopick.star", extract_size=128,
-        do_rescale=True, rescale=48, nr_mpi=2,
-    )  # fmt: skip
+        "Extract",
+        star_mics="CtfFind/job002/micrographs_ctf.star",
+        coords_suffix="AutoPick/job003/coords_suffix_autopick.star",
+        extract_size=128,
+        do_rescale=True,
+        rescale=48,
+        nr_mpi=2,
+    )
     chain.schedule(
-        "Class2D", fn_img="Extract/job004/particles.star", nr_classes=10, nr_iter=ITERATIONS,
-        particle_diameter=150, nr_threads=2,
-    )  # fmt: skip
+        "Class2D",
+        fn_img="Extract/job004/particles.star",
+        nr_classes=10,
+        nr_iter=ITERATIONS,
+        particle_diameter=150,
+        nr_threads=2,
+    )
     assert chain.run() == 0, chain.errors()
     check_ctf(chain.root, scout_fits(folder))
     check_picks(chain.root, folder)

@@ -11,9 +11,7 @@ from verglas.cli.main import main
 
 
 @pytest.mark.slow
-def test_the_quick_demo_keeps_its_promises(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_quick_demo_keeps_its_promises(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "demo"
     assert main(["demo", "--quick", str(folder)]) == 0, capfd.readouterr()
     where, look, own = capfd.readouterr().out.strip().splitlines()[-3:]

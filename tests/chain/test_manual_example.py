@@ -64,22 +64,27 @@ def rename_into_place(movie: Path, incoming: Path) -> None:
 def schedule_chain(chain: Any, settings: SessionSettings) -> None:
     chain.schedule("Import", fn_in_raw="Micrographs/*.mrcs", angpix=settings.pixel_size_angst)
     chain.schedule(
-        "MotionCorr", input_star_mics="Import/job001/movies.star", fn_gain_ref="gain.mrc",
+        "MotionCorr",
+        input_star_mics="Import/job001/movies.star",
+        fn_gain_ref="gain.mrc",
         dose_per_frame=settings.dose_per_frame_e_a2,
-    )  # fmt: skip
+    )
+    chain.schedule("CtfFind", input_star_mics="MotionCorr/job002/corrected_micrographs.star", box=256)
     chain.schedule(
-        "CtfFind", input_star_mics="MotionCorr/job002/corrected_micrographs.star", box=256
+        "AutoPick",
+        fn_input_autopick="CtfFind/job003/micrographs_ctf.star",
+        do_log=True,
+        log_diam_min=140,
+        log_diam_max=190,
     )
     chain.schedule(
-        "AutoPick", fn_input_autopick="CtfFind/job003/micrographs_ctf.star", do_log=True,
-        log_diam_min=140, log_diam_max=190,
-    )  # fmt: skip
+        "Extract",
+        star_mics="CtfFind/job003/micrographs_ctf.star",
+        coords_suffix="AutoPick/job004/coords_suffix_autopick.star",
+        extract_size=160,
+        do_rescale=True,
+        rescale=32,
+    )
     chain.schedule(
-        "Extract", star_mics="CtfFind/job003/micrographs_ctf.star",
-        coords_suffix="AutoPick/job004/coords_suffix_autopick.star", extract_size=160,
-        do_rescale=True, rescale=32,
-    )  # fmt: skip
-    chain.schedule(
-        "Class2D", fn_img="Extract/job005/particles.star", nr_classes=2, nr_iter=3,
-        particle_diameter=200,
-    )  # fmt: skip
+        "Class2D", fn_img="Extract/job005/particles.star", nr_classes=2, nr_iter=3, particle_diameter=200
+    )

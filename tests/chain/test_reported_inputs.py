@@ -56,14 +56,23 @@ def take(wildcard: str, job: str = "Import/job001/", **options: object) -> list[
 
 def extracted(coordinates: str, job: str = "Extract/job009/", **options: object) -> list[str]:
     """The micrographs of the particles, one each."""
-    given = {"star_mics": "Import/job001/micrographs.star", "coords_suffix": coordinates,
-             "extract_size": 32, **options}  # fmt: skip
+    given = {
+        "star_mics": "Import/job001/micrographs.star",
+        "coords_suffix": coordinates,
+        "extract_size": 32,
+        **options,
+    }
     run(ParticleExtraction, ExtractOptions(**given), job)
     return read_star(f"{job}particles.star")["particles"].strings("rlnMicrographName")
 
 
-GRIDS = ["Mics/grid1/0001.mrc", "Mics/grid1/0002.mrc", "Mics/grid1/a_0001.mrc",
-         "Mics/grid2/0001.mrc", "Mics/grid2/0002.mrc"]  # fmt: skip
+GRIDS = [
+    "Mics/grid1/0001.mrc",
+    "Mics/grid1/0002.mrc",
+    "Mics/grid1/a_0001.mrc",
+    "Mics/grid2/0001.mrc",
+    "Mics/grid2/0002.mrc",
+]
 NAMED = "data_particles\n\nloop_\n_rlnMicrographName #1\n_rlnCoordinateX #2\n_rlnCoordinateY #3\n"
 
 
@@ -75,10 +84,8 @@ NAMED = "data_particles\n\nloop_\n_rlnMicrographName #1\n_rlnCoordinateX #2\n_rl
         ("all.csv", f"micrograph_name,x,y\n{GRIDS[0]},60,60\n{GRIDS[4]},120,90\n", [0, 4]),
         ("t.txt", "image_name\tx_coord\ty_coord\tscore\ngrid2/0001\t60\t60\t2.5\na_0001\t9\t9\t1\n", [2, 3]),
     ],
-)  # fmt: skip
-def test_one_file_for_all_goes_by_its_names(
-    project: Path, file: str, text: str, meant: list[int]
-) -> None:
+)
+def test_one_file_for_all_goes_by_its_names(project: Path, file: str, text: str, meant: list[int]) -> None:
     micrographs(*GRIDS)
     take("Mics/*/*.mrc")
     Path(file).write_text(text)
@@ -94,9 +101,7 @@ def test_one_file_for_all_goes_by_its_names(
         ("one.box", "44 44 32 32\n", "does not say on which micrograph"),
     ],
 )
-def test_one_file_that_does_not_tell_is_refused(
-    project: Path, file: str, text: str, reason: str
-) -> None:
+def test_one_file_that_does_not_tell_is_refused(project: Path, file: str, text: str, reason: str) -> None:
     micrographs(*GRIDS)
     take("Mics/*/*.mrc")
     Path(file).write_text(text)
@@ -111,8 +116,7 @@ CBOX = (
 
 
 @pytest.mark.parametrize(
-    ("file", "text"),
-    [("c.cbox", CBOX), ("bom.box", "\ufeff44 44 32 32\r\n104 74 32 32\r\n")],
+    ("file", "text"), [("c.cbox", CBOX), ("bom.box", "\ufeff44 44 32 32\r\n104 74 32 32\r\n")]
 )
 def test_boxes_of_other_programs_are_centred(project: Path, file: str, text: str) -> None:
     micrographs("Mics/a.mrc")
@@ -140,9 +144,7 @@ def test_picks_with_damage_are_set_aside_with_their_line(project: Path) -> None:
     assert extracted("Import/job002/coords_suffix_pick.star") == [names[0]] * 3 + [names[2]] * 3
     aside = read_star("Extract/job009/set_aside.star")["set_aside"]
     assert aside.strings("rlnMicrographName") == [names[1], names[3]]
-    assert all(
-        ":" in reason and "_pick.star" in reason for reason in aside.strings("verglasReason")
-    )
+    assert all(":" in reason and "_pick.star" in reason for reason in aside.strings("verglasReason"))
 
 
 def test_micrographs_and_picks_from_one_folder_outside_meet_again(project: Path) -> None:
@@ -151,16 +153,23 @@ def test_micrographs_and_picks_from_one_folder_outside_meet_again(project: Path)
     for number in range(3):
         (outside / f"mic{number}_pick.star").write_text(f"{HEAD}60 60\n120 90\n\n")
     take(f"{outside}/*.mrc")
-    options = ImportOptions(do_raw=False, do_other=True, fn_in_other=f"{outside}/*_pick.star",
-                            node_type=COORDINATES)  # fmt: skip
+    options = ImportOptions(
+        do_raw=False, do_other=True, fn_in_other=f"{outside}/*_pick.star", node_type=COORDINATES
+    )
     run(ImportJob, options, "Import/job002/")
     assert len(extracted("Import/job002/coords_suffix_pick.star")) == 6
 
 
 def micrograph_list(path: str, names: list[str]) -> None:
-    optics = {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnMicrographPixelSize": [1.1],
-              "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-              "rlnMicrographOriginalPixelSize": [1.1]}  # fmt: skip
+    optics = {
+        "rlnOpticsGroupName": ["g"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographPixelSize": [1.1],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnMicrographOriginalPixelSize": [1.1],
+    }
     rows = {"rlnMicrographName": names, "rlnOpticsGroup": [1] * len(names)}
     table = StarTable.from_columns
     write_star(path, [table("optics", optics), table("micrographs", rows)])
@@ -171,11 +180,16 @@ def test_picks_of_cryosparc_find_the_movies_they_are_of(project: Path) -> None:
     names = [f"MotionCorr/job002/Movies/{stem}.mrc" for stem in stems]
     micrographs(*names)
     micrograph_list("m.star", names)
-    data = np.zeros(3, [("location/micrograph_path", "S120"), ("location/micrograph_shape", "<u4", (2,)),
-                        ("location/center_x_frac", "<f4"), ("location/center_y_frac", "<f4")])  # fmt: skip
-    parts = [
-        f"J3/motioncorrected/00{n}7_{stems[n]}_patch_aligned_doseweighted.mrc" for n in (0, 1, 1)
-    ]
+    data = np.zeros(
+        3,
+        [
+            ("location/micrograph_path", "S120"),
+            ("location/micrograph_shape", "<u4", (2,)),
+            ("location/center_x_frac", "<f4"),
+            ("location/center_y_frac", "<f4"),
+        ],
+    )
+    parts = [f"J3/motioncorrected/00{n}7_{stems[n]}_patch_aligned_doseweighted.mrc" for n in (0, 1, 1)]
     data["location/micrograph_path"] = [part.encode() for part in parts]
     data["location/micrograph_shape"] = 256
     data["location/center_x_frac"] = data["location/center_y_frac"] = (0.25, 0.5, 0.75)
@@ -183,9 +197,7 @@ def test_picks_of_cryosparc_find_the_movies_they_are_of(project: Path) -> None:
         np.save(out, data)
     assert extracted("picked.cs", star_mics="m.star") == [names[0], names[1], names[1]]
     micrograph_list("other.star", ["MotionCorr/job002/Movies/x.mrc"])
-    with pytest.raises(
-        JobFailed, match=r"coordinates on 2 micrographs .* none of them is among the 1"
-    ):
+    with pytest.raises(JobFailed, match=r"coordinates on 2 micrographs .* none of them is among the 1"):
         extracted("picked.cs", star_mics="other.star")
 
 
@@ -193,21 +205,27 @@ def test_refined_particles_are_cut_from_a_fresh_motion_correction(project: Path)
     names = [f"MotionCorr/job005/Movies/mic{n}.mrc" for n in (1, 2)]
     micrographs(*names)
     micrograph_list("new.star", names)
-    optics = {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnImagePixelSize": [1.1],
-              "rlnImageSize": [32], "rlnImageDimensionality": [2]}  # fmt: skip
+    optics = {
+        "rlnOpticsGroupName": ["g"],
+        "rlnOpticsGroup": [1],
+        "rlnImagePixelSize": [1.1],
+        "rlnImageSize": [32],
+        "rlnImageDimensionality": [2],
+    }
     old = [name.replace("job005", "job002") for name in (names[0], names[0], names[1])]
-    rows = {"rlnMicrographName": old, "rlnCoordinateX": [60.0, 120.0, 60.0],
-            "rlnCoordinateY": [60.0, 90.0, 200.0], "rlnOpticsGroup": [1, 1, 3],
-            "rlnImageName": [f"{n:06d}@a.mrcs" for n in (1, 2, 3)]}  # fmt: skip
+    rows = {
+        "rlnMicrographName": old,
+        "rlnCoordinateX": [60.0, 120.0, 60.0],
+        "rlnCoordinateY": [60.0, 90.0, 200.0],
+        "rlnOpticsGroup": [1, 1, 3],
+        "rlnImageName": [f"{n:06d}@a.mrcs" for n in (1, 2, 3)],
+    }
     table = StarTable.from_columns
     write_star("refined.star", [table("optics", optics), table("particles", rows)])
     found = extracted("", star_mics="new.star", do_reextract=True, fndata_reextract="refined.star")
     assert found == [names[0]] * 2
     aside = read_star("Extract/job009/set_aside.star")["set_aside"]
-    assert (
-        "optics group 3, the optics table of refined.star has 1"
-        in aside.strings("verglasReason")[0]
-    )
+    assert "optics group 3, the optics table of refined.star has 1" in aside.strings("verglasReason")[0]
 
 
 def motion(movies: str, **options: object) -> Callable[[], list[str]]:
@@ -219,15 +237,10 @@ def test_options_that_suit_no_movie_fail_the_job(project: Path) -> None:
     rng = np.random.default_rng(2)
     Path("E").mkdir()
     for name in "ab":
-        events = [
-            np.stack([rng.integers(0, 256, 400), rng.integers(0, 320, 400)], 1) for _ in range(4)
-        ]
+        events = [np.stack([rng.integers(0, 256, 400), rng.integers(0, 320, 400)], 1) for _ in range(4)]
         write_movie_eer(f"E/{name}.eer", events, (64, 80))
     take("E/*.eer", is_multiframe=True)
-    for grouping, reason in (
-        (0, "grouping must be at least 1"),
-        (200, "fewer than the EER fractionation"),
-    ):
+    for grouping, reason in ((0, "grouping must be at least 1"), (200, "fewer than the EER fractionation")):
         with pytest.raises(
             JobFailed, match=f"none of 2 micrographs has a result: 2 set aside, 2 of .*{reason}"
         ):
@@ -242,7 +255,5 @@ def test_a_name_that_is_not_utf8_costs_at_most_itself(project: Path) -> None:
     for name in (b"M/a.tif", b"M/lat\xe9.tif"):
         write_movie_tiff(os.fsdecode(name), [np.ones((32, 32), np.uint8)] * 3)
     said = take("M/*.tif", is_multiframe=True)
-    assert read_star("Import/job001/movies.star")["movies"].strings("rlnMicrographMovieName") == [
-        "M/a.tif"
-    ]
+    assert read_star("Import/job001/movies.star")["movies"].strings("rlnMicrographMovieName") == ["M/a.tif"]
     assert any(r"M/lat\xe9.tif not taken: its name is not UTF-8" in line for line in said)

@@ -40,8 +40,9 @@ def test_a_chain_from_the_command_line(run, project, movies):
     assert run("job", "schedule", "Import")[1].splitlines()[0] == "Import/job001/"
     code, out, _ = run("job", "add", "MotionCorr", "--input_star_mics", "Import/job001/movies.star")
     assert (code, out.splitlines()[1].split()) == (
-        0, ["MotionCorr/job002/corrected_micrographs.star", "(expected)"],
-    )  # fmt: skip
+        0,
+        ["MotionCorr/job002/corrected_micrographs.star", "(expected)"],
+    )
     code, out, _ = run("nodes", "--type", "micrographs")
     assert out == "MotionCorr/job002/corrected_micrographs.star  (micrographs, expected)\n"
     code, out, _ = run("autorun", "--repeat", "1", "--foreground")
@@ -89,15 +90,29 @@ def test_exit_codes_of_a_waiting_and_a_failing_job(run, project, movies):
     assert run("job", "run", "1")[0] == 0
     run("job", "run", "MotionCorr", "--input_star_mics", "Import/job001/movies.star")
     (project.root / "orders/class2d").write_text("fail")
-    code, _, err = run(
-        "job", "run", "Class2D", "--fn_img", "MotionCorr/job002/corrected_micrographs.star"
-    )
+    code, _, err = run("job", "run", "Class2D", "--fn_img", "MotionCorr/job002/corrected_micrographs.star")
     assert code == 1
     assert "ERROR: told to fail" in err
 
 
-@pytest.mark.parametrize("command", ["new", "status", "nodes", "unlock", "job", "run", "autorun", "events",
-                                     "ingest", "service", "alarm", "scheme", "doctor"])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        "new",
+        "status",
+        "nodes",
+        "unlock",
+        "job",
+        "run",
+        "autorun",
+        "events",
+        "ingest",
+        "service",
+        "alarm",
+        "scheme",
+        "doctor",
+    ],
+)
 def test_help_of_every_command(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
@@ -125,15 +140,7 @@ def test_outside_a_project(capsys, tmp_path, monkeypatch):
 
 def test_programs_by_hand(run, project, movies):
     assert run("import", "--i", "Movies/*.txt", "--o", "by_hand/")[0] == 0
-    words = [
-        "motioncorr",
-        "--i",
-        "by_hand/movies.star",
-        "--o",
-        "m/",
-        "--pipeline_control",
-        "control/",
-    ]
+    words = ["motioncorr", "--i", "by_hand/movies.star", "--o", "m/", "--pipeline_control", "control/"]
     assert run(*words)[0] == 0
     assert (project.root / "control/RELION_JOB_EXIT_SUCCESS").exists()
     assert (project.root / "m/corrected_micrographs.star").exists()
@@ -205,9 +212,13 @@ def test_a_read_only_project_can_be_looked_at_and_says_so(run, project, movies, 
         assert "Succeeded" in run("status")[1]
         assert "Import/job001/movies.star" in run("nodes")[1]
         for words in (
-            ["job", "run", "1"], ["job", "schedule", "Import"], ["job", "delete", "1"],
-            ["autorun", "1"], ["import", "--o", "new/"], ["run", "Import/job001"],
-        ):  # fmt: skip
+            ["job", "run", "1"],
+            ["job", "schedule", "Import"],
+            ["job", "delete", "1"],
+            ["autorun", "1"],
+            ["import", "--o", "new/"],
+            ["run", "Import/job001"],
+        ):
             code, _, err = run(*words)
             assert (code, "Read-only file system" in err, "Traceback" in err) == (1, True, False)
     finally:

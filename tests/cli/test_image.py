@@ -153,20 +153,22 @@ def test_stacks_keep_their_images_apart_and_frames_are_added() -> None:
 def test_a_list_gets_new_files_new_names_and_new_sizes() -> None:
     names = ["000004@s.mrcs", "000002@s.mrcs", "000004@s.mrcs", "im.mrc"]
     optics = {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["o"], "rlnImagePixelSize": [1.5],
+        "rlnOpticsGroup": [1],
+        "rlnOpticsGroupName": ["o"],
+        "rlnImagePixelSize": [1.5],
         "rlnImageSize": [24],
-    }  # fmt: skip
+    }
     columns = {"rlnImageName": names, "rlnOpticsGroup": [1] * 4}
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", columns),
-    ]
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)]
     write_star("p.star", tables)
     assert image("--i", "p.star", "--o", "small", "--rescale_angpix", "3") == 0
     made = read_star("p_small.star")
     assert made["particles"].strings("rlnImageName") == [
-        "000001@s_small.mrcs", "000002@s_small.mrcs", "000001@s_small.mrcs", "im_small.mrc",
-    ]  # fmt: skip
+        "000001@s_small.mrcs",
+        "000002@s_small.mrcs",
+        "000001@s_small.mrcs",
+        "im_small.mrc",
+    ]
     assert made["optics"].floats("rlnImagePixelSize")[0] == 3
     assert made["optics"].ints("rlnImageSize")[0] == 12
     whole = done("--rescale_angpix", "3", source="s.mrcs", target="all.mrcs")
@@ -211,9 +213,7 @@ def test_pictures(scale: str) -> None:
         (["--i", "a.mrc", "--o", "x.mrc", "--directional", "Q"], "X, Y or Z"),
     ],
 )
-def test_errors_leave_nothing_behind(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_leave_nothing_behind(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert image(*words) == 1
     assert said in capsys.readouterr().err
     assert not list(Path().glob("x.*"))
@@ -249,8 +249,14 @@ def test_same_pixels_as_relion(name: str) -> None:
 
 
 @pytest.mark.relion
-@pytest.mark.parametrize("words", [["--i", "s.mrcs", "--stats"], ["--i", "s.mrcs", "--com"],
-                                   ["--i", "a.mrc", "--fsc", "b.mrc", "--angpix", "2"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--i", "s.mrcs", "--stats"],
+        ["--i", "s.mrcs", "--com"],
+        ["--i", "a.mrc", "--fsc", "b.mrc", "--angpix", "2"],
+    ],
+)
 def test_same_text_as_relion(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     theirs = subprocess.run(["relion_image_handler", *words], capture_output=True, text=True)
     assert image(*words) == 0

@@ -42,10 +42,7 @@ def particles(path: str, n: int, first: int = 1, group: str = "opticsGroup1", **
         **more,
     }
     optics = {**OPTICS, "rlnOpticsGroupName": [group]}
-    write_star(
-        path,
-        [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)],
-    )
+    write_star(path, [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)])
 
 
 @pytest.fixture(autouse=True)
@@ -73,17 +70,12 @@ def test_joining_merges_optics_and_leaves_out_repeats(capsys: pytest.CaptureFixt
     flags = ["--combine", "--i", "a.star b.star d.star", "--check_duplicates", "rlnImageName"]
     assert star(*flags) == 0
     assert numbers() == [*range(1, 13), *range(30, 34)]
-    assert read_star("out.star")["optics"].strings("rlnOpticsGroupName") == [
-        "opticsGroup1",
-        "other",
-    ]
+    assert read_star("out.star")["optics"].strings("rlnOpticsGroupName") == ["opticsGroup1", "other"]
     assert table().ints("rlnOpticsGroup").tolist() == [1] * 12 + [2] * 4
     assert "4 duplicates" in capsys.readouterr().out
 
 
-def test_joining_keeps_common_columns_and_names_the_others(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_joining_keeps_common_columns_and_names_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     particles("c.star", 2, first=50, rlnCtfMaxResolution=[3.0, 4.0])
     assert star("--combine", "--i", "c.star a.star") == 0
     assert "rlnCtfMaxResolution" not in table()
@@ -121,9 +113,7 @@ def test_parts(flags: list[str], sizes: list[int]) -> None:
     assert not Path(f"out_split{len(sizes) + 1}.star").exists()
 
 
-def test_shuffled_parts_hold_everything_once_and_the_seed_is_told(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_shuffled_parts_hold_everything_once_and_the_seed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     star("--i", "a.star", "--split", "--nr_split", "2", "--random_order")
     told = capsys.readouterr().out.split("--random_seed ")[1].split()[0]
     first = numbers("out_split1.star")
@@ -134,8 +124,7 @@ def test_shuffled_parts_hold_everything_once_and_the_seed_is_told(
 
 
 @pytest.mark.parametrize(
-    "labels",
-    [["--label1", "rlnImageName"], ["--label1", "rlnCoordinateX", "--label2", "rlnCoordinateY"]],
+    "labels", [["--label1", "rlnImageName"], ["--label1", "rlnCoordinateX", "--label2", "rlnCoordinateY"]]
 )
 def test_comparing(labels: list[str]) -> None:
     assert star("--i", "a.star", "--compare", "b.star", *labels, "--max_dist", "4") == 0
@@ -181,9 +170,7 @@ def test_histogram_counts_everything() -> None:
         (["--i", "a.star", "--i_tablename", "nothing"], "expected a table data_nothing"),
     ],
 )
-def test_errors_say_what_is_wrong(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_say_what_is_wrong(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert star(*words) == 1
     assert said in capsys.readouterr().err
     assert not Path("out.star").exists()
@@ -198,9 +185,13 @@ def test_printing_and_plotting(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_converting_an_old_file() -> None:
     columns = {
-        "rlnMicrographName": ["m.mrc"], "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7],
-        "rlnAmplitudeContrast": [0.1], "rlnMagnification": [10000.0], "rlnDetectorPixelSize": [1.4],
-    }  # fmt: skip
+        "rlnMicrographName": ["m.mrc"],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnMagnification": [10000.0],
+        "rlnDetectorPixelSize": [1.4],
+    }
     write_star("old.star", [StarTable.from_columns("", columns)])
     assert star("convert", "--i", "old.star", "--o", "new.star") == 0
     new = read_star("new.star")
@@ -222,8 +213,6 @@ RELION = {
 @pytest.mark.parametrize("name", RELION)
 def test_same_bytes_as_relion(name: str) -> None:
     flags = RELION[name] if "--i" in RELION[name] else ["--i", "a.star", *RELION[name]]
-    subprocess.run(
-        ["relion_star_handler", "--o", "relion.star", *flags], check=True, capture_output=True
-    )
+    subprocess.run(["relion_star_handler", "--o", "relion.star", *flags], check=True, capture_output=True)
     assert star("--o", "ours.star", *flags) == 0
     assert Path("ours.star").read_bytes() == Path("relion.star").read_bytes()

@@ -8,13 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verglas.ctf import (
-    CtfSettings,
-    Microscope,
-    centred_spectrum,
-    estimate_ctf,
-    micrograph_spectrum,
-)
+from verglas.ctf import CtfSettings, Microscope, centred_spectrum, estimate_ctf, micrograph_spectrum
 from verglas.ctf.model import CtfTrial
 from verglas.ctf.quality import ctf_phase, equivalent_radius
 from verglas.formats.mrc import read_mrc
@@ -38,8 +32,7 @@ def simulated_micrograph(
 
 
 @pytest.mark.parametrize(
-    ("mean", "half", "angle"),
-    [(8000, 50, 20), (15000, 250, -60), (22000, 100, 85), (30000, 400, 45)],
+    ("mean", "half", "angle"), [(8000, 50, 20), (15000, 250, -60), (22000, 100, 85), (30000, 400, 45)]
 )
 def test_defocus_and_astigmatism_are_found(mean: float, half: float, angle: float) -> None:
     twice = np.deg2rad(2 * angle)

@@ -28,9 +28,7 @@ def micrograph(trial: CtfTrial, seed: int, size: int = 1024) -> np.ndarray:
     kx, ky = np.meshgrid(np.fft.rfftfreq(size, PIXEL_ANGST), k)
     transfer = np.sin(ctf_phase(trial, KRIOS, kx, ky)) * np.exp(-25 * (kx**2 + ky**2))
     specimen = np.fft.rfft2(rng.normal(size=(size, size))) / (1 + 400 * (kx**2 + ky**2))
-    image = np.fft.irfft2(4 * specimen * transfer, s=(size, size)) + rng.normal(
-        0, 0.25, (size, size)
-    )
+    image = np.fft.irfft2(4 * specimen * transfer, s=(size, size)) + rng.normal(0, 0.25, (size, size))
     return image.astype(np.float32)
 
 
@@ -95,9 +93,7 @@ def test_pixels_of_any_kind(device: str, kind: str) -> None:
     image.flags.writeable = False
     expected = micrograph_spectrum(image.astype(np.float32), PIXEL_ANGST, 256)
     found = micrograph_spectrum(image, PIXEL_ANGST, 256, device)
-    np.testing.assert_allclose(
-        found.power, expected.power, rtol=1e-2, atol=1e-5 * expected.power.max()
-    )
+    np.testing.assert_allclose(found.power, expected.power, rtol=1e-2, atol=1e-5 * expected.power.max())
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -116,7 +112,5 @@ def test_local_fits_are_the_same(device: str) -> None:
     image = micrograph(trial, 5, size=1100)
     expected = local_defocus(image, PIXEL_ANGST, trial, KRIOS, CtfSettings(), grid=3)
     found = local_defocus(image, PIXEL_ANGST, trial, KRIOS, CtfSettings(), grid=3, device=device)
-    np.testing.assert_allclose(
-        found.offsets_angst, expected.offsets_angst, atol=DEFOCUS_TOLERANCE_ANGST
-    )
+    np.testing.assert_allclose(found.offsets_angst, expected.offsets_angst, atol=DEFOCUS_TOLERANCE_ANGST)
     assert abs(found.tilt_deg - expected.tilt_deg) < 0.1

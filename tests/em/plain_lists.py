@@ -79,17 +79,28 @@ class Problem:
         n = int(per_entry.sum())
         starts = lambda counts: torch.cat([counts.new_zeros(1), counts.cumsum(0)])  # noqa: E731
         accepted = AcceptedPoses(
-            rows, (last - entries)[rows], last[rows], klass[particle, chosen],
-            torch.randint(2 * K, (len(chosen),)).int(), steps[particle, chosen], starts(per_entry),
-            torch.randint(ALL_SHIFTS, (n,)).int(), torch.rand(n, dtype=dtype),
-        )  # fmt: skip
+            rows,
+            (last - entries)[rows],
+            last[rows],
+            klass[particle, chosen],
+            torch.randint(2 * K, (len(chosen),)).int(),
+            steps[particle, chosen],
+            starts(per_entry),
+            torch.randint(ALL_SHIFTS, (n,)).int(),
+            torch.rand(n, dtype=dtype),
+        )
         return cls(
-            Volume(lattice, values), SlicePixels(indices, seen),
+            Volume(lattice, values),
+            SlicePixels(indices, seen),
             matrices.view(N, ORIENTATIONS, 3, 3),
             PoseLists(torch.tensor(ROWS), klass, steps, torch.tensor(COUNTS, dtype=torch.int32)),
-            ShiftLists(phases, moves, torch.tensor(SHIFT_COUNTS, dtype=torch.int32)), images,
-            accepted, particle, chosen, torch.rand(K, p) < 0.4,
-        )  # fmt: skip
+            ShiftLists(phases, moves, torch.tensor(SHIFT_COUNTS, dtype=torch.int32)),
+            images,
+            accepted,
+            particle,
+            chosen,
+            torch.rand(K, p) < 0.4,
+        )
 
     def slice(self, i: int, o: int) -> Tensor:
         """One slice by the projector, (P,)."""
@@ -126,9 +137,7 @@ def agreement_of(problem: Problem, gradient: bool) -> tuple[Agreement, BackProje
     cross, power = torch.zeros_like(images.noise_power), torch.zeros_like(images.noise_power)
     scale_sums = cross.new_zeros((N, 2))
     shape = (problem.n_targets, *lattice.shape)
-    back = BackProjector(
-        0, lattice, torch.zeros(shape, dtype=torch.complex128), torch.zeros(shape).double()
-    )
+    back = BackProjector(0, lattice, torch.zeros(shape, dtype=torch.complex128), torch.zeros(shape).double())
     for e, i in enumerate(problem.particle.tolist()):
         o = int(problem.chosen[e])
         p = problem.slice(i, o)
@@ -146,10 +155,12 @@ def agreement_of(problem: Problem, gradient: bool) -> tuple[Agreement, BackProje
             if gradient:
                 data = data - images.back_power[i] * p
             back.insert_at(
-                (gamma * data)[None], (gamma * images.back_power[i])[None],
-                problem.matrices[i, o][None], problem.pixels.indices_yx,
+                (gamma * data)[None],
+                (gamma * images.back_power[i])[None],
+                problem.matrices[i, o][None],
+                problem.pixels.indices_yx,
                 accepted.target[e].long()[None],
-            )  # fmt: skip
+            )
     return Agreement(cross, power, scale_sums), back
 
 
@@ -178,9 +189,7 @@ def compare_scores(problem: Problem) -> None:
             (pack_volume(values, lattice, 4), "tensor", 1e-3),
             (scaled_volume(values, lattice), "tensor", 1e-3),
         ):
-            close(
-                volume_triton.score_lists(volume, *common, precision, blocks), expected, tolerance
-            )
+            close(volume_triton.score_lists(volume, *common, precision, blocks), expected, tolerance)
 
 
 def flushed(sums: LatticeSums) -> tuple[Tensor, Tensor]:

@@ -33,12 +33,21 @@ def case():
     shells = BOX // 2 + 1
     zeros = np.zeros((K, shells))
     model = Model(
-        references=torch.from_numpy(references), pixel_size_angst=PIXEL,
-        class_weights=np.array([0.995, 0.005]), direction_weights=np.array([[0.995], [0.005]]),
-        class_offsets_angst=np.zeros((K, 2)), sigma2_noise=np.full((1, shells), 0.02 / (2 * BOX**2)),
-        tau2=zeros, data_vs_prior=zeros, sigma2_reference=zeros, coverage=zeros, scale=np.ones(3),
-        sigma_offset_angst=5.0, current_size=SIZE, current_resolution=1 / 12,
-    )  # fmt: skip
+        references=torch.from_numpy(references),
+        pixel_size_angst=PIXEL,
+        class_weights=np.array([0.995, 0.005]),
+        direction_weights=np.array([[0.995], [0.005]]),
+        class_offsets_angst=np.zeros((K, 2)),
+        sigma2_noise=np.full((1, shells), 0.02 / (2 * BOX**2)),
+        tau2=zeros,
+        data_vs_prior=zeros,
+        sigma2_reference=zeros,
+        coverage=zeros,
+        scale=np.ones(3),
+        sigma_offset_angst=5.0,
+        current_size=SIZE,
+        current_resolution=1 / 12,
+    )
     found = Assignments.start(N)
     found.psi_deg = rng.uniform(-180, 180, N)
     return settings, State(3, (model,), found, Sampling.of(settings, PIXEL)), particles
@@ -60,8 +69,15 @@ def plain_errors(case) -> tuple[float, list[float]]:
     padded = padded_reference(state.model.references[0].numpy(), 2, SIZE // 2)
     turns, moves = [], ([], [])
     for i in range(N):
-        p = {"u": particles.defocus_u_angst[i], "v": particles.defocus_v_angst[i], "kv": 300.0,
-             "angle": particles.defocus_angle_deg[i], "phase": 0.0, "cs": 2.7, "q0": 0.1}  # fmt: skip
+        p = {
+            "u": particles.defocus_u_angst[i],
+            "v": particles.defocus_v_angst[i],
+            "kv": 300.0,
+            "angle": particles.defocus_angle_deg[i],
+            "phase": 0.0,
+            "cs": 2.7,
+            "q0": 0.1,
+        }
         u = ks / (BOX * PIXEL)
         ctf = ctf_value(p, u[:, 0], u[:, 1])
         variance = state.model.sigma2_noise[0][shell[inside]]
@@ -71,9 +87,7 @@ def plain_errors(case) -> tuple[float, list[float]]:
 
         psi = state.assignments.psi_deg[i]
         right = slice_of(padded, 2, SIZE // 2, ks, euler(0, 0, psi))
-        turned = [
-            slice_of(padded, 2, SIZE // 2, ks, euler(0, 0, psi + float(e))) for e in ANGLES_DEG
-        ]
+        turned = [slice_of(padded, 2, SIZE // 2, ks, euler(0, 0, psi + float(e))) for e in ANGLES_DEG]
         noticed = [misfit(right, other) > np.log(100) for other in turned]
         turns.append(float(ANGLES_DEG[noticed.index(True)]) if any(noticed) else 30.0)
         for axis in (0, 1):
@@ -136,9 +150,8 @@ def test_automatic_steps_halve_when_nothing_improves_and_stop_where_they_suffice
     settings, state, _ = case
     settings = replace(settings, gradient=GradientSettings())
     stuck = replace(
-        state, resolution_stalled=1, accuracy_rot_deg=2.0, accuracy_shift_angst=1.0,
-        change_offsets_angst=2.0,
-    )  # fmt: skip
+        state, resolution_stalled=1, accuracy_rot_deg=2.0, accuracy_shift_angst=1.0, change_offsets_angst=2.0
+    )
     finer = finer_sampling(settings, stuck, 10)
     assert finer.sampling.psi_step_deg == 6 and finer.resolution_stalled == 0
     assert finer.sampling.offset_step_angst == pytest.approx(0.75 * 1.0 * 2)
@@ -151,9 +164,7 @@ def test_automatic_steps_halve_when_nothing_improves_and_stop_where_they_suffice
 
 def test_assignments_settle_when_changes_stop_shrinking(case):
     _, state, _ = case
-    first = with_settled(
-        replace(state, change_classes=0.5, change_angles_deg=40.0, change_offsets_angst=6.0)
-    )
+    first = with_settled(replace(state, change_classes=0.5, change_angles_deg=40.0, change_offsets_angst=6.0))
     assert first.hidden_stalled == 0 and first.best_change_classes == 0.5
     assert with_settled(replace(first, change_classes=0.4)).hidden_stalled == 0
     assert with_settled(replace(first, change_classes=0.6)).hidden_stalled == 1

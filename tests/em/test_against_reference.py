@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 from plain.maximisation import iterate
 from plain.problem import Filament
-from two_sides import (
-    SECOND_PASSES,
-    assert_agrees,
-    choose_second_pass,
-    one_iteration,
-    stated_twice,
-)
+from two_sides import SECOND_PASSES, assert_agrees, choose_second_pass, one_iteration, stated_twice
 
 from verglas.em.run import expectation, second_pass
 from verglas.em.state.settings import HelixSettings
@@ -33,9 +27,7 @@ def expected(problem):
 
 
 @pytest.mark.parametrize("second_pass", SECOND_PASSES)
-def test_one_iteration_agrees_with_the_plain_implementation(
-    problem, expected, second_pass, monkeypatch
-):
+def test_one_iteration_agrees_with_the_plain_implementation(problem, expected, second_pass, monkeypatch):
     choose_second_pass(monkeypatch, second_pass)
     assert_agrees(*one_iteration(problem[0]), expected, SHELLS)
 
@@ -62,9 +54,11 @@ def helical(problem, request):
     found = run.state.assignments.copy()
     found.psi_deg = tube_psi
     run = replace(
-        run, settings=settings, particles=replace(run.particles, psi_prior_deg=psi),
+        run,
+        settings=settings,
+        particles=replace(run.particles, psi_prior_deg=psi),
         state=replace(run.state, assignments=found),
-    )  # fmt: skip
+    )
     filament = Filament(psi, tube_psi, 9.0, True, rise, 36.0)
     return run, iterate(replace(stated, filament=filament))
 
@@ -119,9 +113,7 @@ def test_memory_that_runs_out_halves_the_work_and_changes_nothing(problem, monke
     def needs_room(operands, *arguments):
         images = next(each for each in arguments if hasattr(each, "score_power"))
         if len(images.score_power) > 2:
-            raise RuntimeError(
-                "[enforce fail] DefaultCPUAllocator: can't allocate memory: 9e9 bytes"
-            )
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9e9 bytes")
         return real(operands, *arguments)
 
     monkeypatch.setattr(module, where, needs_room)

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from plain.maximisation import iterate
 from plain.poses import asymmetric_pixels, healpix
-from two_sides import (
-    SECOND_PASSES,
-    assert_agrees,
-    choose_second_pass,
-    one_iteration,
-    stated_twice,
-)
+from two_sides import SECOND_PASSES, assert_agrees, choose_second_pass, one_iteration, stated_twice
 
 from verglas.em.operands import operands
 from verglas.em.scoring import tile_sums
@@ -30,9 +24,7 @@ def problem(request):
 
 
 @pytest.mark.parametrize("second_pass", SECOND_PASSES)
-def test_one_iteration_of_maps_agrees_with_the_plain_implementation(
-    problem, second_pass, monkeypatch
-):
+def test_one_iteration_of_maps_agrees_with_the_plain_implementation(problem, second_pass, monkeypatch):
     choose_second_pass(monkeypatch, second_pass)
     run, expected = problem
     assert_agrees(*one_iteration(run), expected, SHELLS)

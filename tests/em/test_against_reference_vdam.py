@@ -27,9 +27,7 @@ def problem(request):
     step = replace(gradient_step(run.settings, run.settings.gradient, 10_000, NUMBER), momentum=MU)
     moments = Moments.start(stated)
     small = replace(stated, current_size=stated.current_size - 2)
-    results = [
-        descend(each, moments, step.step_size, step.tau2_fudge, MU) for each in (small, stated)
-    ]
+    results = [descend(each, moments, step.step_size, step.tau2_fudge, MU) for each in (small, stated)]
     return run, step, results, moments
 
 
@@ -39,9 +37,7 @@ def half(lattices):
 
 
 @pytest.mark.parametrize("second_pass", SECOND_PASSES)
-def test_steps_of_mini_batches_agree_with_the_plain_implementation(
-    problem, second_pass, monkeypatch
-):
+def test_steps_of_mini_batches_agree_with_the_plain_implementation(problem, second_pass, monkeypatch):
     choose_second_pass(monkeypatch, second_pass)
     run, step, results, moments = problem
     model, found = run.state.model, start_moments(run.settings, run.state.model, run.devices[0])

@@ -45,16 +45,21 @@ def test_an_iteration_has_files_of_both_halves_and_the_last_one_files_without_a_
     names = {path.name for path in (project / "whole").glob("*")}
     for optimiser in done:
         base = optimiser.removesuffix("_optimiser.star")
-        assert names >= {
-            f"{base}_{what}.star" for what in ("data", "sampling", "half1_model", "half2_model")
-        }
+        assert names >= {f"{base}_{what}.star" for what in ("data", "sampling", "half1_model", "half2_model")}
         assert names >= {f"{base}_half{half}_class001.mrc" for half in (1, 2)}
         assert names >= {f"{base}_half{half}_class001_angdist.bild" for half in (1, 2)}
     last = {name for name in names if "_it" not in name}
     assert last == {
-        "run_class001.mrc", "run_class001_angdist.bild", "run_data.star", "run_model.star", "run_optimiser.star",
-        "run_sampling.star", "run_half1_class001_unfil.mrc", "run_half2_class001_unfil.mrc", "run_progress.jsonl",
-    }  # fmt: skip
+        "run_class001.mrc",
+        "run_class001_angdist.bild",
+        "run_data.star",
+        "run_model.star",
+        "run_optimiser.star",
+        "run_sampling.star",
+        "run_half1_class001_unfil.mrc",
+        "run_half2_class001_unfil.mrc",
+        "run_progress.jsonl",
+    }
     table = read_star("whole/run_optimiser.star")["optimiser_general"]
     assert table.integer("rlnCurrentIteration") == -1 and table.flag("rlnHasConverged")
     assert not table.flag("rlnDoSplitRandomHalves") and table.flag("rlnDoAutoRefine")
@@ -100,9 +105,7 @@ def test_a_run_goes_on_by_itself_from_its_newest_iteration(project):
 def test_ranks_share_the_halves_and_go_on_through_disc_to_the_bits_of_the_network(n_ranks, project):
     """A run over the network; one that goes on from its iteration 4 through the disc."""
     shutil.rmtree("ranks", ignore_errors=True)
-    said = refine_over_ranks(
-        n_ranks, [*AUTO, "--o", "ranks/run", "--dont_combine_weights_via_disc"]
-    )
+    said = refine_over_ranks(n_ranks, [*AUTO, "--o", "ranks/run", "--dont_combine_weights_via_disc"])
     assert "Combining through network" in said
     start = ["--continue", "ranks/run_it004_optimiser.star", "--o", "again/run"]
     said = refine_over_ranks(n_ranks, [*start, "--combine_weights_via_disc"])
@@ -121,6 +124,4 @@ def test_the_stream_for_the_page_has_the_figures_of_every_iteration(project):
     assert found[-2]["iterations_left"] > 0 and all(each["seconds"] > 0 for each in found)
     model = read_star("whole/run_model.star")["model_class_1"]
     np.testing.assert_allclose(last["fsc"], model.floats("rlnGoldStandardFsc"), atol=1e-4)
-    assert [each["local_searches"] for each in found] == sorted(
-        each["local_searches"] for each in found
-    )
+    assert [each["local_searches"] for each in found] == sorted(each["local_searches"] for each in found)

@@ -64,9 +64,7 @@ def test_strong_views_stay_and_images_of_another_scale_go():
 @pytest.mark.real
 def test_no_real_pick_is_set_aside(real_data):
     """Junk and edges included, batch by batch."""
-    stacks = sorted(
-        (real_data / "empiar10204_betagal/project/Extract/job009/Movies").glob("*.mrcs")
-    )
+    stacks = sorted((real_data / "empiar10204_betagal/project/Extract/job009/Movies").glob("*.mrcs"))
     spread = [np.asarray(read_mrc(str(stack)).data, np.float32).std((1, 2)) for stack in stacks]
     assert sum(map(len, spread)) == 1655
     parts = [part for each in spread for part in np.array_split(each, len(each) // 4)]
@@ -109,23 +107,10 @@ def test_a_run_without_a_single_usable_particle_fails_and_says_why(capsys):
 
 def reference(side: int = BOX, pixel: float = PIXEL) -> np.ndarray:
     y, x = (np.mgrid[:side, :side] - side // 2) * pixel / PIXEL
-    return (np.exp(-((y - 4) ** 2 + x**2) / 8) + np.exp(-((x - 5) ** 2 + y**2) / 12)).astype(
-        np.float32
-    )
+    return (np.exp(-((y - 4) ** 2 + x**2) / 8) + np.exp(-((x - 5) ** 2 + y**2) / 12)).astype(np.float32)
 
 
-WITH_REFERENCE = [
-    "--i",
-    "particles.star",
-    "--o",
-    "job/run",
-    "--K",
-    "2",
-    "--iter",
-    "1",
-    "--ref",
-    "ref.mrc",
-]
+WITH_REFERENCE = ["--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "1", "--ref", "ref.mrc"]
 
 
 def test_hollow_references_are_not_taken_for_inverted_ones():
@@ -184,9 +169,7 @@ def test_a_defocus_that_is_not_a_number_sets_its_particle_aside():
     star = read_star("particles.star")
     defocus = star["particles"].floats("rlnDefocusU").copy()
     defocus[3] = np.nan
-    write_star(
-        "particles.star", [star["optics"], star["particles"].with_columns({"rlnDefocusU": defocus})]
-    )
+    write_star("particles.star", [star["optics"], star["particles"].with_columns({"rlnDefocusU": defocus})])
     assert refine("--i", "particles.star", "--o", "job/run", "--K", "1", "--iter", "1", *FLAGS) == 0
     aside = read_star("job/set_aside.star")["set_aside"]
     assert aside.strings("rlnImageName") == ["000004@particles.mrcs"]

@@ -55,10 +55,7 @@ def test_local_searches_stay_near_the_orientations_of_the_list_and_go_on_to_the_
     assert general.number("rlnSigmaPriorRotAngle") == RANGE / 3
     for number in (0, 2):
         shutil.rmtree("again", ignore_errors=True)
-        assert (
-            refine("--continue", f"whole/run_it{number:03d}_optimiser.star", "--o", "again/run")
-            == 0
-        )
+        assert refine("--continue", f"whole/run_it{number:03d}_optimiser.star", "--o", "again/run") == 0
         assert "run_it003_class002.mrc" in same_bytes("whole", "again")
     more = ["--continue", "whole/run_it002_optimiser.star", "--o", "free/run", "--sigma_ang", "-1"]
     assert refine(*more) == 0
@@ -71,9 +68,7 @@ def test_relaxed_symmetry_lets_particles_go_to_their_mates():
     assert refine(*words, "--o", "job/run", "--iter", "1") == 0
     assert turned_deg("posed.star", "job/run_it001_data.star", mates=True).max() < FARTHEST
     assert (
-        read_star("job/run_it001_optimiser.star")["optimiser_general"].string(
-            "verglasRelaxedSymmetry"
-        )
+        read_star("job/run_it001_optimiser.star")["optimiser_general"].string("verglasRelaxedSymmetry")
         == "C2"
     )
 
@@ -105,16 +100,7 @@ def test_relion_goes_on_with_local_searches_of_ours_and_back():
     words = ["--i", "posed.star", *CLASSES[2:], *LOCAL, "--K", "1"]
     assert refine(*words, "--o", "ours/run") == 0
     Path("relion").mkdir()
-    more = [
-        "--continue",
-        "ours/run_it002_optimiser.star",
-        "--o",
-        "relion/run",
-        "--iter",
-        "3",
-        "--j",
-        "1",
-    ]
+    more = ["--continue", "ours/run_it002_optimiser.star", "--o", "relion/run", "--iter", "3", "--j", "1"]
     done = subprocess.run(
         ["relion_refine", *more, "--skip_gridding"], capture_output=True, text=True, timeout=100
     )
@@ -122,10 +108,7 @@ def test_relion_goes_on_with_local_searches_of_ours_and_back():
     theirs = read_star("relion/run_it003_model.star")["model_general"]
     assert theirs.number("rlnSigmaPriorRotAngle") == pytest.approx(RANGE / 3)
     assert turned_deg("ours/run_it003_data.star", "relion/run_it003_data.star").mean() < 15
-    assert (
-        refine("--continue", "relion/run_it003_optimiser.star", "--o", "back/run", "--iter", "4")
-        == 0
-    )
+    assert refine("--continue", "relion/run_it003_optimiser.star", "--o", "back/run", "--iter", "4") == 0
     back = read_star("back/run_it004_model.star")["model_general"]
     assert back.number("rlnSigmaPriorRotAngle") == pytest.approx(RANGE / 3)
 

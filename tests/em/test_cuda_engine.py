@@ -112,9 +112,7 @@ def assert_same(there: Refinement, here: Refinement, tolerance: float) -> None:
         away = float((found.references.cpu() - model.references).abs().max())
         assert away < 10 * tolerance * scale
         np.testing.assert_allclose(found.sigma2_noise, model.sigma2_noise, rtol=10 * tolerance)
-        np.testing.assert_allclose(
-            found.sigma_offset_angst, model.sigma_offset_angst, rtol=tolerance
-        )
+        np.testing.assert_allclose(found.sigma_offset_angst, model.sigma_offset_angst, rtol=tolerance)
         np.testing.assert_allclose(
             found.class_weights, model.class_weights, rtol=10 * tolerance, atol=tolerance
         )

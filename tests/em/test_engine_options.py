@@ -24,11 +24,7 @@ from verglas.jobs.refine.options.engine import BY_FLAG, ENGINE_OPTIONS, EngineOp
 from verglas.jobs.refine.options.settings import changed_settings, saved_value, settings_of
 
 PARTS = {"gradient": GradientSettings, "helix": HelixSettings, "halves": HalvesSettings}
-BEGIN = {
-    "gradient": ["--grad"],
-    "helix": ["--helix"],
-    "halves": ["--auto_refine", "--split_random_halves"],
-}
+BEGIN = {"gradient": ["--grad"], "helix": ["--helix"], "halves": ["--auto_refine", "--split_random_halves"]}
 # fields that no single flag decides: what kind of run it is, and what follows from the references
 NO_OPTION = {"dims", "parity", "blob_init", *PARTS}
 # what a new run does where nothing is asked, and the engine's own idea of it
@@ -43,12 +39,7 @@ def named(option: EngineOption) -> str:
 
 def other_value(option: EngineOption) -> object:
     """A value that is not the default."""
-    special = {
-        "symmetry": "D2",
-        "relax_symmetry": "C2",
-        "precision": "single",
-        "adaptive_fraction": 0.5,
-    }
+    special = {"symmetry": "D2", "relax_symmetry": "C2", "precision": "single", "adaptive_fraction": 0.5}
     if option.name in special:
         return special[option.name]
     if isinstance(option.default, bool):
@@ -72,13 +63,23 @@ def dims_for(option: EngineOption) -> int:
 def kept(settings: EmSettings) -> EmSettings:
     """Settings as the files of an iteration hold them."""
     state = State(
-        3, (SimpleNamespace(current_resolution=0.1),), Assignments.start(0), Sampling.of(settings, 2.0),
-        incr_size=settings.incr_size, refs_are_ctf_corrected=settings.refs_are_ctf_corrected,
-    )  # fmt: skip
-    model = StarTable.from_columns("model_general", {
-        "rlnReferenceDimensionality": settings.dims, "rlnPixelSize": 2.0, "rlnOrientationalPriorMode": 0,
-        **labelled(settings, "model"),
-    }, is_list=True)  # fmt: skip
+        3,
+        (SimpleNamespace(current_resolution=0.1),),
+        Assignments.start(0),
+        Sampling.of(settings, 2.0),
+        incr_size=settings.incr_size,
+        refs_are_ctf_corrected=settings.refs_are_ctf_corrected,
+    )
+    model = StarTable.from_columns(
+        "model_general",
+        {
+            "rlnReferenceDimensionality": settings.dims,
+            "rlnPixelSize": 2.0,
+            "rlnOrientationalPriorMode": 0,
+            **labelled(settings, "model"),
+        },
+        is_list=True,
+    )
     return saved_settings(
         optimiser_table(RunNames("Job/run"), settings, state),
         model,
@@ -110,9 +111,7 @@ def test_a_default_is_the_engines(option):
 @pytest.mark.parametrize("option", FLAGS, ids=named)
 def test_a_flag_reaches_the_settings_of_a_new_run(option):
     if option.name in ("sigma_rot_deg", "sigma_tilt_deg"):
-        found = settings_of(
-            parsed(*(w for n in ("rot", "tilt", "psi") for w in (f"--sigma_{n}", 2.5))), 3
-        )
+        found = settings_of(parsed(*(w for n in ("rot", "tilt", "psi") for w in (f"--sigma_{n}", 2.5))), 3)
     elif option.flag == "--K":
         found = settings_of(parsed("--K", 4), 2)
     else:
@@ -180,13 +179,9 @@ def test_a_form_says_to_a_run_that_goes_on_whatever_may_change(job):
 
 def test_local_searches_and_masks_are_switched_off_for_a_run_that_goes_on():
     going_on = {"fn_cont": "Class3D/job001/run_it003_optimiser.star"}
-    words = Classification3D.command_line(
-        Classification3D.Options.checked(going_on), "Class3D/job001/", True
-    )
+    words = Classification3D.command_line(Classification3D.Options.checked(going_on), "Class3D/job001/", True)
     for flag, value in (("--sigma_ang", "-1"), ("--solvent_mask", "None"), ("--relax_sym", "None")):
         assert words[words.index(flag) + 1] == value
     local = {**going_on, "do_local_ang_searches": True, "sigma_angles": 6.0}
-    words = Classification3D.command_line(
-        Classification3D.Options.checked(local), "Class3D/job001/", True
-    )
+    words = Classification3D.command_line(Classification3D.Options.checked(local), "Class3D/job001/", True)
     assert words.count("--sigma_ang") == 1 and words[words.index("--sigma_ang") + 1] == "2"

@@ -10,11 +10,7 @@ import torch
 from plain.halves import iterate_halves
 from plain.maximisation import iterate
 from test_volume import from_volumes
-from two_halves import (
-    in_halves,
-    locally,
-    one_iteration_of_halves,
-)
+from two_halves import in_halves, locally, one_iteration_of_halves
 from two_sides import assert_agrees, choose_second_pass, one_iteration, stated_twice
 
 from verglas.em.maximise import halves as maximisation
@@ -30,9 +26,16 @@ CASES = {"halves": (12, 3, False), "halves in C2": (12, 2, False), "joined": (BO
 def rows_of(found, rows):
     """Assignments of some particles."""
     names = (
-        "class_index", "n_significant", "rot_deg", "tilt_deg", "psi_deg", "origin_yx_angst", "p_max",
-        "norm", "log_likelihood",
-    )  # fmt: skip
+        "class_index",
+        "n_significant",
+        "rot_deg",
+        "tilt_deg",
+        "psi_deg",
+        "origin_yx_angst",
+        "p_max",
+        "norm",
+        "log_likelihood",
+    )
     return replace(found, **{name: getattr(found, name)[rows] for name in names})
 
 
@@ -52,9 +55,7 @@ def assert_halves_agree(run, problems, joined, size):
 @pytest.mark.parametrize("case", CASES)
 def test_an_iteration_of_two_halves_agrees_with_the_plain_implementation(case):
     size, fold, joined = CASES[case]
-    run, problems = in_halves(
-        *stated_twice(box=BOX, pixel=PIXEL, size=size, n=N, dims=3, fold=fold)
-    )
+    run, problems = in_halves(*stated_twice(box=BOX, pixel=PIXEL, size=size, n=N, dims=3, fold=fold))
     assert_halves_agree(run, problems, joined, size)
 
 

@@ -15,13 +15,43 @@ from verglas.formats.star import StarTable, read_star, write_star
 
 N, BOX, PIXEL, RISE = 60, 40, 4.0, 24.0
 FLAGS = [
-    "--i", "segments.star", "--o", "Class2D/run", "--K", "1", "--iter", "3", "--tau2_fudge", "2",
-    "--particle_diameter", "140", "--zero_mask", "--flatten_solvent", "--norm", "--scale",
-    "--oversampling", "1", "--psi_step", "12", "--offset_range", "5", "--offset_step", "2",
-    "--random_seed", "2",
-    "--pad", "2", "--helical_outer_diameter", "90", "--bimodal_psi", "--sigma_psi", "2", "--helix",
-    "--helical_rise_initial", str(RISE),
-]  # fmt: skip
+    "--i",
+    "segments.star",
+    "--o",
+    "Class2D/run",
+    "--K",
+    "1",
+    "--iter",
+    "3",
+    "--tau2_fudge",
+    "2",
+    "--particle_diameter",
+    "140",
+    "--zero_mask",
+    "--flatten_solvent",
+    "--norm",
+    "--scale",
+    "--oversampling",
+    "1",
+    "--psi_step",
+    "12",
+    "--offset_range",
+    "5",
+    "--offset_step",
+    "2",
+    "--random_seed",
+    "2",
+    "--pad",
+    "2",
+    "--helical_outer_diameter",
+    "90",
+    "--bimodal_psi",
+    "--sigma_psi",
+    "2",
+    "--helix",
+    "--helical_rise_initial",
+    str(RISE),
+]
 
 
 @pytest.fixture
@@ -42,22 +72,28 @@ def filaments(tmp_path, monkeypatch):
     write_mrc("segments.mrcs", images, PIXEL)
     flipped = rng.integers(0, 2, N) * 180
     optics = {
-        "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [PIXEL],
-        "rlnImageSize": [BOX], "rlnImageDimensionality": [2],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["one"],
+        "rlnOpticsGroup": [1],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnImagePixelSize": [PIXEL],
+        "rlnImageSize": [BOX],
+        "rlnImageDimensionality": [2],
+    }
     particles = {
         "rlnImageName": [f"{i + 1:06d}@segments.mrcs" for i in range(N)],
-        "rlnMicrographName": [f"mic{i % 3}.mrc" for i in range(N)], "rlnOpticsGroup": [1] * N,
-        "rlnCoordinateX": 100.0 + np.arange(N), "rlnCoordinateY": 100.0 + np.arange(N),
-        "rlnHelicalTubeID": np.arange(N) // 5 + 1, "rlnAngleTiltPrior": [90.0] * N,
+        "rlnMicrographName": [f"mic{i % 3}.mrc" for i in range(N)],
+        "rlnOpticsGroup": [1] * N,
+        "rlnCoordinateX": 100.0 + np.arange(N),
+        "rlnCoordinateY": 100.0 + np.arange(N),
+        "rlnHelicalTubeID": np.arange(N) // 5 + 1,
+        "rlnAngleTiltPrior": [90.0] * N,
         "rlnAnglePsiPrior": psi + flipped + rng.normal(0, 2, N),
-        "rlnHelicalTrackLengthAngst": 10.0 * (np.arange(N) % 5), "rlnAnglePsiFlipRatio": [0.5] * N,
-    }  # fmt: skip
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", particles),
-    ]
+        "rlnHelicalTrackLengthAngst": 10.0 * (np.arange(N) % 5),
+        "rlnAnglePsiFlipRatio": [0.5] * N,
+    }
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)]
     write_star("segments.star", tables)
     return psi, across
 
@@ -101,14 +137,7 @@ def test_segments_without_a_prior_are_refused(filaments, capsys):
 @pytest.mark.skipif(shutil.which("relion_refine") is None, reason="relion_refine is not installed")
 def test_relion_goes_on_from_our_helical_files_and_we_from_theirs(filaments):
     assert run_program("refine", FLAGS) == 0
-    words = [
-        "--continue",
-        "Class2D/run_it003_optimiser.star",
-        "--o",
-        "Class2D/run_ct3",
-        "--iter",
-        "4",
-    ]
+    words = ["--continue", "Class2D/run_it003_optimiser.star", "--o", "Class2D/run_ct3", "--iter", "4"]
     done = subprocess.run(["relion_refine", *words, "--j", "1"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     words = ["--continue", "Class2D/run_ct3_it004_optimiser.star", "--o", "Class2D/run_ct4"]

@@ -12,13 +12,15 @@ from verglas.formats.mrc import write_mrc
 from verglas.formats.star import read_star
 
 N, BOX, PIXEL, JOIN_ANGST = 80, 32, 6.0, 40.0
-JOINED = math.ceil(
-    BOX * PIXEL / JOIN_ANGST
-)  # the last shell that is; partly, where shells are collected
+JOINED = math.ceil(BOX * PIXEL / JOIN_ANGST)  # the last shell that is; partly, where shells are collected
 CHANGED = {
-    "--ini_high": "40", "--low_resol_join_halves": "40", "--particle_diameter": "150",
-    "--healpix_order": "1", "--auto_local_healpix_order": "3", "--maximum_angular_sampling": "7.5",
-}  # fmt: skip
+    "--ini_high": "40",
+    "--low_resol_join_halves": "40",
+    "--particle_diameter": "150",
+    "--healpix_order": "1",
+    "--auto_local_healpix_order": "3",
+    "--maximum_angular_sampling": "7.5",
+}
 SEEDS = [pytest.param(1, marks=pytest.mark.slow)]
 SEEDS += [pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 11)]
 

@@ -29,9 +29,7 @@ SIGMA = 7.5
 
 def grid_of(symmetry: str, order: int = 2) -> OrientationGrid:
     step = 60 / 2**order
-    sampling = Sampling(
-        3, 1, step, 5.0, 2.0, order, symmetry, perturbation=0.3, local_sigma_deg=(SIGMA,) * 3
-    )
+    sampling = Sampling(3, 1, step, 5.0, 2.0, order, symmetry, perturbation=0.3, local_sigma_deg=(SIGMA,) * 3)
     return OrientationGrid.of(sampling)
 
 
@@ -48,9 +46,7 @@ def slowly(grid: OrientationGrid, group: PointGroup, angles: np.ndarray) -> dict
         psi_weight = np.exp(-0.5 * (turn[psis] / SIGMA) ** 2)
         for d, w in zip(near, weight / max(weight.sum(), 1e-300)):
             for p, v in zip(psis, psi_weight / psi_weight.sum()):
-                total[int(d) * grid.n_psi + int(p)] = (
-                    total.get(int(d) * grid.n_psi + int(p), 0) + w * v
-                )
+                total[int(d) * grid.n_psi + int(p)] = total.get(int(d) * grid.n_psi + int(p), 0) + w * v
     whole = sum(total.values())
     return {number: weight / whole for number, weight in total.items()}
 
@@ -69,9 +65,7 @@ def test_neighbourhoods_are_those_of_slow_loops(symmetry):
 
 
 def test_a_neighbourhood_is_never_empty():
-    grid = replace(
-        grid_of("C1"), sampling=replace(grid_of("C1").sampling, local_sigma_deg=(0.01,) * 3)
-    )
+    grid = replace(grid_of("C1"), sampling=replace(grid_of("C1").sampling, local_sigma_deg=(0.01,) * 3))
     found = LocalSearch(grid, PointGroup.of("C1")).around(some_angles(5))
     assert (found.counts >= 1).all()
     np.testing.assert_allclose(found.log_prior.exp().sum(1), 1)
@@ -104,10 +98,7 @@ def test_steps_of_tables_are_those_of_matrices():
     np.testing.assert_allclose(found, expected, atol=1e-12)
     child = torch.tensor([0, 7, 3, 5])
     expected = slice_steps(
-        frame @ euler_matrices(grid.fine(numbers, child)),
-        lattice,
-        torch.float64,
-        torch.device("cpu"),
+        frame @ euler_matrices(grid.fine(numbers, child)), lattice, torch.float64, torch.device("cpu")
     )
     found = StepTable.fine(grid, frame, padding, like)(numbers * grid.children + child)
     np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -123,18 +114,8 @@ def test_lists_and_buckets_of_poses_give_the_same_sums(monkeypatch):
     _, buckets = expected_by(run)
     _, lists = expected_by(from_volumes(monkeypatch, run))
     assert (lists.found.n_significant == buckets.found.n_significant).all()
-    for name in (
-        "rot_deg",
-        "tilt_deg",
-        "psi_deg",
-        "origin_yx_angst",
-        "p_max",
-        "norm",
-        "log_likelihood",
-    ):
-        np.testing.assert_allclose(
-            getattr(lists.found, name), getattr(buckets.found, name), rtol=1e-9
-        )
+    for name in ("rot_deg", "tilt_deg", "psi_deg", "origin_yx_angst", "p_max", "norm", "log_likelihood"):
+        np.testing.assert_allclose(getattr(lists.found, name), getattr(buckets.found, name), rtol=1e-9)
     for name in ("data", "weight", "noise", "direction_weight", "scale_cross", "sigma2_offset"):
         mine, theirs = getattr(lists.sums, name), getattr(buckets.sums, name)
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9 * float(theirs.abs().max()))

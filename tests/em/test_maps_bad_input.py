@@ -12,9 +12,7 @@ from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarTable, read_star, write_star
 
 N = 24
-CLASSES = [
-    word for word in AUTO if word not in ("--auto_refine", "--split_random_halves", "--firstiter_cc")
-]  # fmt: skip
+CLASSES = [word for word in AUTO if word not in ("--auto_refine", "--split_random_halves", "--firstiter_cc")]
 
 
 @pytest.fixture(autouse=True)
@@ -87,10 +85,7 @@ def test_a_mask_beside_the_particle_is_doubted_with_a_figure(capsys):
 @pytest.mark.parametrize(
     ("subsets", "told"),
     [
-        (
-            [1, 2] * (N // 2 - 1) + [1, 0],
-            "1 of 24 particles have no half-set: rlnRandomSubset of 000024@",
-        ),
+        ([1, 2] * (N // 2 - 1) + [1, 0], "1 of 24 particles have no half-set: rlnRandomSubset of 000024@"),
         ([2] * N, "none of the 24 particles belongs to half-set 1"),
     ],
 )
@@ -107,17 +102,10 @@ def test_half_sets_of_the_list_are_kept_and_those_drawn_come_back_with_the_seed(
         read_star(f"{name}/run_it001_data.star")["particles"].ints("rlnRandomSubset").tolist()
         for name in ("drawn", "again")
     )
-    assert (
-        drawn == again
-        and sorted(drawn) == [1] * (N // 2) + [2] * (N // 2)
-        and drawn != sorted(drawn)
-    )
+    assert drawn == again and sorted(drawn) == [1] * (N // 2) + [2] * (N // 2) and drawn != sorted(drawn)
     with_subsets(given)
     assert refine(*AUTO, "--o", "given/run", "--iter", "1") == 0
-    assert (
-        read_star("given/run_it001_data.star")["particles"].ints("rlnRandomSubset").tolist()
-        == given
-    )
+    assert read_star("given/run_it001_data.star")["particles"].ints("rlnRandomSubset").tolist() == given
 
 
 def test_segments_of_a_filament_stay_in_one_half():
@@ -134,8 +122,11 @@ def test_segments_of_a_filament_stay_in_one_half():
 @pytest.mark.parametrize("damage", ["nan", "inverted", "other size"])
 def test_references_are_judged_and_brought_to_the_particles_frame(damage, capsys):
     truth = 0.05 * map_of_blobs()
-    wrong = {"nan": np.where(truth > truth.max() / 2, np.nan, truth), "inverted": -truth,
-             "other size": np.pad(truth, 4)}[damage]  # fmt: skip
+    wrong = {
+        "nan": np.where(truth > truth.max() / 2, np.nan, truth),
+        "inverted": -truth,
+        "other size": np.pad(truth, 4),
+    }[damage]
     write_mrc("wrong.mrc", wrong.astype(np.float32), PIXEL)
     if damage == "other size":
         assert refine(*AUTO, "--o", "job/run", "--iter", "1", "--ref", "wrong.mrc") == 0
@@ -152,9 +143,7 @@ def test_files_of_two_runs_are_not_gone_on_with(capsys):
     write_star("particles.star", [read_star("particles.star")["optics"], others])
     assert refine(*AUTO, "--o", "two/run", "--iter", "1") == 0
     shutil.copy("two/run_it001_data.star", "one/run_it001_data.star")
-    assert (
-        refine("--continue", "one/run_it001_optimiser.star", "--o", "more/run", "--iter", "2") == 1
-    )
+    assert refine("--continue", "one/run_it001_optimiser.star", "--o", "more/run", "--iter", "2") == 1
     assert (
         "are of different runs: 3 groups of its particles (the first is other0.mrc)"
         in capsys.readouterr().err
@@ -174,9 +163,7 @@ def test_particles_with_one_view_are_doubted_with_a_figure(capsys):
 def test_several_references_come_from_a_list_and_one_becomes_several(capsys):
     """Copies of one map are told apart, because particles are dealt out to them at random."""
     write_mrc("other.mrc", np.ascontiguousarray(0.05 * map_of_blobs(seed=8)), PIXEL)
-    write_star(
-        "refs.star", [StarTable.from_columns("", {"rlnReferenceImage": ["map.mrc", "other.mrc"]})]
-    )
+    write_star("refs.star", [StarTable.from_columns("", {"rlnReferenceImage": ["map.mrc", "other.mrc"]})])
     for name, more in (("two", ["--ref", "refs.star"]), ("one", []), ("cc", ["--firstiter_cc"])):
         assert refine(*CLASSES, "--o", f"{name}/run", "--iter", "2", "--K", "2", *more) == 0
         model = read_star(f"{name}/run_it002_model.star")

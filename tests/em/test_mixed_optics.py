@@ -14,11 +14,7 @@ from verglas.em.run.refinement import Refinement
 from verglas.em.state.particles import OpticsGroup, Particles
 from verglas.em.state.settings import EmSettings
 
-GROUPS = (
-    OpticsGroup("first", 48, 3.0),
-    OpticsGroup("finer", 72, 2.0),
-    OpticsGroup("wider", 60, 3.0),
-)
+GROUPS = (OpticsGroup("first", 48, 3.0), OpticsGroup("finer", 72, 2.0), OpticsGroup("wider", 60, 3.0))
 
 
 class Mixed:
@@ -38,11 +34,7 @@ class Mixed:
                 for a, cy, cx in ((1, 20, 0), (1, -15, 12), (0.7, 0, -22))
             )
             f = np.fft.fftfreq(box, pixel)[:, None] ** 2 + np.fft.rfftfreq(box, pixel)[None] ** 2
-            gamma = (
-                np.pi * 0.0196875 * self.defocus[i] * f
-                - np.pi / 2 * 2.7e7 * 0.0196875**3 * f**2
-                + 0.1
-            )
+            gamma = np.pi * 0.0196875 * self.defocus[i] * f - np.pi / 2 * 2.7e7 * 0.0196875**3 * f**2 + 0.1
             seen = np.fft.rfft2(image) * np.sin(gamma)
             # noise of the same power per frequency in every sampling
             noise = np.fft.rfft2(rng.normal(0, 1.2 * 3.0 / pixel, (box, box)))
@@ -58,17 +50,36 @@ class Mixed:
         n = len(self.images)
         zeros = np.zeros(n)
         return Particles(
-            tuple(map(str, range(n))), groups, self.group, np.arange(n) % 3, ("a", "b", "c"), self.defocus,
-            self.defocus, zeros, zeros, zeros, np.ones(n),
-        )  # fmt: skip
+            tuple(map(str, range(n))),
+            groups,
+            self.group,
+            np.arange(n) % 3,
+            ("a", "b", "c"),
+            self.defocus,
+            self.defocus,
+            zeros,
+            zeros,
+            zeros,
+            np.ones(n),
+        )
 
 
 def run(source: Mixed, particles: Particles, **changes) -> Refinement:
     settings = EmSettings(
-        n_iterations=4, tau2_fudge=2.0, particle_diameter_angst=100, zero_mask=True, flatten_solvent=True,
-        psi_step_deg=20, offset_range_px=3, offset_step_px=2, ctf=True, correct_norm=True, correct_scale=True,
-        precision="single", **changes.pop("settings", {}),
-    )  # fmt: skip
+        n_iterations=4,
+        tau2_fudge=2.0,
+        particle_diameter_angst=100,
+        zero_mask=True,
+        flatten_solvent=True,
+        psi_step_deg=20,
+        offset_range_px=3,
+        offset_step_px=2,
+        ctf=True,
+        correct_norm=True,
+        correct_scale=True,
+        precision="single",
+        **changes.pop("settings", {}),
+    )
     refinement = Refinement.start(settings, particles, source, **changes)
     for _ in range(settings.n_iterations):
         refinement.iterate()
@@ -164,11 +175,20 @@ def test_premultiplied_data_give_the_same_average():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"zero_mask": False}, {"ctf_intact_first_peak": True}, {"always_cc": True}, {"oversampling": 0},
-     {"oversampling": 2}, {"strict_highres_angst": 20.0}, {"only_flip_phases": True},
-     {"ctf_phase_flipped": True}, {"strict_lowres_angst": 60.0}, {"firstiter_cc": True}],
+    [
+        {"zero_mask": False},
+        {"ctf_intact_first_peak": True},
+        {"always_cc": True},
+        {"oversampling": 0},
+        {"oversampling": 2},
+        {"strict_highres_angst": 20.0},
+        {"only_flip_phases": True},
+        {"ctf_phase_flipped": True},
+        {"strict_lowres_angst": 60.0},
+        {"firstiter_cc": True},
+    ],
     ids=lambda changes: next(iter(changes)),
-)  # fmt: skip
+)
 def test_every_mode_runs_and_has_an_effect(changes, plain_run):
     source, base = plain_run
     found = short_run(source, {"zero_mask": True} | changes)
@@ -184,9 +204,18 @@ def plain_run():
 def short_run(source: Mixed, changes: dict) -> torch.Tensor:
     """References after two iterations."""
     settings = EmSettings(
-        n_iterations=2, tau2_fudge=2.0, particle_diameter_angst=100, psi_step_deg=30, offset_range_px=2,
-        offset_step_px=2, ctf=True, correct_norm=True, correct_scale=True, precision="single", **changes,
-    )  # fmt: skip
+        n_iterations=2,
+        tau2_fudge=2.0,
+        particle_diameter_angst=100,
+        psi_step_deg=30,
+        offset_range_px=2,
+        offset_step_px=2,
+        ctf=True,
+        correct_norm=True,
+        correct_scale=True,
+        precision="single",
+        **changes,
+    )
     refinement = Refinement.start(settings, source.particles(), source)
     for _ in range(2):
         refinement.iterate()

@@ -70,9 +70,7 @@ def test_rounding_is_half_away_from_zero():
 def test_centring_moves_a_blob_to_the_middle_and_leaves_a_centred_one():
     y, x = torch.meshgrid(*[torch.arange(64.0) - 32] * 2, indexing="ij")
     blob = torch.exp(-((y - 4) ** 2 + (x + 3) ** 2) / 20)
-    near = torch.exp(
-        -((y - 2.4) ** 2 + (x - 2) ** 2) / 20
-    )  # less than a tenth of the diameter away
+    near = torch.exp(-((y - 2.4) ** 2 + (x - 2) ** 2) / 20)  # less than a tenth of the diameter away
     moved = centre_references(torch.stack([blob, near]), 10, 40, sigma_offset_px=3)
     assert float(centres_of_mass_px(moved[:1]).norm()) < 0.1
     assert torch.equal(moved[1], near)
@@ -111,21 +109,25 @@ def test_an_inactive_class_becomes_a_copy_of_the_one_that_changes_most_beyond_it
     zeros = np.zeros((3, 5))
     weights = np.array([0.49, 0.5, 0.01])
     model = Model(
-        references=torch.rand(3, 8, 8), pixel_size_angst=1.0, class_weights=weights,
-        direction_weights=weights[:, None], class_offsets_angst=np.zeros((3, 2)), sigma2_noise=zeros[:1],
-        tau2=zeros, data_vs_prior=zeros, sigma2_reference=zeros, coverage=zeros, scale=np.ones(1),
+        references=torch.rand(3, 8, 8),
+        pixel_size_angst=1.0,
+        class_weights=weights,
+        direction_weights=weights[:, None],
+        class_offsets_angst=np.zeros((3, 2)),
+        sigma2_noise=zeros[:1],
+        tau2=zeros,
+        data_vs_prior=zeros,
+        sigma2_reference=zeros,
+        coverage=zeros,
+        scale=np.ones(1),
         sigma_offset_angst=3.0,
-    )  # fmt: skip
+    )
     first = torch.tensor([2.0, 1.0, 1.0]).to(torch.complex64).expand(2, 3).reshape(2, 3, 1, 1)
     second = torch.tensor([100.0, 1.0, 1.0]).reshape(3, 1, 1)
-    moments = Moments(
-        first.expand(2, 3, 11, 6).clone(), second.expand(3, 11, 6).clone(), np.ones(3)
-    )
+    moments = Moments(first.expand(2, 3, 11, 6).clone(), second.expand(3, 11, 6).clone(), np.ones(3))
     after, momentum, replaced = replace_inactive(model, moments, 0.1)
     assert replaced == 2
-    assert torch.equal(
-        after.references[2], model.references[1]
-    )  # class 1 moves more, but only by noise
+    assert torch.equal(after.references[2], model.references[1])  # class 1 moves more, but only by noise
     assert after.class_weights.sum() == pytest.approx(1)
     assert float(momentum.first[0, 2, 0, 0].real) == pytest.approx(0.9)
     assert float(momentum.first[1, 2, 0, 0].real) == 1 == float(momentum.second[2, 0, 0])

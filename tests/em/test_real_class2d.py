@@ -37,9 +37,7 @@ def test_averages_of_real_picks_are_better_than_those_of_the_tutorial_project(
     real_data: Path, tmp_path: Path
 ):
     views = real.Views.of(real.projections(real_data))
-    theirs = real.judge_run(
-        real_data / "empiar10204_betagal/project/Class2D/job010/run_it025", views
-    )
+    theirs = real.judge_run(real_data / "empiar10204_betagal/project/Class2D/job010/run_it025", views)
     real.prepare(real_data, tmp_path)
     (tmp_path / "run").mkdir()
     real.classify(tmp_path, tmp_path / "run", seed=1)

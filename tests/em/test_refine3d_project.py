@@ -13,18 +13,20 @@ from verglas.formats.star import read_star
 from verglas.project.project import Project
 
 OPTIONS = {
-    "fn_img": "particles.star", "fn_ref": "map.mrc", "do_ctf_correction": "No", "ini_high": "30",
-    "particle_diameter": "110", "sampling": "30 degrees", "auto_local_sampling": "15 degrees",
-    "offset_range": "1", "do_pad1": "Yes", "use_gpu": "No",
+    "fn_img": "particles.star",
+    "fn_ref": "map.mrc",
+    "do_ctf_correction": "No",
+    "ini_high": "30",
+    "particle_diameter": "110",
+    "sampling": "30 degrees",
+    "auto_local_sampling": "15 degrees",
+    "offset_range": "1",
+    "do_pad1": "Yes",
+    "use_gpu": "No",
     "other_args": "--maximum_angular_sampling 15 --random_seed 1 --dont_check_norm --low_resol_join_halves 60",
-}  # fmt: skip
+}
 WORDS = [word for key, value in OPTIONS.items() for word in (f"--{key}", value)]
-OUTPUTS = [
-    "run_class001.mrc",
-    "run_data.star",
-    "run_half1_class001_unfil.mrc",
-    "run_optimiser.star",
-]
+OUTPUTS = ["run_class001.mrc", "run_data.star", "run_half1_class001_unfil.mrc", "run_optimiser.star"]
 
 
 @pytest.fixture
@@ -46,9 +48,7 @@ def test_it_is_scheduled_run_gone_on_with_and_repeated(project, capsys):
     before = os.stat("Refine3D/job001/run_class001.mrc").st_mtime_ns
     assert main(["job", "continue", "1"]) == 0
     assert "nothing left to do: the refinement has converged already" in capsys.readouterr().out
-    Path(
-        "Refine3D/job001/run_optimiser.star"
-    ).unlink()  # as if it had been killed in its last iteration
+    Path("Refine3D/job001/run_optimiser.star").unlink()  # as if it had been killed in its last iteration
     assert main(["job", "continue", "1"]) == 0
     said = capsys.readouterr().out
     assert "Iteration= 2\n" not in said and "stopping now" in said
@@ -79,7 +79,14 @@ def test_the_form_has_relions_command_line(project):
     assert main(["job", "run", "Refine3D", *words]) != 0
     line = Path("Refine3D/job001/note.txt").read_text()
     for flags in (
-        "--auto_refine", "--split_random_halves", "--low_resol_join_halves 40", "--healpix_order 0", "--pad 1",
-        "--auto_local_healpix_order 1", "--auto_ignore_angles", "--auto_resol_angles", "--firstiter_cc",
-    ):  # fmt: skip
+        "--auto_refine",
+        "--split_random_halves",
+        "--low_resol_join_halves 40",
+        "--healpix_order 0",
+        "--pad 1",
+        "--auto_local_healpix_order 1",
+        "--auto_ignore_angles",
+        "--auto_resol_angles",
+        "--firstiter_cc",
+    ):
         assert flags in line

@@ -9,17 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from refine_runs import (
-    BOX,
-    FLAGS,
-    PIXEL,
-    N,
-    noisy,
-    refine,
-    refine_over_ranks,
-    same_files,
-    write_particles,
-)
+from refine_runs import BOX, FLAGS, PIXEL, N, noisy, refine, refine_over_ranks, same_files, write_particles
 from verglas.em.run import lanes
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star
@@ -36,9 +26,7 @@ def project(tmp_path, monkeypatch):
 
 def test_a_restarted_run_is_the_uninterrupted_one():
     write_particles(noisy())
-    assert (
-        refine("--i", "particles.star", "--o", "whole/run", "--K", "2", "--iter", "4", *FLAGS) == 0
-    )
+    assert refine("--i", "particles.star", "--o", "whole/run", "--K", "2", "--iter", "4", *FLAGS) == 0
     for number in (1, 2, 3):
         shutil.rmtree("again", ignore_errors=True)
         words = ["--continue", f"whole/run_it{number:03d}_optimiser.star", "--o", "again/run"]
@@ -70,16 +58,7 @@ def test_a_restarted_vdam_run_is_the_uninterrupted_one():
     images = noisy()
     images[4] = 1.0  # is set aside, and all later particles move up in the list
     write_particles(images)
-    words = [
-        "--K",
-        "3",
-        "--iter",
-        "8",
-        "--grad",
-        "--grad_write_iter",
-        "2",
-        "--allow_coarser_sampling",
-    ]
+    words = ["--K", "3", "--iter", "8", "--grad", "--grad_write_iter", "2", "--allow_coarser_sampling"]
     subsets = ["--grad_ini_subset", "12", "--grad_fin_subset", "20"]
     more = ["--class_inactivity_threshold", "0.3", *subsets]
     assert refine("--i", "particles.star", "--o", "whole/run", *words, *FLAGS, *more) == 0
@@ -102,22 +81,8 @@ def test_a_run_goes_on_from_its_very_beginning_and_keeps_its_mask():
 
 def test_ranks_agree_bit_for_bit_through_network_and_disc():
     write_particles(noisy())
-    for way, flag in (
-        ("network", "--dont_combine_weights_via_disc"),
-        ("disc", "--combine_weights_via_disc"),
-    ):
-        words = [
-            "--i",
-            "particles.star",
-            "--o",
-            f"{way}/run",
-            "--K",
-            "2",
-            "--iter",
-            "2",
-            flag,
-            *FLAGS,
-        ]
+    for way, flag in (("network", "--dont_combine_weights_via_disc"), ("disc", "--combine_weights_via_disc")):
+        words = ["--i", "particles.star", "--o", f"{way}/run", "--K", "2", "--iter", "2", flag, *FLAGS]
         done = refine_over_ranks(2, words)
         assert f"Combining through {way}" in done
         assert not list(Path(way).glob("*.tmp"))
@@ -128,9 +93,7 @@ def test_one_particle_and_more_classes_than_objects_go_through():
     write_particles(noisy(1))
     assert refine("--i", "particles.star", "--o", "one/run", "--K", "1", "--iter", "2", *FLAGS) == 0
     write_particles(noisy(12))
-    assert (
-        refine("--i", "particles.star", "--o", "many/run", "--K", "8", "--iter", "4", *FLAGS) == 0
-    )
+    assert refine("--i", "particles.star", "--o", "many/run", "--K", "8", "--iter", "4", *FLAGS) == 0
     assert np.isfinite(read_mrc("many/run_it004_classes.mrcs").data).all()
 
 
@@ -138,14 +101,11 @@ def test_vdam_and_fixed_poses_run_and_write_their_files():
     write_particles(noisy())
     grad = ["--grad", "--class_inactivity_threshold", "0.1", "--iter", "12"]
     assert refine("--i", "particles.star", "--o", "grad/run", "--K", "2", *FLAGS, *grad) == 0
-    assert (
-        Path("grad/run_it010_data.star").exists() and not Path("grad/run_it011_data.star").exists()
-    )
+    assert Path("grad/run_it010_data.star").exists() and not Path("grad/run_it011_data.star").exists()
     words = ["--i", "grad/run_it012_data.star", "--o", "fixed/run", "--K", "2", "--iter", "2"]
     assert refine(*words, *FLAGS, "--skip_align") == 0
     before, after = (
-        read_star(f"{name}_data.star")["particles"]
-        for name in ("grad/run_it012", "fixed/run_it002")
+        read_star(f"{name}_data.star")["particles"] for name in ("grad/run_it012", "fixed/run_it002")
     )
     for label in ("rlnAnglePsi", "rlnOriginXAngst"):
         np.testing.assert_allclose(before.floats(label), after.floats(label), atol=1e-6)
@@ -165,15 +125,11 @@ def test_the_progress_stream_tells_stages_and_iterations():
     model = read_star("job/run_it003_model.star")["model_general"]
     assert last["image_size_px"] == model.integer("rlnCurrentImageSize")
     assert refine("--i", "particles.star", "--o", "job/run", "--K", "2", "--iter", "1", *FLAGS) == 0
-    assert (
-        len(refinement_progress(Project(Path()), "job")["iterations"]) == 1
-    )  # a new run begins anew
+    assert len(refinement_progress(Project(Path()), "job")["iterations"]) == 1  # a new run begins anew
     assert refinement_progress(Project(Path()), ".") == {"iterations": [], "stage": None}
 
 
-@pytest.mark.parametrize(
-    ("own", "threshold"), [("", "0.1"), ("--class_inactivity_threshold 0.05", "0.05")]
-)
+@pytest.mark.parametrize(("own", "threshold"), [("", "0.1"), ("--class_inactivity_threshold 0.05", "0.05")])
 def test_vdam_from_the_form_begins_classes_that_ran_empty_anew(own, threshold):
     options, _ = Classification2D.Options.parse({"do_grad": "Yes", "other_args": own})
     words = Classification2D.command_line(options, "Class2D/job001/", False)

@@ -77,9 +77,7 @@ class Sums:
         self.numbers = numbers.copy()
 
 
-def combined(
-    via_disc: bool, members: range = range(SIZE)
-) -> tuple[list[np.ndarray], list[str], list[str]]:
+def combined(via_disc: bool, members: range = range(SIZE)) -> tuple[list[np.ndarray], list[str], list[str]]:
     """Results of all ranks; what rank 0 said, and what it warned of."""
     world = World()
     boxes = {(a, b): queue.SimpleQueue() for a in range(SIZE) for b in range(SIZE)}
@@ -92,9 +90,7 @@ def combined(
         comm = FakeComm(world, rank, boxes)
         MpiRanks(comm, "job/run", via_disc=via_disc, say=say, warn=warn).add(parts[rank], members)
 
-    threads = [
-        threading.Thread(target=work, args=(rank,), name=f"rank {rank}") for rank in range(SIZE)
-    ]
+    threads = [threading.Thread(target=work, args=(rank,), name=f"rank {rank}") for rank in range(SIZE)]
     for thread in threads:
         thread.start()
     for thread in threads:

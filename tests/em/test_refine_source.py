@@ -39,9 +39,7 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def stacks():
     """Two stacks of one image size, one of them float16; names and their source."""
-    images = (
-        np.random.default_rng(0).normal(size=(20, 16, 16)).astype(np.float16).astype(np.float32)
-    )
+    images = np.random.default_rng(0).normal(size=(20, 16, 16)).astype(np.float16).astype(np.float32)
     write_mrc("a.mrcs", images[:12], 2.0)
     write_mrc("b.mrcs", images[12:].astype(np.float16), 2.0)
     names = [f"{i + 1:06d}@a.mrcs" for i in range(12)] + [f"{i + 1:06d}@b.mrcs" for i in range(8)]
@@ -59,9 +57,7 @@ def read_all(names) -> np.ndarray:
 
 def copied(stacks, said=None, **options) -> Scratch:
     names, source, _, made = stacks
-    scratch = Scratch(
-        "disc", options.pop("keep_free", 0.0), **{"keep": False, "reuse": False} | options
-    )
+    scratch = Scratch("disc", options.pop("keep_free", 0.0), **{"keep": False, "reuse": False} | options)
     said = [] if said is None else said
     made.append(scratch)
     scratch.copy(source, names, np.zeros(20, np.int64), SilentProgress(), said.append)
@@ -114,11 +110,13 @@ def test_a_copy_can_be_kept_and_used_again_for_the_same_images_only(stacks):
 
 
 def test_what_a_dead_run_left_is_removed_and_a_living_one_is_left_alone(stacks):
-    code = "import os, sys; sys.path[:0] = sys.argv[1:]; from pathlib import Path; " \
-           "from verglas.jobs.refine.images.scratch import _locked; " \
-           "folder = Path('disc', 'verglas_volatile', 'host-1-dead'); folder.mkdir(parents=True); " \
-           "lock = _locked(folder / 'owner.lock'); (folder / 'particles_000000001.mrcs').touch(); " \
-           "os.kill(os.getpid(), 9)"  # fmt: skip
+    code = (
+        "import os, sys; sys.path[:0] = sys.argv[1:]; from pathlib import Path; "
+        "from verglas.jobs.refine.images.scratch import _locked; "
+        "folder = Path('disc', 'verglas_volatile', 'host-1-dead'); folder.mkdir(parents=True); "
+        "lock = _locked(folder / 'owner.lock'); (folder / 'particles_000000001.mrcs').touch(); "
+        "os.kill(os.getpid(), 9)"
+    )
     subprocess.run([sys.executable, "-c", code, *sys.path], check=False)
     assert len(left()) == 1
     living = copied(stacks)
@@ -133,9 +131,7 @@ def test_scratch_and_memory_change_nothing():
     images[5, 0, 0] = np.nan
     write_particles(images, [f"{i + 1:06d}@particles.mrcs" for i in range(N + 1)])
     assert refine(*WORDS, "--o", "plain/run") == 0
-    assert (
-        refine(*WORDS, "--o", "copy/run", "--scratch_dir", "disc", "--keep_free_scratch", "0") == 0
-    )
+    assert refine(*WORDS, "--o", "copy/run", "--scratch_dir", "disc", "--keep_free_scratch", "0") == 0
     assert refine(*WORDS, "--o", "memory/run", "--preread_images") == 0
     for way in ("copy", "memory"):
         same_files("plain/run_it002", f"{way}/run_it002")

@@ -37,9 +37,12 @@ def relion_goes_on(optimiser: str, root: str) -> str:
     ]
     mpi = ["mpirun", "-n", "3", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
     done = subprocess.run(
-        [*mpi, "relion_refine_mpi", *words, "--skip_gridding"], capture_output=True, text=True, timeout=200,
+        [*mpi, "relion_refine_mpi", *words, "--skip_gridding"],
+        capture_output=True,
+        text=True,
+        timeout=200,
         env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -54,9 +57,7 @@ def both(tmp_path_factory):
         assert refine(*AUTO, "--o", "ours/run") == 0
         os.makedirs("relion")
         said = {
-            number: relion_goes_on(
-                f"ours/run_it{number:03d}_optimiser.star", f"relion/run_ct{number}"
-            )
+            number: relion_goes_on(f"ours/run_it{number:03d}_optimiser.star", f"relion/run_ct{number}")
             for number in (GLOBAL, LOCAL)
         }
     return folder, said
@@ -79,8 +80,7 @@ def test_relion_goes_on_from_our_files(both, number):
     assert f"Auto-refine: Iteration= {number + 1}" in said
     assert ("local searches= true" in said.split("Iteration= ")[1]) == (number == LOCAL)
     ours, theirs = (
-        read_star(f"{name}_data.star")["particles"]
-        for name in ("ours/run", f"relion/run_ct{number}")
+        read_star(f"{name}_data.star")["particles"] for name in ("ours/run", f"relion/run_ct{number}")
     )
     half = dict(zip(theirs.strings("rlnImageName"), theirs.ints("rlnRandomSubset")))
     assert half == dict(zip(ours.strings("rlnImageName"), ours.ints("rlnRandomSubset")))
@@ -91,9 +91,7 @@ def test_relion_goes_on_from_our_files(both, number):
     "optimiser", [f"run_ct{GLOBAL}_it{GLOBAL + 1:03d}", f"run_ct{LOCAL}_it{LOCAL + 1:03d}"]
 )
 def test_we_go_on_from_relions_files(optimiser):
-    assert (
-        refine("--continue", f"relion/{optimiser}_optimiser.star", "--o", f"back/{optimiser}") == 0
-    )
+    assert refine("--continue", f"relion/{optimiser}_optimiser.star", "--o", f"back/{optimiser}") == 0
     assert alike(f"back/{optimiser}_class001.mrc", "ours/run_class001.mrc") > 0.8
     number = int(optimiser[-3:])
     first = read_star(f"back/{optimiser}_it{number + 1:03d}_optimiser.star")["optimiser_general"]

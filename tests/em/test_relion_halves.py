@@ -26,31 +26,61 @@ pytestmark = [
 ]
 N, START = 80, 2
 SHARED = [
-    "--i", "particles.star", "--ini_high", "25", "--ctf_corrected_ref", "--firstiter_cc", "--preread_images",
-    "--pool", "30", "--pad", "2", "--ctf", "--particle_diameter", "120", "--flatten_solvent", "--zero_mask",
-    "--oversampling", "1", "--norm", "--scale", "--healpix_order", "1", "--offset_range", "2",
-    "--offset_step", "2", "--random_seed", "1", "--j", "1", "--perturb", "0", "--sym", "C1", "--skip_gridding",
-]  # fmt: skip
+    "--i",
+    "particles.star",
+    "--ini_high",
+    "25",
+    "--ctf_corrected_ref",
+    "--firstiter_cc",
+    "--preread_images",
+    "--pool",
+    "30",
+    "--pad",
+    "2",
+    "--ctf",
+    "--particle_diameter",
+    "120",
+    "--flatten_solvent",
+    "--zero_mask",
+    "--oversampling",
+    "1",
+    "--norm",
+    "--scale",
+    "--healpix_order",
+    "1",
+    "--offset_range",
+    "2",
+    "--offset_step",
+    "2",
+    "--random_seed",
+    "1",
+    "--j",
+    "1",
+    "--perturb",
+    "0",
+    "--sym",
+    "C1",
+    "--skip_gridding",
+]
 # Directions that were found lie between those searched: where they coincide 3.1.3 may lose them, the arc
 # cosine of a product that rounding makes larger than 1.
 LOCAL = ["--sigma_ang", "10"]
-HALVES = (
-    "--auto_refine --split_random_halves --low_resol_join_halves 40 --dont_combine_weights_via_disc"
-)
+HALVES = "--auto_refine --split_random_halves --low_resol_join_halves 40 --dont_combine_weights_via_disc"
 PARITY = ["--parity", "relion3.1", "--precision", "single"]
 POSE = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
-FOUND = (
-    "rlnOriginXAngst", "rlnOriginYAngst", "rlnMaxValueProbDistribution", "rlnNrOfSignificantSamples",
-)  # fmt: skip
+FOUND = ("rlnOriginXAngst", "rlnOriginYAngst", "rlnMaxValueProbDistribution", "rlnNrOfSignificantSamples")
 BASE = f"run_it{START + 1:03d}"
 
 
 def relion_of_three_ranks(words: list[str]) -> None:
     mpi = ["mpirun", "-n", "3", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
     done = subprocess.run(
-        [*mpi, "relion_refine_mpi", *words], capture_output=True, text=True, timeout=200,
+        [*mpi, "relion_refine_mpi", *words],
+        capture_output=True,
+        text=True,
+        timeout=200,
         env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -74,10 +104,7 @@ def go_on(kind: str) -> list[str]:
 
 def assert_same_particles(kind: str) -> None:
     mine, theirs = (
-        [
-            np.stack(columns(f"{kind}/{who}/{BASE}_data.star", *labels), 1)
-            for labels in (POSE, FOUND)
-        ]
+        [np.stack(columns(f"{kind}/{who}/{BASE}_data.star", *labels), 1) for labels in (POSE, FOUND)]
         for who in ("ours", "theirs")
     )
     away = angular_distance_deg(euler_matrices(mine[0]), euler_matrices(theirs[0])).numpy()
@@ -89,18 +116,13 @@ def assert_same_particles(kind: str) -> None:
 
 def assert_same_model(kind: str, root: str, maps: list[str]) -> None:
     """σ² of every group, and maps to the current size; at Nyquist RELION holds one side of the axes only."""
-    mine, theirs = (
-        read_star(f"{kind}/{who}/{BASE}{root}_model.star") for who in ("ours", "theirs")
-    )
+    mine, theirs = (read_star(f"{kind}/{who}/{BASE}{root}_model.star") for who in ("ours", "theirs"))
     for group in (1, 2, 3):
         noise = [model[f"model_group_{group}"].floats("rlnSigma2Noise") for model in (mine, theirs)]
         np.testing.assert_allclose(*noise, rtol=1e-3)
     shells = theirs["model_general"].integer("rlnCurrentImageSize") // 2
     for name in maps:
-        a, b = (
-            torch.tensor(read_mrc(f"{kind}/{who}/{BASE}{name}.mrc").data)
-            for who in ("ours", "theirs")
-        )
+        a, b = (torch.tensor(read_mrc(f"{kind}/{who}/{BASE}{name}.mrc").data) for who in ("ours", "theirs"))
         curve = fsc(a, b)[: shells + 1]
         assert float(curve[: class3d.BOX // 2].min()) >= 0.9999
         assert float(curve.min()) >= 0.999

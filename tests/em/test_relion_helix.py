@@ -16,22 +16,58 @@ from verglas.formats.star import StarTable, read_star, write_star
 
 pytestmark = [
     pytest.mark.relion,
-    pytest.mark.skipif(
-        shutil.which("relion_refine") is None, reason="relion_refine is not installed"
-    ),
+    pytest.mark.skipif(shutil.which("relion_refine") is None, reason="relion_refine is not installed"),
 ]
 N, BOX, PIXEL, PERIOD = 120, 40, 4.0, 24.0
 FLAGS = [
-    "--i", "segments.star", "--K", "2", "--tau2_fudge", "2", "--particle_diameter", "140", "--zero_mask",
-    "--flatten_solvent", "--norm", "--scale", "--offset_range", "3", "--random_seed", "2", "--pad", "2",
-    "--helical_outer_diameter", "90", "--sigma_psi", "2", "--ctf", "--preread_images", "--pool", "30",
-    "--j", "1", "--perturb", "0", "--o", "rel/run", "--iter", "6", "--skip_gridding",
-]  # fmt: skip
+    "--i",
+    "segments.star",
+    "--K",
+    "2",
+    "--tau2_fudge",
+    "2",
+    "--particle_diameter",
+    "140",
+    "--zero_mask",
+    "--flatten_solvent",
+    "--norm",
+    "--scale",
+    "--offset_range",
+    "3",
+    "--random_seed",
+    "2",
+    "--pad",
+    "2",
+    "--helical_outer_diameter",
+    "90",
+    "--sigma_psi",
+    "2",
+    "--ctf",
+    "--preread_images",
+    "--pool",
+    "30",
+    "--j",
+    "1",
+    "--perturb",
+    "0",
+    "--o",
+    "rel/run",
+    "--iter",
+    "6",
+    "--skip_gridding",
+]
 TUBES = ["--oversampling", "1", "--psi_step", "12", "--offset_step", "2", "--bimodal_psi"]
 RESTRICTED = [
-    "--oversampling", "0", "--psi_step", "10", "--offset_step", "1",
-    "--helix", "--helical_rise_initial", "20",
-]  # fmt: skip
+    "--oversampling",
+    "0",
+    "--psi_step",
+    "10",
+    "--offset_step",
+    "1",
+    "--helix",
+    "--helical_rise_initial",
+    "20",
+]
 
 
 def simulate(psi: np.ndarray, flipped: np.ndarray, psi_error: float) -> None:
@@ -45,32 +81,38 @@ def simulate(psi: np.ndarray, flipped: np.ndarray, psi_error: float) -> None:
     for i in range(N):
         c, s = np.cos(np.deg2rad(psi[i])), np.sin(np.deg2rad(psi[i]))
         axis, side = x * c - y * s - along[i], x * s + y * c - across[i]
-        beads = np.exp(-((side - (4, -1)[i % 2]) ** 2) / 6) * np.cos(
-            2 * np.pi * axis * PIXEL / PERIOD
-        )
+        beads = np.exp(-((side - (4, -1)[i % 2]) ** 2) / 6) * np.cos(2 * np.pi * axis * PIXEL / PERIOD)
         image = 1.5 * np.exp(-(side**2) / (2 * 2.5**2)) + 1.2 * beads
         gamma = np.pi * 0.019687 * u[i] * k2 - np.pi / 2 * 2.7e7 * 0.019687**3 * k2**2 + 0.1
         seen = np.fft.irfft2(np.fft.rfft2(image) * np.sin(gamma), (BOX, BOX))
         images[i] = seen + rng.normal(0, 1, (BOX, BOX))
     write_mrc("segments.mrcs", images, PIXEL)
     optics = {
-        "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [PIXEL],
-        "rlnImageSize": [BOX], "rlnImageDimensionality": [2],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["one"],
+        "rlnOpticsGroup": [1],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnImagePixelSize": [PIXEL],
+        "rlnImageSize": [BOX],
+        "rlnImageDimensionality": [2],
+    }
     particles = {
         "rlnImageName": [f"{i + 1:06d}@segments.mrcs" for i in range(N)],
-        "rlnMicrographName": [f"mic{i % 3}.mrc" for i in range(N)], "rlnOpticsGroup": [1] * N,
-        "rlnCoordinateX": 100.0 + np.arange(N), "rlnCoordinateY": 100.0 + np.arange(N),
-        "rlnHelicalTubeID": np.arange(N) // 5 + 1, "rlnAngleTiltPrior": [90.0] * N,
+        "rlnMicrographName": [f"mic{i % 3}.mrc" for i in range(N)],
+        "rlnOpticsGroup": [1] * N,
+        "rlnCoordinateX": 100.0 + np.arange(N),
+        "rlnCoordinateY": 100.0 + np.arange(N),
+        "rlnHelicalTubeID": np.arange(N) // 5 + 1,
+        "rlnAngleTiltPrior": [90.0] * N,
         "rlnAnglePsiPrior": psi + flipped + rng.normal(0, psi_error, N),
-        "rlnHelicalTrackLengthAngst": 10.0 * (np.arange(N) % 5), "rlnAnglePsiFlipRatio": [0.5] * N,
-        "rlnDefocusU": u, "rlnDefocusV": u - 200, "rlnDefocusAngle": rng.uniform(-90, 90, N),
-    }  # fmt: skip
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", particles),
-    ]
+        "rlnHelicalTrackLengthAngst": 10.0 * (np.arange(N) % 5),
+        "rlnAnglePsiFlipRatio": [0.5] * N,
+        "rlnDefocusU": u,
+        "rlnDefocusV": u - 200,
+        "rlnDefocusAngle": rng.uniform(-90, 90, N),
+    }
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)]
     write_star("segments.star", tables)
 
 
@@ -86,14 +128,10 @@ def assert_same_iteration(mine: str, theirs: str, number: int) -> None:
     for group in (1, 2, 3):
         noise = [star[f"model_group_{group}"].floats("rlnSigma2Noise") for star in (model, other)]
         np.testing.assert_allclose(*noise, rtol=1e-3)  # the goal is 5e-3
-    sigma, other_sigma = (
-        star["model_general"].number("rlnSigmaOffsetsAngst") for star in (model, other)
-    )
+    sigma, other_sigma = (star["model_general"].number("rlnSigmaOffsetsAngst") for star in (model, other))
     assert sigma == pytest.approx(other_sigma, rel=1e-3, abs=1e-4)
     size = other["model_general"].integer("rlnCurrentImageSize")
-    for image, their_image in zip(
-        *(read_mrc(f"{who}/{base}_classes.mrcs").data for who in (mine, theirs))
-    ):
+    for image, their_image in zip(*(read_mrc(f"{who}/{base}_classes.mrcs").data for who in (mine, theirs))):
         assert shell_fsc(image, their_image)[: size // 2 + 1].min() >= 0.999
 
 

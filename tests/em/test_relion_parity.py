@@ -15,9 +15,7 @@ from verglas.formats.star import StarTable, read_star, write_star
 
 pytestmark = [
     pytest.mark.relion,
-    pytest.mark.skipif(
-        shutil.which("relion_refine") is None, reason="relion_refine is not installed"
-    ),
+    pytest.mark.skipif(shutil.which("relion_refine") is None, reason="relion_refine is not installed"),
 ]
 N, BOX, PIXEL, K = 150, 48, 4.0, 3
 FLAGS = (
@@ -39,24 +37,29 @@ def simulate(folder: Path) -> None:
     for i in range(N):
         angle, move = rng.uniform(0, 2 * np.pi), rng.uniform(-2, 2, 2)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        image = sum(
-            np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 5) for cy, cx in blobs[i % K] @ turn.T + move
-        )
+        image = sum(np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 5) for cy, cx in blobs[i % K] @ turn.T + move)
         gamma = np.pi * 0.019687 * u[i] * k2 - np.pi / 2 * 2.7e7 * 0.019687**3 * k2**2 + 0.1
         seen = np.fft.irfft2(np.fft.rfft2(image) * np.sin(gamma), (BOX, BOX))
         images[i] = 1.2 * seen + rng.normal(0, 1, (BOX, BOX))
     write_mrc(folder / "particles.mrcs", images, PIXEL)
     optics = {
-        "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-        "rlnImagePixelSize": [PIXEL], "rlnImageSize": [BOX],
+        "rlnOpticsGroupName": ["one"],
+        "rlnOpticsGroup": [1],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnImagePixelSize": [PIXEL],
+        "rlnImageSize": [BOX],
         "rlnImageDimensionality": [2],
-    }  # fmt: skip
+    }
     particles = {
         "rlnImageName": [f"{i + 1:06d}@particles.mrcs" for i in range(N)],
-        "rlnMicrographName": [f"mic{i % 6}.mrc" for i in range(N)], "rlnOpticsGroup": [1] * N,
-        "rlnDefocusU": u, "rlnDefocusV": u - 200, "rlnDefocusAngle": rng.uniform(-90, 90, N),
-    }  # fmt: skip
+        "rlnMicrographName": [f"mic{i % 6}.mrc" for i in range(N)],
+        "rlnOpticsGroup": [1] * N,
+        "rlnDefocusU": u,
+        "rlnDefocusV": u - 200,
+        "rlnDefocusAngle": rng.uniform(-90, 90, N),
+    }
     write_star(
         folder / "particles.star",
         [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)],
@@ -123,20 +126,9 @@ def test_relion_goes_on_from_our_files_and_we_from_theirs(project):
     Path("mixed").mkdir(exist_ok=True)
     ours([*FLAGS, "--o", "mixed/run", "--iter", "2"])
     relion(
-        [
-            "--continue",
-            "mixed/run_it002_optimiser.star",
-            "--o",
-            "mixed/run_ct2",
-            "--iter",
-            "3",
-            "--j",
-            "1",
-        ]
+        ["--continue", "mixed/run_it002_optimiser.star", "--o", "mixed/run_ct2", "--iter", "3", "--j", "1"]
     )
-    ours(
-        ["--continue", "mixed/run_ct2_it003_optimiser.star", "--o", "mixed/run_ct3", "--iter", "4"]
-    )
+    ours(["--continue", "mixed/run_ct2_it003_optimiser.star", "--o", "mixed/run_ct3", "--iter", "4"])
     same_labels("rel/run_it002", "mixed/run_it002")
     (pmax,) = columns("mixed/run_ct3_it004_data.star", "rlnMaxValueProbDistribution")
     assert len(pmax) == N and (pmax > 0).all()
@@ -147,22 +139,12 @@ def test_one_iteration_of_class3d_agrees(project):
     rng = np.random.default_rng(8)
     z, y, x = np.mgrid[:BOX, :BOX, :BOX] - BOX // 2
     volume = sum(
-        np.exp(-((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2) / 12)
-        for a, b, c in rng.normal(0, 5, (8, 3))
+        np.exp(-((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2) / 12) for a, b, c in rng.normal(0, 5, (8, 3))
     )
     write_mrc("blobs.mrc", (0.05 * volume).astype(np.float32), PIXEL)
     star = read_star("particles.star")
     write_star("few.star", [star["optics"], star["particles"].take(range(20))])
-    flags = [
-        *FLAGS,
-        "--ref",
-        "blobs.mrc",
-        "--ini_high",
-        "45",
-        "--ctf_corrected_ref",
-        "--healpix_order",
-        "1",
-    ]
+    flags = [*FLAGS, "--ref", "blobs.mrc", "--ini_high", "45", "--ctf_corrected_ref", "--healpix_order", "1"]
     drop = flags.index("--psi_step")
     flags = [word for i, word in enumerate(flags) if i not in (drop, drop + 1)]
     flags[flags.index("--offset_range") + 1] = "3"

@@ -41,10 +41,6 @@ assert count[:2].tolist() == [0, 0] and count[2] > 0 and not (total[:2] > 0).any
 def test_weights_and_thresholds_of_rows():
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr

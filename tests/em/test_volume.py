@@ -32,9 +32,14 @@ def test_scores_are_those_of_slices_made_one_by_one():
     problem = Problem.random(torch.float64)
     for shifts in (problem.shifts, problem.all_shifts):
         found = score_lists(
-            problem.volume, problem.pixels, problem.poses, shifts, problem.images.score,
-            problem.images.score_power, "double",
-        )  # fmt: skip
+            problem.volume,
+            problem.pixels,
+            problem.poses,
+            shifts,
+            problem.images.score,
+            problem.images.score_power,
+            "double",
+        )
         torch.testing.assert_close(found, scores_of(problem, shifts))
 
 
@@ -44,9 +49,15 @@ def test_sums_are_those_of_slices_made_one_by_one(gradient):
     lattice = problem.volume.lattice
     sums = LatticeSums.empty(lattice, problem.n_targets, torch.float64, torch.device("cpu"))
     found = accumulate_lists(
-        problem.volume, problem.pixels, problem.accepted, problem.shifts.phases, problem.images,
-        problem.marks, sums, gradient=gradient,
-    )  # fmt: skip
+        problem.volume,
+        problem.pixels,
+        problem.accepted,
+        problem.shifts.phases,
+        problem.images,
+        problem.marks,
+        sums,
+        gradient=gradient,
+    )
     expected, back = agreement_of(problem, gradient)
     for name in ("cross", "power", "scale_sums"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name))
@@ -66,9 +77,12 @@ def test_kernels_agree_with_plain_operations():
         "PYTHONPATH": os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")]),
     }
     done = subprocess.run(
-        [sys.executable, str(here / "plain_lists.py")], env=environment, capture_output=True,
-        text=True, timeout=200,
-    )  # fmt: skip
+        [sys.executable, str(here / "plain_lists.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -121,9 +135,7 @@ def test_slices_of_near_planes_come_together():
     torch.manual_seed(2)
     angles = torch.rand(4000, 3, dtype=torch.float64) * torch.tensor([360.0, 180.0, 360.0])
     matrices = euler_matrices(angles)
-    order = direction_order(
-        slice_steps(matrices, Lattice(3, 8, 2.0), torch.float32, torch.device("cpu"))
-    )
+    order = direction_order(slice_steps(matrices, Lattice(3, 8, 2.0), torch.float32, torch.device("cpu")))
     assert order.sort().values.equal(torch.arange(4000))
     normal = matrices[:, 2]
     apart = lambda a, b: torch.rad2deg((a * b).sum(1).abs().clamp(max=1).arccos())  # noqa: E731

@@ -36,9 +36,8 @@ def locally(run: Refinement, stated: Problem) -> tuple[Refinement, Problem]:
     found.rot_deg, found.tilt_deg, found.psi_deg = (angles[:, k].copy() for k in range(3))
     step = 60.0 / 2**LOCAL_ORDER
     sampling = replace(
-        run.state.sampling, healpix_order=LOCAL_ORDER, psi_step_deg=step,
-        local_sigma_deg=(SIGMA_DEG,) * 3,
-    )  # fmt: skip
+        run.state.sampling, healpix_order=LOCAL_ORDER, psi_step_deg=step, local_sigma_deg=(SIGMA_DEG,) * 3
+    )
     count = len(OrientationGrid.of(sampling).pixels)
     models = tuple(
         replace(model, direction_weights=np.repeat(model.class_weights[:, None] / count, count, 1))
@@ -48,9 +47,12 @@ def locally(run: Refinement, stated: Problem) -> tuple[Refinement, Problem]:
     coarse = min(coarse_image_size(run.settings, sampling, model, 1.0, box), model.current_size)
     state = replace(run.state, sampling=sampling, models=models)
     return replace(run, state=state), replace(
-        stated, poses=global_search(LOCAL_ORDER, stated.symmetry, stated.perturbation),
-        local=Local(angles, SIGMA_DEG), coarse_size=coarse, direction_weight=model.direction_weights,
-    )  # fmt: skip
+        stated,
+        poses=global_search(LOCAL_ORDER, stated.symmetry, stated.perturbation),
+        local=Local(angles, SIGMA_DEG),
+        coarse_size=coarse,
+        direction_weight=model.direction_weights,
+    )
 
 
 def in_halves(run: Refinement, stated: Problem) -> tuple[Refinement, list[Problem]]:
@@ -58,11 +60,14 @@ def in_halves(run: Refinement, stated: Problem) -> tuple[Refinement, list[Proble
     particles = replace(run.particles, half=np.arange(len(run.particles)) % 2)
     whole = run.state.model
     one = replace(
-        whole, references=whole.references[:1], class_weights=np.ones(1),
+        whole,
+        references=whole.references[:1],
+        class_weights=np.ones(1),
         direction_weights=whole.direction_weights[:1] / whole.class_weights[0],
-        class_offsets_angst=np.zeros((1, 2)), current_resolution=1 / (4 * whole.pixel_size_angst),
+        class_offsets_angst=np.zeros((1, 2)),
+        current_resolution=1 / (4 * whole.pixel_size_angst),
         **{name: getattr(whole, name)[:1] for name in OF_CLASSES},
-    )  # fmt: skip
+    )
     other = replace(
         one,
         references=1.2 * whole.references[1:],
@@ -73,36 +78,47 @@ def in_halves(run: Refinement, stated: Problem) -> tuple[Refinement, list[Proble
     )
     settings = replace(run.settings, n_classes=1, halves=HalvesSettings(), tau2_fudge=1.0)
     run.state.assignments.class_index[:] = 0
-    run = replace(
-        run, settings=settings, particles=particles, state=run.state.with_models(one, other)
-    )
+    run = replace(run, settings=settings, particles=particles, state=run.state.with_models(one, other))
     problems = []
     for half, model in enumerate((one, other)):
         rows = np.flatnonzero(particles.half == half)
         local = stated.local and replace(stated.local, angles=stated.local.angles[rows])
-        problems.append(replace(
-            stated, images=stated.images[rows], ctf=[stated.ctf[row] for row in rows],
-            noise_group=stated.noise_group[rows], scale_group=stated.scale_group[rows],
-            norm=stated.norm[rows], origin=stated.origin[rows], local=local, tau2_fudge=1.0,
-            references=model.references.numpy(), direction_weight=model.direction_weights,
-            class_offset=model.class_offsets_angst, sigma2=model.sigma2_noise, scale=model.scale,
-            data_vs_prior=model.data_vs_prior, sigma_offset=model.sigma_offset_angst,
-            norm_average=model.norm_average,
-        ))  # fmt: skip
+        problems.append(
+            replace(
+                stated,
+                images=stated.images[rows],
+                ctf=[stated.ctf[row] for row in rows],
+                noise_group=stated.noise_group[rows],
+                scale_group=stated.scale_group[rows],
+                norm=stated.norm[rows],
+                origin=stated.origin[rows],
+                local=local,
+                tau2_fudge=1.0,
+                references=model.references.numpy(),
+                direction_weight=model.direction_weights,
+                class_offset=model.class_offsets_angst,
+                sigma2=model.sigma2_noise,
+                scale=model.scale,
+                data_vs_prior=model.data_vs_prior,
+                sigma_offset=model.sigma_offset_angst,
+                norm_average=model.norm_average,
+            )
+        )
     return run, problems
 
 
-def one_iteration_of_halves(
-    run: Refinement, *, joined: bool = False
-) -> tuple[list[Expectation], Halves]:
+def one_iteration_of_halves(run: Refinement, *, joined: bool = False) -> tuple[list[Expectation], Halves]:
     """The engine's expectation of each half, and their maximisation."""
     task = Task(run.state.iteration + 1, np.arange(len(run.particles)), joined=joined)
     esteps = [run.estep(task, run.devices[0], half) for half in (0, 1)]
     ran = [
         expect(
-            [estep], run.particles, {estep.device: run.source},
-            run.particles.of_half(task.order, half), lambda done: None,
+            [estep],
+            run.particles,
+            {estep.device: run.source},
+            run.particles.of_half(task.order, half),
+            lambda done: None,
         )
         for half, estep in enumerate(esteps)
-    ]  # fmt: skip
+    ]
     return ran, maximise_halves(esteps, [done.sums for done in ran], joined=joined)

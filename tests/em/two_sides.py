@@ -50,9 +50,7 @@ def smooth_images(rng: np.random.Generator, n: int, box: int, dims: int = 2) -> 
     return images
 
 
-def some_particles(
-    n: int, box: int, pixel: float, rng: np.random.Generator, groups: int = 3
-) -> Particles:
+def some_particles(n: int, box: int, pixel: float, rng: np.random.Generator, groups: int = 3) -> Particles:
     """Particles of one optics group with random defocus, dealt to scale groups in turn."""
     u = rng.uniform(8000, 20000, n)
     return Particles(
@@ -61,16 +59,27 @@ def some_particles(
         optics_group=np.zeros(n, np.int64),
         scale_group=np.arange(n) % groups,
         group_names=tuple(f"mic{g}.mrc" for g in range(groups)),
-        defocus_u_angst=u, defocus_v_angst=u - rng.uniform(0, 800, n),
-        defocus_angle_deg=rng.uniform(-90, 90, n), phase_shift_deg=np.zeros(n),
-        b_factor_a2=np.zeros(n), ctf_scale=np.ones(n),
-    )  # fmt: skip
+        defocus_u_angst=u,
+        defocus_v_angst=u - rng.uniform(0, 800, n),
+        defocus_angle_deg=rng.uniform(-90, 90, n),
+        phase_shift_deg=np.zeros(n),
+        b_factor_a2=np.zeros(n),
+        ctf_scale=np.ones(n),
+    )
 
 
 def stated_twice(
-    *, box: int, pixel: float, size: int, n: int, dims: int = 2, fold: int = 1,
-    gradient: GradientSettings | None = None, seed: int = 5, noise: float = 1.0,
-) -> tuple[Refinement, Problem]:  # fmt: skip
+    *,
+    box: int,
+    pixel: float,
+    size: int,
+    n: int,
+    dims: int = 2,
+    fold: int = 1,
+    gradient: GradientSettings | None = None,
+    seed: int = 5,
+    noise: float = 1.0,
+) -> tuple[Refinement, Problem]:
     """Two classes, everything switched on; orientations of 12 psis, or of HEALPix order 0 and C_n."""
     rng = np.random.default_rng(seed)
     particles = some_particles(n, box, pixel, rng)
@@ -79,24 +88,45 @@ def stated_twice(
     views = truth if dims == 2 else truth.sum(1) / 3
     images = views[np.arange(n) % k] * 0.4 + noise * rng.normal(0, 1, (n, box, box))
     settings = EmSettings(
-        n_classes=k, dims=dims, tau2_fudge=2.0, particle_diameter_angst=0.75 * box * pixel,
-        mask_edge_px=3.0, zero_mask=True, psi_step_deg=30.0 if dims == 2 else 60.0, healpix_order=0,
-        symmetry=f"C{fold}", offset_range_px=2.0, offset_step_px=2.0, ctf=True, correct_norm=True,
-        correct_scale=True, perturb=0.5, precision="double", gradient=gradient,
-    )  # fmt: skip
+        n_classes=k,
+        dims=dims,
+        tau2_fudge=2.0,
+        particle_diameter_angst=0.75 * box * pixel,
+        mask_edge_px=3.0,
+        zero_mask=True,
+        psi_step_deg=30.0 if dims == 2 else 60.0,
+        healpix_order=0,
+        symmetry=f"C{fold}",
+        offset_range_px=2.0,
+        offset_step_px=2.0,
+        ctf=True,
+        correct_norm=True,
+        correct_scale=True,
+        perturb=0.5,
+        precision="double",
+        gradient=gradient,
+    )
     directions = 1 if dims == 2 else len(asymmetric_pixels(0, fold))
     weights = rng.uniform(0.5, 1.5, (k, directions)) * np.array([[1.2], [0.8]])
     weights /= weights.sum()
     sigma2 = 1 / (2 * box**2) * (1 + 0.3 * rng.random((1, shells)))
     zeros = np.zeros((k, shells))
     model = Model(
-        references=torch.from_numpy(views * 0.3 if dims == 2 else truth * 0.1), pixel_size_angst=pixel,
-        class_weights=weights.sum(1), direction_weights=weights,
-        class_offsets_angst=rng.normal(0, 1, (k, 2)) * (dims == 2), sigma2_noise=sigma2,
-        tau2=zeros, data_vs_prior=np.where(np.arange(shells) < 5, [[9.0], [2.0]], 0.5),
-        sigma2_reference=zeros, coverage=zeros, scale=np.array([0.9, 1.0, 1.15]),
-        sigma_offset_angst=4.0, norm_average=0.95, current_size=size,
-    )  # fmt: skip
+        references=torch.from_numpy(views * 0.3 if dims == 2 else truth * 0.1),
+        pixel_size_angst=pixel,
+        class_weights=weights.sum(1),
+        direction_weights=weights,
+        class_offsets_angst=rng.normal(0, 1, (k, 2)) * (dims == 2),
+        sigma2_noise=sigma2,
+        tau2=zeros,
+        data_vs_prior=np.where(np.arange(shells) < 5, [[9.0], [2.0]], 0.5),
+        sigma2_reference=zeros,
+        coverage=zeros,
+        scale=np.array([0.9, 1.0, 1.15]),
+        sigma_offset_angst=4.0,
+        norm_average=0.95,
+        current_size=size,
+    )
     found = Assignments.start(n)
     found.norm = rng.uniform(0.8, 1.2, n)
     found.origin_yx_angst = rng.normal(0, 4, (n, 2))
@@ -106,22 +136,37 @@ def stated_twice(
     assert coarse < size  # both passes are exercised
     ctf = [
         {"u": u, "v": v, "angle": a, "phase": 0.0, "kv": 300.0, "cs": 2.7, "q0": 0.1}
-        for u, v, a in zip(
-            particles.defocus_u_angst, particles.defocus_v_angst, particles.defocus_angle_deg
-        )
+        for u, v, a in zip(particles.defocus_u_angst, particles.defocus_v_angst, particles.defocus_angle_deg)
     ]
     stated = Problem(
-        images=images.astype(np.float32).astype(float), ctf=ctf, pixel=pixel,
-        references=model.references.numpy(), direction_weight=weights,
-        class_offset=model.class_offsets_angst, sigma2=sigma2, noise_group=np.zeros(n, int),
-        scale=model.scale, scale_group=particles.scale_group, data_vs_prior=model.data_vs_prior,
-        sigma_offset=4.0, norm_average=0.95, norm=found.norm, origin=found.origin_yx_angst,
-        diameter=settings.particle_diameter_angst, mask_edge=3.0,
+        images=images.astype(np.float32).astype(float),
+        ctf=ctf,
+        pixel=pixel,
+        references=model.references.numpy(),
+        direction_weight=weights,
+        class_offset=model.class_offsets_angst,
+        sigma2=sigma2,
+        noise_group=np.zeros(n, int),
+        scale=model.scale,
+        scale_group=particles.scale_group,
+        data_vs_prior=model.data_vs_prior,
+        sigma_offset=4.0,
+        norm_average=0.95,
+        norm=found.norm,
+        origin=found.origin_yx_angst,
+        diameter=settings.particle_diameter_angst,
+        mask_edge=3.0,
         poses=in_plane(12, 0.3) if dims == 2 else global_search(0, fold, 0.3),
-        offset_range=2 * pixel, offset_step=2 * pixel, current_size=size, coarse_size=coarse,
-        tau2_fudge=2.0, perturbation=0.3, symmetry=fold, gradient=gradient is not None,
+        offset_range=2 * pixel,
+        offset_step=2 * pixel,
+        current_size=size,
+        coarse_size=coarse,
+        tau2_fudge=2.0,
+        perturbation=0.3,
+        symmetry=fold,
+        gradient=gradient is not None,
         most_significant=None if gradient is None else (5 if dims == 2 else 100) * k,
-    )  # fmt: skip
+    )
     return run, stated
 
 

@@ -50,10 +50,7 @@ def relion_sum(tmp_path: Path) -> Callable[..., np.ndarray]:
         command = "relion_run_motioncorr --i movies.star --o out/ --use_own --j 1 --bin_factor 1"
         options = "--bfactor 150 --dose_per_frame 1 --patch_x 1 --patch_y 1"
         subprocess.run(
-            [*command.split(), *options.split(), *flags],
-            cwd=tmp_path,
-            check=True,
-            capture_output=True,
+            [*command.split(), *options.split(), *flags], cwd=tmp_path, check=True, capture_output=True
         )
         return read_mrc(tmp_path / "out" / (Path(movie).stem + ".mrc")).data
 

@@ -74,9 +74,7 @@ def test_a_made_dataset_comes_back_exactly(tmp_path):
     back = there_and_back(original, tmp_path)
     assert {"ctf/tilt_A", "alignments3D/pose", "ctf/exp_group_id", "uid"} < set(back.dtype.names)
     assert_same(original, back, but=["alignments3D/psize_A", "alignments3D/shift", "blob/path"])
-    np.testing.assert_allclose(
-        back["alignments3D/shift"], original["alignments3D/shift"] * 2, rtol=1e-6
-    )
+    np.testing.assert_allclose(back["alignments3D/shift"], original["alignments3D/shift"] * 2, rtol=1e-6)
     assert back["blob/path"][0] == b"J1/a.mrc"
     whole = there_and_back(original, tmp_path, template=original)
     assert whole.dtype == original.dtype
@@ -118,9 +116,7 @@ def test_signs_and_counting():
     )
     assert particles.ints("rlnRandomSubset").tolist() == [1, 2]
     assert tables.optics.strings("rlnOpticsGroupName") == ["csGroup10", "csGroup11"]
-    np.testing.assert_allclose(
-        tables.optics.floats("rlnBeamTiltX"), [100 / 2.7e4, 20 / 2.7e4], rtol=1e-6
-    )
+    np.testing.assert_allclose(tables.optics.floats("rlnBeamTiltX"), [100 / 2.7e4, 20 / 2.7e4], rtol=1e-6)
 
 
 def test_coordinates_and_the_y_flip(tmp_path):

@@ -132,9 +132,7 @@ def test_rotation_then_flip(rotation: int, flip: int, expected: list) -> None:
 def test_misfit_names_both_shapes_and_says_whether_a_rotation_would_fit() -> None:
     gain = gain_of(reference())
     assert gain.fitted(SHAPE) is gain
-    with pytest.raises(
-        UnfitGain, match=r"g.mrc is 32 x 24 pixels .* 24 x 32: a rotation by 90 or 270"
-    ):
+    with pytest.raises(UnfitGain, match=r"g.mrc is 32 x 24 pixels .* 24 x 32: a rotation by 90 or 270"):
         gain.fitted((32, 24))
     with pytest.raises(UnfitGain, match="movie seems to be super-resolution"):
         gain.fitted((48, 64))
@@ -198,9 +196,7 @@ def test_relion_reads_our_eer_and_its_gain_as_we_do(
     generator = np.random.default_rng(2)
     density = np.full((4096, 4096), 0.04)
     density[400:800, 600:2000] = 0.08
-    frames = (
-        events_of_counts(generator.random(density.shape) < density, generator) for _ in range(6)
-    )
+    frames = (events_of_counts(generator.random(density.shape) < density, generator) for _ in range(6))
     write_movie_eer(tmp_path / "m.eer", frames, density.shape)
     gain = np.ones(density.shape, np.float32)
     gain[300:600, 2500:3500] = 1.3

@@ -63,17 +63,13 @@ def test_tiff_movies_read_back_and_lie_as_relion_sees_them(
     assert (movie.kind, movie.n_frames, movie.shape_yx) == ("tiff", 6, SHAPE)
     assert movie.dtype == np.dtype(dtype)
     for workers in (1, 3):
-        assert all(
-            np.array_equal(a, b) for a, b in zip(movie.frames(workers=workers), frames, strict=True)
-        )
+        assert all(np.array_equal(a, b) for a, b in zip(movie.frames(workers=workers), frames, strict=True))
     with tifffile.TiffFile(path) as other:
         assert np.array_equal(other.pages[2].asarray()[::-1], frames[2])
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_counts_packed_in_super_resolution_tiffs_are_told_by_their_size(
-    tmp_path: Path, turned: bool
-) -> None:
+def test_counts_packed_in_super_resolution_tiffs_are_told_by_their_size(tmp_path: Path, turned: bool) -> None:
     """Sizes: K2, upright and turned; the mean RELION 3.1.3 finds for bytes of 0x21 is that of 1 and 2."""
     across, down = (3710, 7676) if turned else (3838, 7420)
     packed = np.zeros((down, across), np.uint8)
@@ -88,9 +84,7 @@ def test_counts_packed_in_super_resolution_tiffs_are_told_by_their_size(
 
 
 @pytest.mark.parametrize(("tag", "value"), [(256, 1 << 19), (257, 1 << 19), (257, 16)])
-def test_damaged_sizes_of_an_eer_movie_do_not_ask_for_terabytes(
-    tmp_path: Path, tag: int, value: int
-) -> None:
+def test_damaged_sizes_of_an_eer_movie_do_not_ask_for_terabytes(tmp_path: Path, tag: int, value: int) -> None:
     path = tmp_path / "d.eer"
     write_movie_eer(path, events(3, 9000), SENSOR)
     with tifffile.TiffFile(path) as file:
@@ -173,9 +167,7 @@ def test_eer_code_holds_every_electron(data: st.DataObject) -> None:
     quarter = np.stack([4 * y + sub // 4, 4 * x + sub % 4], axis=1)
     for upsampling in (1, 2, 4)[: 1 + code.horizontal_bits]:
         seen = np.zeros((shape[0] * upsampling, shape[1] * upsampling), np.uint16)
-        assert (
-            add_events(encode_events(quarter, code, shape), code, shape, upsampling, seen) is None
-        )
+        assert add_events(encode_events(quarter, code, shape), code, shape, upsampling, seen) is None
         hit = np.argwhere(seen)
         assert np.array_equal(hit, np.unique(quarter * upsampling // 4, axis=0).reshape(-1, 2))
         assert seen.sum() == len(pixels)
@@ -325,17 +317,11 @@ def _read_all(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_gives_frames_or_a_reason(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     raw = bytearray(write_any(kind, tmp_path / "m").read_bytes())
-    heads = [
-        slice(0, min(len(raw), 1024)),
-        slice(max(0, len(raw) - 600), len(raw)),
-        slice(0, len(raw)),
-    ]
+    heads = [slice(0, min(len(raw), 1024)), slice(max(0, len(raw) - 600), len(raw)), slice(0, len(raw))]
     where = data.draw(st.sampled_from(heads))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(where.start, where.stop - 1))] = data.draw(st.integers(0, 255))

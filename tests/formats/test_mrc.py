@@ -22,9 +22,7 @@ from verglas.formats.stack import StackPool, image_name, open_stack, parse_image
 from verglas.formats.stack_writer import StackWriter, write_stack
 
 TYPES = ("float32", "float16", "int8", "int16", "uint16")
-FEW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def four_bit_file(path: Path, frames: np.ndarray) -> None:

@@ -62,20 +62,7 @@ def test_a_flipped_byte_loses_no_row(reader):
 
 def test_random_bytes_never_crash(reader):
     chance = random.Random(6)
-    alphabet = [
-        b"data_",
-        b"loop_",
-        b"_rlnA",
-        b"\n",
-        b" ",
-        b'"',
-        b"#",
-        b"\x00",
-        b"1.5",
-        b"\xff",
-        b"\r",
-        b"'",
-    ]
+    alphabet = [b"data_", b"loop_", b"_rlnA", b"\n", b" ", b'"', b"#", b"\x00", b"1.5", b"\xff", b"\r", b"'"]
     for _ in range(1000):
         content = b"".join(chance.choice(alphabet) for _ in range(chance.randrange(40)))
         try:

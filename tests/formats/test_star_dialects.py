@@ -30,9 +30,7 @@ def test_cr_lf_tabs_and_a_missing_last_line_end(tmp_path):
 
 
 def test_two_columns_may_miss_the_second_value(tmp_path):
-    star = star_of(
-        tmp_path, b"data_j\nloop_\n_rlnJobOptionVariable #1\n_rlnJobOptionValue #2\na 1\nb\n"
-    )
+    star = star_of(tmp_path, b"data_j\nloop_\n_rlnJobOptionVariable #1\n_rlnJobOptionValue #2\na 1\nb\n")
     assert star["j"].strings("rlnJobOptionValue") == ["1", ""]
     assert b'\n         b         "" \n' in format_star(star)
 
@@ -65,9 +63,7 @@ def test_comments_on_top_and_between_tables_stay(tmp_path):
 
 
 def test_tables_directly_behind_rows(tmp_path):
-    star = star_of(
-        tmp_path, b"data_a\nloop_\n_rlnA #1\n_rlnB #2\n1 2\ndata_b\nloop_\n_rlnA\ndata_x\n"
-    )
+    star = star_of(tmp_path, b"data_a\nloop_\n_rlnA #1\n_rlnB #2\n1 2\ndata_b\nloop_\n_rlnA\ndata_x\n")
     assert star["a"].strings("rlnB") == ["2"] and star["b"].strings("rlnA") == ["data_x"]
 
 
@@ -77,37 +73,19 @@ LOOP = b"\n# version 30001\n\ndata_p\n\nloop_ \n_rlnA #1 \n_rlnB #2 \n_rlnC #3 \
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            LOOP + b"1 2 3 \n1 2 \n \n",
-            r"x\.star:11:5: row 2 of table data_p: expected 3 values, found 2",
-        ),
-        (
-            LOOP + b"1 2 3 \n1 2 3 4 \n \n",
-            r"x\.star:11:7: row 2 of table data_p: expected 3 values, found 4",
-        ),
+        (LOOP + b"1 2 3 \n1 2 \n \n", r"x\.star:11:5: row 2 of table data_p: expected 3 values, found 2"),
+        (LOOP + b"1 2 3 \n1 2 3 4 \n \n", r"x\.star:11:7: row 2 of table data_p: expected 3 values, found 4"),
         (LOOP + b"1 2 \x00 \n \n", r"x\.star:10:5: stray character 0x00"),
-        (
-            LOOP + b'1 2 "3 \n \n',
-            r"x\.star:10:1: row 1 of table data_p: the quoted string that starts at",
-        ),
+        (LOOP + b'1 2 "3 \n \n', r"x\.star:10:1: row 1 of table data_p: the quoted string that starts at"),
         (LOOP + b"1 2 3 \n \n4 5 6 \n", r"x\.star:12:1: expected data_<name>"),
         (LOOP + b"1 2 3 \n4 5", r"x\.star:11:4: row 2 of table data_p: expected 3 values, found 2"),
         (LOOP + b"1 2 3 \n4 5 6", r"cut short"),
         (LOOP.replace(b"loop_ ", b"loop_ _rlnZ"), r"x\.star:6:1: expected the labels below loop_"),
-        (
-            LOOP + b"# only a comment\n1 2 \n",
-            r"x\.star:11:5: row 1 of table data_p: expected 3 values",
-        ),
+        (LOOP + b"# only a comment\n1 2 \n", r"x\.star:11:5: row 1 of table data_p: expected 3 values"),
         (LOOP + b"_rlnA #4 \n1 2 3 4 \n \n", r"x\.star:10:1: column _rlnA is there twice"),
-        (
-            b"movies.star\n",
-            r"x\.star:1:1: expected data_<name>, a comment or an empty line, found 'movies",
-        ),
+        (b"movies.star\n", r"x\.star:1:1: expected data_<name>, a comment or an empty line, found 'movies"),
         (b"data_x\nloop_\n1 2\n", r"x\.star:3:1: expected a _label after loop_"),
-        (
-            b"data_x\nhello\n",
-            r"x\.star:2:1: expected loop_ or a _label after data_x, found 'hello'",
-        ),
+        (b"data_x\nhello\n", r"x\.star:2:1: expected loop_ or a _label after data_x, found 'hello'"),
         (b"data_x\n_rlnA 1 2\n \n", r"x\.star:2:6: expected one value of _rlnA, found 2"),
         (LOOP + b"1 2 3 \n \n" + LOOP + b"1 2 3 \n \n", r"a second table data_p"),
     ],
@@ -138,32 +116,26 @@ ROWS = b"1 2 3\n4 5 6\n"
         (HEAD + b"\n" + ROWS).replace(b"\n", b"\r\n"),
         b"\xef\xbb\xbf" + HEAD + b"\n" + ROWS,
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("compiled", [False, True])
 def test_layouts_that_relion_reads_are_read(tmp_path, monkeypatch, content, compiled):
     if compiled:
         monkeypatch.setattr(rows, "LARGE_BYTES", 0)
-    behind = (
-        b"\n# version 30001\n\ndata_q\n\nloop_ \n_rlnA #1 \n_rlnB #2\n\n# version 30001\n\ndata_r\n"
-    )
+    behind = b"\n# version 30001\n\ndata_q\n\nloop_ \n_rlnA #1 \n_rlnB #2\n\n# version 30001\n\ndata_r\n"
     star = star_of(tmp_path, content + behind)
     assert [star["p"].ints(f"rln{x}").tolist() for x in "ABC"] == [[1, 4], [2, 5], [3, 6]]
     assert list(star) == ["p", "q", "r"] and len(star["q"]) == 0
 
 
 def test_a_list_goes_on_behind_empty_lines_and_comments(tmp_path):
-    content = (
-        b"data_g\n\n_rlnA 1 # first\n\n# hello\n\n_rlnB 2\n\n# behind\n\ndata_h\n\n_rlnC 3\n \n"
-    )
+    content = b"data_g\n\n_rlnA 1 # first\n\n# hello\n\n_rlnB 2\n\n# behind\n\ndata_h\n\n_rlnC 3\n \n"
     star = star_of(tmp_path, content)
     assert star["g"].ints("rlnA").tolist() == [1] and star["g"].ints("rlnB").tolist() == [2]
     assert star["h"].comments == ("# behind",) and star["h"].ints("rlnC").tolist() == [3]
 
 
 def test_a_row_behind_an_empty_line_is_not_lost_without_a_word(tmp_path):
-    with pytest.raises(
-        StarError, match=r"x\.star:9:1: .*empty line ends table data_p, is this one"
-    ):
+    with pytest.raises(StarError, match=r"x\.star:9:1: .*empty line ends table data_p, is this one"):
         star_of(tmp_path, HEAD + ROWS.replace(b"\n4", b"\n\n4"))
 
 

@@ -14,7 +14,7 @@ MAKERS = {
     "row comments": lambda n: "data_a\nloop_\n_a\n_b\n" + "1 2 # by hand\n" * n,
     "labels of a list": lambda n: "data_\n\n" + "".join(f"_c{i} 1\n" for i in range(n)),
     "empty lines": lambda n: "\n" * 4 * n + "data_a\n" + "\n" * 4 * n,
-}  # fmt: skip
+}
 
 
 def _seconds(text: str) -> float:

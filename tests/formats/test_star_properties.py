@@ -10,15 +10,7 @@ from gemmi import cif
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from verglas.formats.star import (
-    StarTable,
-    concatenate,
-    format_star,
-    read_star,
-    rows,
-    write_star,
-    writing,
-)
+from verglas.formats.star import StarTable, concatenate, format_star, read_star, rows, write_star, writing
 from verglas.formats.star.tokens import format_float, quote, split_tokens, unquote
 
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12) | st.text(
@@ -75,18 +67,7 @@ def ties():
 
 
 def test_the_compiled_writer_rounds_as_printf(compiled):
-    values = [
-        0.0,
-        -0.0,
-        math.inf,
-        -math.inf,
-        math.nan,
-        0.001,
-        99999.9999999,
-        -100000.0,
-        2**-60,
-        *ties(),
-    ]
+    values = [0.0, -0.0, math.inf, -math.inf, math.nan, 0.001, 99999.9999999, -100000.0, 2**-60, *ties()]
     compiled(True)
     table = StarTable.from_columns("t", {"rlnDefocusU": np.array(values)})
     lines = format_star(table).split(b"_rlnDefocusU #1 \n")[1].splitlines()[:-1]
@@ -104,9 +85,7 @@ def tables(draw):
     )
     columns = dict(draw(st.lists(column, min_size=1, max_size=4, unique_by=lambda one: one[0])))
     name = draw(st.sampled_from(["", "particles", "x_1"]))
-    return StarTable.from_columns(
-        name, columns, version=draw(st.sampled_from([None, 30001, 50001]))
-    )
+    return StarTable.from_columns(name, columns, version=draw(st.sampled_from([None, 30001, 50001])))
 
 
 @relaxed
@@ -126,13 +105,9 @@ def test_write_read_write_is_identical_in_both_codes(table, tmp_path, compiled):
                     unquote(token) for token in table.column(label).tokens(precision == "full")
                 ]
             if "rlnDefocusU" in table and precision == "full":
-                np.testing.assert_array_equal(
-                    back.floats("rlnDefocusU"), table.floats("rlnDefocusU")
-                )
+                np.testing.assert_array_equal(back.floats("rlnDefocusU"), table.floats("rlnDefocusU"))
             if "rlnClassNumber" in table:
-                np.testing.assert_array_equal(
-                    back.ints("rlnClassNumber"), table.ints("rlnClassNumber")
-                )
+                np.testing.assert_array_equal(back.ints("rlnClassNumber"), table.ints("rlnClassNumber"))
             assert back.frame.shape == (len(table), len(table.labels))
             again = concatenate([back.take([0]), back.take(range(1, len(back)))])
             assert format_star(again) == path.read_bytes()
@@ -140,9 +115,7 @@ def test_write_read_write_is_identical_in_both_codes(table, tmp_path, compiled):
 
 
 @relaxed
-@given(
-    values=st.lists(st.text("0123456789+-.eEnaif", min_size=1, max_size=9), min_size=1, max_size=20)
-)
+@given(values=st.lists(st.text("0123456789+-.eEnaif", min_size=1, max_size=9), min_size=1, max_size=20))
 def test_both_codes_read_the_same_numbers(values, tmp_path, compiled):
     path = tmp_path / "n.star"
     lines = "".join(f"{value}\n" for value in values)
@@ -159,9 +132,7 @@ def test_both_codes_read_the_same_numbers(values, tmp_path, compiled):
 
 def test_starfile_and_gemmi_read_what_we_write(tmp_path):
     path = tmp_path / "p.star"
-    optics = StarTable.from_columns(
-        "optics", {"rlnOpticsGroup": [1], "rlnOpticsGroupName": ["one group"]}
-    )
+    optics = StarTable.from_columns("optics", {"rlnOpticsGroup": [1], "rlnOpticsGroupName": ["one group"]})
     columns = {
         "rlnImageName": ["000001@a.mrcs", "000002@with blank.mrcs"],
         "rlnDefocusU": [12345.678, -0.00001],
@@ -172,7 +143,5 @@ def test_starfile_and_gemmi_read_what_we_write(tmp_path):
     assert frame["rlnImageName"].tolist() == columns["rlnImageName"]
     np.testing.assert_allclose(frame["rlnDefocusU"], [12345.678, -0.00001])
     block = cif.read(str(path)).find_block("particles")
-    assert [cif.as_string(value) for value in block.find_loop("_rlnImageName")] == columns[
-        "rlnImageName"
-    ]
+    assert [cif.as_string(value) for value in block.find_loop("_rlnImageName")] == columns["rlnImageName"]
     assert list(block.find_loop("_rlnClassNumber")) == ["1", "20"]

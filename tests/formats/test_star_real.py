@@ -22,10 +22,7 @@ from verglas.formats.star import (
 
 DATA = Path(os.environ.get("VERGLAS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 real = [pytest.mark.real, pytest.mark.skipif(not DATA.is_dir(), reason=f"no real data in {DATA}")]
-relion = [
-    pytest.mark.relion,
-    pytest.mark.skipif(not shutil.which("relion_convert_star"), reason="no RELION"),
-]
+relion = [pytest.mark.relion, pytest.mark.skipif(not shutil.which("relion_convert_star"), reason="no RELION")]
 
 
 def written_by_relion(path):
@@ -40,18 +37,12 @@ def written_by_relion(path):
     blocks = [n for n, line in enumerate(lines) if line.startswith(b"data_")]
     framed = all(lines[n + 1] == b"" and lines[n - 1] == b"" for n in blocks)
     ends = content.count(b"\n \n") >= len(blocks)
-    touched = (
-        path.parts[-3:-1] == ("MotionCorr", "job002") and b"gain_reference.mrc\nfn_" in content
-    )
-    return (
-        framed and ends and not touched and b"\n \n\ndata_" not in content.replace(b"\n \n\n#", b"")
-    )
+    touched = path.parts[-3:-1] == ("MotionCorr", "job002") and b"gain_reference.mrc\nfn_" in content
+    return framed and ends and not touched and b"\n \n\ndata_" not in content.replace(b"\n \n\n#", b"")
 
 
 @pytest.mark.parametrize("code", ["plain", "compiled"])
-@pytest.mark.parametrize(
-    "folder", ["formats", "empiar10204_betagal/project", "empiar10204_betagal/truth"]
-)
+@pytest.mark.parametrize("folder", ["formats", "empiar10204_betagal/project", "empiar10204_betagal/truth"])
 class TestRealFiles:
     pytestmark = real
 
@@ -59,9 +50,7 @@ class TestRealFiles:
         if code == "compiled":
             monkeypatch.setattr(rows, "LARGE_BYTES", 0)
             monkeypatch.setattr(writing, "LARGE_CELLS", 0)
-        paths = [
-            path for path in sorted((DATA / folder).rglob("*.star")) if written_by_relion(path)
-        ]
+        paths = [path for path in sorted((DATA / folder).rglob("*.star")) if written_by_relion(path)]
         assert len(paths) > (30 if folder != "empiar10204_betagal/truth" else 1)
         for path in paths:
             assert format_star(read_star(path)) == path.read_bytes(), path
@@ -99,9 +88,7 @@ def test_old_files_get_optics_groups():
     assert len(tables.optics) == 1 and "rlnOriginXAngst" in tables.items
     old = read_star(path).first
     pixel_size = 10000 * old.floats("rlnDetectorPixelSize") / old.floats("rlnMagnification")
-    np.testing.assert_allclose(
-        tables.items.floats("rlnOriginXAngst"), old.floats("rlnOriginX") * pixel_size
-    )
+    np.testing.assert_allclose(tables.items.floats("rlnOriginXAngst"), old.floats("rlnOriginX") * pixel_size)
     assert tables.optics.number("rlnImagePixelSize") == pytest.approx(pixel_size[0])
 
 
@@ -137,18 +124,7 @@ ONE_GROUP = {
 def test_numbers_are_relions(tmp_path):
     """Written with all their digits, rewritten by RELION, against our rounding of the same doubles."""
     chance = random.Random(1)
-    values = [
-        1e5,
-        -1e5,
-        99999.9999996,
-        -99999.9999996,
-        0.001,
-        -0.001,
-        0.00099999999999,
-        -0.0,
-        1e-5,
-        5e-7,
-    ]
+    values = [1e5, -1e5, 99999.9999996, -99999.9999996, 0.001, -0.001, 0.00099999999999, -0.0, 1e-5, 5e-7]
     values += [chance.uniform(-1, 1) * 10.0 ** chance.randrange(-8, 8) for _ in range(1500)]
     values += [chance.randrange(-(10**9), 10**9) / 128 for _ in range(500)]  # many exact ties
     items = {
@@ -157,27 +133,13 @@ def test_numbers_are_relions(tmp_path):
         "rlnDefocusU": values,
     }
     table = StarTable.from_columns("particles", items)
-    write_star(
-        tmp_path / "i.star", [StarTable.from_columns("optics", ONE_GROUP), table], precision="full"
-    )
+    write_star(tmp_path / "i.star", [StarTable.from_columns("optics", ONE_GROUP), table], precision="full")
     command = ["relion_star_handler", "--i", "i.star", "--o", "o.star"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert format_star(read_star(tmp_path / "o.star")["particles"]) == format_star(table)
 
 
-QUOTED = [
-    "x y",
-    '"quo" ted',
-    'x" y',
-    'a "b" c',
-    '"q',
-    '""x',
-    'a" b"c',
-    '"a" b"',
-    '"a"b"c',
-    "'a' b",
-    'a "\tb',
-]
+QUOTED = ["x y", '"quo" ted', 'x" y', 'a "b" c', '"q', '""x', 'a" b"c', '"a" b"', '"a"b"c', "'a' b", 'a "\tb']
 
 
 @pytest.mark.relion
@@ -186,18 +148,8 @@ QUOTED = [
 def test_strings_are_quoted_as_relion_does(text, tmp_path):
     items = StarTable.from_columns("particles", {"rlnImageName": ["1@q"], "rlnOpticsGroup": [1]})
     write_star(tmp_path / "i.star", [StarTable.from_columns("optics", ONE_GROUP), items])
-    command = [
-        "relion_star_handler",
-        "--i",
-        "i.star",
-        "--o",
-        "o.star",
-        "--add_column",
-        "rlnMicrographName",
-    ]
-    subprocess.run(
-        [*command, "--add_column_value", text], cwd=tmp_path, check=True, capture_output=True
-    )
+    command = ["relion_star_handler", "--i", "i.star", "--o", "o.star", "--add_column", "rlnMicrographName"]
+    subprocess.run([*command, "--add_column_value", text], cwd=tmp_path, check=True, capture_output=True)
     theirs = read_star(tmp_path / "o.star")["particles"]
     ours = items.with_columns({"rlnMicrographName": [text]})
     assert theirs.string("rlnMicrographName") == text
@@ -230,21 +182,15 @@ class TestAgainstRelion:
             "rlnOpticsGroup": [1] * 8,
         }
         ours = tmp_path / "ours.star"
-        write_star(
-            ours, [StarTable.from_columns("optics", optics), StarTable.from_columns(kind, items)]
-        )
+        write_star(ours, [StarTable.from_columns("optics", optics), StarTable.from_columns(kind, items)])
         command = ["relion_star_handler", "--i", "ours.star", "--o", "theirs.star"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
         assert (tmp_path / "theirs.star").read_bytes() == ours.read_bytes()
 
 
 def test_optics_groups_are_checked_and_renumbered(tmp_path):
-    optics = StarTable.from_columns(
-        "optics", {"rlnOpticsGroup": [3, 7], "rlnOpticsGroupName": ["a", "b"]}
-    )
-    items = StarTable.from_columns(
-        "particles", {"rlnImageName": ["1@a", "2@a"], "rlnOpticsGroup": [7, 3]}
-    )
+    optics = StarTable.from_columns("optics", {"rlnOpticsGroup": [3, 7], "rlnOpticsGroupName": ["a", "b"]})
+    items = StarTable.from_columns("particles", {"rlnImageName": ["1@a", "2@a"], "rlnOpticsGroup": [7, 3]})
     write_star(tmp_path / "p.star", [optics, items])
     tables = upgrade_optics(read_star(tmp_path / "p.star"))
     assert tables.optics.ints("rlnOpticsGroup").tolist() == [1, 2]

@@ -29,9 +29,7 @@ def test_round_trip_mean_and_frames(size: int, dims: int) -> None:
     torch.testing.assert_close(spectrum.flatten()[0].real, image.mean())
     if dims == 2:
         np.testing.assert_allclose(fourier.forward_frame(image.numpy()), spectrum, atol=1e-14)
-        np.testing.assert_allclose(
-            fourier.inverse_frame(spectrum.numpy(), (size, size)), image, atol=1e-12
-        )
+        np.testing.assert_allclose(fourier.inverse_frame(spectrum.numpy(), (size, size)), image, atol=1e-12)
 
 
 def test_half_plane_counts_every_pair_once() -> None:

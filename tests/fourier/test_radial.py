@@ -5,14 +5,7 @@ import torch
 from verglas.fourier import forward, index_grid, inverse, low_pass, shell_indices, shell_sums
 from verglas.fourier.band import band_radius, band_spectrum, from_band
 from verglas.fourier.filters import cutoff_shell, low_pass_weights
-from verglas.fourier.radial import (
-    amplitude_sums,
-    by_shell,
-    radii,
-    shell_products,
-    slabs,
-    weight_radially,
-)
+from verglas.fourier.radial import amplitude_sums, by_shell, radii, shell_products, slabs, weight_radially
 
 
 def noise(size: int, dims: int = 3) -> torch.Tensor:
@@ -48,9 +41,7 @@ def test_a_band_is_the_low_part_of_the_transform() -> None:
     volume = noise(18)
     band = band_spectrum(volume, 4)
     full = forward(volume, 3)
-    torch.testing.assert_close(
-        band, full[[*range(5), *range(-4, 0)]][:, [*range(5), *range(-4, 0)]][..., :5]
-    )
+    torch.testing.assert_close(band, full[[*range(5), *range(-4, 0)]][:, [*range(5), *range(-4, 0)]][..., :5])
     inside = band * (band_radius(4) <= 4)
     radius = index_grid(18, 3).double().square().sum(-1).sqrt()
     torch.testing.assert_close(from_band(inside, 18), inverse(full * (radius <= 4), 18, 3))

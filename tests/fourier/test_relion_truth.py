@@ -79,9 +79,7 @@ def test_shifted_ribosome_sits_at_minus_the_origin(truth: Path) -> None:
     table = read_star(truth / "aspire" / "rln_proj_64_shifted.star")["particles"]
     theirs = load(truth / "aspire" / "rln_proj_64_shifted.mrcs")
     slices = Projector.of(ribosome(truth, 64)).slices(matrices(table))
-    origins = torch.from_numpy(
-        np.stack([table.floats("rlnOriginY"), table.floats("rlnOriginX")], 1)
-    )
+    origins = torch.from_numpy(np.stack([table.floats("rlnOriginY"), table.floats("rlnOriginX")], 1))
     ours = inverse(shift_in_fourier(slices, -origins) * centre_signs(64, dtype=torch.float64))
     # These were projected from another down-sampling of the map, hence not to the last digit.
     assert min(correlations(ours, theirs)) > 0.98

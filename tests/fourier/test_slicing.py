@@ -35,9 +35,7 @@ def gaussian(size: int, dims: int, sigma: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("padding", [1, 2])
 @pytest.mark.parametrize(("dims", "size"), [(2, 256), (3, 72)])
-def test_projection_of_a_gaussian_is_its_analytic_transform(
-    padding: float, dims: int, size: int
-) -> None:
+def test_projection_of_a_gaussian_is_its_analytic_transform(padding: float, dims: int, size: int) -> None:
     sigma = 1.2
     projector = Projector.of(gaussian(size, dims, sigma), padding=padding, dims=dims)
     slices = projector.slices(random_matrices(7) if dims == 3 else in_plane(7), 2 * size // 3)
@@ -68,9 +66,7 @@ def test_rotated_point_lands_where_the_matrix_says() -> None:
     size = 48
     volume = torch.roll(gaussian(size, 3, 1.5), (3, 5, -7), (0, 1, 2))
     matrices = random_matrices(12)
-    images = inverse(
-        Projector.of(volume).slices(matrices) * centre_signs(size, dtype=torch.float64)
-    )
+    images = inverse(Projector.of(volume).slices(matrices) * centre_signs(size, dtype=torch.float64))
     expected = (matrices @ torch.tensor([-7.0, 5.0, 3.0], dtype=torch.float64))[:, :2]
     weights = images.clamp_min(0) ** 2
     axis = torch.arange(size, dtype=torch.float64) - size // 2
@@ -117,13 +113,9 @@ def test_compiled_kernels_equal_plain_torch(dims: int, threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        torch.testing.assert_close(
-            slicing.read_slices(values, lattice, matrices, indices, classes), expected
-        )
+        torch.testing.assert_close(slicing.read_slices(values, lattice, matrices, indices, classes), expected)
         weights = torch.rand(expected.shape, generator=generator(), dtype=torch.float64) - 0.2
-        plain = BackProjector(
-            size, lattice, torch.zeros_like(values), torch.zeros_like(values.real)
-        )
+        plain = BackProjector(size, lattice, torch.zeros_like(values), torch.zeros_like(values.real))
         fast = BackProjector(size, lattice, torch.zeros_like(values), torch.zeros_like(values.real))
         kernels_torch.add_slices(plain.data, plain.weight, *common, expected, weights)
         fast.insert_at(expected, weights, matrices, indices, classes)
@@ -133,9 +125,7 @@ def test_compiled_kernels_equal_plain_torch(dims: int, threads: int) -> None:
     torch.testing.assert_close(fast.weight, plain.weight)
 
 
-@pytest.mark.parametrize(
-    ("dims", "side", "r_max"), [(3, 20, 10), (2, 20, 10), (3, 20, 6), (2, 15, 7)]
-)
+@pytest.mark.parametrize(("dims", "side", "r_max"), [(3, 20, 10), (2, 20, 10), (3, 20, 6), (2, 15, 7)])
 def test_lattice_round_trip(dims: int, side: int, r_max: int) -> None:
     lattice = Lattice(dims, r_max, 1.0)
     spectrum = forward(torch.randn([side] * dims, dtype=torch.float64, generator=generator()), dims)
@@ -160,9 +150,7 @@ def test_hermitian_sums_pairs() -> None:
 
 def test_power_is_the_shell_average_of_half_the_square() -> None:
     size = 16
-    projector = Projector.of(
-        torch.randn(2, size, size, generator=generator()), 12, padding=1, dims=2
-    )
+    projector = Projector.of(torch.randn(2, size, size, generator=generator()), 12, padding=1, dims=2)
     expected = 0.5 * projector.values[1].abs().double().square()
     shells = projector.lattice.shells()
     pick = (shells == 4) & projector.lattice.inside()
@@ -179,9 +167,7 @@ def test_wrong_shapes_say_what_was_expected() -> None:
     with pytest.raises(ValueError, match="equal sides"):
         Projector.of(torch.zeros(8, 8, 6))
     with pytest.raises(ValueError, match="matrices"):
-        BackProjector.empty(8).insert(
-            torch.zeros(2, 8, 5), torch.zeros(2, 8, 5), torch.eye(3)[None]
-        )
+        BackProjector.empty(8).insert(torch.zeros(2, 8, 5), torch.zeros(2, 8, 5), torch.eye(3)[None])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -7,9 +7,7 @@ from verglas.geometry import PointGroup, angular_distance_deg, euler_matrices, i
 
 
 def test_rotation_about_one_axis_moves_two_of_three_rows() -> None:
-    distance = angular_distance_deg(
-        euler_matrices([0.0, 0.0, 0.0]), euler_matrices([0.0, 0.0, 30.0])
-    )
+    distance = angular_distance_deg(euler_matrices([0.0, 0.0, 0.0]), euler_matrices([0.0, 0.0, 30.0]))
     assert float(distance) == pytest.approx(20.0)
 
 
@@ -21,7 +19,5 @@ def test_symmetry_mates_are_at_no_distance() -> None:
 
 
 def test_in_plane_distance_is_wrapped() -> None:
-    found = in_plane_distance_deg(
-        torch.tensor([359.0, 90.0, -170.0]), torch.tensor([0.0, -90.0, 170.0])
-    )
+    found = in_plane_distance_deg(torch.tensor([359.0, 90.0, -170.0]), torch.tensor([0.0, -90.0, 170.0]))
     torch.testing.assert_close(found, torch.tensor([1.0, 180.0, 20.0]))

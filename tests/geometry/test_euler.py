@@ -19,9 +19,7 @@ def random_angles(count: int) -> torch.Tensor:
 
 def test_matrix_is_the_transpose_of_scipys_zyz() -> None:
     angles = random_angles(1000)
-    expected = np.transpose(
-        Rotation.from_euler("ZYZ", angles.numpy(), degrees=True).as_matrix(), (0, 2, 1)
-    )
+    expected = np.transpose(Rotation.from_euler("ZYZ", angles.numpy(), degrees=True).as_matrix(), (0, 2, 1))
     np.testing.assert_allclose(euler_matrices(angles), expected, atol=1e-14)
 
 
@@ -33,23 +31,15 @@ def test_round_trip_over_a_hundred_thousand_including_poles() -> None:
 
 
 def test_poles_put_everything_into_psi() -> None:
-    np.testing.assert_allclose(
-        euler_angles(euler_matrices([20.0, 0.0, 30.0])), [0, 0, 50], atol=1e-12
-    )
-    np.testing.assert_allclose(
-        euler_angles(euler_matrices([20.0, 180.0, 30.0])), [0, 180, 10], atol=1e-10
-    )
+    np.testing.assert_allclose(euler_angles(euler_matrices([20.0, 0.0, 30.0])), [0, 0, 50], atol=1e-12)
+    np.testing.assert_allclose(euler_angles(euler_matrices([20.0, 180.0, 30.0])), [0, 180, 10], atol=1e-10)
 
 
 def test_third_row_is_the_viewing_direction() -> None:
     angles = random_angles(50)
+    np.testing.assert_allclose(view_vectors(angles[:, :2]), euler_matrices(angles)[:, 2], atol=1e-14)
     np.testing.assert_allclose(
-        view_vectors(angles[:, :2]), euler_matrices(angles)[:, 2], atol=1e-14
-    )
-    np.testing.assert_allclose(
-        view_vectors(rot_tilt_of(view_vectors(angles[:, :2]))),
-        view_vectors(angles[:, :2]),
-        atol=1e-12,
+        view_vectors(rot_tilt_of(view_vectors(angles[:, :2]))), view_vectors(angles[:, :2]), atol=1e-12
     )
 
 

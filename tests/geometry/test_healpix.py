@@ -31,8 +31,7 @@ def test_children_surround_their_parent() -> None:
     inner = children(pixels)
     assert torch.equal(parents(inner), pixels[:, None].expand(-1, 4))
     cosines = (
-        view_vectors(pixel_directions(inner, 3))
-        * view_vectors(pixel_directions(pixels, 2))[:, None]
+        view_vectors(pixel_directions(inner, 3)) * view_vectors(pixel_directions(pixels, 2))[:, None]
     ).sum(-1)
     assert float(torch.rad2deg(torch.acos(cosines)).max()) < angular_step_deg(2)
 

@@ -23,7 +23,13 @@ def write_scene(folder: Path, noise: float = 0.5) -> torch.Tensor:
     pair = noisy_pair(signal, noise * float(signal.std()))
     for name, volume in ((HALF1, pair[0]), (HALF2, pair[1]), ("map.mrc", signal)):
         write_mrc(folder / name, volume.float().numpy(), PIXEL)
-    mask = create_mask(signal, 0.1 * float(signal.max()), pixel_size_angst=PIXEL, low_pass_angst=10,
-                       extend_px=2, soft_edge_px=4)  # fmt: skip
+    mask = create_mask(
+        signal,
+        0.1 * float(signal.max()),
+        pixel_size_angst=PIXEL,
+        low_pass_angst=10,
+        extend_px=2,
+        soft_edge_px=4,
+    )
     write_mrc(folder / "mask.mrc", mask.float().numpy(), PIXEL)
     return signal

@@ -18,10 +18,17 @@ from verglas.jobs.extract.options import ExtractOptions
 PICKS, EXTRACT, NAME = "AutoPick/job003/", "Extract/job004/", "Movies/m0.mrc"
 PIXEL = 4.0
 OPTIONS = AutoPickOptions(
-    fn_input_autopick="mics.star", fn_refs_autopick="refs.mrcs", particle_diameter=200,
-    do_ctf_autopick=False, maxstddevnoise_autopick=-1, do_pick_helical_segments=True,
-    helical_tube_outer_diameter=100, helical_nr_asu=8, helical_rise=5, threshold_autopick=0.3,
-)  # fmt: skip
+    fn_input_autopick="mics.star",
+    fn_refs_autopick="refs.mrcs",
+    particle_diameter=200,
+    do_ctf_autopick=False,
+    maxstddevnoise_autopick=-1,
+    do_pick_helical_segments=True,
+    helical_tube_outer_diameter=100,
+    helical_nr_asu=8,
+    helical_rise=5,
+    threshold_autopick=0.3,
+)
 
 
 @pytest.fixture
@@ -38,10 +45,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         image -= contrast * chord * (np.abs(x - 256) < 180)
     write_mrc(NAME, image.astype(np.float32), PIXEL)
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographOriginalPixelSize": [PIXEL], "rlnMicrographPixelSize": [PIXEL],
-        "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [PIXEL],
+        "rlnMicrographPixelSize": [PIXEL],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+    }
     rows = {"rlnMicrographName": [NAME], "rlnOpticsGroup": [1]}
     table = StarTable.from_columns
     write_star("mics.star", [table("optics", optics), table("micrographs", rows)])
@@ -76,9 +87,7 @@ def test_segments_lie_along_the_tubes_at_steps(project: Path) -> None:
 def test_a_threshold_drops_whole_tubes_without_picking_again(project: Path) -> None:
     merits = sorted(set(pick().floats("rlnAutopickFigureOfMerit").tolist()))
     assert len(merits) == 2
-    least = read_star(f"{PICKS}Movies/m0_candidates.star")["picking"].number(
-        "verglasPickingThreshold"
-    )
+    least = read_star(f"{PICKS}Movies/m0_candidates.star")["picking"].number("verglasPickingThreshold")
     adjust = f"{0.5 * sum(merits) - least:.3f}"
     table = pick(OPTIONS.changed(do_read_fom_maps=True), "--LoG_adjust_threshold", adjust)
     assert set(table.ints("rlnHelicalTubeID").tolist()) == {1}
@@ -97,9 +106,13 @@ def test_short_tubes_are_dropped_and_none_is_a_result(project: Path) -> None:
 def test_extraction_cuts_the_segments_out(project: Path) -> None:
     picked = pick()
     options = ExtractOptions(
-        star_mics="mics.star", coords_suffix=f"{PICKS}coords_suffix_autopick.star", extract_size=64,
-        do_extract_helix=True, helical_tube_outer_diameter=100, do_extract_helical_tubes=False,
-    )  # fmt: skip
+        star_mics="mics.star",
+        coords_suffix=f"{PICKS}coords_suffix_autopick.star",
+        extract_size=64,
+        do_extract_helix=True,
+        helical_tube_outer_diameter=100,
+        do_extract_helical_tubes=False,
+    )
     words = ParticleExtraction.command_line(options, EXTRACT, False)
     context = RunContext(Path(EXTRACT), say=str, warn=str)
     ParticleExtraction(ParticleExtraction.program.parse(words), context).run()

@@ -46,10 +46,13 @@ def micrograph(index: int, particles: int = 9, size: int = 512) -> np.ndarray:
 
 def write_list(names: list[str]) -> None:
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographPixelSize": [2.0], "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7],
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographPixelSize": [2.0],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
         "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+    }
     rows = {"rlnMicrographName": names, "rlnOpticsGroup": [1] * len(names)}
     table = StarTable.from_columns
     write_star(LIST, [table("optics", optics), table("micrographs", rows)])
@@ -75,16 +78,17 @@ def test_files_and_columns_are_relions(project: Path) -> None:
     assert Path(f"{DIRECTORY}coords_suffix_autopick.star").read_text() == f"{LIST}\n"
     table = read_star(picks_of(0))[""]
     assert table.labels == (
-        "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", "rlnClassNumber",
+        "rlnCoordinateX",
+        "rlnCoordinateY",
+        "rlnAutopickFigureOfMerit",
+        "rlnClassNumber",
         "rlnAnglePsi",
-    )  # fmt: skip
+    )
     assert len(table) == 9
     fom = table.floats("rlnAutopickFigureOfMerit")
     assert (np.diff(fom) <= 0).all()
     summary = read_star(f"{DIRECTORY}summary.star")[""]
-    assert summary.labels == (
-        "rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles",
-    )  # fmt: skip
+    assert summary.labels == ("rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles")
     assert summary.ints("rlnGroupNrParticles").tolist() == [9, 9]
     assert summary.floats("rlnAutopickFigureOfMerit")[0] == pytest.approx(fom.mean(), abs=1e-5)
     files = read_star(f"{DIRECTORY}autopick.star")["coordinate_files"]
@@ -203,15 +207,21 @@ def test_options_become_relions_flags() -> None:
     words = AutoPicking.command_line(OPTIONS, DIRECTORY, False)
     text = " ".join(words)
     for part in (
-        "--odir AutoPick/job003/ --pickname autopick", "--LoG --LoG_diam_min 110",
-        "--LoG_diam_max 140", "--lowpass 20", "--LoG_adjust_threshold 0",
-    ):  # fmt: skip
+        "--odir AutoPick/job003/ --pickname autopick",
+        "--LoG --LoG_diam_min 110",
+        "--LoG_diam_max 140",
+        "--lowpass 20",
+        "--LoG_adjust_threshold 0",
+    ):
         assert part in text
     assert "--threshold" not in words
     helix = AutoPickOptions(
-        fn_input_autopick="a.star", fn_refs_autopick="r.mrcs", do_pick_helical_segments=True,
-        helical_nr_asu=5, helical_rise=4.75,
-    )  # fmt: skip
+        fn_input_autopick="a.star",
+        fn_refs_autopick="r.mrcs",
+        do_pick_helical_segments=True,
+        helical_nr_asu=5,
+        helical_rise=4.75,
+    )
     words = AutoPicking.command_line(helix, DIRECTORY, True)
     assert words[words.index("--min_distance") + 1] == "23.75"
     assert "--only_do_unfinished" in words
@@ -221,9 +231,7 @@ def test_options_become_relions_flags() -> None:
 
 def test_helices_need_templates_and_a_step(project: Path) -> None:
     """They are not picked as something else."""
-    helix = AutoPickOptions(
-        fn_input_autopick=LIST, fn_refs_autopick="r.mrcs", do_pick_helical_segments=True
-    )
+    helix = AutoPickOptions(fn_input_autopick=LIST, fn_refs_autopick="r.mrcs", do_pick_helical_segments=True)
     assert "Helical rise" in AutoPicking.check(helix)[0]
     assert not AutoPicking.check(helix.changed(helical_nr_asu=5, helical_rise=4.75))
     words = [*AutoPicking.command_line(OPTIONS, DIRECTORY, False), "--helix"]

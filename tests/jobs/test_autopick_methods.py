@@ -33,10 +33,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         image -= 1.5 * (np.hypot(x - cx, y - cy) < 32)
     write_mrc(NAME, image.astype(np.float32), 2.0)
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographPixelSize": [2.0], "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7],
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographPixelSize": [2.0],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
         "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+    }
     rows = {"rlnMicrographName": [NAME], "rlnOpticsGroup": [1]}
     table = StarTable.from_columns
     write_star("mics.star", [table("optics", optics), table("micrographs", rows)])
@@ -64,9 +67,13 @@ def found_all(tolerance: float = 8) -> bool:
 
 
 TEMPLATES = AutoPickOptions(
-    fn_input_autopick="mics.star", fn_refs_autopick="refs.mrcs", particle_diameter=150,
-    psi_sampling_autopick=90, do_ctf_autopick=False, maxstddevnoise_autopick=-1,
-)  # fmt: skip
+    fn_input_autopick="mics.star",
+    fn_refs_autopick="refs.mrcs",
+    particle_diameter=150,
+    psi_sampling_autopick=90,
+    do_ctf_autopick=False,
+    maxstddevnoise_autopick=-1,
+)
 
 
 def test_templates_from_a_stack(project: Path) -> None:
@@ -90,8 +97,8 @@ def test_templates_from_a_map(project: Path) -> None:
     ball = (np.sqrt(x**2 + y**2 + z**2) < 16).astype(np.float32)
     write_mrc("map.mrc", ball, 4.0)
     options = TEMPLATES.changed(
-        fn_refs_autopick="", do_ref3d=True, fn_ref3d_autopick="map.mrc", ref3d_symmetry="O",
-    )  # fmt: skip
+        fn_refs_autopick="", do_ref3d=True, fn_ref3d_autopick="map.mrc", ref3d_symmetry="O"
+    )
     run(options)
     assert found_all()
 
@@ -107,11 +114,7 @@ def test_dirty_areas_are_written_and_left_out(project: Path) -> None:
     image = read_mrc(NAME).data.copy()
     image[60:260, 60:140] -= 25  # a crystal over two particles
     write_mrc(NAME, image, 2.0)
-    run(
-        AutoPickOptions(
-            fn_input_autopick="mics.star", do_log=True, log_diam_min=110, log_diam_max=140
-        )
-    )
+    run(AutoPickOptions(fn_input_autopick="mics.star", do_log=True, log_diam_min=110, log_diam_max=140))
     mask = read_mrc(f"{DIRECTORY}Movies/m0_dirty.mrc").data
     assert 0.02 < mask.mean() < 0.3
     crystal = (np.abs(picked() - [100, 160]) < [45, 105]).all(1)
@@ -126,14 +129,7 @@ def test_train_and_pick_with_the_network(project: Path) -> None:
     Path("Pick/Movies").mkdir(parents=True)
     Path("Pick/coords_suffix_manualpick.star").write_text("mics.star\n")
     write_star("Pick/Movies/m0_manualpick.star", [StarTable.from_columns("", columns)])
-    words = [
-        "--i",
-        "mics.star",
-        "--coords",
-        "Pick/coords_suffix_manualpick.star",
-        "--diameter",
-        "128",
-    ]
+    words = ["--i", "mics.star", "--coords", "Pick/coords_suffix_manualpick.star", "--diameter", "128"]
     assert train([*words, "--o", "net.npz", "--steps", "120"]) == 0
     options = AutoPickOptions(fn_input_autopick="mics.star", do_network=True, fn_network="net.npz")
     run(options)
@@ -156,9 +152,12 @@ train) echo "$@" > "{out}/said"; : > "{out}/trained" ;;
 esac
 """
 TOPAZ = AutoPickOptions(
-    fn_input_autopick="mics.star", do_topaz=True, do_topaz_pick=True, topaz_particle_diameter=128,
+    fn_input_autopick="mics.star",
+    do_topaz=True,
+    do_topaz_pick=True,
+    topaz_particle_diameter=128,
     fn_topaz_exec="./topaz",
-)  # fmt: skip
+)
 
 
 def fake_topaz(project: Path, text: str = FAKE_TOPAZ) -> None:
@@ -180,9 +179,11 @@ def test_topaz_is_trained_on_picks(project: Path) -> None:
         f"{NAME} 100 100\n{NAME} 250 100\n"
     )
     options = TOPAZ.changed(
-        do_topaz_pick=False, do_topaz_train=True, topaz_train_picks="picks.star",
+        do_topaz_pick=False,
+        do_topaz_train=True,
+        topaz_train_picks="picks.star",
         fn_topaz_exec=str(project / "topaz"),
-    )  # fmt: skip
+    )
     run(options)
     assert (project / "trained").exists()
     assert "-n 2" in (project / "said").read_text()

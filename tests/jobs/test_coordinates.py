@@ -63,14 +63,17 @@ def test_plain_text_with_a_header(tmp_path: Path) -> None:
 
 def test_cryosparc_fractions(tmp_path: Path) -> None:
     fields = [
-        ("location/micrograph_path", "S60"), ("location/micrograph_shape", "<u4", (2,)),
-        ("location/center_x_frac", "<f4"), ("location/center_y_frac", "<f4"),
-    ]  # fmt: skip
+        ("location/micrograph_path", "S60"),
+        ("location/micrograph_shape", "<u4", (2,)),
+        ("location/center_x_frac", "<f4"),
+        ("location/center_y_frac", "<f4"),
+    ]
     data = np.zeros(3, fields)
     data["location/micrograph_path"] = [
-        b"J1/motioncorrected/0123_a1.mrc", b"J1/motioncorrected/0124_b1.mrc",
         b"J1/motioncorrected/0123_a1.mrc",
-    ]  # fmt: skip
+        b"J1/motioncorrected/0124_b1.mrc",
+        b"J1/motioncorrected/0123_a1.mrc",
+    ]
     data["location/micrograph_shape"] = (3000, 4000)
     data["location/center_x_frac"] = (0.5, 0.1, 0.25)
     data["location/center_y_frac"] = (0.5, 0.1, 0.75)
@@ -127,9 +130,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, reas
     [bytes(200), bytes(range(256)) * 4, "data_\n\nloop_\n_rlnCoordinateX #1\n".encode("utf-16")],
     ids=["zeros", "binary", "UTF-16"],
 )
-def test_a_file_that_is_no_star_is_not_a_micrograph_without_particles(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_a_file_that_is_no_star_is_not_a_micrograph_without_particles(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a_autopick.star"
     path.write_bytes(content)
     with pytest.raises(
@@ -154,9 +155,7 @@ def test_odd_but_readable(tmp_path: Path, name: str, text: str) -> None:
     assert xy(path) == [(3.0, 4.0)]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "\n", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n\n"]
-)
+@pytest.mark.parametrize("text", ["", "\n", "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n\n"])
 def test_an_empty_list_means_no_particles(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a_autopick.star"
     path.write_text(text)
@@ -172,8 +171,11 @@ def test_a_cs_file_that_is_none(tmp_path: Path) -> None:
 
 def test_suffixes_lists_and_single_files(tmp_path: Path) -> None:
     assert flags_of("AutoPick/job003/coords_suffix_autopick.star") == [
-        "--coord_dir", "AutoPick/job003/", "--coord_suffix", "_autopick.star",
-    ]  # fmt: skip
+        "--coord_dir",
+        "AutoPick/job003/",
+        "--coord_suffix",
+        "_autopick.star",
+    ]
     assert flags_of("AutoPick/job003/autopick.star")[0] == "--coord_list"
     by_suffix = CoordinateSource.of_suffix("AutoPick/job003/", "_autopick.star")
     assert by_suffix.path_of(MICROGRAPH) == Path("AutoPick/job003/Movies/a1_autopick.star")

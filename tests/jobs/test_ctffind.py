@@ -43,10 +43,14 @@ def micrograph(name: str, defocus: float = 14000, seed: int = 0) -> str:
 
 def write_list(names: list[str]) -> None:
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographOriginalPixelSize": [1.4], "rlnMicrographPixelSize": [1.4],
-        "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [1.4],
+        "rlnMicrographPixelSize": [1.4],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+    }
     rows = {"rlnMicrographName": names, "rlnOpticsGroup": [1] * len(names)}
     tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("micrographs", rows)]
     write_star(LIST, tables)
@@ -70,10 +74,18 @@ def test_files_and_columns(project: Path) -> None:
     run()
     table = result()
     assert table.labels == (
-        "rlnMicrographName", "rlnOpticsGroup", "rlnCtfImage", "rlnDefocusU", "rlnDefocusV",
-        "rlnCtfAstigmatism", "rlnDefocusAngle", "rlnCtfFigureOfMerit", "rlnCtfMaxResolution",
-        "rlnCtfIceRingDensity", "verglasCtfReliability",
-    )  # fmt: skip
+        "rlnMicrographName",
+        "rlnOpticsGroup",
+        "rlnCtfImage",
+        "rlnDefocusU",
+        "rlnDefocusV",
+        "rlnCtfAstigmatism",
+        "rlnDefocusAngle",
+        "rlnCtfFigureOfMerit",
+        "rlnCtfMaxResolution",
+        "rlnCtfIceRingDensity",
+        "verglasCtfReliability",
+    )
     assert table.floats("rlnDefocusU") == pytest.approx([14000, 20000], abs=100)
     assert table.strings("rlnCtfImage")[1] == f"{DIRECTORY}Movies/b.1.ctf:mrc"
     for node in CtfEstimation.expected_outputs(CtfFindOptions(), DIRECTORY):

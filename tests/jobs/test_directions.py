@@ -52,9 +52,7 @@ def test_even_views_are_efficient_and_side_views_are_not_complete() -> None:
         coverage(torch.zeros(0, 2))
 
 
-def test_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(tmp_path)
     volume = stretched()
     for number, half in enumerate(noisy_pair(volume, 0.3 * float(volume.std())), 1):

@@ -28,24 +28,20 @@ ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 
 def write_poses() -> None:
     angles = make_uniform_angles(COUNT).numpy()
-    columns = {
-        "rlnImageName": [f"{n + 1:06d}@p.mrcs" for n in range(COUNT)],
-        "rlnOpticsGroup": [1] * COUNT,
-    }
+    columns = {"rlnImageName": [f"{n + 1:06d}@p.mrcs" for n in range(COUNT)], "rlnOpticsGroup": [1] * COUNT}
     columns |= {label: angles[:, n] for n, label in enumerate(ANGLES)}
-    columns |= {
-        "rlnOriginXAngst": np.linspace(-3, 3, COUNT),
-        "rlnOriginYAngst": np.linspace(2, -2, COUNT),
-    }
+    columns |= {"rlnOriginXAngst": np.linspace(-3, 3, COUNT), "rlnOriginYAngst": np.linspace(2, -2, COUNT)}
     optics = {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["o"], "rlnImagePixelSize": [1.0],
-        "rlnImageSize": [BOX], "rlnImageDimensionality": [2], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", columns),
-    ]
+        "rlnOpticsGroup": [1],
+        "rlnOpticsGroupName": ["o"],
+        "rlnImagePixelSize": [1.0],
+        "rlnImageSize": [BOX],
+        "rlnImageDimensionality": [2],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+    }
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)]
     write_star("p.star", tables)
 
 
@@ -112,15 +108,7 @@ def test_particles_by_their_angle_to_an_axis() -> None:
 def test_beside_relion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_poses()
-    command = [
-        "relion_particle_symmetry_expand",
-        "--i",
-        "p.star",
-        "--o",
-        "theirs.star",
-        "--sym",
-        "D2",
-    ]
+    command = ["relion_particle_symmetry_expand", "--i", "p.star", "--o", "theirs.star", "--sym", "D2"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     assert main(["expand", "--i", "p.star", "--o", "ours.star", "--sym", "D2"]) == 0
     found = []

@@ -40,9 +40,13 @@ def test_what_the_program_receives() -> None:
     program('echo "$@" > "$2"words')
     Path("map.mrc").touch()
     job(
-        in_3dref="map.mrc", param1_label="strength", param1_value="0.5 1", param3_label="fast",
-        nr_threads=3, other_args="--name 'a b'",
-    ).run()  # fmt: skip
+        in_3dref="map.mrc",
+        param1_label="strength",
+        param1_value="0.5 1",
+        param3_label="fast",
+        nr_threads=3,
+        other_args="--name 'a b'",
+    ).run()
     wanted = f"--o {DIRECTORY} --in_3dref map.mrc --strength 0.5 1 --fast --j 3 --name a b\n"
     assert Path(DIRECTORY, "words").read_text() == wanted
 

@@ -19,14 +19,15 @@ from verglas.jobs.extract.options import ExtractOptions
 DIRECTORY = "Extract/job004/"
 LIST = "CtfFind/job002/micrographs_ctf.star"
 PICKS = "AutoPick/job003/"
-OPTIONS = ExtractOptions(
-    star_mics=LIST, coords_suffix=f"{PICKS}coords_suffix_autopick.star", extract_size=64
-)
+OPTIONS = ExtractOptions(star_mics=LIST, coords_suffix=f"{PICKS}coords_suffix_autopick.star", extract_size=64)
 XY = [(60.7, 70.2), (100.0, 90.5), (3.0, 140.0)]
 CTF = {
-    "rlnCtfMaxResolution": 4.5, "rlnCtfFigureOfMerit": 0.2, "rlnDefocusU": 15000.0,
-    "rlnDefocusV": 14500.0, "rlnDefocusAngle": 20.0,
-}  # fmt: skip
+    "rlnCtfMaxResolution": 4.5,
+    "rlnCtfFigureOfMerit": 0.2,
+    "rlnDefocusU": 15000.0,
+    "rlnDefocusV": 14500.0,
+    "rlnDefocusAngle": 20.0,
+}
 
 
 @pytest.fixture
@@ -50,11 +51,15 @@ def make_micrograph(index: int) -> None:
 
 def write_list(count: int) -> None:
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMtfFileName": ["mtf.star"], "rlnMicrographOriginalPixelSize": [0.75],
-        "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMtfFileName": ["mtf.star"],
+        "rlnMicrographOriginalPixelSize": [0.75],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
         "rlnMicrographPixelSize": [1.5],
-    }  # fmt: skip
+    }
     rows = {"rlnMicrographName": [name_of(k) for k in range(count)], "rlnOpticsGroup": [1] * count}
     rows |= {label: [value] * count for label, value in CTF.items()}
     table = StarTable.from_columns
@@ -64,10 +69,12 @@ def write_list(count: int) -> None:
 def write_picks(index: int, xy: list[tuple[float, float]], fom: float = 5.0) -> None:
     count = len(xy)
     columns = {
-        "rlnCoordinateX": [x for x, _ in xy], "rlnCoordinateY": [y for _, y in xy],
+        "rlnCoordinateX": [x for x, _ in xy],
+        "rlnCoordinateY": [y for _, y in xy],
         "rlnAutopickFigureOfMerit": [fom + k for k in range(count)],
-        "rlnClassNumber": [0] * count, "rlnAnglePsi": [0.0] * count,
-    }  # fmt: skip
+        "rlnClassNumber": [0] * count,
+        "rlnAnglePsi": [0.0] * count,
+    }
     write_star(f"{PICKS}Movies/m{index}_autopick.star", [StarTable.from_columns("", columns)])
 
 
@@ -97,17 +104,36 @@ def test_files_and_columns_are_relions(project: Path) -> None:
     run()
     star = read_star(f"{DIRECTORY}particles.star")
     assert star["optics"].labels == (
-        "rlnOpticsGroupName", "rlnOpticsGroup", "rlnMtfFileName", "rlnMicrographOriginalPixelSize",
-        "rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast", "rlnImagePixelSize",
-        "rlnImageSize", "rlnImageDimensionality",
-    )  # fmt: skip
+        "rlnOpticsGroupName",
+        "rlnOpticsGroup",
+        "rlnMtfFileName",
+        "rlnMicrographOriginalPixelSize",
+        "rlnVoltage",
+        "rlnSphericalAberration",
+        "rlnAmplitudeContrast",
+        "rlnImagePixelSize",
+        "rlnImageSize",
+        "rlnImageDimensionality",
+    )
     table = star["particles"]
     assert table.labels == (
-        "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", "rlnClassNumber",
-        "rlnAnglePsi", "rlnImageName", "rlnMicrographName", "rlnOpticsGroup", "rlnCtfMaxResolution",
-        "rlnCtfFigureOfMerit", "rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnCtfBfactor",
-        "rlnCtfScalefactor", "rlnPhaseShift",
-    )  # fmt: skip
+        "rlnCoordinateX",
+        "rlnCoordinateY",
+        "rlnAutopickFigureOfMerit",
+        "rlnClassNumber",
+        "rlnAnglePsi",
+        "rlnImageName",
+        "rlnMicrographName",
+        "rlnOpticsGroup",
+        "rlnCtfMaxResolution",
+        "rlnCtfFigureOfMerit",
+        "rlnDefocusU",
+        "rlnDefocusV",
+        "rlnDefocusAngle",
+        "rlnCtfBfactor",
+        "rlnCtfScalefactor",
+        "rlnPhaseShift",
+    )
     assert len(table) == 6
     assert table.strings("rlnImageName")[4] == f"000002@{DIRECTORY}Movies/m1.mrcs"
     header = read_mrc_header(f"{DIRECTORY}Movies/m1.mrcs")
@@ -128,9 +154,7 @@ def test_relion_writes_the_same_list_and_the_same_pixels(project: Path) -> None:
     ours = Path(f"{DIRECTORY}particles.star").read_text().replace(DIRECTORY.rstrip("/"), "X")
     assert ours == theirs
     np.testing.assert_allclose(
-        read_mrc(f"{DIRECTORY}Movies/m0.mrcs").data,
-        read_mrc("Extract/relion/Movies/m0.mrcs").data,
-        atol=1e-4,
+        read_mrc(f"{DIRECTORY}Movies/m0.mrcs").data, read_mrc("Extract/relion/Movies/m0.mrcs").data, atol=1e-4
     )
 
 
@@ -187,9 +211,7 @@ def test_micrographs_without_a_coordinate_file_are_skipped_and_named(project: Pa
     write_picks(0, XY)
     write_list(2)
     lines = run()
-    assert any(
-        f"no coordinates for 1 of 2 micrographs, first {name_of(1)}" in text for text in lines
-    )
+    assert any(f"no coordinates for 1 of 2 micrographs, first {name_of(1)}" in text for text in lines)
     assert len(particles()) == 3
 
 
@@ -223,9 +245,7 @@ def test_repaired_coordinates_are_tried_again(project: Path) -> None:
     make_micrograph(0)
     write_picks(0, [(5000.0, 5000.0)])
     write_list(1)
-    with pytest.raises(
-        JobFailed, match=r"none of 1 micrographs has a result: 1 set aside, all 1 co"
-    ):
+    with pytest.raises(JobFailed, match=r"none of 1 micrographs has a result: 1 set aside, all 1 co"):
         run()
     assert name_of(0) in aside()
     with pytest.raises(NothingToDo, match="nothing new: of 1 micrographs 1 set aside, all 1 coord"):
@@ -290,11 +310,15 @@ def test_form_refuses_what_cannot_work() -> None:
 
 
 TWO_GROUPS = {
-    "rlnOpticsGroupName": ["fine", "coarse"], "rlnOpticsGroup": [1, 2],
-    "rlnMtfFileName": ["mtf.star"] * 2, "rlnMicrographOriginalPixelSize": [0.5, 0.75],
-    "rlnVoltage": [300.0, 200.0], "rlnSphericalAberration": [2.7, 1.4],
-    "rlnAmplitudeContrast": [0.1, 0.07], "rlnMicrographPixelSize": [1.0, 1.5],
-}  # fmt: skip
+    "rlnOpticsGroupName": ["fine", "coarse"],
+    "rlnOpticsGroup": [1, 2],
+    "rlnMtfFileName": ["mtf.star"] * 2,
+    "rlnMicrographOriginalPixelSize": [0.5, 0.75],
+    "rlnVoltage": [300.0, 200.0],
+    "rlnSphericalAberration": [2.7, 1.4],
+    "rlnAmplitudeContrast": [0.1, 0.07],
+    "rlnMicrographPixelSize": [1.0, 1.5],
+}
 
 
 def write_list_of_two_groups(indices: list[int]) -> None:

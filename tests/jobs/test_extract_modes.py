@@ -21,9 +21,7 @@ from verglas.particles.tubes import beside_tube
 
 LIST = "mics.star"
 NAME = "Movies/m0.mrc"
-RELION = pytest.mark.skipif(
-    shutil.which("relion_preprocess") is None, reason="RELION is not installed"
-)
+RELION = pytest.mark.skipif(shutil.which("relion_preprocess") is None, reason="RELION is not installed")
 
 
 @pytest.fixture
@@ -33,16 +31,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     random = np.random.default_rng(0)
     write_mrc(NAME, (50 + 4 * random.standard_normal((400, 500))).astype(np.float32), 1.5)
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographOriginalPixelSize": [1.5], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [1.5],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
         "rlnMicrographPixelSize": [1.5],
-    }  # fmt: skip
+    }
     row = {
-        "rlnMicrographName": [NAME], "rlnOpticsGroup": [1], "rlnCtfMaxResolution": [4.5],
-        "rlnCtfFigureOfMerit": [0.2], "rlnDefocusU": [15000.0], "rlnDefocusV": [14500.0],
+        "rlnMicrographName": [NAME],
+        "rlnOpticsGroup": [1],
+        "rlnCtfMaxResolution": [4.5],
+        "rlnCtfFigureOfMerit": [0.2],
+        "rlnDefocusU": [15000.0],
+        "rlnDefocusV": [14500.0],
         "rlnDefocusAngle": [20.0],
-    }  # fmt: skip
+    }
     table = StarTable.from_columns
     write_star(LIST, [table("optics", optics), table("micrographs", row)])
     return tmp_path
@@ -52,23 +57,35 @@ def write_refined() -> None:
     random = np.random.default_rng(3)
     n = 12
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographOriginalPixelSize": [1.5], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [3.0],
-        "rlnImageSize": [32], "rlnImageDimensionality": [2], "rlnBeamTiltX": [0.25],
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [1.5],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnImagePixelSize": [3.0],
+        "rlnImageSize": [32],
+        "rlnImageDimensionality": [2],
+        "rlnBeamTiltX": [0.25],
         "rlnBeamTiltY": [-0.5],
-    }  # fmt: skip
+    }
     columns = {
-        "rlnCoordinateX": random.uniform(60, 440, n), "rlnCoordinateY": random.uniform(60, 340, n),
+        "rlnCoordinateX": random.uniform(60, 440, n),
+        "rlnCoordinateY": random.uniform(60, 340, n),
         "rlnImageName": [f"{k + 1:06d}@Old/Movies/m0.mrcs" for k in range(n)],
-        "rlnMicrographName": [NAME] * n, "rlnOpticsGroup": [1] * n,
-        "rlnDefocusU": random.uniform(1e4, 2e4, n), "rlnDefocusV": random.uniform(1e4, 2e4, n),
-        "rlnDefocusAngle": random.uniform(-90, 90, n), "rlnPhaseShift": np.zeros(n),
-        "rlnAngleRot": random.uniform(-180, 180, n), "rlnAngleTilt": random.uniform(0, 180, n),
+        "rlnMicrographName": [NAME] * n,
+        "rlnOpticsGroup": [1] * n,
+        "rlnDefocusU": random.uniform(1e4, 2e4, n),
+        "rlnDefocusV": random.uniform(1e4, 2e4, n),
+        "rlnDefocusAngle": random.uniform(-90, 90, n),
+        "rlnPhaseShift": np.zeros(n),
+        "rlnAngleRot": random.uniform(-180, 180, n),
+        "rlnAngleTilt": random.uniform(0, 180, n),
         "rlnAnglePsi": random.uniform(-180, 180, n),
-        "rlnOriginXAngst": random.uniform(-9, 9, n), "rlnOriginYAngst": random.uniform(-9, 9, n),
+        "rlnOriginXAngst": random.uniform(-9, 9, n),
+        "rlnOriginYAngst": random.uniform(-9, 9, n),
         "rlnNormCorrection": np.ones(n),
-    }  # fmt: skip
+    }
     table = StarTable.from_columns
     write_star("data.star", [table("optics", optics), table("particles", columns)])
 
@@ -93,8 +110,7 @@ def compare_with_relion(options: ExtractOptions) -> None:
     for block in ("optics", "particles"):
         for label in reference[block].labels:
             expected = [
-                text.replace("Extract/relion", "Extract/job004")
-                for text in reference[block].strings(label)
+                text.replace("Extract/relion", "Extract/job004") for text in reference[block].strings(label)
             ]
             found = ours[block].strings(label)
             if found != expected:
@@ -107,9 +123,7 @@ def compare_with_relion(options: ExtractOptions) -> None:
     )
 
 
-REFINED = ExtractOptions(
-    star_mics=LIST, do_reextract=True, fndata_reextract="data.star", extract_size=64
-)
+REFINED = ExtractOptions(star_mics=LIST, do_reextract=True, fndata_reextract="data.star", extract_size=64)
 
 
 @pytest.mark.relion
@@ -133,9 +147,7 @@ def test_recentring_moves_the_particle_to_the_box_centre(project: Path) -> None:
     """What the origin would shift to the centre is in the centre without it, to half a pixel."""
     write_refined()
     run(REFINED.changed(do_recenter=True))
-    before, after = (
-        read_star(path)["particles"] for path in ("data.star", "Extract/job004/particles.star")
-    )
+    before, after = (read_star(path)["particles"] for path in ("data.star", "Extract/job004/particles.star"))
     for axis in "XY":
         place = [
             table.floats(f"rlnCoordinate{axis}") - table.floats(f"rlnOrigin{axis}Angst") / 1.5
@@ -166,9 +178,7 @@ def test_refined_particles_travel_to_workers_by_name(project: Path) -> None:
 
 
 def write_ends(points: list[tuple[float, float]]) -> None:
-    columns = {
-        "rlnCoordinateX": [x for x, _ in points], "rlnCoordinateY": [y for _, y in points],
-    }  # fmt: skip
+    columns = {"rlnCoordinateX": [x for x, _ in points], "rlnCoordinateY": [y for _, y in points]}
     Path("Pick/Movies").mkdir(parents=True, exist_ok=True)
     Path("Pick/coords_suffix_manualpick.star").write_text(f"{LIST}\n")
     write_star("Pick/Movies/m0_manualpick.star", [StarTable.from_columns("", columns)])
@@ -176,9 +186,14 @@ def write_ends(points: list[tuple[float, float]]) -> None:
 
 ENDS = [(60.0, 70.0), (220.0, 190.0), (300.0, 100.0), (300.4, 300.0), (400.0, 60.0), (390.0, 50.0)]
 HELIX = ExtractOptions(
-    star_mics=LIST, coords_suffix="Pick/coords_suffix_manualpick.star", extract_size=64,
-    do_extract_helix=True, helical_tube_outer_diameter=41.3, helical_nr_asu=5, helical_rise=9,
-)  # fmt: skip
+    star_mics=LIST,
+    coords_suffix="Pick/coords_suffix_manualpick.star",
+    extract_size=64,
+    do_extract_helix=True,
+    helical_tube_outer_diameter=41.3,
+    helical_nr_asu=5,
+    helical_rise=9,
+)
 
 
 @pytest.mark.relion

@@ -55,8 +55,7 @@ def test_without_asking_the_processor_works(
 
 @pytest.mark.parametrize("kind", JOBS)
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("", ["cuda:0", "cuda:1"]), ("1", ["cuda:1"]), ("1:0", ["cuda:1", "cuda:0"])],
+    ("text", "expected"), [("", ["cuda:0", "cuda:1"]), ("1", ["cuda:1"]), ("1:0", ["cuda:1", "cuda:0"])]
 )
 def test_the_named_devices_take_turns(
     kind: Any, text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,9 +81,7 @@ def test_without_a_gpu_the_job_says_so_and_goes_on(
 def test_a_device_that_is_not_there_fails_the_job(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, used, _ = job_on(
-        CtfEstimation, ["cuda:0"], monkeypatch, tmp_path, use_gpu=True, gpu_ids=text
-    )
+    job, used, _ = job_on(CtfEstimation, ["cuda:0"], monkeypatch, tmp_path, use_gpu=True, gpu_ids=text)
     with pytest.raises(JobFailed, match=f"GPU list '{text}'"):
         MicrographJob.run(job)
     assert not used

@@ -33,8 +33,10 @@ def test_epus_folders_name_square_and_hole_and_its_metadata_places_them(tmp_path
     first, other = places.squares
     assert (first.name, first.x, first.y) == ("7", 10.0, -25.0) and other.x is None
     assert [(hole.name, hole.x, hole.y) for hole in places.holes] == [
-        ("11", 110.0, 220.0), ("12", 120.0, 240.0), ("31", None, None),
-    ]  # fmt: skip
+        ("11", 110.0, 220.0),
+        ("12", 120.0, 240.0),
+        ("31", None, None),
+    ]
 
 
 def test_metadata_that_is_not_complete_costs_the_places_only(tmp_path):

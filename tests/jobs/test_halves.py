@@ -45,13 +45,13 @@ def particles(seed: int, helical: bool = False) -> Columns:
 
 def write_list(columns: Columns) -> None:
     optics = {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["o"], "rlnMicrographOriginalPixelSize": [1.0],
-        "rlnImagePixelSize": [1.4], "rlnImageSize": [SIZE],
-    }  # fmt: skip
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", columns),
-    ]
+        "rlnOpticsGroup": [1],
+        "rlnOpticsGroupName": ["o"],
+        "rlnMicrographOriginalPixelSize": [1.0],
+        "rlnImagePixelSize": [1.4],
+        "rlnImageSize": [SIZE],
+    }
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)]
     write_star("p.star", tables)
 
 
@@ -108,17 +108,16 @@ def subtracted_copies() -> Columns:
 def picked_twice() -> Columns:
     columns = particles(4)
     near = [float(columns["rlnCoordinateX"][row]) + 12 for row in (5, 60)]
-    return repeated(
-        columns, [5, 60], rlnImageName=["000201@p.mrcs", "000202@p.mrcs"], rlnCoordinateX=near
-    )
+    return repeated(columns, [5, 60], rlnImageName=["000201@p.mrcs", "000202@p.mrcs"], rlnCoordinateX=near)
 
 
 def moved_together() -> Columns:
     """Apart where they were picked, on one place where they were refined."""
     columns = particles(5)
     x, origin = (float(columns[key][5]) for key in ("rlnCoordinateX", "rlnOriginXAngst"))
-    return repeated(columns, [5], rlnImageName=["000201@p.mrcs"], rlnCoordinateX=[x + 60],
-                    rlnOriginXAngst=[origin + 60])  # fmt: skip
+    return repeated(
+        columns, [5], rlnImageName=["000201@p.mrcs"], rlnCoordinateX=[x + 60], rlnOriginXAngst=[origin + 60]
+    )
 
 
 def split_filament() -> Columns:
@@ -130,10 +129,8 @@ def split_filament() -> Columns:
 @pytest.mark.parametrize(
     "plant",
     [an_image_in_both, symmetry_copies, subtracted_copies, picked_twice, moved_together, split_filament],
-)  # fmt: skip
-def test_planted_faults_of_lists(
-    plant: Callable[[], Columns], capsys: pytest.CaptureFixture
-) -> None:
+)
+def test_planted_faults_of_lists(plant: Callable[[], Columns], capsys: pytest.CaptureFixture) -> None:
     write_list(plant())
     assert check_list() == 1
     assert "LEAK" in capsys.readouterr().out
@@ -144,9 +141,7 @@ def test_particles_in_both_maps(capsys: pytest.CaptureFixture) -> None:
     first, second = pair(1)
     common = torch.randn(first.shape, generator=torch.Generator().manual_seed(9), dtype=first.dtype)
     common *= 2.0 * float(signal().std())
-    first, second = (
-        0.7**0.5 * (half - signal()) + 0.3**0.5 * common + signal() for half in (first, second)
-    )
+    first, second = (0.7**0.5 * (half - signal()) + 0.3**0.5 * common + signal() for half in (first, second))
     write_maps(first, second)
     assert check_maps() == 1
     assert "noise in both halves" in capsys.readouterr().out
@@ -181,8 +176,14 @@ def test_clean_maps_are_not_accused(seed: int) -> None:
         write_maps(first, second)
         assert check_maps() == 0
         return
-    wide = create_mask(signal(), 0.1 * float(signal().max()), pixel_size_angst=PIXEL, low_pass_angst=12,
-                       extend_px=3, soft_edge_px=6)  # fmt: skip
+    wide = create_mask(
+        signal(),
+        0.1 * float(signal().max()),
+        pixel_size_angst=PIXEL,
+        low_pass_angst=12,
+        extend_px=3,
+        soft_edge_px=6,
+    )
     write_maps(first, second, wide * (1 - outside_weight(SIZE, 20, 4, 3)))
     assert check_maps("--mask", "mask.mrc") == 0
 

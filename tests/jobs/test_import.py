@@ -58,9 +58,13 @@ def test_movies_of_the_project_keep_their_names(project: Path) -> None:
     assert names() == ["Movies/a.mrcs", "Movies/b.mrcs"]
     optics = read_star(f"{DIRECTORY}movies.star")["optics"]
     assert optics.labels == (
-        "rlnOpticsGroupName", "rlnOpticsGroup", "rlnMicrographOriginalPixelSize", "rlnVoltage",
-        "rlnSphericalAberration", "rlnAmplitudeContrast",
-    )  # fmt: skip
+        "rlnOpticsGroupName",
+        "rlnOpticsGroup",
+        "rlnMicrographOriginalPixelSize",
+        "rlnVoltage",
+        "rlnSphericalAberration",
+        "rlnAmplitudeContrast",
+    )
     assert optics.floats("rlnMicrographOriginalPixelSize")[0] == 0.885
 
 
@@ -70,9 +74,7 @@ def test_the_expected_output_is_what_is_written(project: Path) -> None:
     for folder, file in (("Movies", "movies.star"), ("Micrographs", "micrographs.star")):
         is_multiframe = folder == "Movies"
         options = ImportOptions(fn_in_raw=f"{folder}/*.mrcs", is_multiframe=is_multiframe)
-        assert [n.name for n in ImportJob.expected_outputs(options, DIRECTORY)] == [
-            DIRECTORY + file
-        ]
+        assert [n.name for n in ImportJob.expected_outputs(options, DIRECTORY)] == [DIRECTORY + file]
         run(options)
         assert Path(DIRECTORY, file).exists()
 
@@ -83,9 +85,7 @@ def test_files_outside_are_linked_under_the_job(project: Path, relative: bool) -
     movie(project.parent / "raw" / "day2" / "x.mrcs", seed=2)
     root = "../raw" if relative else str(project.parent / "raw")
     run(ImportOptions(fn_in_raw=f"{root}/**/*.mrcs"))
-    assert names() == [
-        "Import/job001/raw_001/day1/x.mrcs", "Import/job001/raw_001/day2/x.mrcs",
-    ]  # fmt: skip
+    assert names() == ["Import/job001/raw_001/day1/x.mrcs", "Import/job001/raw_001/day2/x.mrcs"]
     assert all(Path(name).is_symlink() and Path(name).exists() for name in names())
 
 
@@ -200,9 +200,7 @@ def test_names_that_no_list_can_hold_are_refused_one_by_one(project: Path) -> No
     assert len(aside()) == 3
 
 
-@pytest.mark.parametrize(
-    "wildcard", ["day[1]/*.mrcs", "day[1]/a[2].mrcs", "day[1]/a[2]*", "*/a[2].mrcs"]
-)
+@pytest.mark.parametrize("wildcard", ["day[1]/*.mrcs", "day[1]/a[2].mrcs", "day[1]/a[2]*", "*/a[2].mrcs"])
 def test_brackets_of_a_name_that_exists_are_taken_literally(project: Path, wildcard: str) -> None:
     movie(project / "day[1]" / "a[2].mrcs")
     run(ImportOptions(fn_in_raw=wildcard))
@@ -259,9 +257,11 @@ def test_half_maps_come_as_a_pair(project: Path) -> None:
     for half in "12":
         write_mrc(f"run_half{half}_class001_unfil.mrc", np.zeros((4, 4, 4), np.float32), 1.0)
     options = ImportOptions(
-        do_raw=False, do_other=True, fn_in_other="run_half1_class001_unfil.mrc",
+        do_raw=False,
+        do_other=True,
+        fn_in_other="run_half1_class001_unfil.mrc",
         node_type="Unfiltered half-map (unfil.mrc)",
-    )  # fmt: skip
+    )
     run(options)
     for node in ImportJob.expected_outputs(options, DIRECTORY):
         assert Path(node.name).exists()

@@ -71,14 +71,10 @@ def test_beside_relion() -> None:
     np.testing.assert_array_equal(maps[0] > 0, maps[1] > 0)
     inside = read_mrc("mask.mrc").data > 0.5
     assert np.median(maps[0][inside]) == pytest.approx(np.median(maps[1][inside]), abs=0.1)
-    filtered = [
-        read_mrc(f"{d}/relion_locres_filtered.mrc").data[inside] for d in (DIRECTORY, "theirs")
-    ]
+    filtered = [read_mrc(f"{d}/relion_locres_filtered.mrc").data[inside] for d in (DIRECTORY, "theirs")]
     assert np.corrcoef(filtered)[0, 1] > 0.98
     assert filtered[1].std() / filtered[0].std() == pytest.approx(2, abs=0.05)
-    listed = Path(
-        "theirs/relion_locres_fscs.star"
-    ).read_text()  # with words of a debugging print in it
+    listed = Path("theirs/relion_locres_fscs.star").read_text()  # with words of a debugging print in it
     star = read_star(f"{DIRECTORY}relion_locres_fscs.star")
     assert all(f"data_{name}\n" in listed for name in star)
     assert all(f"_{label} #" in listed for label in next(iter(star.values())).labels)

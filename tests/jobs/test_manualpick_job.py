@@ -54,9 +54,12 @@ def test_outputs_and_columns(project: Path) -> None:
     assert path == DIRECTORY / "Movies/m1_manualpick.star"
     table = read_star(path)[""]
     assert table.labels == (
-        "rlnCoordinateX", "rlnCoordinateY", "rlnClassNumber", "rlnAnglePsi",
+        "rlnCoordinateX",
+        "rlnCoordinateY",
+        "rlnClassNumber",
+        "rlnAnglePsi",
         "rlnAutopickFigureOfMerit",
-    )  # fmt: skip
+    )
     assert table.floats("rlnAutopickFigureOfMerit").tolist() == [-999.0, -999.0]
     assert read_picks(DIRECTORY, name) == [(10.25, 20.5), (30.0, 40.0)]
 

@@ -77,8 +77,12 @@ def test_maps_are_combined() -> None:
     write_mrc("other.mrc", other, PIXEL)
     exact = {"fn_combine": "other.mrc", "extend_inimask": 0.0, "width_mask_edge": 0.0}
     whole = run(extend_inimask=0.0, width_mask_edge=0.0)[0] > 0.5
-    for how, wanted in (("and", whole & (other > 0)), ("or", whole | (other > 0)),
-                        ("and_not", whole & (other == 0)), ("or_not", whole | (other == 0))):  # fmt: skip
+    for how, wanted in (
+        ("and", whole & (other > 0)),
+        ("or", whole | (other > 0)),
+        ("and_not", whole & (other == 0)),
+        ("or_not", whole | (other == 0)),
+    ):
         np.testing.assert_array_equal(run(combination=how, **exact)[0] > 0.5, wanted)
 
 
@@ -103,8 +107,19 @@ def test_holes_are_filled() -> None:
 
 
 def test_a_sphere_of_no_map() -> None:
-    run_words(["--denovo", "--box_size", "32", "--outer_radius", "8", "--o", f"{DIRECTORY}mask.mrc",
-               "--center_x", "4"])  # fmt: skip
+    run_words(
+        [
+            "--denovo",
+            "--box_size",
+            "32",
+            "--outer_radius",
+            "8",
+            "--o",
+            f"{DIRECTORY}mask.mrc",
+            "--center_x",
+            "4",
+        ]
+    )
     mask = read_mrc(f"{DIRECTORY}mask.mrc").data
     assert mask[16, 16, 20] == 1 and mask[16, 16, 8] == 0
 

@@ -36,9 +36,7 @@ def frames(n: int = 5, shape: tuple[int, int] = (96, 128), seed: int = 0) -> np.
     fy, fx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
     transform = np.fft.rfft2(rng.normal(size=shape)) * np.exp(-((np.hypot(fy, fx) / 0.1) ** 2))
     scale = np.fft.irfft2(transform, shape).std()
-    moved = [
-        np.fft.irfft2(transform * np.exp(-2j * np.pi * (fy - 2 * fx) * m), shape) for m in range(n)
-    ]
+    moved = [np.fft.irfft2(transform * np.exp(-2j * np.pi * (fy - 2 * fx) * m), shape) for m in range(n)]
     return rng.poisson([np.maximum(5 * (1 + 0.4 * m / scale), 0) for m in moved]).astype(np.int16)
 
 
@@ -55,10 +53,13 @@ def movie(name: str, **options: object) -> str:
 
 def write_list(names: list[str], groups: list[int] | None = None) -> None:
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographOriginalPixelSize": [1.2], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [1.2],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+    }
     rows = {"rlnMicrographMovieName": names, "rlnOpticsGroup": groups or [1] * len(names)}
     tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("movies", rows)]
     write_star(LIST, tables)
@@ -88,12 +89,16 @@ def test_outputs_and_columns(project: Path) -> None:
     run(do_save_noDW=True, do_save_ps=True, group_for_ps=1.0)
     table = corrected()
     assert table.labels == (
-        "rlnMicrographNameNoDW", "rlnCtfPowerSpectrum", "rlnMicrographName", "rlnMicrographMetadata",
-        "rlnOpticsGroup", "rlnAccumMotionTotal", "rlnAccumMotionEarly", "rlnAccumMotionLate",
-    )  # fmt: skip
-    assert table.strings("rlnMicrographName") == [
-        f"{DIRECTORY}Movies/b.mrc", f"{DIRECTORY}Movies/a_x.mrc"
-    ]  # fmt: skip
+        "rlnMicrographNameNoDW",
+        "rlnCtfPowerSpectrum",
+        "rlnMicrographName",
+        "rlnMicrographMetadata",
+        "rlnOpticsGroup",
+        "rlnAccumMotionTotal",
+        "rlnAccumMotionEarly",
+        "rlnAccumMotionLate",
+    )
+    assert table.strings("rlnMicrographName") == [f"{DIRECTORY}Movies/b.mrc", f"{DIRECTORY}Movies/a_x.mrc"]
     for label in ("rlnMicrographNameNoDW", "rlnCtfPowerSpectrum", "rlnMicrographMetadata"):
         assert all(Path(name).exists() for name in table.strings(label))
     np.testing.assert_allclose(table.floats("rlnAccumMotionTotal"), 4 * np.sqrt(5) * 1.2, rtol=0.15)
@@ -112,10 +117,18 @@ def test_metadata_tables(project: Path) -> None:
     star = read_star(f"{DIRECTORY}Movies/m.star")
     general = star["general"]
     assert general.labels == (
-        "rlnImageSizeX", "rlnImageSizeY", "rlnImageSizeZ", "rlnMicrographMovieName",
-        "rlnMicrographBinning", "rlnMicrographOriginalPixelSize", "rlnMicrographDoseRate",
-        "rlnMicrographPreExposure", "rlnVoltage", "rlnMicrographStartFrame", "rlnMotionModelVersion",
-    )  # fmt: skip
+        "rlnImageSizeX",
+        "rlnImageSizeY",
+        "rlnImageSizeZ",
+        "rlnMicrographMovieName",
+        "rlnMicrographBinning",
+        "rlnMicrographOriginalPixelSize",
+        "rlnMicrographDoseRate",
+        "rlnMicrographPreExposure",
+        "rlnVoltage",
+        "rlnMicrographStartFrame",
+        "rlnMotionModelVersion",
+    )
     assert (general.integer("rlnImageSizeX"), general.integer("rlnImageSizeZ")) == (128, 5)
     shifts = star["global_shift"]
     assert shifts.ints("rlnMicrographFrameNumber").tolist() == [1, 2, 3, 4, 5]
@@ -146,11 +159,7 @@ def test_only_what_is_missing_is_done(project: Path) -> None:
     write_list(["Movies/a.mrc", movie("aa.mrc"), "Movies/b.mrc"])
     assert run(is_continue=True)[0] == " 1 to process, 2 finished before, 3 in all"
     assert os.stat(f"{DIRECTORY}Movies/a.mrc").st_mtime_ns == before
-    assert [Path(name).stem for name in corrected().strings("rlnMicrographName")] == [
-        "a",
-        "aa",
-        "b",
-    ]
+    assert [Path(name).stem for name in corrected().strings("rlnMicrographName")] == ["a", "aa", "b"]
     Path(f"{DIRECTORY}Movies/b.star").unlink()  # as a kill between the files leaves it
     assert run(is_continue=True)[0] == " 1 to process, 2 finished before, 3 in all"
 
@@ -212,10 +221,7 @@ def test_a_damaged_movie_is_set_aside(
     lines = run()
     assert words in reason(bad)
     assert any(f"{bad} was set aside" in line for line in lines)
-    assert [Path(name).stem for name in corrected().strings("rlnMicrographName")] == [
-        "first",
-        "last",
-    ]
+    assert [Path(name).stem for name in corrected().strings("rlnMicrographName")] == ["first", "last"]
     assert not list(Path(DIRECTORY).rglob(".verglas-*"))
 
 
@@ -271,9 +277,11 @@ def test_eer_on_the_finest_grid(project: Path) -> None:
 
 def test_movies_of_any_length_and_shape(project: Path) -> None:
     names = [
-        movie("one.mrc", n=1), movie("two.mrc", n=2), movie("seven.mrc", n=7),
+        movie("one.mrc", n=1),
+        movie("two.mrc", n=2),
+        movie("seven.mrc", n=7),
         movie("wide.mrc", shape=(64, 150)),
-    ]  # fmt: skip
+    ]
     write_list(names)
     run(patch_x=5, patch_y=5)
     assert len(corrected()) == 4
@@ -310,9 +318,7 @@ def test_unknown_optics_group(project: Path) -> None:
 
 def test_gain_that_fits_only_some_movies(project: Path) -> None:
     write_mrc("gain.mrc", np.ones((96, 128), np.float32), 1.0)
-    write_list(
-        [movie("a.mrc"), movie("turned.mrc", shape=(128, 96)), movie("half.mrc", shape=(48, 64))]
-    )
+    write_list([movie("a.mrc"), movie("turned.mrc", shape=(128, 96)), movie("half.mrc", shape=(48, 64))])
     run(fn_gain_ref="gain.mrc")
     assert len(corrected()) == 1
     assert "gain_rot 1 or 3" in reason("Movies/turned.mrc")
@@ -418,12 +424,24 @@ def test_checks_of_the_form() -> None:
 
 def test_command_line_is_relions() -> None:
     options = MotionCorrOptions(
-        input_star_mics=LIST, do_save_ps=True, dose_per_frame=1.277, nr_threads=4,
-        fn_gain_ref="gain.mrc", gain_rot="180 degrees (2)",
-    )  # fmt: skip
+        input_star_mics=LIST,
+        do_save_ps=True,
+        dose_per_frame=1.277,
+        nr_threads=4,
+        fn_gain_ref="gain.mrc",
+        gain_rot="180 degrees (2)",
+    )
     line = " ".join(MotionCorrection.command_line(options, DIRECTORY, True))
     for words in (
-        "--only_do_unfinished", "--use_own", "--dose_weighting", "--grouping_for_ps 3", "--j 4",
-        "--gain_rot 2", "--gain_flip 0", "--patch_x 1", "--eer_grouping 32", "--bfactor 150",
-    ):  # fmt: skip
+        "--only_do_unfinished",
+        "--use_own",
+        "--dose_weighting",
+        "--grouping_for_ps 3",
+        "--j 4",
+        "--gain_rot 2",
+        "--gain_flip 0",
+        "--patch_x 1",
+        "--eer_grouping 32",
+        "--bfactor 150",
+    ):
         assert words in line

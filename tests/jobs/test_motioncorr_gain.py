@@ -30,9 +30,13 @@ def sensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
         names.append(f"m{index}.mrc")
         write_movie_mrc(names[-1], counts, 1.0)
     optics = {
-        "rlnOpticsGroupName": ["a"], "rlnOpticsGroup": [1], "rlnMicrographOriginalPixelSize": [1.0],
-        "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["a"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [1.0],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+    }
     movies = {"rlnMicrographMovieName": names, "rlnOpticsGroup": [1, 1, 1]}
     tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("movies", movies)]
     write_star("movies.star", tables)
@@ -70,9 +74,7 @@ def test_estimate_command(sensor: np.ndarray, capsys: pytest.CaptureFixture[str]
     assert np.corrcoef(factors.ravel(), 1 / sensor.ravel())[0, 1] > 0.5
 
 
-def test_command_says_what_is_missing(
-    sensor: np.ndarray, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_says_what_is_missing(sensor: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gain", "estimate", "--i", "none*.mrc", "--o", "x.mrc"]) == 1
     assert "no movie matches none*.mrc" in capsys.readouterr().err
     assert main(["gain", "orientation", "--i", "m*.mrc"]) == 1

@@ -16,11 +16,24 @@ from verglas.jobs.motioncorr.job import MotionCorrection
 
 pytestmark = pytest.mark.relion
 FLAGS = [
-    "--i", "movies.star", "--use_own", "--dose_weighting", "--save_noDW", "--dose_per_frame", "1.5",
+    "--i",
+    "movies.star",
+    "--use_own",
+    "--dose_weighting",
+    "--save_noDW",
+    "--dose_per_frame",
+    "1.5",
     "--ps_size",
     "256",
-    "--grouping_for_ps", "2", "--bfactor", "150", "--patch_x", "3", "--patch_y", "3",
-]  # fmt: skip
+    "--grouping_for_ps",
+    "2",
+    "--bfactor",
+    "150",
+    "--patch_x",
+    "3",
+    "--patch_y",
+    "3",
+]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +53,15 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         write_movie_mrc("movie.mrc", frames, 1.1, dtype=np.int16)
         optics = {
-            "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-            "rlnMicrographOriginalPixelSize": [1.1], "rlnVoltage": [200.0],
-            "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-        }  # fmt: skip
+            "rlnOpticsGroupName": ["opticsGroup1"],
+            "rlnOpticsGroup": [1],
+            "rlnMicrographOriginalPixelSize": [1.1],
+            "rlnVoltage": [200.0],
+            "rlnSphericalAberration": [2.7],
+            "rlnAmplitudeContrast": [0.1],
+        }
         movies = {"rlnMicrographMovieName": ["movie.mrc"], "rlnOpticsGroup": [1]}
-        tables = [
-            StarTable.from_columns("optics", optics),
-            StarTable.from_columns("movies", movies),
-        ]
+        tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("movies", movies)]
         write_star("movies.star", tables)
         command = ["relion_run_motioncorr", *FLAGS, "--o", "theirs/", "--j", "1"]
         subprocess.run(command, check=True, capture_output=True)
@@ -60,9 +73,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_lists_have_the_same_columns(both: Path) -> None:
-    ours, theirs = (
-        read_star(both / who / "corrected_micrographs.star") for who in ("ours", "theirs")
-    )
+    ours, theirs = (read_star(both / who / "corrected_micrographs.star") for who in ("ours", "theirs"))
     assert list(ours) == list(theirs)
     for block in ours:
         assert ours[block].labels == theirs[block].labels

@@ -108,7 +108,7 @@ def with_nan(data: np.ndarray) -> np.ndarray:
         ("mask.mrc", lambda data: data * 3, PIXEL, "0 to 1 is wanted"),
         ("mask.mrc", lambda data: data * 0, PIXEL, "is empty"),
     ],
-)  # fmt: skip
+)
 def test_bad_maps_are_refused_by_name(name: str, change: object, pixel: float, words: str) -> None:
     mended(name, change, pixel)
     with pytest.raises(JobFailed, match=words) as caught:
@@ -146,9 +146,7 @@ def test_wrong_mtfs_and_absurd_b_factors() -> None:
     )
     with pytest.raises(JobFailed, match=r"no MTF.*7"):
         run(fn_mtf="mtf.star")
-    Path("mtf.star").write_text(
-        "data_\n\nloop_\n_rlnResolution #1\n_rlnMtfValue #2\n0 1\n0.5 0.4\n"
-    )
+    Path("mtf.star").write_text("data_\n\nloop_\n_rlnResolution #1\n_rlnMtfValue #2\n0 1\n0.5 0.4\n")
     with pytest.raises(JobFailed, match="rlnResolutionInversePixel"):
         run(fn_mtf="mtf.star")
     with pytest.raises(JobFailed, match="B-factor of -90000"):
@@ -165,9 +163,7 @@ def test_a_map_against_its_model() -> None:
     ]
     Path("model.pdb").write_text("\n".join([*lines, "END"]) + "\n")
     run(fn_model="model.pdb")
-    curve = read_star(f"{DIRECTORY}postprocess.star")["fsc"].floats(
-        "verglasFourierShellCorrelationModel"
-    )
+    curve = read_star(f"{DIRECTORY}postprocess.star")["fsc"].floats("verglasFourierShellCorrelationModel")
     assert curve[1:4].min() > 0.8
 
 
@@ -182,17 +178,13 @@ def test_beside_relion() -> None:
     ours, theirs = read_star(f"{DIRECTORY}postprocess.star"), read_star("theirs/p.star")
     assert theirs["general"].labels == ours["general"].labels
     for label in ("rlnRandomiseFrom", "rlnFinalResolution", "rlnParticleBoxFractionSolventMask"):
-        assert ours["general"].number(label) == pytest.approx(
-            theirs["general"].number(label), abs=2e-6
-        )
+        assert ours["general"].number(label) == pytest.approx(theirs["general"].number(label), abs=2e-6)
     assert ours["fsc"].labels == theirs["fsc"].labels
     for name in (label for label in ours["fsc"].labels if "Correlation" in label):
         np.testing.assert_allclose(ours["fsc"].floats(name), theirs["fsc"].floats(name), atol=2e-5)
     assert ours["guinier"].labels == theirs["guinier"].labels
     for label in ("rlnResolutionSquared", "rlnLogAmplitudesOriginal"):
-        np.testing.assert_allclose(
-            ours["guinier"].floats(label), theirs["guinier"].floats(label), atol=2e-5
-        )
+        np.testing.assert_allclose(ours["guinier"].floats(label), theirs["guinier"].floats(label), atol=2e-5)
     b_factors = [star["general"].number("rlnBfactorUsedForSharpening") for star in (ours, theirs)]
     assert b_factors[0] == pytest.approx(b_factors[1], abs=0.01)
     maps = [read_mrc(name).data.ravel() for name in (f"{DIRECTORY}postprocess.mrc", "theirs/p.mrc")]

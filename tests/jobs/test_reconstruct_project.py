@@ -27,23 +27,36 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     angles = make_uniform_angles(COUNT).numpy()
     rng = np.random.default_rng(2)
     optics = {
-        "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-        "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [PIXEL],
-        "rlnImageSize": [BOX], "rlnImageDimensionality": [2], "rlnBeamTiltX": [0.5], "rlnBeamTiltY": [0.2],
-        "rlnMagMat00": [1.01], "rlnMagMat01": [0.0], "rlnMagMat10": [0.005], "rlnMagMat11": [0.99],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["one"],
+        "rlnOpticsGroup": [1],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnImagePixelSize": [PIXEL],
+        "rlnImageSize": [BOX],
+        "rlnImageDimensionality": [2],
+        "rlnBeamTiltX": [0.5],
+        "rlnBeamTiltY": [0.2],
+        "rlnMagMat00": [1.01],
+        "rlnMagMat01": [0.0],
+        "rlnMagMat10": [0.005],
+        "rlnMagMat11": [0.99],
+    }
     particles = {
         "rlnImageName": [f"{n + 1:06d}@images.mrcs" for n in range(COUNT)],
-        "rlnMicrographName": ["a.mrc"] * COUNT, "rlnOpticsGroup": [1] * COUNT,
-        "rlnAngleRot": angles[:, 0], "rlnAngleTilt": angles[:, 1], "rlnAnglePsi": angles[:, 2],
-        "rlnOriginXAngst": rng.uniform(-6, 6, COUNT), "rlnOriginYAngst": rng.uniform(-6, 6, COUNT),
-        "rlnDefocusU": rng.uniform(9000, 18000, COUNT), "rlnDefocusV": rng.uniform(9000, 18000, COUNT),
-        "rlnDefocusAngle": rng.uniform(0, 180, COUNT), "rlnRandomSubset": np.arange(COUNT) % 2 + 1,
-    }  # fmt: skip
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", particles),
-    ]
+        "rlnMicrographName": ["a.mrc"] * COUNT,
+        "rlnOpticsGroup": [1] * COUNT,
+        "rlnAngleRot": angles[:, 0],
+        "rlnAngleTilt": angles[:, 1],
+        "rlnAnglePsi": angles[:, 2],
+        "rlnOriginXAngst": rng.uniform(-6, 6, COUNT),
+        "rlnOriginYAngst": rng.uniform(-6, 6, COUNT),
+        "rlnDefocusU": rng.uniform(9000, 18000, COUNT),
+        "rlnDefocusV": rng.uniform(9000, 18000, COUNT),
+        "rlnDefocusAngle": rng.uniform(0, 180, COUNT),
+        "rlnRandomSubset": np.arange(COUNT) % 2 + 1,
+    }
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)]
     write_star("poses.star", tables)
     assert main(["project", "--i", "map.mrc", "--o", "images", "--ang", "poses.star", "--ctf"]) == 0
     return tmp_path
@@ -90,10 +103,7 @@ def test_images_less_their_projections_are_nothing(folder: Path) -> None:
     words = ["project", "--i", "map.mrc", "--o", "left", "--ang", "images.star", "--ctf"]
     assert main([*words, "--subtract_exp"]) == 0
     assert np.abs(volume("left.mrcs")).max() < 1e-4 * np.abs(volume("images.mrcs")).max()
-    assert (
-        read_star("left.star")["particles"].strings("rlnImageOriginalName")[0]
-        == "000001@images.mrcs"
-    )
+    assert read_star("left.star")["particles"].strings("rlnImageOriginalName")[0] == "000001@images.mrcs"
 
 
 @pytest.mark.relion

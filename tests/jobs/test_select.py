@@ -51,18 +51,18 @@ def classification(n_classes: int = 3, n_particles: int = 30) -> str:
     images = np.stack([blob, np.roll(blob, 6, axis=1), noise]).astype(np.float32)[:n_classes]
     write_mrc(f"{root}_classes.mrcs", images, 3.0)
     names = [f"{i:06d}@{root}_classes.mrcs" for i in range(1, n_classes + 1)]
-    general = {
-        "rlnPixelSize": 3.0, "rlnOriginalImageSize": 32, "rlnNrClasses": n_classes,
-    }  # fmt: skip
+    general = {"rlnPixelSize": 3.0, "rlnOriginalImageSize": 32, "rlnNrClasses": n_classes}
     classes = {
         "rlnReferenceImage": names,
         "rlnClassDistribution": [0.5, 0.3, 0.2][:n_classes],
         "rlnEstimatedResolution": [10.0, 15.0, 40.0][:n_classes],
     }
     groups = {
-        "rlnGroupNumber": [1, 2, 3], "rlnGroupName": ["a", "b", "c"],
-        "rlnGroupNrParticles": [10, 10, 10], "rlnGroupScaleCorrection": [0.5, 1.5, 1.0],
-    }  # fmt: skip
+        "rlnGroupNumber": [1, 2, 3],
+        "rlnGroupName": ["a", "b", "c"],
+        "rlnGroupNrParticles": [10, 10, 10],
+        "rlnGroupScaleCorrection": [0.5, 1.5, 1.0],
+    }
     write_star(
         f"{root}_model.star",
         [
@@ -86,10 +86,7 @@ def particles(path: str, n: int, n_classes: int = 3, first: int = 1) -> None:
         "rlnGroupNumber": [i % 3 + 1 for i in range(n)],
         "rlnMaxValueProbDistribution": [(i % 7) / 7 for i in range(n)],
     }
-    tables = [
-        StarTable.from_columns("optics", OPTICS),
-        StarTable.from_columns("particles", columns),
-    ]
+    tables = [StarTable.from_columns("optics", OPTICS), StarTable.from_columns("particles", columns)]
     write_star(path, tables)
 
 
@@ -152,9 +149,12 @@ def test_regrouping_joins_micrographs_of_similar_scale(project: Path) -> None:
 def test_values_within_limits_are_kept(project: Path) -> None:
     particles("p.star", 30)
     options = SelectOptions(
-        fn_data="p.star", do_select_values=True, select_label="rlnCoordinateX", select_minval="50",
+        fn_data="p.star",
+        do_select_values=True,
+        select_label="rlnCoordinateX",
+        select_minval="50",
         select_maxval="100",
-    )  # fmt: skip
+    )
     run(options)
     assert kept().floats("rlnCoordinateX").tolist() == [50, 60, 70, 80, 90, 100]
     with pytest.raises(JobFailed, match="no column rlnNone"):
@@ -167,8 +167,10 @@ def test_subsets_cover_everything_once(project: Path) -> None:
     run(options)
     nodes = SubsetSelection.actual_outputs(options, DIRECTORY)
     assert [Path(node.name).name for node in nodes] == [
-        "particles_split1.star", "particles_split2.star", "particles_split3.star",
-    ]  # fmt: skip
+        "particles_split1.star",
+        "particles_split2.star",
+        "particles_split3.star",
+    ]
     parts = [kept(Path(node.name).name).strings("rlnImageName") for node in nodes]
     assert [len(part) for part in parts] == [10, 10, 5]
     assert len({name for part in parts for name in part}) == 25
@@ -235,10 +237,16 @@ def joined_optics(*files: str) -> StarTable:
 def test_what_one_list_lacks_becomes_what_changes_nothing(project: Path) -> None:
     plain = optics_file("plain")
     full = optics_file(
-        "full", rlnMagMat00=1.01, rlnMagMat01=0.02, rlnMagMat10=-0.02, rlnMagMat11=0.99,
-        rlnOddZernike=[1.0, 2.0, 3.0], rlnMtfFileName="k3.star", rlnBeamTiltX=0.3,
+        "full",
+        rlnMagMat00=1.01,
+        rlnMagMat01=0.02,
+        rlnMagMat10=-0.02,
+        rlnMagMat11=0.99,
+        rlnOddZernike=[1.0, 2.0, 3.0],
+        rlnMtfFileName="k3.star",
+        rlnBeamTiltX=0.3,
         rlnMicrographOriginalPixelSize=0.55,
-    )  # fmt: skip
+    )
     for files in ((plain, full), (full, plain)):
         optics = joined_optics(*files)
         at = files.index(plain)
@@ -252,9 +260,7 @@ def test_what_one_list_lacks_becomes_what_changes_nothing(project: Path) -> None
 
 def test_a_column_that_nothing_can_stand_for_refuses_the_join(project: Path) -> None:
     plain, sized = optics_file("plain"), optics_file("sized", rlnImageSize=64)
-    with pytest.raises(
-        JobFailed, match=r"rlnImageSize is in group sized of sized\.star, not in group"
-    ):
+    with pytest.raises(JobFailed, match=r"rlnImageSize is in group sized of sized\.star, not in group"):
         joined_optics(plain, sized)
 
 
@@ -265,9 +271,7 @@ def test_the_wrong_file_of_a_join_is_named(project: Path) -> None:
     tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("movies", rows)]
     write_star("wrong.star", tables)
     options = JoinStarOptions(do_part=True, fn_part1=good, fn_part2="wrong.star")
-    with pytest.raises(
-        JobFailed, match=r"wrong\.star does not belong here: it is a list of movies"
-    ):
+    with pytest.raises(JobFailed, match=r"wrong\.star does not belong here: it is a list of movies"):
         words = JoinStarFiles.command_line(options, DIRECTORY, False)
         context = RunContext(Path(DIRECTORY), say=print, warn=print)
         JoinStarFiles(JoinStarFiles.program.parse(words), context).run()

@@ -40,9 +40,7 @@ def choose(directory, chosen):
 
 def test_rotated_and_noisy_averages_are_recognised(averages):
     rng = np.random.default_rng(0)
-    new = np.stack(
-        [rotate(averages[k], angle, reshape=False) for k, angle in ((2, 75), (0, -130), (3, 10))]
-    )
+    new = np.stack([rotate(averages[k], angle, reshape=False) for k, angle in ((2, 75), (0, -130), (3, 10))])
     new += 0.02 * rng.standard_normal(new.shape)
     partner, likeness = match_classes(averages, new)
     assert partner.tolist() == [2, 0, 3]
@@ -79,12 +77,7 @@ def test_a_new_class_is_asked_about_with_the_old_choice_beside(tmp_path, average
     assert read_star(tmp_path / PROPOSED).first.ints("rlnSelected").tolist() == [1, 0, 1, 0]
     assert read_star(tmp_path / PREVIOUS).first.ints("rlnSelected").tolist() == [1, 0, 1, 0]
     assert (tmp_path / PREVIOUS_AVERAGES).exists()
-    assert read_star(tmp_path / BACKUP).first.ints("rlnSelected").tolist() == [
-        1,
-        0,
-        1,
-        0,
-    ]  # not touched
+    assert read_star(tmp_path / BACKUP).first.ints("rlnSelected").tolist() == [1, 0, 1, 0]  # not touched
     choose(tmp_path, [1, 0, 1, 1])  # the person has looked
     assert choice_of_a_person(tmp_path, new).tolist() == [True, False, True, True]
     remember_choice(tmp_path, new)

@@ -52,9 +52,13 @@ def classification(folder: Path) -> list[int]:
     write_mrc("stack.mrcs", images.astype(np.float32), 3.0)
     write_mrc(f"{root}_classes.mrcs", references(), 3.0)
     optics = {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["o"], "rlnImagePixelSize": [3.0],
-        "rlnImageSize": [N], "rlnImageDimensionality": [2], "rlnVoltage": [300.0],
-    }  # fmt: skip
+        "rlnOpticsGroup": [1],
+        "rlnOpticsGroupName": ["o"],
+        "rlnImagePixelSize": [3.0],
+        "rlnImageSize": [N],
+        "rlnImageDimensionality": [2],
+        "rlnVoltage": [300.0],
+    }
     columns = {
         "rlnImageName": [f"{n + 1:06d}@stack.mrcs" for n in range(COUNT)],
         "rlnOpticsGroup": [1] * COUNT,
@@ -63,10 +67,7 @@ def classification(folder: Path) -> list[int]:
         "rlnOriginYAngst": 3 * shift_px[:, 0],
         "rlnClassNumber": classes + 1,
     }
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", columns),
-    ]
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)]
     write_star(f"{root}_data.star", tables)
     names = [f"{n:06d}@{root}_classes.mrcs" for n in (1, 2)]
     model = [

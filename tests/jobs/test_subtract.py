@@ -27,10 +27,14 @@ BOX, PIXEL, COUNT = 32, 3.0, 24
 DIRECTORY, ROOT = "Subtract/job003/", "Refine3D/job002/run"
 NORM, AVERAGE = 0.8, 1.2
 ABERRATIONS = {
-    "rlnMagMat00": [1.02], "rlnMagMat01": [0.01], "rlnMagMat10": [0.005], "rlnMagMat11": [0.985],
-    "rlnBeamTiltX": [0.8], "rlnBeamTiltY": [-0.5],
+    "rlnMagMat00": [1.02],
+    "rlnMagMat01": [0.01],
+    "rlnMagMat10": [0.005],
+    "rlnMagMat11": [0.985],
+    "rlnBeamTiltX": [0.8],
+    "rlnBeamTiltY": [-0.5],
     "rlnEvenZernike": ["[0,0,0.1,0,0.2,0.1,10,0.1,0.3]"],
-}  # fmt: skip
+}
 
 
 class Scene:
@@ -63,11 +67,15 @@ class Scene:
         for half, volume in enumerate(maps):
             rows = torch.nonzero(self.half == half).flatten()
             parameters = CtfParameters.of(
-                self.defocus[rows], self.defocus[rows], 0.0, voltage_kv=300, cs_mm=2.7,
+                self.defocus[rows],
+                self.defocus[rows],
+                0.0,
+                voltage_kv=300,
+                cs_mm=2.7,
                 amplitude_contrast=0.1,
                 even_zernike=[[0, 0, 0.1, 0, 0.2, 0.1, 10, 0.1, 0.3]] if self.aberrated else None,
                 magnification=[[[1.02, 0.01], [0.005, 0.985]]] if self.aberrated else None,
-            )  # fmt: skip
+            )
             predictor = Predictor(Projector.of(volume), BOX * PIXEL, geometry)
             poses = Poses(self.angles[rows], self.origins[rows].flip(-1))
             result[rows] = inverse(predictor.transforms(poses, parameters), BOX)
@@ -75,22 +83,31 @@ class Scene:
 
     def _write(self, optics: dict[str, list[object]]) -> None:
         groups = {
-            "rlnOpticsGroupName": ["one"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-            "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-            "rlnImagePixelSize": [PIXEL], "rlnImageSize": [BOX], "rlnImageDimensionality": [2],
-        }  # fmt: skip
+            "rlnOpticsGroupName": ["one"],
+            "rlnOpticsGroup": [1],
+            "rlnVoltage": [300.0],
+            "rlnSphericalAberration": [2.7],
+            "rlnAmplitudeContrast": [0.1],
+            "rlnImagePixelSize": [PIXEL],
+            "rlnImageSize": [BOX],
+            "rlnImageDimensionality": [2],
+        }
         particles = {
             "rlnImageName": [f"{n + 1:06d}@p.mrcs" for n in range(COUNT)],
-            "rlnMicrographName": ["a.mrc"] * COUNT, "rlnOpticsGroup": [1] * COUNT,
-            "rlnDefocusU": self.defocus.numpy(), "rlnDefocusV": self.defocus.numpy(),
+            "rlnMicrographName": ["a.mrc"] * COUNT,
+            "rlnOpticsGroup": [1] * COUNT,
+            "rlnDefocusU": self.defocus.numpy(),
+            "rlnDefocusV": self.defocus.numpy(),
             "rlnDefocusAngle": np.zeros(COUNT),
-            "rlnAngleRot": self.angles[:, 0].numpy(), "rlnAngleTilt": self.angles[:, 1].numpy(),
+            "rlnAngleRot": self.angles[:, 0].numpy(),
+            "rlnAngleTilt": self.angles[:, 1].numpy(),
             "rlnAnglePsi": self.angles[:, 2].numpy(),
             "rlnOriginXAngst": (self.origins[:, 0] * PIXEL).numpy(),
             "rlnOriginYAngst": (self.origins[:, 1] * PIXEL).numpy(),
-            "rlnClassNumber": [1] * COUNT, "rlnNormCorrection": [NORM] * COUNT,
+            "rlnClassNumber": [1] * COUNT,
+            "rlnNormCorrection": [NORM] * COUNT,
             "rlnRandomSubset": (self.half + 1).numpy(),
-        }  # fmt: skip
+        }
         tables = [
             StarTable.from_columns("optics", groups | optics),
             StarTable.from_columns("particles", particles),
@@ -110,8 +127,9 @@ class Scene:
         optimiser = {
             "rlnModelStarFile": f"{ROOT}_half1_model.star",
             "rlnModelStarFile2": f"{ROOT}_half2_model.star",
-            "rlnExperimentalDataStarFile": f"{ROOT}_data.star", "rlnDoCorrectCtf": 1,
-        }  # fmt: skip
+            "rlnExperimentalDataStarFile": f"{ROOT}_data.star",
+            "rlnDoCorrectCtf": 1,
+        }
         table = StarTable.from_columns("optimiser_general", optimiser, is_list=True)
         write_star(f"{ROOT}_optimiser.star", table)
 
@@ -158,8 +176,7 @@ def test_new_centres_are_where_the_mask_is(plain: Scene) -> None:
     axis = torch.arange(BOX) - BOX // 2
     place = (6, -3, 4)  # x, y, z
     distance = sum(
-        ((axis - p) ** 2).reshape(shape)
-        for p, shape in zip(place, [(1, 1, -1), (1, -1, 1), (-1, 1, 1)])
+        ((axis - p) ** 2).reshape(shape) for p, shape in zip(place, [(1, 1, -1), (1, -1, 1), (-1, 1, 1)])
     )
     keep = (distance < 9).float()
     write_mrc("keep.mrc", keep.numpy(), PIXEL)
@@ -168,15 +185,11 @@ def test_new_centres_are_where_the_mask_is(plain: Scene) -> None:
         write_mrc(f"{ROOT}_half{number}_class001.mrc", torch.zeros(BOX, BOX, BOX).numpy(), PIXEL)
     write_stack("p.mrcs", plain.images([blob, blob]).numpy(), PIXEL)
     table = run(new_box=16)
-    assert (
-        read_star(f"{DIRECTORY}particles_subtracted.star")["optics"].ints("rlnImageSize")[0] == 16
-    )
+    assert read_star(f"{DIRECTORY}particles_subtracted.star")["optics"].ints("rlnImageSize")[0] == 16
     order = [int(name.split("@")[0]) - 1 for name in table.strings("rlnImageName")]
     images = stack()[order]
     assert images.shape == (COUNT, 16, 16)
-    origins = (
-        np.stack([table.floats("rlnOriginYAngst"), table.floats("rlnOriginXAngst")], 1) / PIXEL
-    )
+    origins = np.stack([table.floats("rlnOriginYAngst"), table.floats("rlnOriginXAngst")], 1) / PIXEL
     assert np.abs(origins).max() <= 0.5 + 1e-6
     peaks = np.array([np.unravel_index(image.argmax(), image.shape) for image in images]) - 8
     assert np.abs(peaks + origins).max() < 1.0
@@ -219,9 +232,25 @@ def test_beside_relion(plain: Scene) -> None:
     table = data["particles"].without(["rlnRandomSubset"])
     write_star("input.star", [data["optics"].with_columns(ABERRATIONS), table])
     Path("Class3D/job001").mkdir(parents=True)
-    flags = "--K 1 --iter 1 --ctf --particle_diameter 90 --zero_mask --oversampling 0 --healpix_order 0 --norm"
-    words = ["--i", "input.star", "--ref", f"{ROOT}_half1_class001.mrc", "--o", "Class3D/job001/run",
-             "--ini_high", "12", "--offset_range", "2", "--offset_step", "2", "--scale", *flags.split()]  # fmt: skip
+    flags = (
+        "--K 1 --iter 1 --ctf --particle_diameter 90 --zero_mask --oversampling 0 --healpix_order 0 --norm"
+    )
+    words = [
+        "--i",
+        "input.star",
+        "--ref",
+        f"{ROOT}_half1_class001.mrc",
+        "--o",
+        "Class3D/job001/run",
+        "--ini_high",
+        "12",
+        "--offset_range",
+        "2",
+        "--offset_step",
+        "2",
+        "--scale",
+        *flags.split(),
+    ]
     assert run_program("refine", words) == 0
     optimiser = "Class3D/job001/run_it001_optimiser.star"
     command = ["relion_particle_subtract", "--i", optimiser, "--o", "Subtract/theirs/"]

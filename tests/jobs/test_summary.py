@@ -14,12 +14,7 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.motioncorr.pictures import drift_pictures
 from verglas.jobs.summary.micrograph_log import SHOWN, SUMMARY, Summary, write_log, write_summary
-from verglas.jobs.summary.pictures import (
-    ctf_picture,
-    micrograph_picture,
-    particles_picture,
-    picks_picture,
-)
+from verglas.jobs.summary.pictures import ctf_picture, micrograph_picture, particles_picture, picks_picture
 from verglas.jobs.summary.plots import MOST_POINTS, Track, histogram_counts, limits
 
 COLUMNS = {"rlnDefocusU": "Defocus (Å)", "rlnNone": "not there"}
@@ -28,9 +23,7 @@ COLUMNS = {"rlnDefocusU": "Defocus (Å)", "rlnNone": "not there"}
 def rows_of(count: int) -> list[dict[str, object]]:
     rng = np.random.default_rng(0)
     values = rng.normal(15000, 2000, count)
-    return [
-        {"rlnMicrographName": f"m{n}.mrc", "rlnDefocusU": value} for n, value in enumerate(values)
-    ]
+    return [{"rlnMicrographName": f"m{n}.mrc", "rlnDefocusU": value} for n, value in enumerate(values)]
 
 
 def test_few_values_are_points_many_are_bands() -> None:
@@ -121,9 +114,10 @@ def files(tmp_path: Path) -> Path:
     write_mrc(tmp_path / "m.ctf", rng.normal(size=(64, 64)).astype(np.float32), 1.0)
     write_mrc(tmp_path / "p.mrcs", rng.normal(size=(20, 48, 48)).astype(np.float32), 1.0)
     shifts = {
-        "rlnMicrographFrameNumber": [1, 2, 3], "rlnMicrographShiftX": [-9999.0, 0.0, 1.5],
+        "rlnMicrographFrameNumber": [1, 2, 3],
+        "rlnMicrographShiftX": [-9999.0, 0.0, 1.5],
         "rlnMicrographShiftY": [-9999.0, 0.0, 0.5],
-    }  # fmt: skip
+    }
     write_star(tmp_path / "m.star", [StarTable.from_columns("global_shift", shifts)])
     picks = {"rlnCoordinateX": [10.0, 690.0], "rlnCoordinateY": [10.0, 250.0]}
     write_star(tmp_path / "picks.star", [StarTable.from_columns("", picks)])

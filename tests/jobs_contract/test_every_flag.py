@@ -14,9 +14,7 @@ from verglas.jobs.registry import job_class, job_folders
 DECLARED = re.compile(r'(flag=|off=|Flag\(\s*|_O\(\s*)"--[\w-]+"')
 # read by a name that is put together: the way of combining masks, the axes of a centre, a program's parameters
 PUT_TOGETHER = {"--and", "--or", "--and_not", "--or_not", "--center_x", "--center_y", "--center_z"}
-PUT_TOGETHER |= {
-    f"--param{number}_{part}" for number in range(1, 11) for part in ("label", "value")
-}
+PUT_TOGETHER |= {f"--param{number}_{part}" for number in range(1, 11) for part in ("label", "value")}
 SAYS_WHY = re.compile(r"kept for RELION|Always Yes here", re.IGNORECASE)
 
 

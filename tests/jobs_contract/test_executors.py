@@ -71,9 +71,7 @@ def test_workers_die_with_their_parent(tmp_path):
         "    print(worker.process.pid, flush=True)\n    os.kill(os.getpid(), signal.SIGKILL)"
     )
     (tmp_path / "parent.py").write_text(code)
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "parent.py")], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, str(tmp_path / "parent.py")], capture_output=True, text=True)
     pid = int(done.stdout)
     end = time.monotonic() + 5
     while _is_alive(pid) and time.monotonic() < end:
@@ -113,14 +111,7 @@ def test_over_mpi_ranks(tmp_path):
         "    end_rank_workers()\n"
     )
     (tmp_path / "main.py").write_text(code)
-    words = [
-        *mpirun_command(),
-        "--oversubscribe",
-        "-n",
-        "3",
-        sys.executable,
-        str(tmp_path / "main.py"),
-    ]
+    words = [*mpirun_command(), "--oversubscribe", "-n", "3", sys.executable, str(tmp_path / "main.py")]
     done = subprocess.run(
         words, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=process_environment()
     )

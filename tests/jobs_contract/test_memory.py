@@ -30,9 +30,7 @@ print(used())
 
 def faults(how: str) -> int:
     """Pages the system had to hand out for an array of the size of one that was just freed."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 

@@ -6,8 +6,13 @@ import pytest
 
 from verglas.jobs.contract.micrograph_names import AmbiguousMicrograph, MicrographNames
 
-GRIDS = ["Mics/grid1/0001.mrc", "Mics/grid1/0002.mrc", "Mics/grid1/a_0001.mrc",
-         "Mics/grid2/0001.mrc", "Mics/grid2/0002.mrc"]  # fmt: skip
+GRIDS = [
+    "Mics/grid1/0001.mrc",
+    "Mics/grid1/0002.mrc",
+    "Mics/grid1/a_0001.mrc",
+    "Mics/grid2/0001.mrc",
+    "Mics/grid2/0002.mrc",
+]
 
 
 @pytest.mark.parametrize(

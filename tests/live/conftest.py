@@ -61,15 +61,18 @@ def make_session(project):
     def make(thresholds: str = "", classes: bool = False, **fields) -> LiveFolder:
         intake = Intake("Movies/*.mrc")
         facts = {
-            "pixel-size": 1.5, "kv": 300.0, "cs": 2.7, "amplitude-contrast": 0.1,
-            "dose-per-frame": 1.0, "diameter": "20,30", "thresholds": thresholds,
-        }  # fmt: skip
+            "pixel-size": 1.5,
+            "kv": 300.0,
+            "cs": 2.7,
+            "amplitude-contrast": 0.1,
+            "dose-per-frame": 1.0,
+            "diameter": "20,30",
+            "thresholds": thresholds,
+        }
         intake.facts = {key: Fact(value, "test") for key, value in facts.items()}
         settings = {"workers": 1, "publish_s": 0.3, "poll_s": 0.05, **fields}
         options = chain_options(intake, {})
-        return set_up(
-            project, LiveOrder(**settings), intake, options, classes=classes, by_beam_shift=False
-        )
+        return set_up(project, LiveOrder(**settings), intake, options, classes=classes, by_beam_shift=False)
 
     return make
 

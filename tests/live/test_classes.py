@@ -52,12 +52,15 @@ def folder(project, make_session):
 def write_result(project, folder, order: list[int], turn_deg: float = 0.0) -> str:
     job = folder.order().jobs["Class2D"]
     write_mrc(project.root / job / "run_it100_classes.mrcs", averages(order, turn_deg), 3.0)
-    particles = StarTable.from_columns("particles", {
-        "rlnImageName": [f"{n + 1:06d}@s.mrcs" for n in range(20)],
-        "rlnMicrographName": [f"m{n % 4}.mrc" for n in range(20)],
-        "rlnClassNumber": [1 + n // 4 for n in range(20)],
-        "rlnOpticsGroup": [1] * 20,
-    })  # fmt: skip
+    particles = StarTable.from_columns(
+        "particles",
+        {
+            "rlnImageName": [f"{n + 1:06d}@s.mrcs" for n in range(20)],
+            "rlnMicrographName": [f"m{n % 4}.mrc" for n in range(20)],
+            "rlnClassNumber": [1 + n // 4 for n in range(20)],
+            "rlnOpticsGroup": [1] * 20,
+        },
+    )
     optics = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})
     write_star(project.root / job / "run_it100_data.star", [optics, particles])
     jobs = folder.order().jobs
@@ -138,12 +141,10 @@ def write_assignments(path, junk: list[int], movies: int = 40, per_movie: int = 
     """A `_data.star` of five classes; the particles of junk movies lie in two classes of their own."""
     rng = np.random.default_rng(1)
     movie = np.repeat(np.arange(movies), per_movie)
-    numbers = np.where(
-        np.isin(movie, junk), rng.integers(6, 8, len(movie)), rng.integers(1, 6, len(movie))
+    numbers = np.where(np.isin(movie, junk), rng.integers(6, 8, len(movie)), rng.integers(1, 6, len(movie)))
+    table = StarTable.from_columns(
+        "particles", {"rlnMicrographName": [f"m{n}.mrc" for n in movie], "rlnClassNumber": numbers}
     )
-    table = StarTable.from_columns("particles", {
-        "rlnMicrographName": [f"m{n}.mrc" for n in movie], "rlnClassNumber": numbers,
-    })  # fmt: skip
     write_star(path, [table])
 
 

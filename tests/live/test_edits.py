@@ -45,9 +45,7 @@ def extracted(project) -> list[int]:
     return [sum(f"/m{number}.mrc" in name for name in names) for number in range(3)]
 
 
-@pytest.mark.parametrize(
-    "change", [{"AutoPick": {"log_diam_max": "31"}}, {"MotionCorr": {"patch_x": "2"}}]
-)
+@pytest.mark.parametrize("change", [{"AutoPick": {"log_diam_max": "31"}}, {"MotionCorr": {"patch_x": "2"}}])
 def test_edited_picks_are_named_and_kept_and_extracted(project, session, finish, change):
     folder, files = session
     before = [path.read_bytes() for path in files]
@@ -58,9 +56,7 @@ def test_edited_picks_are_named_and_kept_and_extracted(project, session, finish,
     assert "picks edited by hand are kept: MotionCorr/job002/Movies/m1.mrc" in told
     finish(folder)
     assert files[1].read_bytes() == before[1]
-    assert [path.stat().st_mtime_ns != time for path, time in zip(files, times)] == [
-        True, False, True,
-    ]  # fmt: skip
+    assert [path.stat().st_mtime_ns != time for path, time in zip(files, times)] == [True, False, True]
     assert extracted(project)[1] == EDITED_PICKS
     kept = [each for each in read_events(project.root) if each["kind"] == "picks-kept"]
     assert len(kept) == 1
@@ -68,9 +64,7 @@ def test_edited_picks_are_named_and_kept_and_extracted(project, session, finish,
     ledger.read()
     assert ledger.movies[1].figures["picks"] == EDITED_PICKS
     # they stay a person's: another change keeps them, too
-    assert [
-        each.number for each in edited_among(project.root, folder.order().jobs, ledger.movies)
-    ] == [2]
+    assert [each.number for each in edited_among(project.root, folder.order().jobs, ledger.movies)] == [2]
 
 
 def test_a_change_after_the_picks_says_nothing_of_them(project, session):
@@ -79,9 +73,7 @@ def test_a_change_after_the_picks_says_nothing_of_them(project, session):
     assert not any("edited" in line for line in told)
 
 
-def test_edited_picks_that_would_not_fit_are_named_before_they_are_laid_aside(
-    project, session, finish
-):
+def test_edited_picks_that_would_not_fit_are_named_before_they_are_laid_aside(project, session, finish):
     folder, files = session
     change, edited = {"MotionCorr": {"bin_factor": "2"}}, files[1].read_bytes()
     with pytest.raises(ValueError, match=r"m1\.mrc; with --edited-aside"):

@@ -15,10 +15,15 @@ from verglas.formats.star import StarTable, read_star, write_star
 from verglas.project.handover import Lists, hand_over, inner_name, read_sums
 
 OPTICS = {
-    "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-    "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1], "rlnImagePixelSize": [3.0],
-    "rlnImageSize": [8], "rlnMicrographPixelSize": [1.5],
-}  # fmt: skip
+    "rlnOpticsGroupName": ["opticsGroup1"],
+    "rlnOpticsGroup": [1],
+    "rlnVoltage": [300.0],
+    "rlnSphericalAberration": [2.7],
+    "rlnAmplitudeContrast": [0.1],
+    "rlnImagePixelSize": [3.0],
+    "rlnImageSize": [8],
+    "rlnMicrographPixelSize": [1.5],
+}
 
 
 @pytest.fixture
@@ -26,12 +31,7 @@ def made(tmp_path) -> Path:
     """Two micrographs (one accepted), a linked movie outside, a gain outside, three particles."""
     outside, project = tmp_path / "outside", tmp_path / "project"
     outside.mkdir()
-    for folder in (
-        "Import/job001/in",
-        "MotionCorr/job002/in",
-        "Select/job005",
-        "Extract/job006/in",
-    ):
+    for folder in ("Import/job001/in", "MotionCorr/job002/in", "Select/job005", "Extract/job006/in"):
         (project / folder).mkdir(parents=True)
     gain = outside / "gain.mrc"
     write_mrc(gain, np.ones((4, 4), np.float32), 1.0)
@@ -39,8 +39,10 @@ def made(tmp_path) -> Path:
         write_mrc(outside / f"{name}.mrc", np.ones((4, 4), np.float32), 1.0)
         (project / f"Import/job001/in/{name}.mrc").symlink_to(outside / f"{name}.mrc")
         write_mrc(project / f"MotionCorr/job002/in/{name}.mrc", np.ones((4, 4), np.float32), 1.5)
-        general = {"rlnMicrographMovieName": f"Import/job001/in/{name}.mrc",
-                   "rlnMicrographGainName": str(gain)}  # fmt: skip
+        general = {
+            "rlnMicrographMovieName": f"Import/job001/in/{name}.mrc",
+            "rlnMicrographGainName": str(gain),
+        }
         table = StarTable.from_columns("general", general, is_list=True)
         write_star(project / f"MotionCorr/job002/in/{name}.star", [table])
     _lists(project)
@@ -50,19 +52,23 @@ def made(tmp_path) -> Path:
 def _lists(project: Path) -> None:
     optics = StarTable.from_columns("optics", OPTICS)
     sums = [f"MotionCorr/job002/in/{name}.mrc" for name in "ab"]
-    movies = {"rlnMicrographMovieName": [f"Import/job001/in/{n}.mrc" for n in "ab"],
-              "rlnOpticsGroup": [1, 1]}  # fmt: skip
-    motion = {"rlnMicrographName": sums,
-              "rlnMicrographMetadata": [f"{name[:-4]}.star" for name in sums],
-              "rlnOpticsGroup": [1, 1]}  # fmt: skip
+    movies = {"rlnMicrographMovieName": [f"Import/job001/in/{n}.mrc" for n in "ab"], "rlnOpticsGroup": [1, 1]}
+    motion = {
+        "rlnMicrographName": sums,
+        "rlnMicrographMetadata": [f"{name[:-4]}.star" for name in sums],
+        "rlnOpticsGroup": [1, 1],
+    }
     accepted = {"rlnMicrographName": sums[:1], "rlnOpticsGroup": [1]}
     stack = "Extract/job006/in/a.mrcs"
     write_stack(project / stack, np.zeros((3, 8, 8), np.float32), 3.0)
     particles = {
         "rlnImageName": [f"{n:06d}@{stack}" for n in (1, 2, 3)],
-        "rlnMicrographName": [sums[0]] * 3, "rlnOpticsGroup": [1] * 3,
-        "rlnDefocusU": [1e4] * 3, "rlnDefocusV": [9e3] * 3, "rlnDefocusAngle": [30.0] * 3,
-    }  # fmt: skip
+        "rlnMicrographName": [sums[0]] * 3,
+        "rlnOpticsGroup": [1] * 3,
+        "rlnDefocusU": [1e4] * 3,
+        "rlnDefocusV": [9e3] * 3,
+        "rlnDefocusAngle": [30.0] * 3,
+    }
     for path, name, columns in (
         ("Import/job001/movies.star", "movies", movies),
         ("MotionCorr/job002/corrected_micrographs.star", "micrographs", motion),
@@ -73,9 +79,11 @@ def _lists(project: Path) -> None:
 
 
 LISTS = Lists(
-    "Import/job001/movies.star", "Select/job005/micrographs.star",
-    "MotionCorr/job002/corrected_micrographs.star", "Extract/job006/particles.star",
-)  # fmt: skip
+    "Import/job001/movies.star",
+    "Select/job005/micrographs.star",
+    "MotionCorr/job002/corrected_micrographs.star",
+    "Extract/job006/particles.star",
+)
 
 
 def test_the_folder_needs_nothing_else(made, tmp_path):
@@ -89,9 +97,7 @@ def test_the_folder_needs_nothing_else(made, tmp_path):
         assert not [word for word in words if word.startswith(("/", ".."))]
     metadata = read_star(target / "MotionCorr/job002/in/a.star")["general"]
     assert (target / metadata.string("rlnMicrographGainName")).is_file()
-    for name in read_star(target / "Import/job001/movies.star")["movies"].strings(
-        "rlnMicrographMovieName"
-    ):
+    for name in read_star(target / "Import/job001/movies.star")["movies"].strings("rlnMicrographMovieName"):
         assert (target / name).is_file()
     assert (target / "Extract/job006/in/a.mrcs").is_file()
     assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=target).returncode == 0

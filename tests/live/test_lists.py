@@ -23,10 +23,7 @@ OPTICS = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})
 
 
 def rows(*names: str, **columns: list) -> list[StarTable]:
-    return [
-        OPTICS,
-        StarTable.from_columns("micrographs", {"rlnMicrographName": list(names), **columns}),
-    ]
+    return [OPTICS, StarTable.from_columns("micrographs", {"rlnMicrographName": list(names), **columns})]
 
 
 class TestSplicing:
@@ -41,11 +38,16 @@ class TestSplicing:
         return SplicedList.of_file(path, [2, 4, 6], [1, 2, 1])
 
     def test_rows_come_go_and_change_where_their_keys_say(self, path, known, tmp_path):
-        known.splice({1: rows("a", rlnDefocusU=[1.0]), 4: (), 6: rows("F", rlnDefocusU=[6.5]),
-                      9: rows("g", "h", rlnDefocusU=[7.0, 8.0]), 5: ()})  # fmt: skip
-        write_star(
-            tmp_path / "wanted.star", rows("a", "b", "F", "g", "h", rlnDefocusU=[1, 2, 6.5, 7, 8.0])
+        known.splice(
+            {
+                1: rows("a", rlnDefocusU=[1.0]),
+                4: (),
+                6: rows("F", rlnDefocusU=[6.5]),
+                9: rows("g", "h", rlnDefocusU=[7.0, 8.0]),
+                5: (),
+            }
         )
+        write_star(tmp_path / "wanted.star", rows("a", "b", "F", "g", "h", rlnDefocusU=[1, 2, 6.5, 7, 8.0]))
         assert path.read_bytes() == (tmp_path / "wanted.star").read_bytes()
         assert known.keys == [1, 2, 6, 9]
         known.splice({6: (), 9: ()})
@@ -140,9 +142,7 @@ def lists_of(folder) -> dict[str, bytes]:
     paths = (path for job in jobs for path in (folder.root / job).glob("*.star"))
     skipped = ("job.star", "default_pipeline.star", "job_pipeline.star")
     return {
-        str(path.relative_to(folder.root)): path.read_bytes()
-        for path in paths
-        if path.name not in skipped
+        str(path.relative_to(folder.root)): path.read_bytes() for path in paths if path.name not in skipped
     }
 
 

@@ -219,16 +219,9 @@ class TestBeamShift:
             assert groups.assign(Path("m.mrc"))[0] == 1
 
     def test_a_star_file_gets_groups(self, tmp_path):
-        optics = {
-            "rlnOpticsGroupName": ["opticsGroup1"],
-            "rlnOpticsGroup": [1],
-            "rlnVoltage": [300.0],
-        }
+        optics = {"rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0]}
         rows = {"rlnMicrographName": list("abcd"), "rlnOpticsGroup": [1] * 4}
-        tables = [
-            StarTable.from_columns("optics", optics),
-            StarTable.from_columns("micrographs", rows),
-        ]
+        tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("micrographs", rows)]
         write_star(tmp_path / "in.star", tables)
         known = {"a": (0.0, 0.0), "b": (1.0, 0.0), "c": (0.01, 0.0)}
         found = assign_groups(tmp_path / "in.star", tmp_path / "out.star", known, 0.1)
@@ -256,9 +249,7 @@ class TestBeamShift:
         found = assign_groups(tmp_path / "in.star", tmp_path / "out.star", one.shifts, 0.1)
         assert found.without == (names[0], names[2])
         bare = {"0001.tif": (1.0, 1.0)}
-        with pytest.raises(
-            AmbiguousMicrograph, match=r"grid1/0001\.tif (and|or) Movies/grid2/0001.tif"
-        ):
+        with pytest.raises(AmbiguousMicrograph, match=r"grid1/0001\.tif (and|or) Movies/grid2/0001.tif"):
             assign_groups(tmp_path / "in.star", tmp_path / "out.star", bare, 0.1)
 
 
@@ -274,11 +265,7 @@ class TestEpu:
         assert image.pixel_size_angst == pytest.approx(1.05588, abs=1e-4)
         assert image.dose_e_a2 == pytest.approx(14.4108, abs=1e-3)
         assert image.dose_on_camera_e_px == pytest.approx(16.0664, abs=1e-3)
-        assert (image.fractions, image.exposure_s, image.super_resolution_factor) == (
-            50,
-            0.89,
-            2,
-        )
+        assert (image.fractions, image.exposure_s, image.super_resolution_factor) == (50, 0.89, 2)
         assert (image.width, image.height, image.binning) == (2880, 2046, 2)
         assert image.beam_shift == pytest.approx((0.0608672, -0.154228), abs=1e-6)
         assert image.defocus_um == pytest.approx(-2.7)
@@ -350,15 +337,13 @@ class TestMdoc:
     @pytest.mark.parametrize(
         "damage",
         [b"ImageShift = 1 \x003\n", b"Magnification = 1\nMagnification = 2\n", b"[ZVa\nImageShift = 9 9\n"],
-    )  # fmt: skip
+    )
     def test_a_damaged_section_costs_that_section(self, tmp_path, damage):
         good = b"[ZValue = %d]\nSubFramePath = X:\\%d.tif\nImageShift = %d 0\n"
         text = good % (0, 0, 0) + good % (1, 1, 1) + damage + good % (2, 2, 2)
         mdoc = self.sections(tmp_path, text)
         kept = {section.movie: section.image_shift for section in mdoc.sections}
-        assert kept == {"0.tif": (0, 0), "2.tif": (2, 0)} | (
-            {"1.tif": (1, 0)} if damage[:1] == b"[" else {}
-        )
+        assert kept == {"0.tif": (0, 0), "2.tif": (2, 0)} | ({"1.tif": (1, 0)} if damage[:1] == b"[" else {})
         assert len(mdoc.problems) == 1 and "is left out" in mdoc.problems[0]
 
     def test_a_value_cut_at_the_end_is_not_taken(self, tmp_path):
@@ -454,9 +439,7 @@ class TestMatchingAverages:
         for image in found:
             for _ in range(4):
                 cy, cx = rng.uniform(0.35 * n, 0.65 * n, 2)
-                image += np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / rng.uniform(6, 20)).astype(
-                    np.float32
-                )
+                image += np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / rng.uniform(6, 20)).astype(np.float32)
         return found
 
     def test_classes_are_found_again_turned_moved_and_noisy(self):

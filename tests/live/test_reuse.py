@@ -35,21 +35,28 @@ def intake(**facts: float | str | Fact) -> Intake:
 def last_week() -> dict[str, dict[str, str]]:
     """Options of a session at 0.8 Å, with a corrector and a setting of its user's own."""
     known = intake(
-        pixel_size=0.8, kv=300.0, cs=0.01, amplitude_contrast=0.07, dose_per_frame=1.2,
-        diameter="110,160", gain="last_week.mrc", gain_rot=1.0, thresholds="picks >= 20",
-    )  # fmt: skip
-    return chain_options(
-        known, {"MotionCorr": {"bfactor": "300"}, "Extract": {"extract_size": "360"}}
+        pixel_size=0.8,
+        kv=300.0,
+        cs=0.01,
+        amplitude_contrast=0.07,
+        dose_per_frame=1.2,
+        diameter="110,160",
+        gain="last_week.mrc",
+        gain_rot=1.0,
+        thresholds="picks >= 20",
     )
+    return chain_options(known, {"MotionCorr": {"bfactor": "300"}, "Extract": {"extract_size": "360"}})
 
 
 def test_a_profile_gives_what_nobody_recorded_and_replaces_nothing_that_was():
     write_profile("krios2", last_week())
     assert profile_names() == ["krios2"]
     new = intake(
-        pixel_size=1.1, kv=200.0, cs=Fact(2.7, "usual", assumed=True),
+        pixel_size=1.1,
+        kv=200.0,
+        cs=Fact(2.7, "usual", assumed=True),
         amplitude_contrast=Fact(0.1, "usual", assumed=True),
-    )  # fmt: skip
+    )
     options = chain_options(new, lend(new, read_profile("krios2"), "profile krios2"))
     assert new.facts["cs"] == Fact(0.01, "profile krios2")
     assert new.facts["dose-per-frame"].value == 1.2 and new.facts["gain-rot"].value == 1
@@ -83,12 +90,9 @@ def test_another_projects_session_is_cloned(tmp_path, monkeypatch):
         options_like(other)
     monkeypatch.chdir(other.root)
     known = intake(
-        pixel_size=0.8, kv=300.0, cs=2.7, amplitude_contrast=0.1, dose_per_frame=1.0,
-        diameter="110,160",
-    )  # fmt: skip
-    options = chain_options(
-        known, {"CtfFind": {"dfmax": "40000"}, "AutoPick": {"log_invert": "Yes"}}
+        pixel_size=0.8, kv=300.0, cs=2.7, amplitude_contrast=0.1, dose_per_frame=1.0, diameter="110,160"
     )
+    options = chain_options(known, {"CtfFind": {"dfmax": "40000"}, "AutoPick": {"log_invert": "Yes"}})
     set_up(other, LiveOrder(), known, options, classes=True, by_beam_shift=False)
     new = intake(pixel_size=0.8, kv=300.0)
     cloned = chain_options(new, lend(new, options_like(other), "as in ../other"))

@@ -102,9 +102,7 @@ def test_thresholds_set_aside_and_take_back_without_recomputing(
     good = {Path(name).stem for name, value in defocus.items() if value <= 15000}
     assert 0 < len(good) < 8
     assert set(particles(project)) == good
-    picked = {
-        path: path.stat().st_mtime_ns for path in project.root.glob("AutoPick/job004/Movies/*")
-    }
+    picked = {path: path.stat().st_mtime_ns for path in project.root.glob("AutoPick/job004/Movies/*")}
     assert len(picked) == 8
     change_thresholds(project, folder, "none")
     finish(folder)
@@ -113,9 +111,7 @@ def test_thresholds_set_aside_and_take_back_without_recomputing(
     assert not (project.root / "Select/job005/set_aside.star").exists()
 
 
-def test_a_persons_verdict_goes_before_the_limits(
-    project, movies, write_movie, make_session, finish
-):
+def test_a_persons_verdict_goes_before_the_limits(project, movies, write_movie, make_session, finish):
     for number in range(4):
         write_movie(movies / f"m{number}.mrc", number)
     folder = make_session("rlnGroupNrParticles >= 100")
@@ -206,9 +202,7 @@ def test_a_trial_changes_nothing(project, movies, write_movie, make_session, fin
     assert after == before
 
 
-def test_a_snapshot_stays_while_the_session_goes_on(
-    project, movies, write_movie, make_session, finish
-):
+def test_a_snapshot_stays_while_the_session_goes_on(project, movies, write_movie, make_session, finish):
     write_movie(movies / "m0.mrc")
     finish(folder := make_session())
     take_snapshot(project, folder, "friday")
@@ -239,9 +233,7 @@ def test_a_lost_journal_is_made_again_from_the_job_directories(
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
 
-def test_a_full_disc_pauses_the_session_and_sets_no_movie_aside(
-    project, movies, write_movie, make_session
-):
+def test_a_full_disc_pauses_the_session_and_sets_no_movie_aside(project, movies, write_movie, make_session):
     (project.root / "full").touch()
     write_movie(movies / "a_full.mrc")
     folder = make_session()
@@ -267,9 +259,7 @@ def test_a_torn_journal_line_costs_nothing(project, movies, write_movie, make_se
     assert sorted(particles(project)) == ["m0", "m1"]
 
 
-def test_pause_finishes_what_is_in_hand_and_hands_the_jobs_back(
-    project, movies, write_movie, make_session
-):
+def test_pause_finishes_what_is_in_hand_and_hands_the_jobs_back(project, movies, write_movie, make_session):
     write_movie(movies / "a_slow.mrc")
     folder = make_session()
     session = LiveSession(project, folder)

@@ -17,9 +17,7 @@ def _files(project) -> dict:
 
 
 @pytest.mark.slow
-def test_autorun_takes_over_and_the_session_takes_back(
-    project, movies, write_movie, make_session, finish
-):
+def test_autorun_takes_over_and_the_session_takes_back(project, movies, write_movie, make_session, finish):
     for number in range(3):
         write_movie(movies / f"m{number}.mrc", number)
     folder = make_session("rlnDefocusU <= 15000")

@@ -27,9 +27,7 @@ def damped(volume: torch.Tensor, pixel_size_angst: float, b_factor_a2: float) ->
     return inverse(weight_radially(forward(volume, 3), decay), size, 3)
 
 
-def noisy_pair(
-    signal: torch.Tensor, deviation: float, seed: int = 1
-) -> tuple[torch.Tensor, torch.Tensor]:
+def noisy_pair(signal: torch.Tensor, deviation: float, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     noises = [torch.randn(signal.shape, generator=generator, dtype=signal.dtype) for _ in range(2)]
     return signal + deviation * noises[0], signal + deviation * noises[1]

@@ -30,9 +30,13 @@ def test_reconstruction_and_its_spectra(blobs: Make, uniform_angles: Make) -> No
         tau2 = torch.full((1, 17), 0.1, dtype=torch.float64, device=device)
         image = reconstruct(sums, tau2)
         found[device] = [
-            image, noise_power(sums), data_vs_prior(sums, tau2)[0], half_map_fsc(sums, other),
-            fsc(image[0], volume), soft_mask(volume[None], 10, dims=3),
-        ]  # fmt: skip
+            image,
+            noise_power(sums),
+            data_vs_prior(sums, tau2)[0],
+            half_map_fsc(sums, other),
+            fsc(image[0], volume),
+            soft_mask(volume[None], 10, dims=3),
+        ]
     for here, there in zip(found["cpu"], found["cuda"], strict=True):
         scale = float(here.abs().max())
         torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-4 * scale)
@@ -40,9 +44,15 @@ def test_reconstruction_and_its_spectra(blobs: Make, uniform_angles: Make) -> No
 
 def test_ctf() -> None:
     parameters = CtfParameters.of(
-        torch.linspace(8000, 20000, 5), 9000, 20, voltage_kv=300, cs_mm=2.7, amplitude_contrast=0.1,
-        b_factor_a2=10, even_zernike=[[0.1, 2.0, 1.0]],
-    )  # fmt: skip
+        torch.linspace(8000, 20000, 5),
+        9000,
+        20,
+        voltage_kv=300,
+        cs_mm=2.7,
+        amplitude_contrast=0.1,
+        b_factor_a2=10,
+        even_zernike=[[0.1, 2.0, 1.0]],
+    )
     grid = frequency_grid(64, 1.5)
     there = ctf(parameters.to("cuda"), grid.cuda())
     torch.testing.assert_close(there.cpu(), ctf(parameters, grid), rtol=1e-3, atol=2e-4)

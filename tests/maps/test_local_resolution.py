@@ -47,9 +47,7 @@ def test_zones_are_told_apart() -> None:
 
 def test_a_window_as_large_as_the_box_has_the_fsc_of_the_masked_maps() -> None:
     first, second = noisy_pair(zones(), 1.0)
-    grid = WindowGrid(
-        SIZE, torch.zeros(1, 3, dtype=torch.long), torch.rand(SIZE, SIZE, SIZE).double()
-    )
+    grid = WindowGrid(SIZE, torch.zeros(1, 3, dtype=torch.long), torch.rand(SIZE, SIZE, SIZE).double())
     padded = [grid.pad(half) for half in (first, second)]
     curve = _window_fsc(grid, grid.points, padded[0], padded[1])[0]
     torch.testing.assert_close(curve, fsc(first * grid.mask, second * grid.mask))

@@ -54,20 +54,27 @@ def test_relion_mask_create(tmp_path: Path, blobs: Make, invert: bool) -> None:
     volume = blobs(48).float()
     write_mrc(tmp_path / "map.mrc", volume.numpy(), 2.0)
     command = [
-        "relion_mask_create", "--i", "map.mrc", "--o", "mask.mrc", "--ini_threshold", "0.05",
-        "--extend_inimask", "3", "--width_soft_edge", "5", "--lowpass", "15", "--angpix", "2",
-    ]  # fmt: skip
+        "relion_mask_create",
+        "--i",
+        "map.mrc",
+        "--o",
+        "mask.mrc",
+        "--ini_threshold",
+        "0.05",
+        "--extend_inimask",
+        "3",
+        "--width_soft_edge",
+        "5",
+        "--lowpass",
+        "15",
+        "--angpix",
+        "2",
+    ]
     command += ["--invert"] if invert else []
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=100)
     theirs = np.array(read_mrc(tmp_path / "mask.mrc").data)
     ours = create_mask(
-        volume,
-        0.05,
-        pixel_size_angst=2.0,
-        low_pass_angst=15,
-        extend_px=3,
-        soft_edge_px=5,
-        invert=invert,
+        volume, 0.05, pixel_size_angst=2.0, low_pass_angst=15, extend_px=3, soft_edge_px=5, invert=invert
     )
     different = np.abs(ours.numpy() - theirs) > 1e-4
     assert different.mean() < 1e-3  # a voxel at the threshold may fall to either side

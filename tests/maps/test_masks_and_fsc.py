@@ -7,23 +7,14 @@ import pytest
 import torch
 
 from verglas.fourier.gridding import real_radius
-from verglas.maps import (
-    fsc,
-    outside_weight,
-    resolution_angst,
-    resolution_shell,
-    soft_mask,
-    true_fsc,
-)
+from verglas.maps import fsc, outside_weight, resolution_angst, resolution_shell, soft_mask, true_fsc
 from verglas.maps.shell_correlation import first_shell_below, randomise_phases
 
 Make = Callable[..., torch.Tensor]
 
 
 def test_mask_profile_and_mean_background() -> None:
-    image = (
-        torch.randn(2, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) + 3
-    )
+    image = torch.randn(2, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) + 3
     masked = soft_mask(image, 20.5)
     radius = real_radius(64, 2)
     assert torch.equal(masked[:, radius < 20.5], image[:, radius < 20.5])
@@ -63,9 +54,7 @@ def test_random_phases_keep_amplitudes_and_low_shells(blobs: Make) -> None:
 
 def test_true_fsc_takes_off_what_the_mask_adds() -> None:
     masked, random = torch.tensor([1, 0.9, 0.8, 0.5, 0.3]), torch.tensor([1, 1, 0.9, 0.2, 0.4])
-    np.testing.assert_allclose(
-        true_fsc(masked, random, 1), [1, 0.9, 0.8, 0.375, -0.1 / 0.6], rtol=1e-5
-    )
+    np.testing.assert_allclose(true_fsc(masked, random, 1), [1, 0.9, 0.8, 0.375, -0.1 / 0.6], rtol=1e-5)
     assert float(true_fsc(masked, random, 1, zero_negative=True)[4]) == 0
 
 

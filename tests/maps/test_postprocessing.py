@@ -25,12 +25,7 @@ from verglas.maps.postprocessing.half_map_curves import (
 from verglas.maps.postprocessing.random_phases import CLibraryRandom, randomise_as_relion
 from verglas.maps.postprocessing.sharpening import DetectorMtf, SharpeningSettings, sharpening_of
 from verglas.maps.postprocessing.trust import complaints
-from verglas.maps.shell_correlation import (
-    first_shell_below,
-    randomise_phases,
-    resolution_shell,
-    true_fsc,
-)
+from verglas.maps.shell_correlation import first_shell_below, randomise_phases, resolution_shell, true_fsc
 
 PIXEL = 1.2
 
@@ -38,9 +33,7 @@ PIXEL = 1.2
 @pytest.mark.real
 def test_the_eighteen_real_files(real_data: Path) -> None:
     """Corrected FSC, first random shell, resolution, share curve and Guinier line as RELION 5 wrote them."""
-    paths = sorted(
-        (real_data / "formats/relion5_tomo_skeleton/PostProcess").glob("*/postprocess.star")
-    )
+    paths = sorted((real_data / "formats/relion5_tomo_skeleton/PostProcess").glob("*/postprocess.star"))
     assert len(paths) == 18
     for path in paths:
         star = read_star(path)
@@ -55,29 +48,26 @@ def test_the_eighteen_real_files(real_data: Path) -> None:
         assert extent / start == pytest.approx(general.number("rlnRandomiseFrom"), abs=1e-5)
         true = true_fsc(
             curve("FourierShellCorrelationMaskedMaps"),
-            curve("CorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"), start,
-        )  # fmt: skip
+            curve("CorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"),
+            start,
+        )
         theirs = curve("FourierShellCorrelationCorrected")
         assert float((true - theirs).abs().max()) < 1.2e-5
         shell = resolution_shell(theirs)
         assert extent / shell == pytest.approx(general.number("rlnFinalResolution"), abs=1e-5)
         share = particle_fsc(unmasked, general.number("rlnParticleBoxFractionSolventMask"))
         wanted = curve("FourierShellCorrelationParticleMaskFraction")
-        assert (
-            float((share - wanted).abs().max()) < 1e-4
-        )  # the rounding of a small negative FSC, magnified
+        assert float((share - wanted).abs().max()) < 1e-4  # the rounding of a small negative FSC, magnified
         if "rlnFittedSlopeGuinierPlot" in general:
             plot = star["guinier"]
             fit = fit_line(
                 torch.tensor(plot.floats("rlnResolutionSquared")),
-                torch.tensor(plot.floats("rlnLogAmplitudesWeighted")), 10.0, 0.0,
-            )  # fmt: skip
-            assert fit.b_factor_a2 == pytest.approx(
-                general.number("rlnBfactorUsedForSharpening"), abs=5e-3
+                torch.tensor(plot.floats("rlnLogAmplitudesWeighted")),
+                10.0,
+                0.0,
             )
-            assert fit.intercept == pytest.approx(
-                general.number("rlnFittedInterceptGuinierPlot"), abs=1e-4
-            )
+            assert fit.b_factor_a2 == pytest.approx(general.number("rlnBfactorUsedForSharpening"), abs=5e-3)
+            assert fit.intercept == pytest.approx(general.number("rlnFittedInterceptGuinierPlot"), abs=1e-4)
             assert fit.determination == pytest.approx(
                 general.number("rlnCorrelationFitGuinierPlot"), abs=1e-5
             )
@@ -87,8 +77,14 @@ def test_the_eighteen_real_files(real_data: Path) -> None:
 def test_a_known_b_factor_is_found(b_factor: float, noise: float) -> None:
     signal = damped(ball_of_atoms(64, 20, 3000), PIXEL, b_factor)
     first, second = noisy_pair(signal, noise * float(signal.std()))
-    mask = create_mask(signal, 0.05 * float(signal.max()), pixel_size_angst=PIXEL, low_pass_angst=10,
-                       extend_px=3, soft_edge_px=5)  # fmt: skip
+    mask = create_mask(
+        signal,
+        0.05 * float(signal.max()),
+        pixel_size_angst=PIXEL,
+        low_pass_angst=10,
+        extend_px=3,
+        soft_edge_px=5,
+    )
     curves, mean = half_map_curves(first, second, mask)
     settings = SharpeningSettings(PIXEL, b_factor_a2=None, fit_from_angst=8)
     found = sharpening_of(mean, curves.true, settings)
@@ -97,9 +93,7 @@ def test_a_known_b_factor_is_found(b_factor: float, noise: float) -> None:
 
 
 def test_random_phases_keep_amplitudes_and_a_real_map() -> None:
-    volume = torch.randn(
-        17, 17, 17, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
-    )
+    volume = torch.randn(17, 17, 17, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for size in (16, 17):
         part = volume[:size, :size, :size].contiguous()
         random = randomise_phases(part, 3, torch.Generator().manual_seed(0))
@@ -133,9 +127,7 @@ def test_identical_maps_are_no_half_maps() -> None:
         half_map_curves(one, one.clone(), torch.ones(16, 16, 16))
 
 
-def curves_of(
-    true: list[float], random: float = 0.0, unmasked: list[float] | None = None
-) -> HalfMapCurves:
+def curves_of(true: list[float], random: float = 0.0, unmasked: list[float] | None = None) -> HalfMapCurves:
     curve = torch.tensor(true, dtype=torch.float64)
     other = curve if unmasked is None else torch.tensor(unmasked, dtype=torch.float64)
     return HalfMapCurves(other, curve, torch.full_like(curve, random), curve, 3, True)

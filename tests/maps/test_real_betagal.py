@@ -85,9 +85,7 @@ def density(positions: np.ndarray, weights: np.ndarray) -> torch.Tensor:
     return inverse(spectrum * decay, dims=3)
 
 
-def best_curve(
-    volume: torch.Tensor, atoms: np.ndarray, weights: np.ndarray, hand: int
-) -> torch.Tensor:
+def best_curve(volume: torch.Tensor, atoms: np.ndarray, weights: np.ndarray, hand: int) -> torch.Tensor:
     """FSC with the model in the best of the ways its axes can lie; hand -1 mirrors it."""
     mask = solvent_sphere(BOX, 50)
     curves = []

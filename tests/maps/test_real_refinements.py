@@ -22,10 +22,8 @@ def assert_spectra_follow(path: Path, *, joined: bool) -> None:
     table = read_star(path)["model_class_1"]
     fsc, ssnr, noise, tau2 = (
         torch.tensor(table.floats(label))
-        for label in (
-            "rlnGoldStandardFsc", "rlnSsnrMap", "rlnReferenceSigma2", "rlnReferenceTau2",
-        )
-    )  # fmt: skip
+        for label in ("rlnGoldStandardFsc", "rlnSsnrMap", "rlnReferenceSigma2", "rlnReferenceTau2")
+    )
     found = signal_from_fsc(fsc, noise, joined=joined)
     rounded = [signal_from_fsc(fsc + d, noise, joined=joined).ssnr for d in (-5e-7, 5e-7)]
     slack = torch.maximum(1e-4 * found.ssnr, 1.01 * (rounded[1] - rounded[0]) + 1e-6)

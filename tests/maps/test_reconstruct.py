@@ -16,9 +16,7 @@ from verglas.maps.spectra import data_vs_prior, join_low_resolution, lattice_she
 Make = Callable[..., torch.Tensor]
 
 
-def sums_of(
-    volume: torch.Tensor, angles: torch.Tensor, weight: float = 1.0, **how: object
-) -> BackProjector:
+def sums_of(volume: torch.Tensor, angles: torch.Tensor, weight: float = 1.0, **how: object) -> BackProjector:
     size = volume.shape[-1]
     matrices = euler_matrices(angles)
     slices = Projector.of(volume, **how).slices(matrices).to(torch.complex64)
@@ -30,16 +28,12 @@ def sums_of(
 
 def white(size: int, dims: int) -> torch.Tensor:
     """White noise in a sphere of a quarter of the box: signal up to the last shell."""
-    noise = torch.randn(
-        [size] * dims, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
-    )
+    noise = torch.randn([size] * dims, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     return noise * (real_radius(size, dims) < size / 4)
 
 
 @pytest.mark.parametrize(("padding", "least"), [(1, 0.97), (2, 0.995)])
-def test_noise_free_projections_give_the_map_back(
-    padding: float, least: float, uniform_angles: Make
-) -> None:
+def test_noise_free_projections_give_the_map_back(padding: float, least: float, uniform_angles: Make) -> None:
     size = 32
     volume = white(size, 3)
     found = reconstruct(sums_of(volume, uniform_angles(2000), 1e4, padding=padding))[0].double()
@@ -85,13 +79,13 @@ def test_symmetry_replaces_views(blobs: Make, uniform_angles: Make) -> None:
     assert float((turned - symmetric[1:, 1:, 1:]).abs().max()) < 2e-2 * float(symmetric.abs().max())
     torch.testing.assert_close(
         lattice_shell_sums(sums.weight[0], sums.lattice, 15)[0],
-        lattice_shell_sums(expected.weight[0], sums.lattice, 15)[0], rtol=0.02, atol=1.0,
-    )  # fmt: skip
+        lattice_shell_sums(expected.weight[0], sums.lattice, 15)[0],
+        rtol=0.02,
+        atol=1.0,
+    )
 
 
-def test_wiener_halves_the_amplitude_where_signal_equals_noise(
-    blobs: Make, uniform_angles: Make
-) -> None:
+def test_wiener_halves_the_amplitude_where_signal_equals_noise(blobs: Make, uniform_angles: Make) -> None:
     sums = sums_of(blobs(24), uniform_angles(400))
     lattice = sums.lattice
     even = torch.ones_like(sums.weight[0])  # W = 1 everywhere: noise of 1/o per point
@@ -119,9 +113,7 @@ def test_spectra_of_weights() -> None:
     np.testing.assert_allclose(joined.ssnr, np.sqrt(2 / 3) / (1 - np.sqrt(2 / 3)), rtol=1e-6)
 
 
-def test_half_sets_agree_where_joined_and_not_where_noise(
-    blobs: Make, uniform_angles: Make
-) -> None:
+def test_half_sets_agree_where_joined_and_not_where_noise(blobs: Make, uniform_angles: Make) -> None:
     size, angles = 32, uniform_angles(600)
     halves = []
     for seed in (1, 2):
@@ -130,9 +122,7 @@ def test_half_sets_agree_where_joined_and_not_where_noise(
             sums.data.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed)
         )
         far = sums.lattice.shells() > 8
-        halves.append(
-            BackProjector(size, sums.lattice, torch.where(far, noise, sums.data), sums.weight)
-        )
+        halves.append(BackProjector(size, sums.lattice, torch.where(far, noise, sums.data), sums.weight))
     before = half_map_fsc(*halves)[0]
     assert float(before[1:8].min()) > 0.999
     assert float(before[10:].abs().max()) < 0.3

@@ -36,14 +36,10 @@ class Scene:
     def __init__(self, folder: Path, volume: torch.Tensor, angles: torch.Tensor) -> None:
         generator = torch.Generator().manual_seed(6)
         self.folder, self.volume, self.matrices = folder, volume, euler_matrices(angles)
-        self.origins_xy = (
-            torch.rand(len(angles), 2, generator=generator, dtype=torch.float64) - 0.5
-        ) * 6
+        self.origins_xy = (torch.rand(len(angles), 2, generator=generator, dtype=torch.float64) - 0.5) * 6
         defocus = 9000 + 8000 * torch.rand(len(angles), generator=generator, dtype=torch.float64)
         self.ctf = ctf(
-            CtfParameters.of(
-                defocus, defocus + 400, 35.0, voltage_kv=300, cs_mm=2.7, amplitude_contrast=0.1
-            ),
+            CtfParameters.of(defocus, defocus + 400, 35.0, voltage_kv=300, cs_mm=2.7, amplitude_contrast=0.1),
             frequency_grid(BOX, PIXEL_ANGST, dtype=torch.float64),
         )
         spectra = Projector.of(volume).slices(self.matrices) * self.ctf
@@ -60,21 +56,29 @@ class Scene:
         optics = StarTable.from_columns(
             "optics",
             {
-                "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1], "rlnVoltage": [300.0],
-                "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-                "rlnImagePixelSize": [PIXEL_ANGST], "rlnImageSize": [BOX], "rlnImageDimensionality": [2],
+                "rlnOpticsGroupName": ["opticsGroup1"],
+                "rlnOpticsGroup": [1],
+                "rlnVoltage": [300.0],
+                "rlnSphericalAberration": [2.7],
+                "rlnAmplitudeContrast": [0.1],
+                "rlnImagePixelSize": [PIXEL_ANGST],
+                "rlnImageSize": [BOX],
+                "rlnImageDimensionality": [2],
             },
-        )  # fmt: skip
+        )
         columns = {
             "rlnImageName": [f"{n + 1:06d}@particles.mrcs" for n in range(count)],
             "rlnMicrographName": ["one.mrc"] * count,
-            "rlnAngleRot": angles[:, 0].numpy(), "rlnAngleTilt": angles[:, 1].numpy(),
+            "rlnAngleRot": angles[:, 0].numpy(),
+            "rlnAngleTilt": angles[:, 1].numpy(),
             "rlnAnglePsi": angles[:, 2].numpy(),
             "rlnOriginXAngst": (self.origins_xy[:, 0] * PIXEL_ANGST).numpy(),
             "rlnOriginYAngst": (self.origins_xy[:, 1] * PIXEL_ANGST).numpy(),
-            "rlnDefocusU": defocus.numpy(), "rlnDefocusV": (defocus + 400).numpy(),
-            "rlnDefocusAngle": np.full(count, 35.0), "rlnOpticsGroup": [1] * count,
-        }  # fmt: skip
+            "rlnDefocusU": defocus.numpy(),
+            "rlnDefocusV": (defocus + 400).numpy(),
+            "rlnDefocusAngle": np.full(count, 35.0),
+            "rlnOpticsGroup": [1] * count,
+        }
         particles = StarTable.from_columns("particles", columns)
         write_star(self.folder / "particles.star", [optics, particles], precision="full")
 
@@ -97,9 +101,17 @@ def load(path: Path) -> torch.Tensor:
 
 def test_projections(scene: Scene) -> None:
     scene.run(
-        "relion_project", "--i", "map.mrc", "--o", "proj", "--ang", "particles.star", "--ctf",
-        "--angpix", str(PIXEL_ANGST),
-    )  # fmt: skip
+        "relion_project",
+        "--i",
+        "map.mrc",
+        "--o",
+        "proj",
+        "--ang",
+        "particles.star",
+        "--ctf",
+        "--angpix",
+        str(PIXEL_ANGST),
+    )
     theirs = load(scene.folder / "proj.mrcs")
     assert correlation(scene.clean, theirs) > 0.9999
     assert float(scene.clean.std() / theirs.std()) == pytest.approx(1, abs=2e-3)
@@ -108,9 +120,20 @@ def test_projections(scene: Scene) -> None:
 @pytest.mark.parametrize(("symmetry", "padding"), [("C1", 2), ("D2", 2), ("C3", 1)])
 def test_reconstruction(scene: Scene, symmetry: str, padding: int) -> None:
     scene.run(
-        "relion_reconstruct", "--i", "particles.star", "--o", "found.mrc", "--ctf", "--sym", symmetry,
-        "--pad", str(padding), "--skip_gridding", "--angpix", str(PIXEL_ANGST),
-    )  # fmt: skip
+        "relion_reconstruct",
+        "--i",
+        "particles.star",
+        "--o",
+        "found.mrc",
+        "--ctf",
+        "--sym",
+        symmetry,
+        "--pad",
+        str(padding),
+        "--skip_gridding",
+        "--angpix",
+        str(PIXEL_ANGST),
+    )
     theirs = load(scene.folder / "found.mrc")
     spectra = shift_in_fourier(forward(scene.images), scene.origins_xy.flip(-1)) * centre_signs(BOX)
     spectra[:, 0, 0] = (

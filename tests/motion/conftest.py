@@ -26,9 +26,7 @@ class ArraySource:
     def shape_yx(self) -> tuple[int, int]:
         return self.pixels.shape[1], self.pixels.shape[2]
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, *, dtype: Any = None
-    ) -> Iterator[Any]:
+    def frames(self, start: int = 0, stop: int | None = None, *, dtype: Any = None) -> Iterator[Any]:
         self.passes += 1
         yield from self.pixels[start:stop]
 
@@ -83,6 +81,10 @@ def track_error(shifts_yx: np.ndarray, track_yx: np.ndarray) -> float:
 def sim() -> SimpleNamespace:
     """The functions of this file."""
     return SimpleNamespace(
-        source=ArraySource, track=smooth_track, specimen=specimen, shifted=shifted,
-        movie=movie_of, error=track_error,
-    )  # fmt: skip
+        source=ArraySource,
+        track=smooth_track,
+        specimen=specimen,
+        shifted=shifted,
+        movie=movie_of,
+        error=track_error,
+    )

@@ -37,9 +37,7 @@ def local_movie(sim: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for place, strength in zip(track, course):
         rate = sim.shifted(image, place)
         at = [grid[0] - strength * along_y, grid[1] - strength * along_x]
-        frames.append(
-            rng.poisson(np.maximum(map_coordinates(rate, at, order=3, mode="wrap"), 0.01))
-        )
+        frames.append(rng.poisson(np.maximum(map_coordinates(rate, at, order=3, mode="wrap"), 0.01)))
     return np.stack(frames).astype(np.int16), track, course
 
 
@@ -69,9 +67,7 @@ def test_local_correction_sharpens_the_sum(sim: Any, local_movie: Any) -> None:
         options = MotionSettings(1.0, weight_by_dose=False, patches_yx=patches)
         image = correct_movie(sim.source(movie), options).image
         cross = np.fft.irfft2(np.fft.rfft2(image) * np.fft.rfft2(specimen).conj())
-        agreements.append(
-            cross.max() / np.linalg.norm(specimen) / np.linalg.norm(image - image.mean())
-        )
+        agreements.append(cross.max() / np.linalg.norm(specimen) / np.linalg.norm(image - image.mean()))
     assert agreements[1] > 1.1 * agreements[0]
 
 
@@ -107,9 +103,7 @@ def test_polynomial_is_the_one_of_the_metadata() -> None:
     )
     model = LocalMotion(coefficients)
     np.testing.assert_allclose(model.at(np.array([[y, x]]), np.array([z]))[0, 0], expected)
-    np.testing.assert_allclose(
-        model.of_frame(z) @ np.array([1, x, x * x, y, y * y, x * y]), expected
-    )
+    np.testing.assert_allclose(model.of_frame(z) @ np.array([1, x, x * x, y, y * y, x * y]), expected)
 
 
 @settings(max_examples=15, deadline=None)

@@ -38,20 +38,22 @@ def moving(sim: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("options", [
-    {}, {"patches_yx": (4, 5), "keep_even_odd": True, "keep_unweighted": True},
-    {"bin_factor": 2.0, "frames_per_spectrum": 2, "memory_bytes": 1 << 22, "patches_yx": (3, 3)},
-    {"weight_by_dose": False, "group_frames": 2, "first_frame": 2},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"patches_yx": (4, 5), "keep_even_odd": True, "keep_unweighted": True},
+        {"bin_factor": 2.0, "frames_per_spectrum": 2, "memory_bytes": 1 << 22, "patches_yx": (3, 3)},
+        {"weight_by_dose": False, "group_frames": 2, "first_frame": 2},
+    ],
+)
 def test_same_as_the_cpu(sim: Any, moving: Any, device: str, options: dict[str, Any]) -> None:
     movie, gain = moving
     settings = MotionSettings(1.0, **({"dose_per_frame_e_a2": 0.5} | options))
     expected = correct_movie(sim.source(movie), settings, gain=gain)
     found = correct_movie(sim.source(movie), settings, gain=gain, device=device)
     np.testing.assert_array_equal(found.motion.hot_pixels_yx, expected.motion.hot_pixels_yx)
-    np.testing.assert_allclose(
-        found.motion.shifts_yx, expected.motion.shifts_yx, atol=SHIFT_TOLERANCE_PX
-    )
+    np.testing.assert_allclose(found.motion.shifts_yx, expected.motion.shifts_yx, atol=SHIFT_TOLERANCE_PX)
     assert (found.motion.local is None) == (expected.motion.local is None)
     for name in ("image", "unweighted", "odd", "even", "spectrum"):
         ours, theirs = getattr(found, name), getattr(expected, name)
@@ -68,6 +70,4 @@ def test_local_model_is_the_same(sim: Any, moving: Any, device: str) -> None:
     found = correct_movie(sim.source(movie), settings, gain=gain, device=device).motion.local
     assert expected is not None and found is not None
     places = np.random.default_rng(0).uniform(-0.5, 0.5, (20, 2))
-    np.testing.assert_allclose(
-        found.at(places, np.arange(8)), expected.at(places, np.arange(8)), atol=0.01
-    )
+    np.testing.assert_allclose(found.at(places, np.arange(8)), expected.at(places, np.arange(8)), atol=0.01)

@@ -19,16 +19,22 @@ from verglas.optics.zernike import even_basis, even_index, odd_basis, odd_index
 
 @pytest.fixture
 def frequencies() -> torch.Tensor:
-    return (
-        torch.rand(30, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 0.5
-    ) * 0.6
+    return (torch.rand(30, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 0.5) * 0.6
 
 
 def test_numbering_of_zernike_polynomials() -> None:
     assert [odd_index(i) for i in range(6)] == [(1, -1), (1, 1), (3, -3), (3, -1), (3, 1), (3, 3)]
     assert [even_index(i) for i in range(9)] == [
-        (0, 0), (2, -2), (2, 0), (2, 2), (4, -4), (4, -2), (4, 0), (4, 2), (4, 4),
-    ]  # fmt: skip
+        (0, 0),
+        (2, -2),
+        (2, 0),
+        (2, 2),
+        (4, -4),
+        (4, -2),
+        (4, 0),
+        (4, 2),
+        (4, 4),
+    ]
 
 
 def test_polynomials_in_closed_form_and_parity(frequencies: torch.Tensor) -> None:
@@ -48,9 +54,7 @@ def test_beam_tilt_is_coma_and_back(frequencies: torch.Tensor) -> None:
     assert rest[3] == rest[4] == 0
     together = odd_phase(frequencies, rest, beam_tilt_mrad_xy=tilt, voltage_kv=300.0, cs_mm=2.7)
     torch.testing.assert_close(together, odd_phase(frequencies, coefficients))
-    plain = odd_phase(
-        torch.tensor([[0.0, 0.3]]), beam_tilt_mrad_xy=(1.0, 0.0), voltage_kv=300, cs_mm=2.7
-    )
+    plain = odd_phase(torch.tensor([[0.0, 0.3]]), beam_tilt_mrad_xy=(1.0, 0.0), voltage_kv=300, cs_mm=2.7)
     expected = -2 * math.pi * 2.7e7 * electron_wavelength_angst(300.0) ** 2 * 1e-3 * 0.3**3
     assert float(plain) == pytest.approx(expected, rel=1e-5)
     with pytest.raises(ValueError, match="spherical"):

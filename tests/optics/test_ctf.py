@@ -50,9 +50,7 @@ def textbook(y: float, x: float, **p: float) -> float:
 
 @pytest.fixture
 def frequencies() -> torch.Tensor:
-    return (
-        torch.rand(40, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 0.5
-    ) * 0.6
+    return (torch.rand(40, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 0.5) * 0.6
 
 
 @pytest.mark.parametrize("values", SETS)
@@ -66,22 +64,16 @@ def test_agrees_with_the_textbook(values: dict[str, float], frequencies: torch.T
 
 
 def test_batch_equals_one_by_one(frequencies: torch.Tensor) -> None:
-    together = ctf(
-        CtfParameters.of(**{k: [s[k] for s in SETS] for k in KEYS}), frequencies.reshape(5, 8, 2)
-    )
+    together = ctf(CtfParameters.of(**{k: [s[k] for s in SETS] for k in KEYS}), frequencies.reshape(5, 8, 2))
     assert together.shape == (5, 5, 8)
     for row, values in enumerate(SETS):
-        alone = ctf(CtfParameters.of(**{k: values[k] for k in KEYS}), frequencies.reshape(5, 8, 2))[
-            0
-        ]
+        alone = ctf(CtfParameters.of(**{k: values[k] for k in KEYS}), frequencies.reshape(5, 8, 2))[0]
         assert torch.equal(together[row], alone)
 
 
 def test_origin_is_the_amplitude_contrast_and_white_particles_are_positive() -> None:
     parameters = CtfParameters.of(**SETS[0])
-    np.testing.assert_allclose(
-        ctf(parameters, torch.zeros(1, 2, dtype=torch.float64))[0], 0.1, atol=1e-12
-    )
+    np.testing.assert_allclose(ctf(parameters, torch.zeros(1, 2, dtype=torch.float64))[0], 0.1, atol=1e-12)
     assert float(ctf(parameters, torch.tensor([[0.0, 0.02]]))[0, 0]) > 0
 
 
@@ -89,19 +81,13 @@ def test_modifiers(frequencies: torch.Tensor) -> None:
     parameters = CtfParameters.of(**SETS[3])
     plain, gamma = ctf(parameters, frequencies), ctf_phase(parameters, frequencies)
     torch.testing.assert_close(ctf(parameters, frequencies, phase_flipped=True), plain.abs())
-    torch.testing.assert_close(
-        ctf(parameters, frequencies, only_flip_phases=True), torch.sign(plain)
-    )
+    torch.testing.assert_close(ctf(parameters, frequencies, only_flip_phases=True), torch.sign(plain))
     damping = torch.exp(-10 * frequencies.square().sum(-1))
     torch.testing.assert_close(ctf(parameters, frequencies, damping=False), -gamma.sin())
     intact = ctf(parameters, frequencies, intact_first_peak=True)
-    torch.testing.assert_close(
-        intact, torch.where(gamma.abs() < math.pi / 2, 1.0, -gamma.sin()) * damping
-    )
+    torch.testing.assert_close(intact, torch.where(gamma.abs() < math.pi / 2, 1.0, -gamma.sin()) * damping)
     scaled = CtfParameters.of(**SETS[4])
-    torch.testing.assert_close(
-        ctf(scaled, frequencies, scale=False) * 0.8, ctf(scaled, frequencies)
-    )
+    torch.testing.assert_close(ctf(scaled, frequencies, scale=False) * 0.8, ctf(scaled, frequencies))
 
 
 def test_zeros_are_moved_away_from_zero() -> None:
@@ -111,19 +97,14 @@ def test_zeros_are_moved_away_from_zero() -> None:
 
 def test_magnification_matrix_and_even_zernike(frequencies: torch.Tensor) -> None:
     matrix = torch.tensor([[1.01, 0.002], [-0.003, 0.98]], dtype=torch.float64)
-    plain, stretched = (
-        CtfParameters.of(**SETS[0]),
-        CtfParameters.of(**SETS[0], magnification=matrix),
-    )
+    plain, stretched = (CtfParameters.of(**SETS[0]), CtfParameters.of(**SETS[0], magnification=matrix))
     true = (frequencies.flip(-1) @ matrix.T).flip(-1)
     torch.testing.assert_close(ctf(stretched, frequencies), ctf(plain, true))
     coefficients = [0.1, 2.0, -3.0, 4.0]
     y, x = frequencies.unbind(-1)
     bent = CtfParameters.of(**SETS[0], even_zernike=[coefficients])
     expected = 0.1 + 2 * 2 * x * y - 3 * (2 * (x * x + y * y) - 1) + 4 * (x * x - y * y)
-    torch.testing.assert_close(
-        ctf_phase(bent, frequencies) - ctf_phase(plain, frequencies), expected[None]
-    )
+    torch.testing.assert_close(ctf_phase(bent, frequencies) - ctf_phase(plain, frequencies), expected[None])
 
 
 def test_dose_replaces_the_b_factor() -> None:

@@ -26,9 +26,7 @@ PIXEL = 1.7
 COORDINATES = np.array(
     [[250.9, 180.2], [3.2, 120.0], [318.7, 5.5], [-12.0, 60.0], [319.0, 255.9], [160.0, 128.0]]
 )
-CTF = CtfParameters.of(
-    15000.0, 14200.0, 35.0, voltage_kv=300.0, cs_mm=2.7, amplitude_contrast=0.1
-)  # fmt: skip
+CTF = CtfParameters.of(15000.0, 14200.0, 35.0, voltage_kv=300.0, cs_mm=2.7, amplitude_contrast=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +53,7 @@ def test_negative_coordinates_are_truncated_towards_zero() -> None:
 
 
 def test_background_has_mean_zero_deviation_one_and_no_slope(micrograph: np.ndarray) -> None:
-    images = extract_particles(
-        micrograph, COORDINATES, ExtractionSettings(64, background_radius_px=24)
-    )
+    images = extract_particles(micrograph, COORDINATES, ExtractionSettings(64, background_radius_px=24))
     values = background_values(images, 24)
     np.testing.assert_allclose(values.mean(1), 0, atol=1e-5)
     np.testing.assert_allclose(values.std(1), 1, atol=1e-5)
@@ -69,10 +65,7 @@ def test_background_has_mean_zero_deviation_one_and_no_slope(micrograph: np.ndar
 
 @settings(max_examples=25, deadline=None)
 @given(
-    gain=st.floats(0.01, 1e4),
-    offset=st.floats(-1e4, 1e4),
-    slope=st.floats(-2, 2),
-    radius=st.integers(4, 14),
+    gain=st.floats(0.01, 1e4), offset=st.floats(-1e4, 1e4), slope=st.floats(-2, 2), radius=st.integers(4, 14)
 )
 def test_normalisation_forgets_scale_offset_and_slope(
     gain: float, offset: float, slope: float, radius: int
@@ -141,9 +134,7 @@ def test_phase_flip_twice_restores_the_window(micrograph: np.ndarray) -> None:
     """Without astigmatism, whose sign is ambiguous in the Nyquist row."""
     flip = ExtractionSettings(64, normalise=False, invert=False, ctf="flip")
     plain = ExtractionSettings(64, normalise=False, invert=False)
-    round_ctf = CtfParameters.of(
-        15000.0, 15000.0, voltage_kv=300.0, cs_mm=2.7, amplitude_contrast=0.1
-    )
+    round_ctf = CtfParameters.of(15000.0, 15000.0, voltage_kv=300.0, cs_mm=2.7, amplitude_contrast=0.1)
     middle = np.array([[32.0, 32.0]])
     same = extract_particles(micrograph, np.array([[160.0, 128.0]]), plain)
     once = extract_particles(same[0], middle, flip, pixel_size_angst=PIXEL, ctf=round_ctf)
@@ -170,12 +161,8 @@ OPTIONS = {
     "without ramp": (["--no_ramp"], {"ramp": False}),
     "rescaled": (["--scale", "40", "--bg_radius", "15"], {"scale_px": 40, "background_radius_px": 15}),
     "enlarged": (["--scale", "96", "--bg_radius", "36"], {"scale_px": 96, "background_radius_px": 36}),
-    "rewindowed": (
-        ["--window", "48", "--bg_radius", "18"], {"window_px": 48, "background_radius_px": 18},
-    ),
-    "biased": (
-        ["--extract_bias_x", "3", "--extract_bias_y", "-5"], {"bias_x_px": 3, "bias_y_px": -5},
-    ),
+    "rewindowed": (["--window", "48", "--bg_radius", "18"], {"window_px": 48, "background_radius_px": 18}),
+    "biased": (["--extract_bias_x", "3", "--extract_bias_y", "-5"], {"bias_x_px": 3, "bias_y_px": -5}),
     "premultiplied": (["--premultiply_ctf"], {"ctf": "multiply"}),
     "premultiplied in a larger box": (
         ["--premultiply_ctf", "--premultiply_extract_size", "96"],
@@ -186,7 +173,7 @@ OPTIONS = {
         ["--premultiply_ctf", "--ctf_intact_first_peak"],
         {"ctf": "multiply", "ctf_intact_first_peak": True},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.relion
@@ -197,9 +184,7 @@ def test_same_pixels_as_relion(
 ) -> None:
     flags, changed = OPTIONS[name]
     monkeypatch.chdir(str(tmp_path))
-    run_relion(
-        micrograph, [flag for flag in flags if flag != "--no_invert"], "--no_invert" in flags
-    )
+    run_relion(micrograph, [flag for flag in flags if flag != "--no_invert"], "--no_invert" in flags)
     theirs = read_mrc("out/mic.mrcs").data
     chosen = ExtractionSettings(64, **{"background_radius_px": 24, **changed})
     ours = extract_particles(micrograph, COORDINATES, chosen, pixel_size_angst=PIXEL, ctf=CTF)
@@ -210,24 +195,49 @@ def test_same_pixels_as_relion(
 def run_relion(micrograph: np.ndarray, flags: list[str], keep_contrast: bool) -> None:
     write_mrc("mic.mrc", micrograph, PIXEL)
     optics = {
-        "rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": [1],
-        "rlnMicrographPixelSize": [PIXEL], "rlnMicrographOriginalPixelSize": [PIXEL],
-        "rlnVoltage": [300.0], "rlnSphericalAberration": [2.7], "rlnAmplitudeContrast": [0.1],
-    }  # fmt: skip
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographPixelSize": [PIXEL],
+        "rlnMicrographOriginalPixelSize": [PIXEL],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+    }
     row = {
-        "rlnMicrographName": ["mic.mrc"], "rlnOpticsGroup": [1], "rlnDefocusU": [15000.0],
-        "rlnDefocusV": [14200.0], "rlnDefocusAngle": [35.0], "rlnCtfMaxResolution": [4.0],
+        "rlnMicrographName": ["mic.mrc"],
+        "rlnOpticsGroup": [1],
+        "rlnDefocusU": [15000.0],
+        "rlnDefocusV": [14200.0],
+        "rlnDefocusAngle": [35.0],
+        "rlnCtfMaxResolution": [4.0],
         "rlnCtfFigureOfMerit": [0.1],
-    }  # fmt: skip
+    }
     table = StarTable.from_columns
     write_star("mics.star", [table("optics", optics), table("micrographs", row)])
     xy = {"rlnCoordinateX": COORDINATES[:, 0], "rlnCoordinateY": COORDINATES[:, 1]}
     write_star("mic_pick.star", [table("", xy)])
     command = [
-        "relion_preprocess", "--i", "mics.star", "--coord_dir", "./", "--coord_suffix", "_pick.star",
-        "--part_star", "out/particles.star", "--part_dir", "out/", "--extract", "--extract_size", "64",
-        "--norm", "--white_dust", "-1", "--black_dust", "-1",
+        "relion_preprocess",
+        "--i",
+        "mics.star",
+        "--coord_dir",
+        "./",
+        "--coord_suffix",
+        "_pick.star",
+        "--part_star",
+        "out/particles.star",
+        "--part_dir",
+        "out/",
+        "--extract",
+        "--extract_size",
+        "64",
+        "--norm",
+        "--white_dust",
+        "-1",
+        "--black_dust",
+        "-1",
         *([] if keep_contrast else ["--invert_contrast"]),
-        *([] if "--bg_radius" in flags else ["--bg_radius", "24"]), *flags,
-    ]  # fmt: skip
+        *([] if "--bg_radius" in flags else ["--bg_radius", "24"]),
+        *flags,
+    ]
     subprocess.run(command, check=True, capture_output=True)

@@ -15,9 +15,7 @@ from verglas.picking.template_bank import bank_of_images
 from verglas.picking.template_picker import TemplateSettings
 
 RADIUS = 5.0
-SETTINGS = FilamentSettings(
-    RADIUS, max_curvature=0.005, least_length_px=40, high=4.0, low=2.0
-)  # fmt: skip
+SETTINGS = FilamentSettings(RADIUS, max_curvature=0.005, least_length_px=40, high=4.0, low=2.0)
 
 
 def line(start: tuple[float, float], end: tuple[float, float]) -> np.ndarray:  # (n, 2)
@@ -112,14 +110,17 @@ def pick(image: np.ndarray, dirty: DirtyAreas | None = None, **changes: float) -
     y = np.arange(64) - 32
     reference += np.sqrt(np.clip((DIAMETER / 2) ** 2 - (PIXEL * y) ** 2, 0, None))[:, None]
     bank = bank_of_images(
-        torch.from_numpy(reference[None]), PIXEL, diameter_angst=200, psi_step_deg=5,
-        resolution_angst=20,
-    )  # fmt: skip
+        torch.from_numpy(reference[None]), PIXEL, diameter_angst=200, psi_step_deg=5, resolution_angst=20
+    )
     known = {"diameter_angst": DIAMETER, "max_curvature_per_angst": 0.001, "step_angst": 40.0}
     return pick_filaments(
-        torch.from_numpy(image), PIXEL, bank, TemplateSettings(40.0),
-        TubeSettings(**(known | changes)), dirty=dirty,
-    )  # fmt: skip
+        torch.from_numpy(image),
+        PIXEL,
+        bank,
+        TemplateSettings(40.0),
+        TubeSettings(**(known | changes)),
+        dirty=dirty,
+    )
 
 
 CURVES = [line((60, 100), (450, 60)), arc((256, 700), 480, 250, 290)]
@@ -140,9 +141,7 @@ def test_segments_in_noise() -> None:
         slope = np.gradient(curve, axis=0)[index]
         expected = -np.rad2deg(np.arctan2(slope[:, 1], slope[:, 0]))
         turned = (picks.tubes.psi_deg[mine] - expected + 90) % 180 - 90
-        assert (
-            np.quantile(np.abs(turned), 0.85) < 5 and np.abs(turned).max() < 20
-        )  # worst at the ends
+        assert np.quantile(np.abs(turned), 0.85) < 5 and np.abs(turned).max() < 20  # worst at the ends
         assert np.allclose(np.diff(picks.tubes.track_angst[mine]), 40, rtol=0.02)
         assert len(set(picks.fom[mine].tolist())) == 1  # thresholds keep or drop the whole
 

@@ -31,10 +31,7 @@ def test_positions_are_found_to_a_fraction_of_the_diameter(scene) -> None:
     found = picks.picked().xy
     nearest = np.sqrt(((found[:, None] - scene.xy[None]) ** 2).sum(-1)).min(1)
     assert np.median(nearest) < 2.0  # 4 Å of 130
-    offset = [
-        found[i] - scene.xy[((found[i] - scene.xy) ** 2).sum(-1).argmin()]
-        for i in range(len(found))
-    ]
+    offset = [found[i] - scene.xy[((found[i] - scene.xy) ** 2).sum(-1).argmin()] for i in range(len(found))]
     assert np.abs(np.median(offset, axis=0)).max() < 0.7  # no systematic shift
 
 

@@ -7,12 +7,7 @@ import pytest
 import torch
 
 from verglas.picking.network import Layers, PickingNetwork, pick_with_network
-from verglas.picking.training import (
-    Example,
-    TrainingSettings,
-    non_negative_risk,
-    train_network,
-)
+from verglas.picking.training import Example, TrainingSettings, non_negative_risk, train_network
 
 
 def test_half_of_the_picks_are_enough(scene) -> None:
@@ -49,9 +44,7 @@ def test_risk_is_that_of_a_fully_labelled_set() -> None:
     unlabelled = torch.cat([positive[:count], negative[: 200_000 - count]])
     plain = torch.nn.functional.softplus
     expected = 0.5 * plain(-positive).mean() + 0.5 * plain(negative).mean()
-    assert float(non_negative_risk(positive, unlabelled, share)) == pytest.approx(
-        float(expected), rel=0.02
-    )
+    assert float(non_negative_risk(positive, unlabelled, share)) == pytest.approx(float(expected), rel=0.02)
 
 
 def test_risk_never_rewards_the_impossible() -> None:

@@ -23,9 +23,7 @@ def test_a_paraboloid_is_found_between_pixels() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.floats(1, 30))
-def test_kept_peaks_are_apart_and_every_other_has_a_better_one_near(
-    seed: int, distance: float
-) -> None:
+def test_kept_peaks_are_apart_and_every_other_has_a_better_one_near(seed: int, distance: float) -> None:
     position = np.random.default_rng(seed).uniform(0, 100, (80, 2))
     kept = keep_apart(position, distance)
     separation = np.sqrt(((position[:, None] - position[None]) ** 2).sum(-1))

@@ -47,9 +47,7 @@ def micrograph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         for x in range(100, 850, 100):
             place = np.array([x, y]) + random.integers(-12, 13, 2)
             psi = random.uniform(-180, 180)
-            scene[place[1] - 40 : place[1] + 40, place[0] - 40 : place[0] + 40] += key_shape(
-                PIXEL, 80, psi
-            )
+            scene[place[1] - 40 : place[1] + 40, place[0] - 40 : place[0] + 40] += key_shape(PIXEL, 80, psi)
             places.append(place)
             angles.append(psi)
     factor = ctf(CTF, frequency_grid(SIZE, PIXEL))[0].numpy()
@@ -60,9 +58,7 @@ def micrograph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_positions_view_and_angle(micrograph) -> None:
     image, xy, psi = micrograph
-    picks = pick_with_templates(
-        torch.from_numpy(image), PIXEL, bank(), TemplateSettings(120.0), CTF
-    ).picked()
+    picks = pick_with_templates(torch.from_numpy(image), PIXEL, bank(), TemplateSettings(120.0), CTF).picked()
     distance = np.sqrt(((picks.xy[:, None] - xy[None]) ** 2).sum(-1))
     nearest, near = distance.argmin(1), distance.min(1) < 4
     assert near.mean() >= 0.9  # side lobes of 20 sigma peaks would be every second pick
@@ -102,9 +98,8 @@ def test_projections_of_a_map_find_its_particles() -> None:
     rod = ((np.hypot(x, y) < 4) & (np.abs(z) < 12)).astype(np.float32)
     directions = torch.tensor([[0.0, 0.0], [0.0, 90.0], [0.0, 45.0]], dtype=torch.float64)
     views = bank_of_map(
-        torch.from_numpy(rod), 6.0, directions,
-        diameter_angst=180, psi_step_deg=15, resolution_angst=24,
-    )  # fmt: skip
+        torch.from_numpy(rod), 6.0, directions, diameter_angst=180, psi_step_deg=15, resolution_angst=24
+    )
     assert len(views) == 3 * 24
     random = np.random.default_rng(5)
     image = random.standard_normal((600, 600)).astype(np.float32)

@@ -17,11 +17,7 @@ from verglas.project.trash import delete
 def path(project, monkeypatch):
     monkeypatch.setattr(pipeline_file, "READ_ATTEMPTS", 1)  # nobody is writing
     names = []
-    for folder, key in (
-        ("Import", ""),
-        ("MotionCorr", "movies"),
-        ("Class2D", "corrected_micrographs"),
-    ):
+    for folder, key in (("Import", ""), ("MotionCorr", "movies"), ("Class2D", "corrected_micrographs")):
         kind = class_for(folder)
         field = {"MotionCorr": "input_star_mics", "Class2D": "fn_img"}.get(folder)
         values = {field: f"{names[-1]}{key}.star"} if field else {}
@@ -55,9 +51,7 @@ def test_a_file_cut_between_any_rows_loses_nothing(project, path):
 
 def test_repair_brings_back_what_is_lacking(project, path, capsys):
     whole, lines = essence(project.graph()), lines_of(path)
-    cut = b"".join(
-        lines[: next(n for n, line in enumerate(lines) if line.startswith(b"Import/")) + 1]
-    )
+    cut = b"".join(lines[: next(n for n, line in enumerate(lines) if line.startswith(b"Import/")) + 1])
     path.write_bytes(cut)
     assert main(["job", "note", "1", "fine"]) == 0  # touches no graph
     assert main(["job", "alias", "1", "first"]) == 1

@@ -75,9 +75,7 @@ def test_what_cannot_be_written_down_changes_nothing(folder, monkeypatch):
 def test_every_step_may_be_taken_twice(folder, monkeypatch):
     """The whole list again after all of it was done: the process died before it could say so."""
     with monkeypatch.context() as patch:
-        patch.setattr(
-            journal_module, "settle", lambda root: shutil.copytree(root / STAGING, root / "copy")
-        )
+        patch.setattr(journal_module, "settle", lambda root: shutil.copytree(root / STAGING, root / "copy"))
         all_steps(folder).commit()
     settle(folder)
     (folder / "copy/0").unlink()  # staged contents are gone once they are in place

@@ -82,7 +82,5 @@ def test_a_beat_renews_the_lease(lease):
 
 def test_an_owner_of_an_earlier_version_is_understood(lease):
     known = Owner.this_process()
-    lease.path.write_text(
-        json.dumps({key: value for key, value in asdict(known).items() if key != "space"})
-    )
+    lease.path.write_text(json.dumps({key: value for key, value in asdict(known).items() if key != "space"}))
     assert lease.is_held()

@@ -16,8 +16,4 @@ def test_only_our_old_unfinished_files_go(tmp_path):
     assert sweep(tmp_path) == 1
     assert not old.exists()
     assert sweep(tmp_path, below=True, old_s=0.0) == 2
-    assert sorted(path.name for path in tmp_path.rglob("*")) == [
-        ".other.tmp",
-        "Movies",
-        "result.star",
-    ]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".other.tmp", "Movies", "result.star"]

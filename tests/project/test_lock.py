@@ -14,14 +14,7 @@ from dataclasses import replace
 import pytest
 
 from verglas.project import lock as lock_module
-from verglas.project.lock import (
-    LOCK,
-    OWNER_FILE,
-    LockTimeout,
-    break_lock,
-    lock_holder,
-    project_lock,
-)
+from verglas.project.lock import LOCK, OWNER_FILE, LockTimeout, break_lock, lock_holder, project_lock
 from verglas.project.project import Project
 
 
@@ -37,11 +30,7 @@ def test_while_held_it_looks_like_relions_and_names_us(tmp_path):
 
 def test_it_excludes(tmp_path):
     second = project_lock(tmp_path, "second", timeout_s=0.2)
-    with (
-        project_lock(tmp_path, "first"),
-        pytest.raises(LockTimeout, match=str(os.getpid())),
-        second,
-    ):
+    with project_lock(tmp_path, "first"), pytest.raises(LockTimeout, match=str(os.getpid())), second:
         pass
 
 

@@ -73,12 +73,8 @@ def test_a_file_of_relion_2_stays_without_version_comment(tmp_path):
 
 def test_unknown_types_and_columns_survive(tmp_path):
     path = tmp_path / "default_pipeline.star"
-    text = RELION_313.decode().replace(
-        "#2 \nImport/job001/movies.star            0", "#2 \nX/job009/a.b 77"
-    )
-    text = text.replace(
-        "_rlnPipeLineProcessStatus #4 ", "_rlnPipeLineProcessStatus #4 \n_labColour #5 "
-    )
+    text = RELION_313.decode().replace("#2 \nImport/job001/movies.star            0", "#2 \nX/job009/a.b 77")
+    text = text.replace("_rlnPipeLineProcessStatus #4 ", "_rlnPipeLineProcessStatus #4 \n_labColour #5 ")
     text = text.replace("None            0            1 ", "None 0 1 blue ")
     text = text.replace("None            1            1 ", "None 88 1 red ")
     path.write_text(text)
@@ -92,18 +88,14 @@ def test_unknown_types_and_columns_survive(tmp_path):
 
 def test_dangling_edges_are_dropped(tmp_path):
     path = tmp_path / "default_pipeline.star"
-    edge = (
-        b"\n# version 30001\n\ndata_pipeline_input_edges\n\nloop_ \n_rlnPipeLineEdgeFromNode #1 \n"
-    )
+    edge = b"\n# version 30001\n\ndata_pipeline_input_edges\n\nloop_ \n_rlnPipeLineEdgeFromNode #1 \n"
     edge += b"_rlnPipeLineEdgeProcess #2 \nGone/job007/x.star Import/job001/ \n \n"
     path.write_bytes(RELION_313 + edge)
     assert read_pipeline(path).inputs == []
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(
-    "path", sorted(BETAGAL.rglob("*pipeline.star")), ids=lambda path: path.parent.name
-)
+@pytest.mark.parametrize("path", sorted(BETAGAL.rglob("*pipeline.star")), ids=lambda path: path.parent.name)
 def test_a_real_relion_5_project_comes_back_to_the_byte(path):
     graph = read_pipeline(path)
     assert graph.dialect.name == "5"
@@ -120,9 +112,7 @@ def test_a_tomography_project_is_listed_and_survives_a_change(tmp_path):
     (tmp_path / "default_pipeline.star").write_bytes(source.read_bytes())
     before = read_pipeline(source)
     project = Project.open(tmp_path)
-    assert (
-        tmp_path / "default_pipeline.star"
-    ).read_bytes() == source.read_bytes()  # opening writes nothing
+    assert (tmp_path / "default_pipeline.star").read_bytes() == source.read_bytes()  # opening writes nothing
     foreign = {each.folder for each in job_summaries(project) if each.foreign}
     assert {"AlignTiltSeries", "Tomograms", "Denoise", "Picks"} <= foreign
     job = next(iter(before.processes))

@@ -30,8 +30,15 @@ def test_looking_changes_nothing(betagal: Project) -> None:
     before = (betagal.root / "default_pipeline.star").read_bytes()
     graph = betagal.graph()
     assert [name.split("/")[0] for name in graph.processes] == [
-        "Import", "MotionCorr", "CtfFind", "ManualPick", "Select", "AutoPick", "Extract", "Class2D",
-    ]  # fmt: skip
+        "Import",
+        "MotionCorr",
+        "CtfFind",
+        "ManualPick",
+        "Select",
+        "AutoPick",
+        "Extract",
+        "Class2D",
+    ]
     assert betagal.job_name("Extract/LoGExtract") == "Extract/job009/"
     assert (betagal.root / "default_pipeline.star").read_bytes() == before
 

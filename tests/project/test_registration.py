@@ -61,9 +61,7 @@ def test_a_chain_is_built_before_any_file_exists(project, chain):
 
 def test_editing_moves_the_expected_outputs(project, chain):
     edit(project, chain[2], {"nr_iter": "7"})
-    assert [offer.name for offer in browse(project, PARTICLES)] == [
-        "Class2D/job003/run_it007_data.star"
-    ]
+    assert [offer.name for offer in browse(project, PARTICLES)] == ["Class2D/job003/run_it007_data.star"]
     assert not (project.root / ".Nodes/3/Class2D/job003/run_it003_data.star").exists()
     assert project.graph().counter == 4
     assert read_settings(project.root / chain[2]).options["nr_iter"] == "7"
@@ -89,9 +87,7 @@ def test_an_input_from_outside_the_pipeline_becomes_a_node(project):
 
 def test_refused_settings_register_nothing(project, monkeypatch):
     kind = class_for("Class2D")
-    monkeypatch.setattr(
-        kind, "check", classmethod(lambda cls, options: ["the input field is empty"])
-    )
+    monkeypatch.setattr(kind, "check", classmethod(lambda cls, options: ["the input field is empty"]))
     with pytest.raises(RefusedJob, match="input field is empty"):
         register(project, kind, kind.Options())
     assert project.graph().counter == 1
@@ -99,9 +95,7 @@ def test_refused_settings_register_nothing(project, monkeypatch):
 
 def test_aliases(project, chain):
     set_alias(project, chain[2], "first try")
-    assert (project.root / "Class2D/first_try").resolve() == (
-        project.root / "Class2D/job003"
-    ).resolve()
+    assert (project.root / "Class2D/first_try").resolve() == (project.root / "Class2D/job003").resolve()
     assert project.job_name("Class2D/first_try") == chain[2]
     assert (project.root / ".Nodes/3/Class2D/first_try/run_it003_data.star").exists()
     assert not (project.root / ".Nodes/3/Class2D/job003").exists()
@@ -187,10 +181,7 @@ def test_marking_a_refinement_finished_takes_its_newest_iteration(project, chain
         (base / f"run_it002_{suffix}.star").touch()
     mark(project, chain[2], Status.SUCCEEDED)
     graph = project.graph()
-    assert graph.outputs_of(chain[2]) == [
-        f"{chain[2]}run_it002_data.star",
-        f"{chain[2]}run_it002_model.star",
-    ]
+    assert graph.outputs_of(chain[2]) == [f"{chain[2]}run_it002_data.star", f"{chain[2]}run_it002_model.star"]
     assert (base / "RELION_JOB_EXIT_SUCCESS").exists()
 
 
@@ -215,9 +206,7 @@ def test_labels_where_the_project_has_labels(tmp_path, project):
     assert "Scheduled" in text
     assert "OptimiserData" not in text
     assert "rlnJobTypeLabel" in (project.root / name / "job.star").read_text()
-    assert (
-        project.root / ".Nodes/ParticleGroupMetadata/Class2D/job001/run_it003_data.star"
-    ).exists()
+    assert (project.root / ".Nodes/ParticleGroupMetadata/Class2D/job001/run_it003_data.star").exists()
 
 
 def test_a_directory_without_pipeline_is_not_opened(tmp_path):
@@ -234,13 +223,7 @@ def test_node_types_by_any_name():
 
 @pytest.mark.relion
 def test_relion_adds_to_our_project_and_we_go_on(project, chain):
-    words = [
-        "relion_pipeliner",
-        "--addJob",
-        "Import",
-        "--addJobOptions",
-        "Raw input files: == Movies/*.mrc",
-    ]
+    words = ["relion_pipeliner", "--addJob", "Import", "--addJobOptions", "Raw input files: == Movies/*.mrc"]
     subprocess.run(words, cwd=project.root, check=True, capture_output=True)
     graph = project.graph()
     assert list(graph.processes) == [*chain, "Import/job004/"]

@@ -41,12 +41,7 @@ def contents(path):
     }
 
 
-OLD = {
-    "run_it000.star": "old",
-    "run_it001.star": "old",
-    "run_it002.star": "old",
-    "sub/a.mrc": "old",
-}
+OLD = {"run_it000.star": "old", "run_it001.star": "old", "run_it002.star": "old", "sub/a.mrc": "old"}
 NEW = {"run_it000.star": "new", "run_it001.star": "new", "extra.mrc": "new"}
 LASTING = {"mine.txt": "a", "run.out": "log"}
 
@@ -97,9 +92,7 @@ def test_earlier_rounds_can_be_kept(directory):
     kept = sorted(each.name for each in (directory / "rounds").iterdir())
     assert kept == ["round002", "round003"]
     assert contents(directory / "rounds/round003") == NEW
-    assert {
-        key: value for key, value in contents(directory).items() if "rounds" not in key
-    } == NEW | LASTING
+    assert {key: value for key, value in contents(directory).items() if "rounds" not in key} == NEW | LASTING
 
 
 class Killed(BaseException):
@@ -128,11 +121,7 @@ def test_killed_at_every_step(directory, monkeypatch, keep_rounds):
             except Killed:
                 ended = False
         recover(directory)
-        found = {
-            key: value
-            for key, value in contents(directory).items()
-            if not key.startswith("rounds/")
-        }
+        found = {key: value for key, value in contents(directory).items() if not key.startswith("rounds/")}
         assert found in (OLD | LASTING, NEW | LASTING), cut
         if keep_rounds and found == NEW | LASTING:
             assert contents(directory / "rounds/round001") == OLD

@@ -84,9 +84,7 @@ def test_a_lock_that_the_other_left_behind_is_taken_over(shared):
 
 
 def test_a_change_that_the_other_began_is_finished(shared, monkeypatch):
-    monkeypatch.setattr(
-        "verglas.project.journal.settle", lambda root: die()
-    )  # after it was written down
+    monkeypatch.setattr("verglas.project.journal.settle", lambda root: die())  # after it was written down
     assert as_user(ANNA, lambda: schedule(shared)) == -signal.SIGKILL
     monkeypatch.undo()
     assert (shared.root / STAGING / "steps.json").exists()

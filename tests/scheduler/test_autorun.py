@@ -210,10 +210,7 @@ def test_settings_edited_between_rounds_take_effect(project, chain, movie, autor
     monkeypatch.setattr(autorun_module.Autorun, "_between", between)
     assert autorun(chain, repeat=2)[0] == 0
     names = sorted(path.name for path in (project.root / chain[2]).glob("run_it*_data.star"))
-    assert names == [
-        "run_it000_data.star",
-        "run_it001_data.star",
-    ]  # no stale iterations among the new
+    assert names == ["run_it000_data.star", "run_it001_data.star"]  # no stale iterations among the new
 
 
 def test_the_order_of_the_list_does_not_matter(project, chain, movie, autorun):
@@ -247,9 +244,7 @@ def test_a_schedule_runs_once_at_a_time(project, chain):
         folder.take()
 
 
-@pytest.mark.parametrize(
-    "order", [{"repeat": 0}, {"min_wait_min": -1}, {"on_failure": "x"}, {"name": "a b"}]
-)
+@pytest.mark.parametrize("order", [{"repeat": 0}, {"min_wait_min": -1}, {"on_failure": "x"}, {"name": "a b"}])
 def test_orders_that_make_no_sense(order):
     with pytest.raises(ValueError):
         Order(**order)
@@ -313,7 +308,4 @@ def test_a_job_without_what_it_announced_has_failed(project, chain, movie, autor
     (project.root / "orders/class2d").write_text("empty")
     code, progress, _ = autorun(chain)
     assert code == 1
-    assert (
-        "ended without what it had announced: Class2D/job003/run_it003_data.star"
-        in progress.message
-    )
+    assert "ended without what it had announced: Class2D/job003/run_it003_data.star" in progress.message

@@ -71,9 +71,7 @@ def test_relion_adds_jobs_while_a_schedule_runs(project, chain, movie):
     """relion_pipeliner and our scheduler at once: no job is lost, no half file read, no lock left."""
     movie("a", "3")
     words = ["autorun", *chain, "--repeat", "3", "--min-wait", "0", "--foreground"]
-    ours = subprocess.Popen(
-        [sys.executable, "-m", "verglas.cli.main", *words], stdout=subprocess.DEVNULL
-    )
+    ours = subprocess.Popen([sys.executable, "-m", "verglas.cli.main", *words], stdout=subprocess.DEVNULL)
     added = 0
     while ours.poll() is None:
         words = ["relion_pipeliner", "--addJob", "Import", "--addJobOptions", "fn_in_raw == M*;"]
@@ -137,8 +135,7 @@ def test_a_movie_that_crashes_its_worker_three_times_is_poison(project, chain, m
     aside = read_star(project.root / chain[1] / "set_aside.star")["set_aside"]
     assert aside.strings("rlnMicrographName") == ["Movies/b.txt"]
     assert (
-        "poison: the worker processing it died 3 times (signal SIGSEGV)"
-        in aside.strings("verglasReason")[0]
+        "poison: the worker processing it died 3 times (signal SIGSEGV)" in aside.strings("verglasReason")[0]
     )
     model = read_star(project.root / chain[2] / "run_it003_model.star")["model"]
     assert model.string("rlnTotal") == "7"
@@ -199,9 +196,7 @@ def test_a_full_disc_is_said_and_got_over(project, small_disc):
 
 
 @pytest.mark.slow
-def test_a_schedule_goes_on_by_itself_when_a_full_disc_has_space_again(
-    project, small_disc, monkeypatch
-):
+def test_a_schedule_goes_on_by_itself_when_a_full_disc_has_space_again(project, small_disc, monkeypatch):
     """The scheduler itself can write nothing and ends; its supervisor brings it back."""
     monkeypatch.chdir(small_disc)
     (small_disc / "Movies").mkdir()
@@ -240,9 +235,7 @@ def test_a_full_disc_is_not_the_fault_of_a_movie(project, chain, movie):
     assert len(listed) == 2
 
 
-def test_a_schedule_does_a_job_again_whose_lists_could_not_be_written(
-    project, chain, movie, autorun
-):
+def test_a_schedule_does_a_job_again_whose_lists_could_not_be_written(project, chain, movie, autorun):
     (project.root / "orders/full").touch()
     (project.root / "orders/class2d").write_text("full")
     movie("a", "3")
@@ -313,9 +306,7 @@ def test_a_job_that_does_not_come_up_is_seen_by_who_started_it(project, schedule
     assert "cannot allocate memory" in project.directory(launched.name).outcome().reason
 
 
-def test_a_job_lives_on_before_it_has_come_up_when_who_started_it_has_ended(
-    project, schedule, monkeypatch
-):
+def test_a_job_lives_on_before_it_has_come_up_when_who_started_it_has_ended(project, schedule, monkeypatch):
     job = schedule("Import")
     starter = (
         "import sys; from verglas.project.project import Project; from verglas.scheduler import launch;"

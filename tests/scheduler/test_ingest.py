@@ -31,9 +31,7 @@ def test_a_file_is_copied_once_it_rests(folders):
     assert "growing" in ingest.tally.waiting["grid1/a.tif"]
     assert ingest.once() == 1
     assert names(target) == ["grid1/a.tif"]
-    assert (target / "grid1/a.tif").stat().st_mtime_ns == (
-        source / "grid1/a.tif"
-    ).stat().st_mtime_ns
+    assert (target / "grid1/a.tif").stat().st_mtime_ns == (source / "grid1/a.tif").stat().st_mtime_ns
     assert ingest.once() == 0
     assert Ingest(source, target).once() == 0  # a restart knows what is there
     assert ingest.tally.known == 1
@@ -62,9 +60,7 @@ def test_move_deletes_only_what_was_read_back(folders, monkeypatch):
     (source / "a.tif").write_bytes(b"x" * 1000)
     (source / "b.tif").write_bytes(b"y" * 1000)
     real = ingest_module._digest
-    monkeypatch.setattr(
-        ingest_module, "_digest", lambda path: "bad" if ".b.tif" in path.name else real(path)
-    )
+    monkeypatch.setattr(ingest_module, "_digest", lambda path: "bad" if ".b.tif" in path.name else real(path))
     ingest = Ingest(source, target, move=True)
     assert ingest.once(settled=True) == 1
     assert names(source) == ["b.tif"]
@@ -142,9 +138,7 @@ def test_one_bad_entry_costs_no_other(folders):
     ingest = Ingest(source, target, say=said.append)
     assert ingest.once(settled=True) == 2
     assert names(target) == ["grid1/a.tif", "grid1/b.tif"]
-    assert ingest.tally.waiting == {
-        "grid1/gone.tif": "a link to /nowhere/gone.tif, which is not there"
-    }
+    assert ingest.tally.waiting == {"grid1/gone.tif": "a link to /nowhere/gone.tif, which is not there"}
     assert said == []
 
 

@@ -13,9 +13,7 @@ from verglas.scheduler.input_lists import count_rows
 
 def star(rows: int) -> bytes:
     optics = StarTable.from_columns("optics", {"rlnOpticsGroup": [1, 2]})
-    particles = StarTable.from_columns(
-        "particles", {"rlnImageName": [f"{n}@a.mrcs" for n in range(rows)]}
-    )
+    particles = StarTable.from_columns("particles", {"rlnImageName": [f"{n}@a.mrcs" for n in range(rows)]})
     return format_star([optics, particles])
 
 

@@ -47,13 +47,23 @@ def prep(project):
     """RELION's prep: WAIT -> EXIT_maxtime -> importmovies -> motioncorr -> ctffind-like -> WAIT."""
     template(project, "prep", "importmovies", "relion.import.movies", fn_in_raw="$$movies")
     template(
-        project, "prep", "motioncorr", "relion.motioncorr.own", factor="$$factor",
+        project,
+        "prep",
+        "motioncorr",
+        "relion.motioncorr.own",
+        factor="$$factor",
         input_star_mics="Schemes/prep/importmovies/movies.star",
-    )  # fmt: skip
+    )
     scheme = Scheme(
         "Schemes/prep/",
-        floats={"wait_sec": Variable("0", "0"), "maxtime_hr": Variable("48", "48"), "factor": Variable("2", "2"),
-                "rounds": Variable("0", "0"), "one": Variable("1", "1"), "two": Variable("2", "2")},
+        floats={
+            "wait_sec": Variable("0", "0"),
+            "maxtime_hr": Variable("48", "48"),
+            "factor": Variable("2", "2"),
+            "rounds": Variable("0", "0"),
+            "one": Variable("1", "1"),
+            "two": Variable("2", "2"),
+        },
         bools={"again": Variable("0", "0")},
         strings={"movies": Variable("Movies/*.txt", "Movies/*.txt")},
         operators={
@@ -63,12 +73,19 @@ def prep(project):
             "AGAIN": Operator("bool=lt", "again", "rounds", "two"),
             "EXIT": Operator("exit"),
         },
-        jobs={"importmovies": SchemeJob("importmovies", "continue"),
-              "motioncorr": SchemeJob("motioncorr", "continue")},
-        edges=[Edge("WAIT", "EXIT_maxtime"), Edge("EXIT_maxtime", "importmovies"),
-               Edge("importmovies", "motioncorr"), Edge("motioncorr", "COUNT"), Edge("COUNT", "AGAIN"),
-               Edge("AGAIN", "EXIT", True, "WAIT", "again")],
-    )  # fmt: skip
+        jobs={
+            "importmovies": SchemeJob("importmovies", "continue"),
+            "motioncorr": SchemeJob("motioncorr", "continue"),
+        },
+        edges=[
+            Edge("WAIT", "EXIT_maxtime"),
+            Edge("EXIT_maxtime", "importmovies"),
+            Edge("importmovies", "motioncorr"),
+            Edge("motioncorr", "COUNT"),
+            Edge("COUNT", "AGAIN"),
+            Edge("AGAIN", "EXIT", True, "WAIT", "again"),
+        ],
+    )
     write_scheme(project.root / "Schemes/prep/scheme.star", scheme)
     return project.root / "Schemes/prep/scheme.star"
 
@@ -108,9 +125,11 @@ def test_a_scheme_goes_on_where_it_failed(project, prep, movie):
 def test_a_scheme_stops_at_a_job_type_that_is_missing_and_names_it(project):
     template(project, "proc", "denoise", "relion.denoisetomo")
     scheme = Scheme(
-        "Schemes/proc/", operators={"EXIT": Operator("exit")}, jobs={"denoise": SchemeJob("denoise")},
+        "Schemes/proc/",
+        operators={"EXIT": Operator("exit")},
+        jobs={"denoise": SchemeJob("denoise")},
         edges=[Edge("denoise", "EXIT")],
-    )  # fmt: skip
+    )
     write_scheme(project.root / "Schemes/proc/scheme.star", scheme)
     with pytest.raises(ForeignJob, match=r"relion\.denoisetomo"):
         SchemeRunner(project, "proc").run()
@@ -130,9 +149,7 @@ def test_a_scheme_whose_runner_was_killed_goes_on(project, prep, movie):
     runner.communicate()
     assert lock.exists()
     set_variable(project, "prep", "wait_sec", "0")
-    launched = launch(
-        project, "MotionCorr/job002/"
-    )  # as if it had been killed while this job was at work
+    launched = launch(project, "MotionCorr/job002/")  # as if it had been killed while this job was at work
     scheme = read_scheme(prep)
     scheme.current = "motioncorr"
     write_scheme(prep, scheme)
@@ -203,55 +220,73 @@ def values(tmp_path, monkeypatch) -> Values:
             "Schemes/t/",
             floats={"a": Variable("2", "0"), "b": Variable("3", "0"), "out": Variable("0", "0")},
             bools={"t": Variable("1", "0"), "f": Variable("0", "0"), "out": Variable("0", "0")},
-            strings={"s": Variable("one,two,three", ""), "star": Variable("p.star", ""),
-                     "column": Variable("p.star,particles,rlnDefocusU", ""), "comma": Variable(",", ""),
-                     "out": Variable("", "")},
+            strings={
+                "s": Variable("one,two,three", ""),
+                "star": Variable("p.star", ""),
+                "column": Variable("p.star,particles,rlnDefocusU", ""),
+                "comma": Variable(",", ""),
+                "out": Variable("", ""),
+            },
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "a", "b", "expected"),
     [
-        ("float=plus", "a", "b", 5), ("float=minus", "a", "b", -1), ("float=mult", "a", "b", 6),
-        ("float=divide", "b", "a", 1.5), ("float=round", "2.5", "undefined", 3),
-        ("float=count_images", "star", "particles", 3), ("float=count_images", "none.star", "particles", 0),
-        ("float=count_words", "s", "undefined", 3), ("float=read_star", "column", "1", 9),
-        ("float=star_table_max", "column", "undefined", 9), ("float=star_table_min", "column", "undefined", 5),
+        ("float=plus", "a", "b", 5),
+        ("float=minus", "a", "b", -1),
+        ("float=mult", "a", "b", 6),
+        ("float=divide", "b", "a", 1.5),
+        ("float=round", "2.5", "undefined", 3),
+        ("float=count_images", "star", "particles", 3),
+        ("float=count_images", "none.star", "particles", 0),
+        ("float=count_words", "s", "undefined", 3),
+        ("float=read_star", "column", "1", 9),
+        ("float=star_table_max", "column", "undefined", 9),
+        ("float=star_table_min", "column", "undefined", 5),
         ("float=star_table_avg", "column", "undefined", 7),
         ("float=star_table_sort_idx", "column", "1", 1),
         ("float=star_table_sort_idx", "column", "-1", 0),
         ("float=star_table_max_idx", "column", "undefined", 1),
-        ("bool=and", "t", "f", 0), ("bool=or", "t", "f", 1), ("bool=not", "f", "undefined", 1),
-        ("bool=gt", "b", "a", 1), ("bool=le", "b", "a", 0), ("bool=eq", "a", "2", 1),
-        ("bool=file_exists", "star", "undefined", 1), ("bool=set", "t", "undefined", 1),
-        ("string=join", "s", "!", "one,two,three!"), ("string=before_first", "s", "comma", "one"),
-        ("string=after_first", "s", "comma", "two,three"), ("string=before_last", "s", "comma", "one,two"),
-        ("string=after_last", "s", "comma", "three"), ("string=nth_word", "s", "2", "two"),
-        ("string=nth_word", "s", "-1", "three"), ("string=nth_word", "s", "9", "undefined"),
+        ("bool=and", "t", "f", 0),
+        ("bool=or", "t", "f", 1),
+        ("bool=not", "f", "undefined", 1),
+        ("bool=gt", "b", "a", 1),
+        ("bool=le", "b", "a", 0),
+        ("bool=eq", "a", "2", 1),
+        ("bool=file_exists", "star", "undefined", 1),
+        ("bool=set", "t", "undefined", 1),
+        ("string=join", "s", "!", "one,two,three!"),
+        ("string=before_first", "s", "comma", "one"),
+        ("string=after_first", "s", "comma", "two,three"),
+        ("string=before_last", "s", "comma", "one,two"),
+        ("string=after_last", "s", "comma", "three"),
+        ("string=nth_word", "s", "2", "two"),
+        ("string=nth_word", "s", "-1", "three"),
+        ("string=nth_word", "s", "9", "undefined"),
         ("string=glob", "*.star", "undefined", "p.star"),
         ("string=glob", "*.none", "undefined", "undefined"),
         ("string=read_star", "column", "2", "7.000000"),
     ],
-)  # fmt: skip
+)
 def test_operators(values, kind, a, b, expected):
     perform(values.scheme, Operator(kind, "out", a, b))
-    group = {
-        "float": values.scheme.floats,
-        "bool": values.scheme.bools,
-        "string": values.scheme.strings,
-    }
+    group = {"float": values.scheme.floats, "bool": values.scheme.bools, "string": values.scheme.strings}
     assert group[kind.split("=")[0]]["out"].value == str(expected)
 
 
 @pytest.mark.parametrize(
     "operator",
     [
-        Operator("float=divide", "out", "a", "0"), Operator("float=plus", "nowhere", "a", "b"),
-        Operator("bool=and", "out", "t", "no such"), Operator("float=fly", "out", "a"),
-        Operator("float=read_star", "out", "column", "77"), Operator("float=set", "out", "words"),
+        Operator("float=divide", "out", "a", "0"),
+        Operator("float=plus", "nowhere", "a", "b"),
+        Operator("bool=and", "out", "t", "no such"),
+        Operator("float=fly", "out", "a"),
+        Operator("float=read_star", "out", "column", "77"),
+        Operator("float=set", "out", "words"),
     ],
-)  # fmt: skip
+)
 def test_operators_that_cannot_be_say_which(values, operator):
     with pytest.raises(OperatorFailed, match=operator.type.replace("=", "=")):
         perform(values.scheme, operator)

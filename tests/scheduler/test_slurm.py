@@ -24,8 +24,7 @@ from verglas.scheduler.queue_state import QueueWatcher, ask
 from waiting import until
 
 needs_slurm = pytest.mark.skipif(
-    shutil.which("slurmctld") is None or os.geteuid() != 0,
-    reason="Slurm is not installed, or not root",
+    shutil.which("slurmctld") is None or os.geteuid() != 0, reason="Slurm is not installed, or not root"
 )
 
 CONFIGURATION = """ClusterName=dev
@@ -93,15 +92,8 @@ def queued(project, chain, slurm):
     """Every job of the chain is submitted."""
     (project.root / "template.sh").write_text(TEMPLATE)
     for job in chain:
-        values = {
-            "do_queue": "Yes",
-            "qsub": "sbatch",
-            "qsubscript": "template.sh",
-            "queuename": "all",
-        }
-        edit(
-            project, job, {**values, "qsub_extra1": "--comment=verglas", "qsub_extra2": "two words"}
-        )
+        values = {"do_queue": "Yes", "qsub": "sbatch", "qsubscript": "template.sh", "queuename": "all"}
+        edit(project, job, {**values, "qsub_extra1": "--comment=verglas", "qsub_extra2": "two words"})
     return chain
 
 
@@ -195,16 +187,7 @@ def test_items_over_mpi_ranks(project, chain, movie):
         movie(f"m{number}", f"{number}")
     movie("bad", "1 crash")
     assert wait_for(project, launch(project, chain[0])) is Status.SUCCEEDED
-    words = [
-        *mpirun_command(),
-        "--oversubscribe",
-        "-n",
-        "3",
-        sys.executable,
-        "-m",
-        "verglas.cli.main",
-        "run",
-    ]
+    words = [*mpirun_command(), "--oversubscribe", "-n", "3", sys.executable, "-m", "verglas.cli.main", "run"]
     done = subprocess.run(
         [*words, chain[1]], capture_output=True, text=True, timeout=120, env=process_environment()
     )

@@ -42,9 +42,7 @@ def test_an_alarm_sounds_once_per_cause_and_when_it_is_over(project):
 
 def _teller(project):
     path = project.root / "teller.py"
-    path.write_text(
-        f"import sys; open({str(project.root / 'told')!r}, 'a').write(sys.argv[-1] + '\\n')"
-    )
+    path.write_text(f"import sys; open({str(project.root / 'told')!r}, 'a').write(sys.argv[-1] + '\\n')")
     return path
 
 
@@ -91,14 +89,12 @@ def test_the_watch_tells_of_missing_movies_and_of_a_stopped_schedule(project, mo
     causes = [event.get("cause") for event in read_events(project.root) if event["kind"] == "alarm"]
     assert causes == ["no-new-file", "schedule-night"]
     (project.root / "Import/job001").mkdir(parents=True)
-    (project.root / "Import/job001/movies.star").write_text(
-        "\ndata_movies\n\nloop_\n_rlnX #1\na\nb\n"
-    )
+    (project.root / "Import/job001/movies.star").write_text("\ndata_movies\n\nloop_\n_rlnX #1\na\nb\n")
     clock[0] += 60
     watch.look()
-    assert [
-        event.get("cause") for event in read_events(project.root) if event["kind"] == "alarm-over"
-    ] == ["no-new-file"]
+    assert [event.get("cause") for event in read_events(project.root) if event["kind"] == "alarm-over"] == [
+        "no-new-file"
+    ]
 
 
 def test_disc_use_per_movie_and_hours_left(project, chain, movie, autorun):
@@ -204,9 +200,7 @@ def test_a_dead_scheduler_comes_back_and_a_stopped_one_does_not(project, chain, 
     os.kill(first, signal.SIGKILL)
     second = _alive(folder, first)
     assert second != first
-    subprocess.run(
-        [sys.executable, "-m", "verglas.cli.main", "autorun", "stop", "night"], check=True
-    )
+    subprocess.run([sys.executable, "-m", "verglas.cli.main", "autorun", "stop", "night"], check=True)
     until(lambda: not folder.lease.is_held())
     time.sleep(1.5)  # the supervisor has looked again
     assert not folder.lease.is_held()
@@ -263,9 +257,7 @@ def test_a_scheduler_that_does_not_come_up_is_given_up(project, schedule, monkey
     """By its deaths, not by a clock: a busy machine may take its time."""
     folder = ScheduleFolder(project.root, "night")
     folder.create(Order("night", (schedule("Import"),)))
-    monkeypatch.setattr(
-        supervisor_module, "SUPERVISE", [sys.executable, "-c", "raise SystemExit(1)"]
-    )
+    monkeypatch.setattr(supervisor_module, "SUPERVISE", [sys.executable, "-c", "raise SystemExit(1)"])
     assert not begin_work(folder)
 
 

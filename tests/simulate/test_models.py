@@ -189,8 +189,7 @@ def test_the_deposited_proteasome_is_the_packaged_one():
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("name", "atoms"),
-    [("7a4m_apoferritin_mouse_heavy_O_1of24.cif", 24), ("4hhb_haemoglobin.cif.gz", 1)],
+    ("name", "atoms"), [("7a4m_apoferritin_mouse_heavy_O_1of24.cif", 24), ("4hhb_haemoglobin.cif.gz", 1)]
 )
 def test_real_mmcif_files_agree_with_gemmi(name, atoms):
     file = DATA / "models" / name

@@ -61,9 +61,7 @@ def test_the_field_that_has_moved_keeps_its_local_motion():
     moved = np.roll(image, (7, 5), axis=(0, 1))
     plain = bend(image, coefficients, (16, 16), (128, 128), (0.0, 0.0))
     after = bend(moved, coefficients, (16, 16), (128, 128), (5.0, 7.0))
-    assert np.allclose(
-        np.roll(plain, (7, 5), axis=(0, 1))[30:-30, 30:-30], after[30:-30, 30:-30], atol=1e-5
-    )
+    assert np.allclose(np.roll(plain, (7, 5), axis=(0, 1))[30:-30, 30:-30], after[30:-30, 30:-30], atol=1e-5)
 
 
 def test_no_local_motion_leaves_the_image_alone():

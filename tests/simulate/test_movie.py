@@ -20,9 +20,7 @@ CLEAN = BackgroundSettings(ice_noise=0.0, ice_gradient=0.0, ice_waviness=0.0)
 
 def specimen_of(blob, seed=1, background=CLEAN, microscope=None, **field):
     projector = AtomProjector(blob, ProjectionSettings(32, PIXEL))
-    settings = FieldSettings(
-        **{"shape_yx": SHAPE, "particles": 12, "min_distance_angst": 50.0, **field}
-    )
+    settings = FieldSettings(**{"shape_yx": SHAPE, "particles": 12, "min_distance_angst": 50.0, **field})
     rng = np.random.default_rng(seed)
     return make_specimen([projector], settings, background, microscope or Microscope(), rng)
 
@@ -53,9 +51,7 @@ def test_frames_have_the_dose_and_shift_with_the_track(blob):
     exposure = Exposure(3, 9000.0, PIXEL, damage=False, mtf=False)
     track = np.array([[0.0, 0.0], [3.0, -2.0], [6.0, -5.0]])  # shifts to be applied
     motion = Motion(track, np.zeros((2, 18)))
-    frames = list(
-        expose_movie(specimen, SHAPE, exposure, motion, camera_of(), np.random.default_rng(1))
-    )
+    frames = list(expose_movie(specimen, SHAPE, exposure, motion, camera_of(), np.random.default_rng(1)))
     electrons = 9000.0 * PIXEL**2 * np.exp(-350 / 3000)
     assert np.mean(frames) == pytest.approx(electrons, rel=0.01)
     inside = np.s_[16:-16, 16:-16]
@@ -69,9 +65,7 @@ def test_local_motion_is_the_polynomial_of_the_truth(blob):
     specimen = specimen_of(blob, particles=1, min_distance_angst=0.0, seed=8)
     exposure = Exposure(5, 2000.0, PIXEL, damage=False, mtf=False)
     motion = random_motion(5, np.random.default_rng(3), drift_pixels=4.0, local_pixels=4.0)
-    frames = list(
-        expose_movie(specimen, SHAPE, exposure, motion, camera_of(), np.random.default_rng(1))
-    )
+    frames = list(expose_movie(specimen, SHAPE, exposure, motion, camera_of(), np.random.default_rng(1)))
     y, x = specimen.truth.centres_yx[0]
     local = motion.local_shifts(4, np.array(x / SHAPE[1] - 0.5), np.array(y / SHAPE[0] - 0.5))
     total = motion.global_xy[4] + np.array(local)

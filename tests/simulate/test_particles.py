@@ -67,9 +67,13 @@ def test_images_are_shifted_projections_times_the_ctf(blob):
     origin = -torch.from_numpy(truth.shifts_yx_angst[rows]).float()  # as in rlnOrigin
     phase = torch.einsum("hwc,nc->nhw", grid, -origin) * (-2j * torch.pi)
     parameters = CtfParameters.of(
-        truth.defocus_u_angst[rows], truth.defocus_v_angst[rows], truth.defocus_angle_deg[rows],
-        voltage_kv=300.0, cs_mm=2.7, amplitude_contrast=0.1,
-    )  # fmt: skip
+        truth.defocus_u_angst[rows],
+        truth.defocus_v_angst[rows],
+        truth.defocus_angle_deg[rows],
+        voltage_kv=300.0,
+        cs_mm=2.7,
+        amplitude_contrast=0.1,
+    )
     expected = torch.fft.irfft2(plain * torch.exp(phase) * ctf(parameters, grid), norm="forward")
     got = made.signal(rows) / made.scale
     assert float((got - expected).abs().max()) < 0.02 * float(expected.abs().max())
@@ -90,9 +94,7 @@ def test_a_dose_sets_the_noise_of_counting(blob):
 
 def test_ice_adds_noise_with_thon_rings_and_unit_variance(blob):
     made = maker(blob, dose_e_a2=30.0, ice_thickness_angst=600.0, ice_noise=1.5)
-    noise = stack(made) - torch.cat(
-        [made.signal(np.arange(0, 256)), made.signal(np.arange(256, 300))]
-    )
+    noise = stack(made) - torch.cat([made.signal(np.arange(0, 256)), made.signal(np.arange(256, 300))])
     assert float(noise.std()) == pytest.approx(1, rel=0.1)
     power = torch.fft.rfft2(noise).abs().square().mean(dim=0)
     assert float(power[3:13, 3:13].std() / power[3:13, 3:13].mean()) > 0.1  # not white
@@ -106,9 +108,7 @@ def test_views_and_jitter():
     assert closest < np.cos(np.deg2rad(60))
     rng = np.random.default_rng(1)
     eulers, view = random_poses(3000, rng, views, jitter_deg=2.0)
-    angle = np.arccos(
-        np.clip((unit_vectors(eulers[:, :2]) * unit_vectors(views)[view]).sum(1), -1, 1)
-    )
+    angle = np.arccos(np.clip((unit_vectors(eulers[:, :2]) * unit_vectors(views)[view]).sum(1), -1, 1))
     assert np.sqrt((np.rad2deg(angle) ** 2).mean() / 2) == pytest.approx(2.0, rel=0.1)
     assert len(np.unique(view)) == 6
 

@@ -72,17 +72,16 @@ def test_odd_boxes_are_centred_on_their_middle_pixel():
     projector = AtomProjector(atom_at(0.0, 0.0, 0.0), ProjectionSettings(33, 1.2))
     image = projector.images(torch.eye(3)[None])[0]
     assert divmod(int(image.argmax()), 33) == (16, 16)
-    assert torch.allclose(
-        image[1:, 1:], image.flip(0, 1)[:-1, :-1], atol=1e-3 * float(image.max())
-    ) or (torch.allclose(image, image.flip(0, 1), atol=1e-3 * float(image.max())))
+    assert torch.allclose(image[1:, 1:], image.flip(0, 1)[:-1, :-1], atol=1e-3 * float(image.max())) or (
+        torch.allclose(image, image.flip(0, 1), atol=1e-3 * float(image.max()))
+    )
 
 
 def test_total_potential_is_the_sum_over_atoms(blob):
     settings = ProjectionSettings(64, 1.0)
     image = AtomProjector(blob, settings).images(torch.eye(3)[None])[0]
     expected = sum(
-        float(atom_potential(str(e), np.zeros(1), hydrogens_modelled=False)[0])
-        for e in blob.elements
+        float(atom_potential(str(e), np.zeros(1), hydrogens_modelled=False)[0]) for e in blob.elements
     )
     assert float(image.sum()) == pytest.approx(expected, rel=1e-4)
 

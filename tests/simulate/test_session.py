@@ -17,9 +17,17 @@ from verglas.jobs.simulate.session import deliver, lots, run_microscope, write_s
 from verglas.jobs.simulate.settings import SessionSettings
 
 TINY = SessionSettings(
-    movies=3, size=192, width=160, frames=4, pixel_size_angst=4.0, particles=6, drift_pixels=3.0,
-    hot_pixels=3, dead_pixels=2, local_pixels=0.8,
-)  # fmt: skip
+    movies=3,
+    size=192,
+    width=160,
+    frames=4,
+    pixel_size_angst=4.0,
+    particles=6,
+    drift_pixels=3.0,
+    hot_pixels=3,
+    dead_pixels=2,
+    local_pixels=0.8,
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +57,15 @@ def test_the_file_holds_the_frames_that_were_made(session):
     assert np.array_equal(frames_of(movies[1]), np.minimum(np.stack(list(frames)), 255))
     star = read_star(session[0] / "truth" / "mov_0002.star")
     shifts = star["global_shift"]
+    assert np.allclose(shifts.floats("rlnMicrographShiftX"), truth.motion.global_xy[:, 0], atol=1e-5)
     assert np.allclose(
-        shifts.floats("rlnMicrographShiftX"), truth.motion.global_xy[:, 0], atol=1e-5
-    )
-    assert np.allclose(
-        star["local_motion_model"].floats("rlnMotionModelCoeff"),
-        truth.motion.local.ravel(),
-        atol=1e-4,
+        star["local_motion_model"].floats("rlnMotionModelCoeff"), truth.motion.local.ravel(), atol=1e-4
     )
     assert star["particles"].floats("rlnCoordinateX").max() < 160
-    assert np.allclose(
-        star["particles"].floats("rlnCoordinateY"), truth.field.centres_yx[:, 0], atol=1e-4
-    )
+    assert np.allclose(star["particles"].floats("rlnCoordinateY"), truth.field.centres_yx[:, 0], atol=1e-4)
     assert len(star["hot_pixels"]) == 3
     assert star["micrograph"].number("rlnDefocusU") >= star["micrograph"].number("rlnDefocusV")
-    assert read_motion(str(session[0] / "truth" / "mov_0002.star"), 4).global_xy[0].tolist() == [
-        0,
-        0,
-    ]
+    assert read_motion(str(session[0] / "truth" / "mov_0002.star"), 4).global_xy[0].tolist() == [0, 0]
 
 
 def test_joined_truth_lists_everything(session):
@@ -133,14 +132,17 @@ def test_strong_doses_are_not_cut_off(tmp_path, kind):
 
 
 def test_junk_ice_and_carbon_are_where_they_were_asked_for(tmp_path):
-    settings = replace(
-        TINY, movies=6, junk_share=0.5, early_ice_factor=2.0, frames=2, carbon_share=0.3
-    )
+    settings = replace(TINY, movies=6, junk_share=0.5, early_ice_factor=2.0, frames=2, carbon_share=0.3)
     write_session(tmp_path, settings, workers=1)
     micrographs = read_star(tmp_path / "truth" / "micrographs.star")["micrographs"]
     assert micrographs.strings("verglasMovieKind") == [
-        "good", "empty", "good", "contaminated", "good", "blurred",
-    ]  # fmt: skip
+        "good",
+        "empty",
+        "good",
+        "contaminated",
+        "good",
+        "blurred",
+    ]
     assert micrographs.floats("verglasIceThicknessAngst").tolist() == [700.0] * 2 + [350.0] * 4
 
 
@@ -225,27 +227,29 @@ def test_impossible_settings_are_refused(changed, message):
 def test_the_command_makes_micrographs_and_particles(tmp_path, capsys):
     words = ["--size", "192", "--pixel-size-angst", "4", "--particles", "5", "--frames", "3"]
     assert (
-        main(
-            [
-                "simulate",
-                "micrograph",
-                str(tmp_path / "m"),
-                "--movies",
-                "2",
-                "--workers",
-                "1",
-                *words,
-            ]
-        )
-        == 0
+        main(["simulate", "micrograph", str(tmp_path / "m"), "--movies", "2", "--workers", "1", *words]) == 0
     )
     star = read_star(tmp_path / "m" / "micrographs.star")
     assert star["micrographs"].strings("rlnMicrographName") == ["mov_0001.mrc", "mov_0002.mrc"]
     assert len(read_star(tmp_path / "m" / "truth" / "particles.star")["particles"]) == 10
-    assert main([
-        "simulate", "particles", str(tmp_path / "p"), "--count", "8", "--box", "64",
-        "--pixel-size-angst", "3.5", "--device", "cpu",
-    ]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "simulate",
+                "particles",
+                str(tmp_path / "p"),
+                "--count",
+                "8",
+                "--box",
+                "64",
+                "--pixel-size-angst",
+                "3.5",
+                "--device",
+                "cpu",
+            ]
+        )
+        == 0
+    )
     assert len(read_star(tmp_path / "p" / "particles.star")["particles"]) == 8
     assert "8 particles" in capsys.readouterr().out
 
@@ -307,9 +311,17 @@ def test_relion_finds_the_motion_and_the_hot_pixels_of_the_truth(tmp_path):
     if shutil.which("relion_run_motioncorr") is None:
         pytest.skip("RELION is not installed")
     settings = SessionSettings(
-        movies=1, size=1024, frames=12, particles=60, drift_pixels=6.0, local_pixels=0.0, hot_pixels=8,
-        gain_rotation=2, gain_flip=1, seed=5,
-    )  # fmt: skip
+        movies=1,
+        size=1024,
+        frames=12,
+        particles=60,
+        drift_pixels=6.0,
+        local_pixels=0.0,
+        hot_pixels=8,
+        gain_rotation=2,
+        gain_flip=1,
+        seed=5,
+    )
     write_session(tmp_path, settings, movies_in=tmp_path / "Movies", workers=1)
     from verglas.formats.star import StarTable, write_star
     from verglas.jobs.simulate.truth import optics_table
@@ -320,8 +332,11 @@ def test_relion_finds_the_motion_and_the_hot_pixels_of_the_truth(tmp_path):
     subprocess.run(
         "relion_run_motioncorr --i movies.star --o MC/ --use_own --gainref gain.mrc --gain_rot 2 "
         "--gain_flip 1 --dose_per_frame 1.4 --patch_x 1 --patch_y 1 --bfactor 150 --j 1 --angpix 1.7",
-        shell=True, cwd=tmp_path, check=True, capture_output=True,
-    )  # fmt: skip
+        shell=True,
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
     found = read_star(tmp_path / "MC" / "Movies" / "mov_0001.star")
     truth = read_star(tmp_path / "truth" / "mov_0001.star")
 

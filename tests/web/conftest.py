@@ -69,11 +69,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     _add(made, "Import", {"fn_in_raw": "Movies/*.tif"})
     _add(made, "MotionCorr", {"input_star_mics": "Import/job001/movies.star"})
     _add(made, "CtfFind", {"input_star_mics": "MotionCorr/job002/corrected_micrographs.star"})
-    _add(
-        made,
-        "AutoPick",
-        {"fn_input_autopick": "CtfFind/job003/micrographs_ctf.star", "do_log": "Yes"},
-    )
+    _add(made, "AutoPick", {"fn_input_autopick": "CtfFind/job003/micrographs_ctf.star", "do_log": "Yes"})
     _add(
         made,
         "Extract",
@@ -91,9 +87,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def served(project: Project) -> Iterator[Served]:
-    settings = WebSettings(
-        (project.root,), needs_token=False, allowed_hosts=frozenset({"testserver"})
-    )
+    settings = WebSettings((project.root,), needs_token=False, allowed_hosts=frozenset({"testserver"}))
     with TestClient(create_app(settings)) as client:
         yield Served(project, client, project_id(project.root))
 
@@ -149,8 +143,7 @@ def _write_micrographs(root: Path) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         write_mrc(root / name, rng.normal(0, 1, (700, 1100)).astype(np.float32), PIXEL)
     optics = StarTable.from_columns(
-        "optics",
-        {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnMicrographPixelSize": [PIXEL]},
+        "optics", {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1], "rlnMicrographPixelSize": [PIXEL]}
     )
     columns = {
         "rlnMicrographName": MICROGRAPHS,
@@ -164,11 +157,7 @@ def _write_micrographs(root: Path) -> None:
     write_star(root / "CtfFind/job003/micrographs_ctf.star", [optics, table])
     motion = StarTable.from_columns(
         "micrographs",
-        {
-            "rlnMicrographName": MICROGRAPHS,
-            "rlnOpticsGroup": [1, 1],
-            "rlnAccumMotionTotal": [9.0, 20.0],
-        },
+        {"rlnMicrographName": MICROGRAPHS, "rlnOpticsGroup": [1, 1], "rlnAccumMotionTotal": [9.0, 20.0]},
     )
     write_star(root / "MotionCorr/job002/corrected_micrographs.star", [optics, motion])
 
@@ -182,9 +171,7 @@ def _write_picks(root: Path) -> None:
         "rlnAutopickFigureOfMerit": [9.0, 5.0, 1.0],
     }
     write_star(folder / "a_autopick.star", [StarTable.from_columns("", columns)])
-    (root / "AutoPick/job004/coords_suffix_autopick.star").write_text(
-        "CtfFind/job003/micrographs_ctf.star\n"
-    )
+    (root / "AutoPick/job004/coords_suffix_autopick.star").write_text("CtfFind/job003/micrographs_ctf.star\n")
 
 
 def _write_classes(root: Path) -> None:
@@ -217,14 +204,8 @@ def _write_classes(root: Path) -> None:
             "rlnClassNumber": [1, 1, 1, 2, 2],
             "rlnOpticsGroup": [1] * 5,
         }
-        optics = StarTable.from_columns(
-            "optics", {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1]}
-        )
-        write_star(
-            root / f"{stem}_data.star", [optics, StarTable.from_columns("particles", particles)]
-        )
+        optics = StarTable.from_columns("optics", {"rlnOpticsGroupName": ["g"], "rlnOpticsGroup": [1]})
+        write_star(root / f"{stem}_data.star", [optics, StarTable.from_columns("particles", particles)])
     (root / "Extract/job005").mkdir(parents=True, exist_ok=True)
     write_mrc(root / "Extract/job005/p.mrcs", rng.normal(0, 1, (5, 16, 16)).astype(np.float32), 4.0)
-    write_star(
-        root / "Extract/job005/particles.star", [StarTable.from_columns("particles", particles)]
-    )
+    write_star(root / "Extract/job005/particles.star", [StarTable.from_columns("particles", particles)])

@@ -93,10 +93,7 @@ def test_a_verdict_starts_no_process(served, session, monkeypatch):
     monkeypatch.setattr(Worker, "call", lambda *_, **__: pytest.fail("a worker was asked"))
     body = {"verdict": "reject", "numbers": [1, 3], "why": "crack"}
     assert served.post("live/verdict", body).status_code == 200
-    assert read_manual(session.manual_file) == {
-        "1.mrc": ("reject", "crack"),
-        "3.mrc": ("reject", "crack"),
-    }
+    assert read_manual(session.manual_file) == {"1.mrc": ("reject", "crack"), "3.mrc": ("reject", "crack")}
     told = served.post("live/verdict", {"verdict": "forget", "numbers": [1]}).json()
     assert told["lines"] == ["1.mrc: as the limits say"]
     assert list(read_manual(session.manual_file)) == ["3.mrc"]
@@ -107,10 +104,7 @@ def test_movies_to_try_again_are_not_lost_by_asking_twice(served, session):
         for n in (1, 2):
             out.write(json.dumps({"k": "aside", "m": n, "stage": "CtfFind", "why": "x"}) + "\n")
     for number in (1, 2):
-        assert (
-            served.post("live/verdict", {"verdict": "again", "numbers": [number]}).status_code
-            == 200
-        )
+        assert served.post("live/verdict", {"verdict": "again", "numbers": [number]}).status_code == 200
     assert json.loads(session.requests_file.read_text()) == {"again": [1, 2]}
 
 

@@ -47,9 +47,7 @@ def test_pages_name_no_address_elsewhere():
     not (FRONTEND / "node_modules/vite").exists(),
     reason="the packages of frontend/ are not installed (npm ci in frontend/)",
 )
-@pytest.mark.skipif(
-    _node_version() < (20, 19), reason="building the pages needs node 20.19 or newer"
-)
+@pytest.mark.skipif(_node_version() < (20, 19), reason="building the pages needs node 20.19 or newer")
 def test_the_committed_pages_are_what_the_source_builds():
     done = subprocess.run(
         ["sh", str(ROOT / "tools/check_bundle.sh")], capture_output=True, text=True, timeout=280

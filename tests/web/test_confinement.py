@@ -112,9 +112,7 @@ def test_a_page_in_the_project_cannot_run_scripts_here(served, project):
     assert "sandbox" in served.get("file", path="evil.svg").headers["content-security-policy"]
 
 
-def test_an_import_typed_on_the_command_line_registers_its_directory(
-    project, tmp_path, monkeypatch
-):
+def test_an_import_typed_on_the_command_line_registers_its_directory(project, tmp_path, monkeypatch):
     from verglas.cli.main import main
     from verglas.project.data_roots import data_roots
 

@@ -67,9 +67,7 @@ def test_every_entry_is_compared_in_constant_time(monkeypatch):
     tokens = [book.add(f"p{n}", "viewer") for n in range(5)]
     compared = []
     original = hmac.compare_digest
-    monkeypatch.setattr(
-        access.hmac, "compare_digest", lambda a, b: compared.append(a) or original(a, b)
-    )
+    monkeypatch.setattr(access.hmac, "compare_digest", lambda a, b: compared.append(a) or original(a, b))
     assert book.find(tokens[0]).name == "p0"
     assert len(compared) == 5, "the first hit must not end the comparison"
     assert book.find("no") is None and len(compared) == 10
@@ -157,9 +155,7 @@ def test_bodies_that_a_form_can_send_are_refused(served, kind):
 
 def test_large_bodies_are_refused(served):
     answer = served.client.post(
-        served.url("reorder"),
-        content=b" " * (5 << 20),
-        headers={"content-type": "application/json"},
+        served.url("reorder"), content=b" " * (5 << 20), headers={"content-type": "application/json"}
     )
     assert answer.status_code == 413
 
@@ -184,21 +180,14 @@ def test_a_name_pointed_at_this_machine_gets_no_answer(served):
 
 
 def test_websockets_check_origin_and_token(served, locked):
-    with served.client.websocket_connect(
-        served.url("watch"), headers={"origin": "http://testserver"}
-    ):
+    with served.client.websocket_connect(served.url("watch"), headers={"origin": "http://testserver"}):
         pass
     with (
         pytest.raises(WebSocketDisconnect),
-        served.client.websocket_connect(
-            served.url("watch"), headers={"origin": "http://evil.example"}
-        ),
+        served.client.websocket_connect(served.url("watch"), headers={"origin": "http://evil.example"}),
     ):
         pass
-    with (
-        pytest.raises(WebSocketDisconnect),
-        locked[0].client.websocket_connect(locked[0].url("watch")),
-    ):
+    with pytest.raises(WebSocketDisconnect), locked[0].client.websocket_connect(locked[0].url("watch")):
         pass
 
 

@@ -57,9 +57,11 @@ def test_a_map_has_its_hand_and_its_mirror_image_the_other(server):
     done = {
         name: subprocess.run(
             ["node", str(FRONTEND / "tests/hand.mjs"), server, f"{name}.mrc"],
-            capture_output=True, text=True, timeout=140,
+            capture_output=True,
+            text=True,
+            timeout=140,
         )
         for name in ("right", "wrong")
-    }  # fmt: skip
+    }
     assert done["right"].returncode == 0, done["right"].stdout + done["right"].stderr
     assert "z was towards the eye" in done["wrong"].stderr, "the check must notice a mirror image"

@@ -16,22 +16,63 @@ from verglas.web.api import autorun, jobs, live, live_settings
 
 SECRET = "rlnVerySecret"
 HOSTILE = [
-    "..", "../secret.star", "/etc/passwd", "outside.star", "Outside/secret.star", "pipe.star", "Class2D",
-    "/dev/zero", "nul\0byte", "a" * 5000, "x/" * 1900, "$(touch made)'`touch made`\n--help",
+    "..",
+    "../secret.star",
+    "/etc/passwd",
+    "outside.star",
+    "Outside/secret.star",
+    "pipe.star",
+    "Class2D",
+    "/dev/zero",
+    "nul\0byte",
+    "a" * 5000,
+    "x/" * 1900,
+    "$(touch made)'`touch made`\n--help",
     ".verglas/events.jsonl",
-]  # fmt: skip
+]
 PLAUSIBLE: dict[str, Any] = {
-    "folder": "Class2D", "job": "job006", "path": "CtfFind/job003/micrographs_ctf.star", "x": "", "type": "",
-    "list": "CtfFind/job003/micrographs_ctf.star", "model": "Class2D/job006/run_it002_model.star",
-    "data": "Class2D/job006/run_it002_data.star", "node": "AutoPick/job004/coords_suffix_autopick.star",
-    "micrograph": "MotionCorr/job002/Movies/a.mrc", "y": "rlnDefocusU", "name": "live1", "number": 1,
-    "level": 0, "column": 0, "row": 0, "token": "nothing", "picture_of": "spectrum", "action": "note",
-    "micrographs": "CtfFind/job003/micrographs_ctf.star", "numbers": [1], "values": {}, "wish": "pause",
-    "verdict": "accept", "scope": "new", "text": "rlnCtfMaxResolution <= 6", "classes": [1],
-    "limits": [{"figure": "defocus_u_angst", "low": 0}], "names": [], "jobs": [], "given": {},
-    "settings": {}, "start_from": "", "figure": "defocus_u_angst", "block": "micrographs",
-    "key": "classes", "session": "", "particles": 5, "days": 1, "low": 0, "high": None,
-}  # fmt: skip
+    "folder": "Class2D",
+    "job": "job006",
+    "path": "CtfFind/job003/micrographs_ctf.star",
+    "x": "",
+    "type": "",
+    "list": "CtfFind/job003/micrographs_ctf.star",
+    "model": "Class2D/job006/run_it002_model.star",
+    "data": "Class2D/job006/run_it002_data.star",
+    "node": "AutoPick/job004/coords_suffix_autopick.star",
+    "micrograph": "MotionCorr/job002/Movies/a.mrc",
+    "y": "rlnDefocusU",
+    "name": "live1",
+    "number": 1,
+    "level": 0,
+    "column": 0,
+    "row": 0,
+    "token": "nothing",
+    "picture_of": "spectrum",
+    "action": "note",
+    "micrographs": "CtfFind/job003/micrographs_ctf.star",
+    "numbers": [1],
+    "values": {},
+    "wish": "pause",
+    "verdict": "accept",
+    "scope": "new",
+    "text": "rlnCtfMaxResolution <= 6",
+    "classes": [1],
+    "limits": [{"figure": "defocus_u_angst", "low": 0}],
+    "names": [],
+    "jobs": [],
+    "given": {},
+    "settings": {},
+    "start_from": "",
+    "figure": "defocus_u_angst",
+    "block": "micrographs",
+    "key": "classes",
+    "session": "",
+    "particles": 5,
+    "days": 1,
+    "low": 0,
+    "high": None,
+}
 
 
 @pytest.fixture
@@ -46,16 +87,12 @@ def hostile(served, project, monkeypatch) -> Iterator[Any]:
         path = project.root / "Class2D/job006" / name
         path.unlink(missing_ok=True)
         path.symlink_to(outside)
-    monkeypatch.setattr(
-        "verglas.scheduler.launch._start", lambda _, job, *__: Launched(job.name, None)
-    )
+    monkeypatch.setattr("verglas.scheduler.launch._start", lambda _, job, *__: Launched(job.name, None))
     looked = Look({}, [], [], [], [])
     answers = {"look_at": looked, "begin_session": "live1", "try_settings": []}
     call = lambda _, __, function, *___, **____: answers[function.__name__]  # noqa: E731
     monkeypatch.setattr("verglas.web.serving.worker.Worker.call", call)
-    monkeypatch.setattr(
-        "verglas.scheduler.live.requests.beginning.ensure_supervisor", lambda *_: None
-    )
+    monkeypatch.setattr("verglas.scheduler.live.requests.beginning.ensure_supervisor", lambda *_: None)
     for module in (autorun, jobs, live, live_settings):
         for name in ("ensure_supervisor", "abort", "terminate"):
             if hasattr(module, name):
@@ -106,13 +143,7 @@ def _requests(schema: dict[str, Any], value: str) -> Iterator[tuple[str, str, di
         fields = _body(facts, schema)
         for each in parameters:
             for put in _with(value, each["schema"], schema):
-                yield (
-                    verb,
-                    path,
-                    {**_plain(parameters), each["name"]: put},
-                    _filled(fields),
-                    each["name"],
-                )
+                yield (verb, path, {**_plain(parameters), each["name"]: put}, _filled(fields), each["name"])
         for name, node in fields.items():
             for put in _with(value, node, schema):
                 yield verb, path, _plain(parameters), {**_filled(fields), name: put}, name
@@ -183,9 +214,7 @@ def _is_endless(node: dict[str, Any], schema: dict[str, Any]) -> bool:
     node = _resolved(node, schema)
     inner = [*node.get("anyOf", []), *([node["items"]] if "items" in node else [])]
     bounded = {"enum", "const", "maxLength", "pattern"} & set(node)
-    return (node.get("type") == "string" and not bounded) or any(
-        _is_endless(each, schema) for each in inner
-    )
+    return (node.get("type") == "string" and not bounded) or any(_is_endless(each, schema) for each in inner)
 
 
 def test_the_walk_fills_what_routes_need(hostile):

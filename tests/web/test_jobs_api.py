@@ -37,14 +37,9 @@ def test_the_form_is_made_from_the_options(served):
     form = served.get("types/CtfFind/form").json()
     assert form["tabs"][-1]["title"] == "Running"
     known = fields_of(form)
-    assert (
-        known["input_star_mics"]["kind"] == "node"
-        and known["input_star_mics"]["node"] == "micrographs"
-    )
+    assert known["input_star_mics"]["kind"] == "node" and known["input_star_mics"]["node"] == "micrographs"
     assert known["do_phaseshift"]["kind"] == "yesno"
-    assert all(
-        set(field) >= {"label", "help", "unit", "minimum", "choices"} for field in known.values()
-    )
+    assert all(set(field) >= {"label", "help", "unit", "minimum", "choices"} for field in known.values())
 
 
 def test_every_type_has_a_form_and_can_be_checked(served):
@@ -89,15 +84,9 @@ def test_a_chain_is_scheduled_by_its_expected_outputs(served):
     assert offers[f"{first}movies.star"]["exists"] is False
     second = served.post(
         "jobs",
-        {
-            "type": "MotionCorr",
-            "values": {"input_star_mics": f"{first}movies.star"},
-            "action": "schedule",
-        },
+        {"type": "MotionCorr", "values": {"input_star_mics": f"{first}movies.star"}, "action": "schedule"},
     ).json()["name"]
-    scheduled = [
-        job["name"] for job in served.get("jobs").json()["jobs"] if job["list"] == "Scheduled"
-    ]
+    scheduled = [job["name"] for job in served.get("jobs").json()["jobs"] if job["list"] == "Scheduled"]
     assert scheduled == [first, second]
     run = served.post("jobs", {"job": second, "values": {}, "action": "run"})
     assert run.status_code == 422 and "not there yet" in run.json()["error"]
@@ -106,46 +95,29 @@ def test_a_chain_is_scheduled_by_its_expected_outputs(served):
 def test_a_scheduled_job_is_edited_in_place_and_reordered(served):
     values = {"fn_img": "Extract/job005/particles.star", "nr_iter": "5"}
     names = [
-        served.post("jobs", {"type": "Class2D", "values": values, "action": "schedule"}).json()[
-            "name"
-        ]
+        served.post("jobs", {"type": "Class2D", "values": values, "action": "schedule"}).json()["name"]
         for _ in range(2)
     ]
-    edited = served.post(
-        "jobs", {"job": names[0], "values": {"nr_iter": "9"}, "action": "schedule"}
-    )
+    edited = served.post("jobs", {"job": names[0], "values": {"nr_iter": "9"}, "action": "schedule"})
     assert edited.json()["name"] == names[0]
-    outputs = [
-        node["name"] for node in served.get(f"jobs/{names[0].rstrip('/')}").json()["outputs"]
-    ]
-    assert (
-        f"{names[0]}run_it009_data.star" in outputs
-        and f"{names[0]}run_it005_data.star" not in outputs
-    )
+    outputs = [node["name"] for node in served.get(f"jobs/{names[0].rstrip('/')}").json()["outputs"]]
+    assert f"{names[0]}run_it009_data.star" in outputs and f"{names[0]}run_it005_data.star" not in outputs
     served.post("reorder", {"names": names[::-1]})
     order = [job["name"] for job in served.get("jobs").json()["jobs"] if job["list"] == "Scheduled"]
     assert order == names[::-1]
 
 
 def test_refused_settings_say_why(served):
-    answer = served.post(
-        "jobs", {"type": "Class2D", "values": {"fn_img": ""}, "action": "schedule"}
-    )
+    answer = served.post("jobs", {"type": "Class2D", "values": {"fn_img": ""}, "action": "schedule"})
     assert answer.status_code == 422 and "2D classification" in answer.json()["error"]
-    answer = served.post(
-        "jobs", {"type": "Class2D", "values": {"nr_iter": "x"}, "action": "schedule"}
-    )
+    answer = served.post("jobs", {"type": "Class2D", "values": {"nr_iter": "x"}, "action": "schedule"})
     assert answer.status_code == 422 and "nr_iter" in answer.json()["error"]
 
 
 def test_a_job_runs_and_its_log_is_read(served):
-    table = StarTable.from_columns(
-        "particles", {"rlnImageName": ["1@a.mrcs"], "rlnClassNumber": [3]}
-    )
+    table = StarTable.from_columns("particles", {"rlnImageName": ["1@a.mrcs"], "rlnClassNumber": [3]})
     write_star(served.project.root / "one.star", [table])
-    values = {
-        "do_part": "Yes", "fn_part1": "one.star", "fn_part2": "Extract/job005/particles.star",
-    }  # fmt: skip
+    values = {"do_part": "Yes", "fn_part1": "one.star", "fn_part2": "Extract/job005/particles.star"}
     body = {"type": "JoinStar", "values": values, "action": "run"}
     answer = served.post("jobs", body)
     assert answer.status_code == 200, answer.text

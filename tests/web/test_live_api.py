@@ -33,23 +33,33 @@ def asked(monkeypatch):
 
     monkeypatch.setattr(Worker, "call", call)
     for module, name in (
-        (live, "give_verdict"), (live, "change_thresholds"), (live, "ask"),
+        (live, "give_verdict"),
+        (live, "change_thresholds"),
+        (live, "ask"),
         (live_settings, "change_settings"),
-    ):  # fmt: skip
+    ):
         monkeypatch.setattr(module, name, noted(name, ["done"]))
     return found
 
 
 MICROGRAPH = "MotionCorr/job002/Movies/a.mrc"
 JOBS = {
-    "Import": "Import/job001/", "MotionCorr": "MotionCorr/job002/", "CtfFind": "CtfFind/job003/",
-    "AutoPick": "AutoPick/job004/", "Extract": "Extract/job005/", "Class2D": "Class2D/job006/",
+    "Import": "Import/job001/",
+    "MotionCorr": "MotionCorr/job002/",
+    "CtfFind": "CtfFind/job003/",
+    "AutoPick": "AutoPick/job004/",
+    "Extract": "Extract/job005/",
+    "Class2D": "Class2D/job006/",
     "Select": "Select/job007/",
-}  # fmt: skip
+}
 ORDER = {
-    "name": "live1", "wildcard": "Movies/*.tif", "jobs": JOBS, "devices": ["cpu"],
-    "stage_devices": {}, "workers": 2,
-}  # fmt: skip
+    "name": "live1",
+    "wildcard": "Movies/*.tif",
+    "jobs": JOBS,
+    "devices": ["cpu"],
+    "stage_devices": {},
+    "workers": 2,
+}
 SELECT = """data_job
 _rlnJobTypeLabel relion.select
 _rlnJobIsContinue 0
@@ -146,9 +156,7 @@ def test_what_became_of_a_file(served, session, project):
     assert "no file of that name was seen" in told[3] and "does not match *.tif" in told[4]
 
 
-def test_the_line_on_top_ends_with_good_particles_goal_and_nothing_unknown(
-    served, session, project
-):
+def test_the_line_on_top_ends_with_good_particles_goal_and_nothing_unknown(served, session, project):
     folder = project.root / ".verglas/live/live1"
     status = {"phase": "running", "particles": 100, "finished": 10, "done_per_hour": 60.0}
     (folder / "status.json").write_text(json.dumps(status))
@@ -203,9 +211,7 @@ def test_picks_of_shown_movies_and_pictures_of_a_trial(served, session, project,
     made = Trial(**{**trial, "trial_files": files})
     monkeypatch.setattr(Worker, "call", lambda *_, **__: [made])
     told = served.post("live/live1/try", {"micrographs": [1], "values": {}}).json()[0]
-    assert told["figures"] == [
-        {"key": "picks", "title": "Picks", "unit": "", "now": 3.0, "trial": 5.0}
-    ]
+    assert told["figures"] == [{"key": "picks", "title": "Picks", "unit": "", "now": 3.0, "trial": 5.0}]
     assert told["new"]["micrograph"] and told["now"]["width"] == 1100
 
 
@@ -213,11 +219,7 @@ def test_a_folder_is_looked_at_then_started(served, asked, project):
     (project.root / "Movies").mkdir()
     assert served.post("live/look", {"folder": "Movies/*.tif"}).status_code == 200
     assert asked.pop() == ("look_at", Beginning("Movies/*.tif"))
-    body = {
-        "folder": "Movies",
-        "given": {"kv": "300", "gain": ""},
-        "settings": {"AutoPick.do_log": "Yes"},
-    }
+    body = {"folder": "Movies", "given": {"kv": "300", "gain": ""}, "settings": {"AutoPick.do_log": "Yes"}}
     assert served.post("live/look", body).json()["missing"] == []
     assert served.post("live", body).json()["name"] == "live1"
     beginning = Beginning("Movies", {"kv": "300"}, {"AutoPick": {"do_log": "Yes"}})

@@ -28,16 +28,21 @@ pytestmark = [
 def test_a_session_is_begun_steered_and_stopped_from_its_page(server, simulated, tmp_path):
     session = DemoPlan.quick().session
     given = {
-        "pixel-size": f"{session.pixel_size_angst:g}", "kv": f"{session.voltage_kv:g}",
-        "cs": f"{session.cs_mm:g}", "dose-per-frame": f"{session.dose_per_frame_e_a2:g}",
-        "gain": "gain.mrc", "diameter": f"140,{PARTICLE_DIAMETER_ANGST:g}",
-    }  # fmt: skip
+        "pixel-size": f"{session.pixel_size_angst:g}",
+        "kv": f"{session.voltage_kv:g}",
+        "cs": f"{session.cs_mm:g}",
+        "dose-per-frame": f"{session.dose_per_frame_e_a2:g}",
+        "gain": "gain.mrc",
+        "diameter": f"140,{PARTICLE_DIAMETER_ANGST:g}",
+    }
     plan = tmp_path / "given.json"
     plan.write_text(json.dumps({"given": given, "movies": 3}))
     done = subprocess.run(
         ["node", str(FRONTEND / "tests/live_page.mjs"), server, str(plan)],
-        capture_output=True, text=True, timeout=880,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=880,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     folder = LiveFolder(simulated.root, "live1")
     assert folder.phase() == "stopped"

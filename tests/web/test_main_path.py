@@ -32,8 +32,10 @@ def test_the_manuals_chain_by_schedule_autorun_picks_and_classes(server, simulat
     plan.write_text(json.dumps(_chain()))
     done = subprocess.run(
         ["node", str(FRONTEND / "tests/main_path.mjs"), server, str(plan)],
-        capture_output=True, text=True, timeout=880,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=880,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     graph = simulated.graph()
     select = next(name for name in graph.processes if name.startswith("Select/"))

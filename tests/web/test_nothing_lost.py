@@ -102,9 +102,7 @@ def test_projects_are_made_and_opened_from_the_page(locked, tmp_path):
     listed = served.client.get("/api/projects", headers=operator).json()
     assert made["id"] in [each["id"] for each in listed]
     (tmp_path / "none").mkdir()
-    none = served.client.post(
-        "/api/projects", json={"path": str(tmp_path / "none")}, headers=operator
-    )
+    none = served.client.post("/api/projects", json={"path": str(tmp_path / "none")}, headers=operator)
     assert none.status_code == 404 and "verglas new" in none.json()["error"]
 
 
@@ -116,6 +114,4 @@ def test_folders_of_the_machine_are_shown_to_operators_only(locked, tmp_path, pr
     found = served.client.get(url, headers=operator).json()
     assert {each["name"]: each["is_project"] for each in found["folders"]} == {"project": True}
     assert found["parent"] == str(tmp_path.parent)
-    assert (
-        served.client.get("/api/folders?path=/nowhere/at/all", headers=operator).status_code == 404
-    )
+    assert served.client.get("/api/folders?path=/nowhere/at/all", headers=operator).status_code == 404

@@ -36,9 +36,7 @@ def test_tiles_of_all_levels_cover_the_micrograph(tmp_path, monkeypatch, kept_fr
     for level in range(pyramid.n_levels):
         height, width = 1300 >> level, 900 >> level
         rows = [
-            np.concatenate(
-                [pyramid.tile(level, column, row) for column in range(-(-width // TILE))], axis=1
-            )
+            np.concatenate([pyramid.tile(level, column, row) for column in range(-(-width // TILE))], axis=1)
             for row in range(-(-height // TILE))
         ]
         whole = np.concatenate(rows)
@@ -177,14 +175,10 @@ def table(tmp_path: Path):
 def test_pages_are_sorted_and_filtered(table):
     opened, columns = table
     written = opened.star["particles"].floats("rlnDefocusU")
-    found = page(
-        opened, "particles", offset=5, count=10, sort="rlnDefocusU", descending=True, filters=[]
-    )
+    found = page(opened, "particles", offset=5, count=10, sort="rlnDefocusU", descending=True, filters=[])
     assert found["rows"] == np.argsort(written, kind="stable")[::-1][5:15].tolist()
     filters = ["rlnClassNumber = 3", "DefocusU > 20000", "rlnMicrographName ~ M00"]
-    found = page(
-        opened, "particles", offset=0, count=500, sort="", descending=False, filters=filters
-    )
+    found = page(opened, "particles", offset=0, count=500, sort="", descending=False, filters=filters)
     wanted = np.flatnonzero((np.asarray(columns["rlnClassNumber"]) == 3) & (written > 20000))
     assert found["rows"] == wanted.tolist() and found["total"] == 1000
     assert found["cells"][0][2] == str(columns["rlnClassNumber"][wanted[0]])

@@ -11,12 +11,7 @@ from verglas.web.serving import watching
 from verglas.web.serving.answers import Answers, Packed
 from verglas.web.serving.assets import STATIC
 
-ORDER = {
-    "name": "live1",
-    "jobs": {"Select": "Select/job007/"},
-    "devices": ["cpu"],
-    "stage_devices": {},
-}
+ORDER = {"name": "live1", "jobs": {"Select": "Select/job007/"}, "devices": ["cpu"], "stage_devices": {}}
 
 
 @pytest.fixture
@@ -36,14 +31,7 @@ def journal(project):
 
 
 def _taken(number):
-    line = {
-        "k": "taken",
-        "m": number,
-        "name": f"Movies/{number}.tif",
-        "path": "",
-        "stamp": "",
-        "t": 5.0,
-    }
+    line = {"k": "taken", "m": number, "name": f"Movies/{number}.tif", "path": "", "stamp": "", "t": 5.0}
     return json.dumps(line) + "\n"
 
 
@@ -127,8 +115,7 @@ def test_ten_askers_wait_for_one_making():
     answers = Answers()
     found = []
     askers = [
-        threading.Thread(target=lambda: found.append(answers.get(("x",), "1", make)))
-        for _ in range(10)
+        threading.Thread(target=lambda: found.append(answers.get(("x",), "1", make))) for _ in range(10)
     ]
     for asker in askers:
         asker.start()
@@ -146,9 +133,7 @@ def test_answers_are_compressed_and_told_once(served):
     mark = answer.headers["etag"]
     again = served.client.get(served.url("types/Class2D/form"), headers={"if-none-match": mark})
     assert again.status_code == 304 and not again.content
-    plain = served.client.get(
-        served.url("types/Class2D/form"), headers={"accept-encoding": "identity"}
-    )
+    plain = served.client.get(served.url("types/Class2D/form"), headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers and plain.json() == answer.json()
 
 

@@ -59,6 +59,9 @@ def test_a_relion_5_project_is_shown_and_left_as_it_is(real_data, tmp_path):
         get("overview")
         get("report")
         for name in get("micrographs")["picks"]:
-            get("micrographs/picks", node=name["node"],
-                micrograph="MotionCorr/job002/Movies/20170629_00021_frameImage.mrc")  # fmt: skip
+            get(
+                "micrographs/picks",
+                node=name["node"],
+                micrograph="MotionCorr/job002/Movies/20170629_00021_frameImage.mrc",
+            )
     assert digest_of(root) == before

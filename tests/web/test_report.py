@@ -59,21 +59,24 @@ def full(session):
     series = [Series(f"Figure {n} (Å)", rng.gamma(5, 2, MOVIES)) for n in range(6)]
     reasons = tuple((f"reason {n} " + "words " * 30, 100 - n) for n in range(20))
     return dataclasses.replace(
-        facts, times_s=times, series=series, pauses=pauses_of(times), jobs=facts.jobs * 4,
+        facts,
+        times_s=times,
+        series=series,
+        pauses=pauses_of(times),
+        jobs=facts.jobs * 4,
         accepted=dataclasses.replace(facts.accepted, found=MOVIES, reasons=reasons),
-        best=[f"movie_{n}_" + "x" * 40 for n in range(5)], worst=["y" * 50] * 5,
+        best=[f"movie_{n}_" + "x" * 40 for n in range(5)],
+        worst=["y" * 50] * 5,
         classes=dataclasses.replace(facts.classes, images=rng.normal(0, 1, (40, 128, 128))),
-        problems=[("Class2D/job009/", "out of memory " * 20)] * 6, methods="A sentence of it. " * 70,
-    )  # fmt: skip
+        problems=[("Class2D/job009/", "out of memory " * 20)] * 6,
+        methods="A sentence of it. " * 70,
+    )
 
 
 def test_movies_are_accepted_or_counted_by_reason(session):
     found = acceptance(session)
     assert (found.found, found.accepted) == (6, 2)
-    assert dict(found.reasons) == {
-        "CTF fit, accepted is at most 6 Å": 2,
-        "… is cut off: 12 of 40 frames": 1,
-    }
+    assert dict(found.reasons) == {"CTF fit, accepted is at most 6 Å": 2, "… is cut off: 12 of 40 frames": 1}
     assert found.unexplained == 1
     assert found.list == "CtfFind/job003/micrographs_ctf.star"
 
@@ -114,10 +117,7 @@ DAMAGE = {
     "an empty list": ("CtfFind/job003/micrographs_ctf.star", ""),
     "no reasons": ("CtfFind/job003/set_aside.star", ""),
     "reasons of another program": ("CtfFind/job003/set_aside.star", "data_x\n\n_rlnA 1\n"),
-    "a model without classes": (
-        "Class2D/job006/run_it002_model.star",
-        "data_model_general\n\n_rlnA 1\n",
-    ),
+    "a model without classes": ("Class2D/job006/run_it002_model.star", "data_model_general\n\n_rlnA 1\n"),
     "class averages cut off": ("Class2D/job006/run_it002_classes.mrcs", "nothing"),
     "a log for a movie list": ("Import/job001/movies.star", "no STAR file at all"),
     "settings cut off": ("Class2D/job006/job.star", "data_job\n\n_rlnJobTypeLab"),
@@ -134,9 +134,19 @@ def test_a_damaged_file_costs_its_part_of_the_report_only(session, name):
 
 def test_the_report_tells_what_a_session_needs(served, session):
     text = served.get("report", sample="<b>ribosome</b>", microscope="Krios").text
-    for told in ("&lt;b&gt;ribosome", "Krios", "e/Å² per frame", "accepted", "CTF fit, accepted is",
-                 "Best by CTF fit", "class averages", "fn_in_raw Movies/*.tif", "torch 2",
-                 "They were classified in two dimensions", "verglas"):  # fmt: skip
+    for told in (
+        "&lt;b&gt;ribosome",
+        "Krios",
+        "e/Å² per frame",
+        "accepted",
+        "CTF fit, accepted is",
+        "Best by CTF fit",
+        "class averages",
+        "fn_in_raw Movies/*.tif",
+        "torch 2",
+        "They were classified in two dimensions",
+        "verglas",
+    ):
         assert told in text, told
     assert "<script" not in text and "http:" not in text and "https:" not in text
 
@@ -165,14 +175,11 @@ def test_nothing_of_a_long_report_falls_off_the_sheet(full):
 def test_the_page_prints_on_one_sheet(full, tmp_path):
     (tmp_path / "report.html").write_text(report_html(full))
     out = tmp_path / "printed.pdf"
-    words = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
+    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     subprocess.run(
         [shutil.which("chromium"), *words, f"--print-to-pdf={out}", str(tmp_path / "report.html")],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert pages(out.read_bytes()) == 1

@@ -39,9 +39,7 @@ def test_a_micrograph_is_shown_in_tiles(served):
     answer = served.get("micrographs/tile", path=NAME, level=0, column=2, row=1)
     assert Image.open(io.BytesIO(answer.content)).size == (1100 - 1024, 700 - 512)
     assert served.get("micrographs/tile", path=NAME, level=0, column=9, row=9).status_code == 404
-    low = served.get(
-        "micrographs/tile", path=NAME, level=1, column=0, row=0, low_pass=20, pixel_size=2
-    )
+    low = served.get("micrographs/tile", path=NAME, level=1, column=0, row=0, low_pass=20, pixel_size=2)
     assert Image.open(io.BytesIO(low.content)).size == (512, 350)
 
 
@@ -64,11 +62,7 @@ def test_picks_are_read_copied_edited_and_listed(served, project):
     assert served.client.put(url, json=body).json() == {"count": 3}
     assert read_picks(project.root / job, NAME) == [(1.0, 4.0), (2.0, 5.0), (3.5, 6.5)]
     node = f"{made['name']}coords_suffix_manualpick.star"
-    assert served.get("micrographs/picks", node=node, micrograph=NAME).json()["x"] == [
-        1.0,
-        2.0,
-        3.5,
-    ]
+    assert served.get("micrographs/picks", node=node, micrograph=NAME).json()["x"] == [1.0, 2.0, 3.5]
     refused = served.client.put(served.url("micrographs/picks/AutoPick/job004"), json=body)
     assert refused.status_code == 409
     body = {"micrograph": "../../a.mrc", "x": [], "y": []}
@@ -161,8 +155,19 @@ def test_an_empty_project_has_empty_pages_not_errors(tmp_path):
     project = Project.create(tmp_path / "new")
     settings = WebSettings((project.root,), False, allowed_hosts=frozenset({"testserver"}))
     with TestClient(create_app(settings)) as client:
-        for path in ("jobs", "types", "nodes", "autorun", "micrographs", "classes", "maps", "overview",
-                     "events", "live", "report"):  # fmt: skip
+        for path in (
+            "jobs",
+            "types",
+            "nodes",
+            "autorun",
+            "micrographs",
+            "classes",
+            "maps",
+            "overview",
+            "events",
+            "live",
+            "report",
+        ):
             assert client.get(f"/api/p/{project_id(project.root)}/{path}").status_code == 200, path
 
 

@@ -15,9 +15,7 @@ IMPORT = {"type": "Import", "action": "schedule"}
 def ask(locked, monkeypatch):
     """Asks as somebody of a role."""
     served, book = locked
-    monkeypatch.setattr(
-        "verglas.scheduler.launch._start", lambda _, job, *__: Launched(job.name, None)
-    )
+    monkeypatch.setattr("verglas.scheduler.launch._start", lambda _, job, *__: Launched(job.name, None))
 
     def asking(role, method, route, body=None):
         token = book.add(role, role)
@@ -76,10 +74,14 @@ def test_viewers_may_do_what_only_looks(ask):
 @pytest.mark.parametrize(
     "method, route",
     [
-        ("PUT", "micrographs/picks/ManualPick/check"), ("DELETE", "share/check"), ("PUT", "live/look/cost"),
-        ("POST", "jobs/ManualPick/check/action"), ("POST", "autorun/preview/stop"), ("PUT", "check"),
+        ("PUT", "micrographs/picks/ManualPick/check"),
+        ("DELETE", "share/check"),
+        ("PUT", "live/look/cost"),
+        ("POST", "jobs/ManualPick/check/action"),
+        ("POST", "autorun/preview/stop"),
+        ("PUT", "check"),
     ],
-)  # fmt: skip
+)
 def test_a_name_like_that_of_a_looking_route_opens_no_other(ask, method, route):
     """An alias `check` made the path of a change end as that of a look does."""
     refused = ask("viewer", method, route, {"micrograph": "a.mrc", "x": [], "y": []})
@@ -100,7 +102,5 @@ def test_a_new_token_is_a_viewers(tmp_path, monkeypatch, capsys):
 
 def test_an_old_book_of_people_is_read(tmp_path):
     path = tmp_path / "access.json"
-    path.write_text(
-        '[{"name": "ada", "role": "operator", "digest": "x", "expires_s": null, "project": ""}]'
-    )
+    path.write_text('[{"name": "ada", "role": "operator", "digest": "x", "expires_s": null, "project": ""}]')
     assert AccessBook(path).people[0].may_command

@@ -46,9 +46,7 @@ def test_undelete_does_not_reach_another_project(served, project, tmp_path):
 def test_the_list_of_a_micrograph_is_confined(served, project, tmp_path, route):
     other = tmp_path / "other.star"
     other.write_bytes((project.root / "CtfFind/job003/micrographs_ctf.star").read_bytes())
-    answer = served.get(
-        f"micrographs/{route}", path="MotionCorr/job002/Movies/a.mrc", list=str(other)
-    )
+    answer = served.get(f"micrographs/{route}", path="MotionCorr/job002/Movies/a.mrc", list=str(other))
     assert answer.status_code == 403
 
 

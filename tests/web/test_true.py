@@ -33,8 +33,12 @@ def test_every_figure_has_one_key_everywhere(served):
     known = {kind.key for kind in KINDS} | {"time_s"} | FORMER.keys()
     assert found["columns"].keys() <= known
     assert {each["key"] for each in found["kinds"]} == {
-        "motion_total_angst", "defocus_u_angst", "defocus_v_angst", "astigmatism_angst", "ctf_resolution_angst",
-    }  # fmt: skip
+        "motion_total_angst",
+        "defocus_u_angst",
+        "defocus_v_angst",
+        "astigmatism_angst",
+        "ctf_resolution_angst",
+    }
 
 
 def test_the_tilt_that_is_written_is_the_tilt_that_is_read(served, project):
@@ -78,10 +82,19 @@ def test_a_rate_over_seconds_is_no_rate():
 
 
 RUNNING = {
-    "phase": "running", "found": 400, "finished": 380, "accepted": 300, "set_aside": 60, "failed": 0,
-    "in_per_hour": 240, "done_per_hour": 238, "rate_over_s": 3600, "in_range": [225, 255],
-    "done_range": [223, 253], "lag_s": 60,
-}  # fmt: skip
+    "phase": "running",
+    "found": 400,
+    "finished": 380,
+    "accepted": 300,
+    "set_aside": 60,
+    "failed": 0,
+    "in_per_hour": 240,
+    "done_per_hour": 238,
+    "rate_over_s": 3600,
+    "in_range": [225, 255],
+    "done_range": [223, 253],
+    "lag_s": 60,
+}
 
 
 @pytest.mark.parametrize(
@@ -89,14 +102,8 @@ RUNNING = {
     [
         ({}, "Healthy"),
         ({"in_per_hour": 341, "in_range": [323, 359], "finished": 300}, "Falling behind"),
-        (
-            {"in_per_hour": 341, "in_range": [323, 359], "finished": 300, "rate_over_s": 90},
-            "Healthy",
-        ),
-        (
-            {"found": 4000, "finished": 3980},
-            "Healthy",
-        ),  # most are on their way: none of them is lost
+        ({"in_per_hour": 341, "in_range": [323, 359], "finished": 300, "rate_over_s": 90}, "Healthy"),
+        ({"found": 4000, "finished": 3980}, "Healthy"),  # most are on their way: none of them is lost
         ({"accepted": 20, "set_aside": 100}, "Few kept"),
         ({"lag_s": 700}, "Behind"),
         ({"phase": "paused"}, "Paused"),
@@ -111,9 +118,7 @@ def test_the_word_of_a_session_is_judged_in_one_place(changed, word):
 def test_iteration_0_has_no_best_class(project):
     folder = project.root / "Class2D/job006"
     for kind in ("model", "data"):
-        (folder / f"run_it000_{kind}.star").write_bytes(
-            (folder / f"run_it001_{kind}.star").read_bytes()
-        )
+        (folder / f"run_it000_{kind}.star").write_bytes((folder / f"run_it001_{kind}.star").read_bytes())
     assert gallery(project, "Class2D/job006/run_it000_model.star").best_angst is None
     assert gallery(project, "Class2D/job006/run_it001_model.star").best_angst == 12.0
 
@@ -154,9 +159,7 @@ def _write_orientations(project, symmetry):
     folder = project.root / "Refine"
     folder.mkdir(exist_ok=True)
     write_star(folder / "run_it005_data.star", [StarTable.from_columns("particles", columns)])
-    sampling = StarTable.from_columns(
-        "sampling_general", {"rlnSymmetryGroup": symmetry}, is_list=True
-    )
+    sampling = StarTable.from_columns("sampling_general", {"rlnSymmetryGroup": symmetry}, is_list=True)
     write_star(folder / "run_it005_sampling.star", [sampling])
 
 
@@ -188,8 +191,6 @@ def test_directions_have_the_mates_that_the_engine_gives_them(name):
 def test_the_health_of_a_session_is_told_with_its_verdict(served, project):
     folder = project.root / ".verglas/live/live1"
     folder.mkdir(parents=True)
-    (folder / "order.json").write_text(
-        json.dumps({"name": "live1", "devices": ["cpu"], "stage_devices": {}})
-    )
+    (folder / "order.json").write_text(json.dumps({"name": "live1", "devices": ["cpu"], "stage_devices": {}}))
     (folder / "status.json").write_text(json.dumps({**RUNNING, "name": "live1"}))
     assert served.get("live/live1/health").json()["verdict"]["word"] == "Healthy"

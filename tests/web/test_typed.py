@@ -26,42 +26,84 @@ from verglas.web.api import (
 )
 
 MODULES = (
-    autorun, classes, drafts, job_forms, jobs, live, live_settings, maps, micrographs, notes, places,
-    projects, session, tables,
-)  # fmt: skip
+    autorun,
+    classes,
+    drafts,
+    job_forms,
+    jobs,
+    live,
+    live_settings,
+    maps,
+    micrographs,
+    notes,
+    places,
+    projects,
+    session,
+    tables,
+)
 LIST = "CtfFind/job003/micrographs_ctf.star"
 MODEL = "Class2D/job006/run_it002_model.star"
 A = "MotionCorr/job002/Movies/a.mrc"
 ASKED: list[tuple[str, dict[str, object]]] = [
-    ("jobs", {}), ("jobs/Class2D/job006", {}), ("jobs/Class2D/job006/log", {}), ("types", {}),
-    ("jobs/Class2D/job006/progress", {}), ("jobs/Class2D/job006/consequences", {"action": "clean"}),
-    ("jobs/Class2D/job006/consequences", {"action": "delete"}), ("types/Class2D/form", {}), ("nodes", {}),
-    ("autorun", {}), ("note", {}), ("notes", {}), ("micrographs", {}), ("micrographs/list", {"path": LIST}),
-    ("micrographs/grid", {"path": LIST}), ("micrographs/info", {"path": A, "list": LIST}),
+    ("jobs", {}),
+    ("jobs/Class2D/job006", {}),
+    ("jobs/Class2D/job006/log", {}),
+    ("types", {}),
+    ("jobs/Class2D/job006/progress", {}),
+    ("jobs/Class2D/job006/consequences", {"action": "clean"}),
+    ("jobs/Class2D/job006/consequences", {"action": "delete"}),
+    ("types/Class2D/form", {}),
+    ("nodes", {}),
+    ("autorun", {}),
+    ("note", {}),
+    ("notes", {}),
+    ("micrographs", {}),
+    ("micrographs/list", {"path": LIST}),
+    ("micrographs/grid", {"path": LIST}),
+    ("micrographs/info", {"path": A, "list": LIST}),
     ("micrographs/picks", {"node": "AutoPick/job004/coords_suffix_autopick.star", "micrograph": A}),
-    ("classes", {}), ("classes/gallery", {"model": MODEL}), ("maps", {}), ("maps/iterations", {"model": MODEL}),
-    ("maps/curves", {"path": MODEL}), ("tables", {"path": LIST}),
+    ("classes", {}),
+    ("classes/gallery", {"model": MODEL}),
+    ("maps", {}),
+    ("maps/iterations", {"model": MODEL}),
+    ("maps/curves", {"path": MODEL}),
+    ("tables", {"path": LIST}),
     ("tables/page", {"path": LIST, "block": "micrographs"}),
-    ("tables/plot", {"path": LIST, "block": "micrographs", "y": "rlnDefocusU"}), ("overview", {}),
-    ("figures", {}), ("live/live1/file", {"text": "Movies"}),
-    ("events", {}), ("live", {}), ("live/live1", {}), ("live/live1/health", {}), ("live/live1/movies", {}),
-    ("live/live1/shown", {"numbers": [1]}), ("live/live1/settings", {}), ("drafts", {}),
-    ("drafts/classes", {"model": MODEL}), ("data-roots", {}),
-]  # fmt: skip
+    ("tables/plot", {"path": LIST, "block": "micrographs", "y": "rlnDefocusU"}),
+    ("overview", {}),
+    ("figures", {}),
+    ("live/live1/file", {"text": "Movies"}),
+    ("events", {}),
+    ("live", {}),
+    ("live/live1", {}),
+    ("live/live1/health", {}),
+    ("live/live1/movies", {}),
+    ("live/live1/shown", {"numbers": [1]}),
+    ("live/live1/settings", {}),
+    ("drafts", {}),
+    ("drafts/classes", {"model": MODEL}),
+    ("data-roots", {}),
+]
 
 
 def _routes() -> list[APIRoute]:
-    return [
-        each for module in MODULES for each in module.router.routes if isinstance(each, APIRoute)
-    ]
+    return [each for module in MODULES for each in module.router.routes if isinstance(each, APIRoute)]
 
 
 @pytest.fixture
 def session_files(project):
     folder = project.root / ".verglas/live/live1"
     folder.mkdir(parents=True)
-    order = {"name": "live1", "jobs": {"MotionCorr": "MotionCorr/job002/", "CtfFind": "CtfFind/job003/",
-             "AutoPick": "AutoPick/job004/"}, "devices": ["cpu"], "stage_devices": {}}  # fmt: skip
+    order = {
+        "name": "live1",
+        "jobs": {
+            "MotionCorr": "MotionCorr/job002/",
+            "CtfFind": "CtfFind/job003/",
+            "AutoPick": "AutoPick/job004/",
+        },
+        "devices": ["cpu"],
+        "stage_devices": {},
+    }
     (folder / "order.json").write_text(json.dumps(order))
     (folder / "state.json").write_text('{"phase": "running"}')
     (folder / "status.json").write_text('{"phase": "running", "found": 1}')
@@ -74,16 +116,12 @@ def session_files(project):
     (folder / "movies.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-@pytest.mark.parametrize(
-    "path, query", ASKED, ids=lambda each: each if isinstance(each, str) else ""
-)
+@pytest.mark.parametrize("path, query", ASKED, ids=lambda each: each if isinstance(each, str) else "")
 def test_an_answer_is_what_the_description_says(served, session_files, path, query):
     answer = served.get(path, **query)
     assert answer.status_code == 200, answer.text
     (route,) = (
-        each
-        for each in _routes()
-        if each.path_regex.match(served.url(path)) and "GET" in each.methods
+        each for each in _routes() if each.path_regex.match(served.url(path)) and "GET" in each.methods
     )
     TypeAdapter(route.response_model).validate_json(answer.content)
 

@@ -39,9 +39,7 @@ def _do(command: str, words: list[str]) -> int:
         return 0
     if command == "test":
         if not settings.has_destination:
-            raise CommandError(
-                "no destination is set; verglas alarm set --alarm_command CMD, for one"
-            )
+            raise CommandError("no destination is set; verglas alarm set --alarm_command CMD, for one")
         problems = deliver(root, settings, f"verglas: this is a test of the alarm of {root}")
         print("\n".join(problems) or "sent")
         return 1 if problems else 0

@@ -22,9 +22,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--diameter", required=True, type=float, help="particle diameter in Å")
     parser.add_argument("--o", required=True, type=Path, help="network to write (.npz)")
     parser.add_argument("--white", action="store_true", help="particles are white")
-    parser.add_argument(
-        "--expected", type=float, help="particles in a micrograph; default: counted by blobs"
-    )
+    parser.add_argument("--expected", type=float, help="particles in a micrograph; default: counted by blobs")
     parser.add_argument("--steps", type=int, default=800)
     options = parser.parse_args(list(words))
     try:

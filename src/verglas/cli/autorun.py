@@ -10,12 +10,7 @@ from collections.abc import Callable, Sequence
 
 from verglas.cli.arguments import CommandError, Words, complain, split_words
 from verglas.project.project import Project
-from verglas.scheduler.schedule import (
-    Order,
-    ScheduleFolder,
-    ScheduleTaken,
-    all_schedules,
-)
+from verglas.scheduler.schedule import Order, ScheduleFolder, ScheduleTaken, all_schedules
 
 _HELP = """verglas autorun [JOB ...]        run these jobs, or all scheduled ones, in graph order
   --repeat N                     how many times (asked for on a terminal; 1)
@@ -29,9 +24,14 @@ verglas autorun list             all schedules and how far they are
 verglas autorun stop NAME [--abort]   stop within seconds; a job at work ends by itself unless --abort
 verglas autorun log NAME         what it did"""
 _FLAGS = {
-    "--repeat": True, "--min-wait": True, "--wait-before": True, "--name": True, "--on-failure": True,
-    "--keep-rounds": True, "--foreground": False,
-}  # fmt: skip
+    "--repeat": True,
+    "--min-wait": True,
+    "--wait-before": True,
+    "--name": True,
+    "--on-failure": True,
+    "--keep-rounds": True,
+    "--foreground": False,
+}
 
 
 def main(words: Sequence[str]) -> int:
@@ -67,9 +67,7 @@ def _start(words: list[str]) -> int:
         return _work_here(project, folder, foreground=True)
     if not begin_work(folder):
         raise CommandError(f"no scheduler came to life; see {project.root}/.verglas/scheduler.log")
-    print(
-        f"schedule {order.name}: {len(order.jobs)} jobs, {order.repeat} times; it goes on without you"
-    )
+    print(f"schedule {order.name}: {len(order.jobs)} jobs, {order.repeat} times; it goes on without you")
     print(f"  look: verglas autorun log {order.name}     stop: verglas autorun stop {order.name}")
     return 0
 
@@ -83,9 +81,7 @@ def _order(project: Project, parsed: Words) -> Order:
     else:
         jobs = [name for name, each in graph.processes.items() if each.status is Status.SCHEDULED]
     if not jobs:
-        raise CommandError(
-            "there is no scheduled job; make one with: verglas job schedule TYPE ..."
-        )
+        raise CommandError("there is no scheduled job; make one with: verglas job schedule TYPE ...")
     repeat = parsed.count("--repeat", 1)
     min_wait = parsed.number("--min-wait", 15)
     if not parsed.has("--repeat") and sys.stdin.isatty():
@@ -93,10 +89,14 @@ def _order(project: Project, parsed: Words) -> Order:
         if repeat > 1 and not parsed.has("--min-wait"):
             min_wait = _ask("Wait at least how many minutes between the starts of rounds?", 15)
     return Order(
-        parsed.text("--name", "schedule1"), tuple(graph.in_order(jobs)), repeat, min_wait,
-        parsed.number("--wait-before", 0), parsed.text("--on-failure", "stop"),
+        parsed.text("--name", "schedule1"),
+        tuple(graph.in_order(jobs)),
+        repeat,
+        min_wait,
+        parsed.number("--wait-before", 0),
+        parsed.text("--on-failure", "stop"),
         parsed.count("--keep-rounds", 0),
-    )  # fmt: skip
+    )
 
 
 def _ask(question: str, default: int) -> float:
@@ -185,14 +185,16 @@ def _events(words: list[str]) -> int:
         for event in read_events(Project.open().root, last=parsed.count("--last", 0) or None):
             place = event.get("job") or event.get("schedule") or ""
             text = str(event.get("text", "")).splitlines()
-            print(
-                f"{event['time']}  {event['kind']:<20} {place} {text[0] if text else ''}".rstrip()
-            )
+            print(f"{event['time']}  {event['kind']:<20} {place} {text[0] if text else ''}".rstrip())
     except (CommandError, OSError) as error:
         return complain("events", error)
     return 0
 
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "list": _list, "stop": _stop, "log": _log, "work": _work, "supervise": _supervise,
-}  # fmt: skip
+    "list": _list,
+    "stop": _stop,
+    "log": _log,
+    "work": _work,
+    "supervise": _supervise,
+}

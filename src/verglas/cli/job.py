@@ -60,9 +60,7 @@ def _types(words: list[str]) -> int:
         except ImportError:
             continue
         repeat = "only what is new" if kind.incremental else "from scratch"
-        print(
-            f"{folder:<14} {kind.title:<28} a repeat: {'by hand' if kind.interactive else repeat}"
-        )
+        print(f"{folder:<14} {kind.title:<28} a repeat: {'by hand' if kind.interactive else repeat}")
     return 0
 
 
@@ -103,9 +101,7 @@ def _schedule(words: list[str]) -> int:
     project = Project.open()
     asked = _asked(project, words)
     _show_outside_files(project, asked)
-    name = register(
-        project, asked.job, asked.options, name=asked.name or None, is_continue=asked.is_continue
-    )
+    name = register(project, asked.job, asked.options, name=asked.name or None, is_continue=asked.is_continue)
     graph = project.graph()
     print(name)
     for node in graph.outputs_of(name):
@@ -250,6 +246,14 @@ def _follow(project: Project, launched: Launched) -> int:
 
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "types": _types, "options": _options, "run": _run, "schedule": _schedule, "add": _schedule,
-    "continue": _continue, "edit": _edit, "list": _list, "show": _show, "log": _log,
-}  # fmt: skip
+    "types": _types,
+    "options": _options,
+    "run": _run,
+    "schedule": _schedule,
+    "add": _schedule,
+    "continue": _continue,
+    "edit": _edit,
+    "list": _list,
+    "show": _show,
+    "log": _log,
+}

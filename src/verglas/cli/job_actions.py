@@ -98,7 +98,12 @@ def reorder_command(words: list[str]) -> int:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "abort": abort_command, "delete": delete_command, "undelete": undelete_command,
-    "clean": clean_command, "alias": alias_command, "note": note_command, "mark": mark_command,
+    "abort": abort_command,
+    "delete": delete_command,
+    "undelete": undelete_command,
+    "clean": clean_command,
+    "alias": alias_command,
+    "note": note_command,
+    "mark": mark_command,
     "reorder": reorder_command,
-}  # fmt: skip
+}

@@ -164,9 +164,7 @@ def _set(words: list[str]) -> int:
     for word in parsed.positional:
         put_setting(values, word)
     if not values:
-        raise CommandError(
-            "say what to change: verglas live set AutoPick.log_diam_max=150 --for all"
-        )
+        raise CommandError("say what to change: verglas live set AutoPick.log_diam_max=150 --for all")
     scope, aside = parsed.text("--for", "new"), parsed.has("--edited-aside")
     for line in change_settings(Project.open(), folder, values, scope, edited_aside=aside):
         print(line)
@@ -207,9 +205,7 @@ def _try(words: list[str]) -> int:
     words, changed = take_settings(words)
     parsed = split_words(words, {"--device": True, "--json": False})
     if not 1 <= len(parsed.positional) <= MOST_ON_TRIAL:
-        raise CommandError(
-            f"name one to {MOST_ON_TRIAL} micrographs (by number, name, or a part of it)"
-        )
+        raise CommandError(f"name one to {MOST_ON_TRIAL} micrographs (by number, name, or a part of it)")
     device = parsed.text("--device", "cpu")
     trials = try_movies(Project.open(), folder, parsed.positional, changed, device)
     if parsed.has("--json"):
@@ -234,9 +230,7 @@ def _classes(words: list[str]) -> int:
     if parsed.has("--templates"):
         print("\n".join(pick_with_classes(project, folder, parsed.text("--for", "new"))))
     state = ClassState.read(folder)
-    print(
-        f"classes: {state.state}, {state.updates} updates, {state.particles} particles, {state.averages}"
-    )
+    print(f"classes: {state.state}, {state.updates} updates, {state.particles} particles, {state.averages}")
     if state.chosen:
         print(f"chosen: {','.join(map(str, state.chosen))}; {state.lost} found no counterpart")
     return 0
@@ -264,11 +258,23 @@ def _snapshot(words: list[str]) -> int:
 
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "start": start, "status": _status, "pause": _wish("pause"), "resume": _wish("run"),
-    "finish": _wish("finish"), "stop": _wish("stop"), "set": _set, "thresholds": _thresholds,
-    "accept": _verdict("accept"), "reject": _verdict("reject"), "forget": _verdict(""), "try": _try,
-    "again": _again, "classes": _classes, "snapshot": _snapshot, "work": _work,
-}  # fmt: skip
+    "start": start,
+    "status": _status,
+    "pause": _wish("pause"),
+    "resume": _wish("run"),
+    "finish": _wish("finish"),
+    "stop": _wish("stop"),
+    "set": _set,
+    "thresholds": _thresholds,
+    "accept": _verdict("accept"),
+    "reject": _verdict("reject"),
+    "forget": _verdict(""),
+    "try": _try,
+    "again": _again,
+    "classes": _classes,
+    "snapshot": _snapshot,
+    "work": _work,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv))

@@ -41,9 +41,7 @@ def picture(status: LiveStatus) -> Any:
     """Figures, stages, newest micrographs, and what is wrong."""
     return Group(
         Text(f"{status.name}: {status.line}", style="bold"),
-        Text(
-            f"latency {status.latency_s:.1f} s, lists {status.lists_age_s:.0f} s old", style="dim"
-        ),
+        Text(f"latency {status.latency_s:.1f} s, lists {status.lists_age_s:.0f} s old", style="dim"),
         _stages(status),
         Text(status.classes_line),
         _newest(status),
@@ -65,16 +63,17 @@ def _stages(status: LiveStatus) -> Table:
 def _newest(status: LiveStatus) -> Table:
     table = Table(box=None)
     columns = {
-        "motion Å": "motion_total_angst", "defocus Å": "defocus_u_angst",
-        "CTF fit Å": "ctf_resolution_angst", "picks": "picks", "particles": "particles",
-    }  # fmt: skip
+        "motion Å": "motion_total_angst",
+        "defocus Å": "defocus_u_angst",
+        "CTF fit Å": "ctf_resolution_angst",
+        "picks": "picks",
+        "particles": "particles",
+    }
     table.add_column("newest")
     for title in columns:
         table.add_column(title, justify="right")
     table.add_column("")
     for each in status.newest[:SHOWN]:
-        cells = [
-            f"{each.figures[key]:.4g}" if key in each.figures else "" for key in columns.values()
-        ]
+        cells = [f"{each.figures[key]:.4g}" if key in each.figures else "" for key in columns.values()]
         table.add_row(each.name.rsplit("/", 1)[-1], *cells, each.aside[:60])
     return table

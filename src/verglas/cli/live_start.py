@@ -17,17 +17,45 @@ if TYPE_CHECKING:
     from verglas.scheduler.live.requests.facts import Intake
 
 _VALUES = (
-    "pixel-size", "kv", "cs", "amplitude-contrast", "dose-per-frame", "dose", "gain", "gain-rot",
-    "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds", "mtf", "shift-tolerance",
-)  # fmt: skip
+    "pixel-size",
+    "kv",
+    "cs",
+    "amplitude-contrast",
+    "dose-per-frame",
+    "dose",
+    "gain",
+    "gain-rot",
+    "gain-flip",
+    "diameter",
+    "eer-grouping",
+    "bin",
+    "movies",
+    "thresholds",
+    "mtf",
+    "shift-tolerance",
+)
 _START = {
-    **{f"--{key}": True for key in _VALUES}, "--devices": True, "--workers": True, "--threads": True,
-    "--memory": True, "--name": True, "--first": True, "--frames": True, "--profile": True,
-    "--like": True, "--optics-groups": False, "--no-2d": False, "--foreground": False,
-    "--look": False, "--json": False,
-    "--publish-every": True, "--poll": True, "--classes-from": True, "--classes-growth": True,
+    **{f"--{key}": True for key in _VALUES},
+    "--devices": True,
+    "--workers": True,
+    "--threads": True,
+    "--memory": True,
+    "--name": True,
+    "--first": True,
+    "--frames": True,
+    "--profile": True,
+    "--like": True,
+    "--optics-groups": False,
+    "--no-2d": False,
+    "--foreground": False,
+    "--look": False,
+    "--json": False,
+    "--publish-every": True,
+    "--poll": True,
+    "--classes-from": True,
+    "--classes-growth": True,
     **{f"--{stage}-devices": True for stage in STAGES},
-}  # fmt: skip
+}
 
 
 def start(words: list[str]) -> int:
@@ -50,9 +78,14 @@ def start(words: list[str]) -> int:
     given = {key: parsed.text(f"--{key}") for key in _VALUES if parsed.has(f"--{key}")}
     project = _project()
     asked = Beginning(
-        source, given, changed, parsed.text("--profile"), parsed.text("--like"),
-        not parsed.has("--no-2d"), parsed.has("--optics-groups"),
-    )  # fmt: skip
+        source,
+        given,
+        changed,
+        parsed.text("--profile"),
+        parsed.text("--like"),
+        not parsed.has("--no-2d"),
+        parsed.has("--optics-groups"),
+    )
     order = _order(project, parsed)
     intake, lent = known_of(project, asked)
     if parsed.has("--json"):
@@ -87,11 +120,7 @@ def _project() -> Project:
 
 def _order(project: Project, parsed: Words) -> LiveOrder:
     from verglas.scheduler.live.record.order import LiveOrder
-    from verglas.scheduler.live.requests.beginning import (
-        checked_name,
-        usual_devices,
-        usual_workers,
-    )
+    from verglas.scheduler.live.requests.beginning import checked_name, usual_devices, usual_workers
 
     name = checked_name(project, parsed.text("--name"))
     devices = tuple(filter(None, parsed.text("--devices").split(","))) or usual_devices()
@@ -102,13 +131,19 @@ def _order(project: Project, parsed: Words) -> LiveOrder:
         if parsed.has(f"--{stage}-devices")
     }
     return LiveOrder(
-        name, devices=devices, stage_devices=stages,
-        workers=parsed.count("--workers", usual_workers(devices, threads)), threads=threads,
-        memory_bytes=int(parsed.number("--memory", 0) * 1e9), first=parsed.text("--first", "oldest"),
-        n_frames=parsed.count("--frames", 0), publish_s=parsed.number("--publish-every", 10.0),
-        poll_s=parsed.number("--poll", 1.0), classes_from=parsed.count("--classes-from", 1000),
+        name,
+        devices=devices,
+        stage_devices=stages,
+        workers=parsed.count("--workers", usual_workers(devices, threads)),
+        threads=threads,
+        memory_bytes=int(parsed.number("--memory", 0) * 1e9),
+        first=parsed.text("--first", "oldest"),
+        n_frames=parsed.count("--frames", 0),
+        publish_s=parsed.number("--publish-every", 10.0),
+        poll_s=parsed.number("--poll", 1.0),
+        classes_from=parsed.count("--classes-from", 1000),
         classes_growth=parsed.number("--classes-growth", 1.5),
-    )  # fmt: skip
+    )
 
 
 def _tell(intake: Intake) -> None:

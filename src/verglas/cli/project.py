@@ -27,13 +27,9 @@ def main(words: Sequence[str]) -> int:
         print(_HELP[command])
         return 0
     try:
-        return {
-            "new": _new,
-            "status": _status,
-            "nodes": _nodes,
-            "unlock": _unlock,
-            "repair": _repair,
-        }[command](rest)
+        return {"new": _new, "status": _status, "nodes": _nodes, "unlock": _unlock, "repair": _repair}[
+            command
+        ](rest)
     except (CommandError, KeyError, ValueError, OSError, StarError) as error:
         return complain(command, error)
 

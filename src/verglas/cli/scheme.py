@@ -45,9 +45,7 @@ def _do(project: Project, command: str, words: list[str]) -> int:
     elif command == "show":
         _show(project, name)
     else:
-        raise CommandError(
-            f"no command {' '.join([command, *words])!r}; verglas scheme --help lists them"
-        )
+        raise CommandError(f"no command {' '.join([command, *words])!r}; verglas scheme --help lists them")
     return 0
 
 
@@ -76,17 +74,11 @@ def _show(project: Project, name: str) -> None:
 
     scheme = read_scheme(scheme_path(scheme_folder(project, name)))
     print(f"{scheme.name} at {scheme.current}")
-    for title, group in (
-        ("float", scheme.floats),
-        ("bool", scheme.bools),
-        ("string", scheme.strings),
-    ):
+    for title, group in (("float", scheme.floats), ("bool", scheme.bools), ("string", scheme.strings)):
         for key, variable in group.items():
             print(f"  {title:<7} {key} = {variable.value} (reset {variable.reset})")
     for original, job in scheme.jobs.items():
-        print(
-            f"  job     {original}: {job.name}, {job.mode}{', started' if job.has_started else ''}"
-        )
+        print(f"  job     {original}: {job.name}, {job.mode}{', started' if job.has_started else ''}")
     for edge in scheme.edges:
         fork = f" if {edge.variable}: {edge.end_if_true}, else" if edge.is_fork else ""
         print(f"  edge    {edge.start} ->{fork} {edge.end}")

@@ -41,13 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="|".join(_KINDS))
 
     session = commands.add_parser("session", help="movies as they come from a microscope")
-    session.add_argument(
-        "directory", nargs="?", default="session", help="for truth, gain, settings"
-    )
+    session.add_argument("directory", nargs="?", default="session", help="for truth, gain, settings")
     session.add_argument("--into", default="Movies", help="where movies are delivered to")
-    session.add_argument(
-        "--every", default="", help="time between movies (20s, 2m): stand in for one"
-    )
+    session.add_argument("--every", default="", help="time between movies (20s, 2m): stand in for one")
     session.add_argument("--workers", type=int, default=2)
     _add_fields(session, SessionSettings, {})
     session.set_defaults(run=_session)
@@ -65,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     particles = commands.add_parser("particles", help="a stack of particles with known poses")
     particles.add_argument("directory", nargs="?", default="simulated")
-    particles.add_argument(
-        "--device", default="", help="cpu or cuda:0; default: a GPU if there is one"
-    )
+    particles.add_argument("--device", default="", help="cpu or cuda:0; default: a GPU if there is one")
     _add_fields(particles, ParticleSettings, {})
     particles.set_defaults(run=_particles)
     return parser
@@ -78,11 +72,7 @@ def _add_fields(parser: argparse.ArgumentParser, kind: Any, changed: dict[str, A
     for field in dataclasses.fields(kind):
         default = changed.get(field.name, _default(field))
         flag = "--" + field.name.replace("_", "-")
-        shown: dict[str, Any] = {
-            "default": default,
-            "help": f"default {default}",
-            "dest": field.name,
-        }
+        shown: dict[str, Any] = {"default": default, "help": f"default {default}", "dest": field.name}
         if isinstance(default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, **shown)
         elif isinstance(default, tuple):
@@ -109,16 +99,10 @@ def _session(arguments: argparse.Namespace) -> str:
     directory, destination = Path(arguments.directory), Path(arguments.into)
     if arguments.every:
         seconds = parse_duration(arguments.every)
-        told = run_microscope(
-            directory, settings, destination, every_seconds=seconds, told=_announce
-        )
+        told = run_microscope(directory, settings, destination, every_seconds=seconds, told=_announce)
     else:
         told = write_session(
-            directory,
-            settings,
-            movies_in=destination,
-            workers=arguments.workers,
-            progress=MouseProgress(),
+            directory, settings, movies_in=destination, workers=arguments.workers, progress=MouseProgress()
         )
     return f"{len(told)} movies in {destination}, gain {directory / 'gain.mrc'}, truth in {directory}/truth"
 

@@ -80,9 +80,7 @@ def _convert(words: list[str]) -> None:
         "--voltage": "rlnVoltage",
         "--angpix": "rlnImagePixelSize",
     }
-    parsed = split_words(
-        words, {"--i": True, "--o": True, "--box": True, **dict.fromkeys(flags, True)}
-    )
+    parsed = split_words(words, {"--i": True, "--o": True, "--box": True, **dict.fromkeys(flags, True)})
     if not parsed.text("--i") or not parsed.text("--o"):
         raise CommandError(_HELP["convert"])
     known = {label: parsed.number(flag, 0.0) for flag, label in flags.items() if parsed.has(flag)}

@@ -74,9 +74,7 @@ def run_tasks(
             yield task, work(task, devices[index % len(devices)])
 
 
-def _supervised(
-    lanes: Lanes, tasks: Sequence[Task], devices: Sequence[str]
-) -> Iterator[tuple[Task, Any]]:
+def _supervised(lanes: Lanes, tasks: Sequence[Task], devices: Sequence[str]) -> Iterator[tuple[Task, Any]]:
     todo = deque(range(len(tasks)))
     suspects: deque[int] = deque()
     deaths: dict[int, list[Died]] = {}

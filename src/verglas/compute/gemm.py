@@ -49,9 +49,7 @@ def _switches() -> tuple[Any, Any]:
 
 def has_matrix_units() -> bool:
     """Whether this CPU multiplies bfloat16 faster than float32 (AMX or AVX512-BF16)."""
-    return (
-        bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
-    )
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

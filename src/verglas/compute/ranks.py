@@ -14,13 +14,7 @@ from typing import Any, cast
 
 from verglas.compute.workers import Died, Worker, available_cores
 
-_HINTS = (
-    "OMPI_COMM_WORLD_SIZE",
-    "PMI_SIZE",
-    "PMIX_RANK",
-    "SLURM_STEP_NUM_TASKS",
-    "MPI_LOCALNRANKS",
-)
+_HINTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS", "MPI_LOCALNRANKS")
 
 
 def world() -> tuple[int, int]:

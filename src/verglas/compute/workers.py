@@ -50,9 +50,7 @@ class Worker:
 
     def __init__(self, work: Callable[[Any, str], Any], threads: int) -> None:
         self.connection, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(
-            target=_serve, args=(theirs, work, os.getpid(), threads), daemon=False
-        )
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, work, os.getpid(), threads), daemon=False)
         self.process.start()
         theirs.close()
 
@@ -119,9 +117,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _serve(
-    connection: Connection, work: Callable[[Any, str], Any], parent: int, threads: int
-) -> None:
+def _serve(connection: Connection, work: Callable[[Any, str], Any], parent: int, threads: int) -> None:
     """The worker's life: tasks in, outcomes out, until the parent closes or dies."""
     _die_with(parent)
     keep_freed_memory()

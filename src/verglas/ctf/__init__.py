@@ -8,6 +8,12 @@ from verglas.ctf.settings import CtfFit, CtfSettings, Microscope
 from verglas.ctf.spectrum import Spectrum, centred_spectrum, micrograph_spectrum
 
 __all__ = [
-    "CtfEstimate", "CtfFit", "CtfSettings", "Microscope", "Spectrum", "centred_spectrum",
-    "estimate_ctf", "micrograph_spectrum",
-]  # fmt: skip
+    "CtfEstimate",
+    "CtfFit",
+    "CtfSettings",
+    "Microscope",
+    "Spectrum",
+    "centred_spectrum",
+    "estimate_ctf",
+    "micrograph_spectrum",
+]

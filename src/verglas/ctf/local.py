@@ -70,9 +70,7 @@ def local_defocus(
     for top in tops:
         for left in lefts:
             patch = micrograph[top : top + side, left : left + side]
-            offset, weight = _patch_offset(
-                patch, pixel_size_angst, trial, microscope, settings, device
-            )
+            offset, weight = _patch_offset(patch, pixel_size_angst, trial, microscope, settings, device)
             centres.append([left + side / 2 - width / 2, top + side / 2 - height / 2])
             offsets.append(offset)
             weights.append(weight)

@@ -32,9 +32,8 @@ class PolarSpectrum:
         """The rings below a resolution."""
         keep = self.frequency <= 1 / resolution_angst
         return PolarSpectrum(
-            self.values[keep], self.weights[keep], self.frequency[keep], self.angle_rad,
-            self.mean_power[keep],
-        )  # fmt: skip
+            self.values[keep], self.weights[keep], self.frequency[keep], self.angle_rad, self.mean_power[keep]
+        )
 
 
 def polar_spectrum(

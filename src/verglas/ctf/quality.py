@@ -69,9 +69,7 @@ def figure_of_merit(
     ring = np.rint(radius[use] / step).astype(int)
     ring -= ring.min()
     mean = np.bincount(ring, amplitude) / np.maximum(np.bincount(ring), 1)
-    window = max(
-        9, 2 * round(0.5 * spectrum.box * spectrum.pixel_size_angst / limits[0] * 1.41) + 1
-    )
+    window = max(9, 2 * round(0.5 * spectrum.box * spectrum.pixel_size_angst / limits[0] * 1.41) + 1)
     background = _moving_mean(mean, window)
     flat = amplitude / background[ring] - 1
     flat = np.minimum(flat, 6 * flat.std())
@@ -174,9 +172,7 @@ def _moving_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64
     return np.convolve(padded, np.ones(window) / window, "valid")
 
 
-def _rings_to_unit(
-    amplitude: NDArray[np.float64], phase: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _rings_to_unit(amplitude: NDArray[np.float64], phase: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scale each stretch of half a CTF period around a bin to 0..1 (envelope and background off)."""
     result = np.zeros_like(amplitude)
     for index in range(len(amplitude)):

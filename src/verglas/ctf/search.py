@@ -34,8 +34,7 @@ def search(
 ) -> list[Candidate]:
     """Refined candidates, best first; the second best tells how unique the first is."""
     coarse_limit = min(
-        max(COARSE_RESOLUTION_ANGST, settings.resolution_max_angst),
-        0.7 * settings.resolution_min_angst,
+        max(COARSE_RESOLUTION_ANGST, settings.resolution_max_angst), 0.7 * settings.resolution_min_angst
     )
     coarse = backend.model(polar.up_to(coarse_limit), microscope)
     full = backend.model(polar, microscope)
@@ -58,9 +57,7 @@ def _coarse_candidates(model: TrialModel, settings: CtfSettings) -> Array:  # (m
     phases = np.array([0.0])
     if settings.search_phase_shift:
         phases = np.deg2rad(
-            np.arange(
-                settings.phase_min_deg, settings.phase_max_deg + 1e-6, settings.phase_step_deg
-            )
+            np.arange(settings.phase_min_deg, settings.phase_max_deg + 1e-6, settings.phase_step_deg)
         )
     trials = np.zeros((len(phases), len(defocus), 4))
     trials[..., 0], trials[..., 3] = defocus, phases[:, None]

@@ -16,9 +16,7 @@ class Microscope:
 
     def __post_init__(self) -> None:
         if not 0 <= self.amplitude_contrast < 1:
-            raise ValueError(
-                f"amplitude contrast must lie in [0, 1), got {self.amplitude_contrast}"
-            )
+            raise ValueError(f"amplitude contrast must lie in [0, 1), got {self.amplitude_contrast}")
         if self.voltage_kv <= 0:
             raise ValueError(f"voltage must be positive, got {self.voltage_kv} kV")
 

@@ -48,13 +48,9 @@ def micrograph_spectrum(
     if flat:
         raise ValueError("all pixels have the same value; expected an image")
     target = max(TARGET_PIXEL_ANGST, pixel_size_angst)
-    tile = min(
-        scipy.fft.next_fast_len(round(box * target / pixel_size_angst), real=True), *image.shape
-    )
+    tile = min(scipy.fft.next_fast_len(round(box * target / pixel_size_angst), real=True), *image.shape)
     if tile < 64:
-        raise ValueError(
-            f"image of {image.shape[1]} x {image.shape[0]} pixels is too small for a CTF"
-        )
+        raise ValueError(f"image of {image.shape[1]} x {image.shape[0]} pixels is too small for a CTF")
     tile -= tile % 2
     power = where.mean_periodogram(image, tile)
     independent = max(1.0, image.shape[0] * image.shape[1] / (tile * tile)) * 1.5
@@ -65,15 +61,11 @@ def micrograph_spectrum(
     return Spectrum(cropped, pixel_size_angst * tile / size, count)
 
 
-def centred_spectrum(
-    power: NDArray[np.floating], pixel_size_angst: float, n_tiles: float
-) -> Spectrum:
+def centred_spectrum(power: NDArray[np.floating], pixel_size_angst: float, n_tiles: float) -> Spectrum:
     """A spectrum stored as a centred square image (`_PS.mrc`), zero frequency at n//2."""
     size = power.shape[0]
     if power.ndim != 2 or power.shape[1] != size:
-        raise ValueError(
-            f"a power spectrum must be square, got {power.shape[1]} x {power.shape[0]}"
-        )
+        raise ValueError(f"a power spectrum must be square, got {power.shape[1]} x {power.shape[0]}")
     unrolled = np.fft.ifftshift(np.asarray(power, np.float32))
     return Spectrum(unrolled[:, : size // 2 + 1].copy(), pixel_size_angst, n_tiles)
 

@@ -41,11 +41,7 @@ def is_output_failure(error: BaseException) -> bool:
 
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],
-    mode: str = "wb",
-    *,
-    durable: bool = True,
-    private: bool = False,
+    path: str | os.PathLike[str], mode: str = "wb", *, durable: bool = True, private: bool = False
 ) -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only if the block ends without an error.
 

@@ -67,9 +67,7 @@ class _Line:
             raise self.error("expected whole numbers") from None
 
     def error(self, why: str) -> UnreadableDefects:
-        return UnreadableDefects(
-            self.path, f"line {self.number}: {why}, found {' '.join(self.words)!r}"
-        )
+        return UnreadableDefects(self.path, f"line {self.number}: {why}, found {' '.join(self.words)!r}")
 
 
 def _from_map(name: str, image: npt.NDArray[Any], shape_yx: tuple[int, int]) -> Mask:

@@ -48,11 +48,7 @@ def read_dm(path: str | os.PathLike[str]) -> npt.NDArray[Any]:  # (y, x) or (z, 
     with open(path, "rb") as handle:
         walker = _Walker(handle, path)
         images = walker.tags().get("ImageList", {})
-        found = [
-            image["ImageData"]
-            for image in images.values()
-            if isinstance(image.get("ImageData"), dict)
-        ]
+        found = [image["ImageData"] for image in images.values() if isinstance(image.get("ImageData"), dict)]
         if not found:
             raise UnreadableImage(path, "no ImageList with ImageData in this DM file")
         data = max(found, key=lambda image: _bytes_of(image.get("Data")))
@@ -165,9 +161,7 @@ class _Walker:
         return self._handle.read(n_bytes)
 
     def _cut(self, at: int, n_bytes: int) -> UnreadableImage:
-        return self._error(
-            f"truncated: expected {n_bytes} bytes at {at}, the file ends at {self._size}"
-        )
+        return self._error(f"truncated: expected {n_bytes} bytes at {at}, the file ends at {self._size}")
 
     def _error(self, reason: str) -> UnreadableImage:
         return UnreadableImage(self._path, reason)

@@ -139,9 +139,7 @@ def encode_events(
 
 
 @njit(cache=True, nogil=True)
-def _encode(
-    pixels: Array, symbols: Array, run_bits: int, both_bits: int, total: int, words: Array
-) -> int:
+def _encode(pixels: Array, symbols: Array, run_bits: int, both_bits: int, total: int, words: Array) -> int:
     """Write the code into zeroed `words`; returns the number of bits."""
     longest = (1 << run_bits) - 1
     at = 0

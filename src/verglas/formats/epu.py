@@ -164,9 +164,7 @@ def _element(root: ElementTree.Element, *names: str) -> ElementTree.Element | No
     for name in names:
         if found is None:
             return None
-        found = next(
-            (each for each in found.iter() if each is not found and _local(each) == name), None
-        )
+        found = next((each for each in found.iter() if each is not found and _local(each) == name), None)
     return found
 
 

@@ -50,13 +50,9 @@ class Gain:
     def oriented(self, rotation: int = 0, flip: int = 0) -> Gain:
         """Turned and flipped as RELION's `--gain_rot` 0-3 and `--gain_flip` 0-2 do."""
         if rotation not in range(4) or flip not in range(3):
-            raise ValueError(
-                f"gain rotation must be 0 to 3 and flip 0 to 2, got {rotation} and {flip}"
-            )
+            raise ValueError(f"gain rotation must be 0 to 3 and flip 0 to 2, got {rotation} and {flip}")
         return replace(
-            self,
-            factors=orient(self.factors, rotation, flip),
-            bad=orient(self.bad, rotation, flip),
+            self, factors=orient(self.factors, rotation, flip), bad=orient(self.bad, rotation, flip)
         )
 
     def fitted(self, shape_yx: tuple[int, int], *, is_eer: bool = False) -> Gain:
@@ -69,9 +65,7 @@ class Gain:
             return self
         for times in (2, 4) if is_eer else ():
             if (self.shape_yx[0] * times, self.shape_yx[1] * times) == shape_yx:
-                return replace(
-                    self, factors=_replicate(self.factors, times), bad=_replicate(self.bad, times)
-                )
+                return replace(self, factors=_replicate(self.factors, times), bad=_replicate(self.bad, times))
             if self.shape_yx == (shape_yx[0] * times, shape_yx[1] * times):
                 return self._coarser(times)
         raise UnfitGain(_misfit(self, shape_yx))

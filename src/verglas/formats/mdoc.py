@@ -18,9 +18,17 @@ from pathlib import Path, PureWindowsPath
 _SECTION = re.compile(r"\[\s*(\w+)\s*=\s*(.*?)\s*\]\s*$")
 _ITEM = re.compile(r"\s*([^\s=\[][^=]*?)\s*=\s*(.*?)\s*$")
 _OF_ONE_IMAGE = {
-    "SubFramePath", "ImageShift", "StagePosition", "TiltAngle", "ExposureDose", "NumSubFrames",
-    "FrameDosesAndNumber", "MinMaxMean", "Defocus", "TargetDefocus",
-}  # fmt: skip
+    "SubFramePath",
+    "ImageShift",
+    "StagePosition",
+    "TiltAngle",
+    "ExposureDose",
+    "NumSubFrames",
+    "FrameDosesAndNumber",
+    "MinMaxMean",
+    "Defocus",
+    "TargetDefocus",
+}
 """What no other section inherits."""
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
@@ -181,9 +189,7 @@ class _Reader:
 
     def _item(self, number: int, key: str, value: str) -> None:
         if not self.found and key in _OF_ONE_IMAGE:
-            self.complain(
-                number, f"{key} above the first section: a section's header may be missing"
-            )
+            self.complain(number, f"{key} above the first section: a section's header may be missing")
             return
         values = self.found[-1][2] if self.found else self.top
         if values.setdefault(key, value) != value:

@@ -16,9 +16,7 @@ from verglas.formats.movies_mrc import MrcMovie
 __all__ = ["Movie", "MovieInfo", "UnreadableMovie", "check_movie", "open_movie"]
 
 
-def open_movie(
-    path: str | os.PathLike[str], *, eer_grouping: int = 32, eer_upsampling: int = 1
-) -> Movie:
+def open_movie(path: str | os.PathLike[str], *, eer_grouping: int = 32, eer_upsampling: int = 1) -> Movie:
     """Open a movie: MRC, TIFF or EER. Pixels are read later, frame by frame.
 
     `eer_grouping` hardware frames make one frame of an EER movie (a remainder is dropped), rendered on

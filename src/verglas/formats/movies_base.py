@@ -130,6 +130,5 @@ class Movie(ABC):
         bad = ~np.isfinite(frame)
         y, x = (int(n) for n in np.argwhere(bad)[0])
         raise UnreadableMovie(
-            self.path,
-            f"frame {index + 1}: {int(bad.sum())} pixels are not finite, the first at x {x}, y {y}",
+            self.path, f"frame {index + 1}: {int(bad.sum())} pixels are not finite, the first at x {x}, y {y}"
         )

@@ -10,12 +10,7 @@ import numpy as np
 from verglas.formats.eer_code import CODES, EventCode
 from verglas.formats.movies_base import Array, Movie, MovieInfo, UnreadableMovie
 from verglas.formats.movies_tiff import check_written
-from verglas.formats.tiff_directory import (
-    EER_HORIZONTAL_BITS,
-    EER_RUN_BITS,
-    EER_VERTICAL_BITS,
-    TiffPage,
-)
+from verglas.formats.tiff_directory import EER_HORIZONTAL_BITS, EER_RUN_BITS, EER_VERTICAL_BITS, TiffPage
 
 LEGACY_FOOTER = b"ThermoFisherECComprOK000"
 _LEGACY_SIDE = 4096
@@ -78,8 +73,7 @@ class EerMovie(Movie):
 def _check_hardware(path: str, hardware: list[EerFrame], grouping: int, upsampling: int) -> None:
     if len(hardware) < grouping:
         raise UnreadableMovie(
-            path,
-            f"{len(hardware)} hardware frames, fewer than the EER fractionation of {grouping}",
+            path, f"{len(hardware)} hardware frames, fewer than the EER fractionation of {grouping}"
         )
     for number, frame in enumerate(hardware, 1):
         if frame.shape_yx != hardware[0].shape_yx:
@@ -124,8 +118,7 @@ def eer_frames(path: str, pages: list[TiffPage]) -> list[EerFrame]:
 def _code_of_tags(page: TiffPage) -> EventCode:
     tags = (EER_RUN_BITS, EER_HORIZONTAL_BITS, EER_VERTICAL_BITS)
     values = (
-        int(page.tags[tag][0]) if tag in page.tags else default
-        for tag, default in zip(tags, EventCode())
+        int(page.tags[tag][0]) if tag in page.tags else default for tag, default in zip(tags, EventCode())
     )
     return EventCode(*values)
 
@@ -143,6 +136,4 @@ def legacy_frames(path: str) -> list[EerFrame]:
                 at = block.find(LEGACY_FOOTER, at + len(LEGACY_FOOTER))
     starts = [0, *(end + len(LEGACY_FOOTER) for end in ends[:-1])]
     shape = (_LEGACY_SIDE, _LEGACY_SIDE)
-    return [
-        EerFrame(((start, end - start),), CODES[65000], shape) for start, end in zip(starts, ends)
-    ]
+    return [EerFrame(((start, end - start),), CODES[65000], shape) for start, end in zip(starts, ends)]

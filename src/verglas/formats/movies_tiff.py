@@ -69,9 +69,7 @@ def check_written(path: str, page: TiffPage) -> None:
     with open(path, "rb") as handle:
         tail = os.pread(handle.fileno(), length, end - length)
     if length == _TAIL_BYTES and not any(tail):
-        raise UnreadableMovie(
-            path, f"not complete: only zeros at byte {end - length}, in the last frame"
-        )
+        raise UnreadableMovie(path, f"not complete: only zeros at byte {end - length}, in the last frame")
 
 
 def _described(page: TiffPage) -> str:

@@ -52,13 +52,8 @@ def write_movie_tiff(
     import tifffile
 
     if compression not in _TIFF_COMPRESSIONS:
-        raise ValueError(
-            f"TIFF compression {compression!r}: expected one of {', '.join(_TIFF_COMPRESSIONS)}"
-        )
-    with (
-        atomic_write(path, durable=durable) as out,
-        tifffile.TiffWriter(out, bigtiff=False) as tiff,
-    ):
+        raise ValueError(f"TIFF compression {compression!r}: expected one of {', '.join(_TIFF_COMPRESSIONS)}")
+    with atomic_write(path, durable=durable) as out, tifffile.TiffWriter(out, bigtiff=False) as tiff:
         for frame in frames:
             tiff.write(
                 np.ascontiguousarray(np.asarray(frame)[::-1]),
@@ -94,9 +89,7 @@ def write_movie_eer(
             # A directory is followed by its data, so the next directory's place is known at once.
             data = encode_events(frame, widths, shape_yx)
             following = at + len(blank) + len(data)
-            out.write(
-                _directory(shape_yx, compression, widths, at + len(blank), len(data), following)
-            )
+            out.write(_directory(shape_yx, compression, widths, at + len(blank), len(data), following))
             out.write(data)
             previous, at = at, following
         if previous == 0:
@@ -105,12 +98,7 @@ def write_movie_eer(
 
 
 def _directory(
-    shape_yx: tuple[int, int],
-    compression: int,
-    code: EventCode,
-    offset: int,
-    length: int,
-    following: int,
+    shape_yx: tuple[int, int], compression: int, code: EventCode, offset: int, length: int, following: int
 ) -> bytes:
     entries: list[tuple[int, int, Any]] = [  # tag, type (3 short, 4 long, 16 long8), value
         (256, 4, shape_yx[1]),

@@ -77,17 +77,14 @@ def read_images_at(
     return pixels_from_bytes(raw, header, count)
 
 
-def read_exactly(
-    descriptor: int, target: memoryview, offset: int, path: str | os.PathLike[str]
-) -> None:
+def read_exactly(descriptor: int, target: memoryview, offset: int, path: str | os.PathLike[str]) -> None:
     """Fill `target` from `offset`; UnreadableImage if the file ends before (it shrank meanwhile)."""
     done = 0
     while done < len(target):
         got = os.preadv(descriptor, [target[done:]], offset + done)
         if got == 0:
             raise UnreadableImage(
-                path,
-                f"truncated: expected {len(target)} bytes at offset {offset}, found {done}",
+                path, f"truncated: expected {len(target)} bytes at offset {offset}, found {done}"
             )
         done += got
 

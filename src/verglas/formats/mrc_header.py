@@ -70,9 +70,7 @@ def parse_header(raw: bytes, file_bytes: int, path: str | os.PathLike[str]) -> M
     Raises UnreadableImage if it is no MRC header or the file is shorter than it announces.
     """
     if len(raw) < HEADER_BYTES:
-        raise UnreadableImage(
-            path, f"an MRC header needs {HEADER_BYTES} bytes, the file has {file_bytes}"
-        )
+        raise UnreadableImage(path, f"an MRC header needs {HEADER_BYTES} bytes, the file has {file_bytes}")
     order = _byte_order(raw)
     if order is None:
         nx, ny, nz, mode = struct.unpack_from("<4i", raw)
@@ -207,6 +205,4 @@ def mode_of(dtype: np.dtype[np.generic]) -> int:
     try:
         return _MODE_OF[dtype.name]
     except KeyError:
-        raise ValueError(
-            f"MRC cannot store {dtype.name}; convert to one of {', '.join(_MODE_OF)}"
-        ) from None
+        raise ValueError(f"MRC cannot store {dtype.name}; convert to one of {', '.join(_MODE_OF)}") from None

@@ -92,9 +92,7 @@ class Stack:
         bad = (wanted < 0) | (wanted >= len(self))
         if bad.any():
             index = int(wanted[bad][0])
-            raise UnreadableImage(
-                self.path, f"no image {index + 1}: the stack has {len(self)} images"
-            )
+            raise UnreadableImage(self.path, f"no image {index + 1}: the stack has {len(self)} images")
 
     def _fill(self, wanted: npt.NDArray[np.int64], target: memoryview) -> None:
         """Read images into consecutive places of `target`; neighbours in one call, files front to back."""
@@ -166,8 +164,7 @@ class StackPool:
             stack = self._open(path)
             if result.shape != (len(images), *stack.shape_yx):
                 raise UnreadableImage(
-                    path,
-                    f"images are {_by(stack.shape_yx)} pixels, expected {_by(result.shape[1:])}",
+                    path, f"images are {_by(stack.shape_yx)} pixels, expected {_by(result.shape[1:])}"
                 )
             indices = np.array([images[row][1] for row in rows], dtype=np.int64)
             if len(rows) == len(images):

@@ -58,9 +58,7 @@ class StackWriter:
         if self._dtype is None:
             self._dtype, self._shape_yx = stored_type(array.dtype, self._wanted), array.shape[1:]
         if array.shape[1:] != self._shape_yx:
-            raise ValueError(
-                f"{self.path}: images are {self._shape_yx} (y, x), got {array.shape[1:]}"
-            )
+            raise ValueError(f"{self.path}: images are {self._shape_yx} (y, x), got {array.shape[1:]}")
         stored = as_stored(array, self._dtype)
         self.n_images += len(stored)
         self._waiting_bytes += stored.nbytes
@@ -71,10 +69,7 @@ class StackWriter:
             self._waiting.append(stored.copy() if np.may_share_memory(stored, array) else stored)
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
             self._exits.__exit__(kind, error, trace)

@@ -131,9 +131,7 @@ class _Walker:
                 if kind not in _INTEGERS:
                     raise self._error(f"tag {tag} of frame {number} is of type {kind}, no number")
                 tags[tag] = self._values(raw, at + 4, kind, f"tag {tag} of frame {number}")
-        (following,) = struct.unpack_from(
-            order + offset_format, raw, length - _width(offset_format)
-        )
+        (following,) = struct.unpack_from(order + offset_format, raw, length - _width(offset_format))
         return tags, following
 
     def _values(self, raw: bytes, at: int, kind: int, what: str) -> npt.NDArray[np.int64]:

@@ -39,9 +39,7 @@ class BackProjector:
         device: Device = None,
     ) -> BackProjector:
         """Nothing inserted yet; a model of box `size` up to current_size/2, sums of type `dtype`."""
-        lattice = Lattice(
-            dims, min(current_size or size, size) // 2, padded_size(size, padding) / size
-        )
+        lattice = Lattice(dims, min(current_size or size, size) // 2, padded_size(size, padding) / size)
         shape = (classes, *lattice.shape)
         return cls(
             size,
@@ -58,9 +56,7 @@ class BackProjector:
         Of the x = 0 column only y >= 0 is taken, since it holds both members of each pair.
         """
         pixels = half_disc(int(slices.shape[-2]))
-        self.insert_at(
-            pixels.gather(slices), pixels.gather(weights), matrices, pixels.indices_yx, classes
-        )
+        self.insert_at(pixels.gather(slices), pixels.gather(weights), matrices, pixels.indices_yx, classes)
 
     def insert_at(
         self,
@@ -71,9 +67,7 @@ class BackProjector:
         classes: Tensor | None = None,
     ) -> None:
         """Add slice values (n, P) and weights (n, P) at the given half-plane frequencies (P, 2)."""
-        add_slices(
-            self.data, self.weight, self.lattice, values, weights, matrices, indices_yx, classes
-        )
+        add_slices(self.data, self.weight, self.lattice, values, weights, matrices, indices_yx, classes)
 
     def add_(self, other: BackProjector) -> None:
         """Add the sums of another accumulator of the same shape."""

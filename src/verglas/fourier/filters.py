@@ -58,8 +58,6 @@ def low_pass(
     return inverse(forward(maps, dims) * weights, size, dims)
 
 
-def b_factor_weights(
-    radius: Tensor, size: int, pixel_size_angst: float, b_factor_a2: float
-) -> Tensor:
+def b_factor_weights(radius: Tensor, size: int, pixel_size_angst: float, b_factor_a2: float) -> Tensor:
     """exp(-B/4 · k²) at radii in shells; a negative B sharpens."""
     return torch.exp(-b_factor_a2 / 4 * (radius / (size * pixel_size_angst)).square())

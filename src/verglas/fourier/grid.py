@@ -77,9 +77,7 @@ def shell_sums(values: Tensor, shells: Tensor, n_shells: int) -> Tensor:
 
 def shell_counts(shells: Tensor, n_shells: int) -> Tensor:
     """Number of grid points per shell, (n_shells,) float64."""
-    return shell_sums(
-        torch.ones(shells.shape, dtype=torch.float64, device=shells.device), shells, n_shells
-    )
+    return shell_sums(torch.ones(shells.shape, dtype=torch.float64, device=shells.device), shells, n_shells)
 
 
 def centre_signs(

@@ -67,17 +67,7 @@ def read_slices(  # type: ignore[no-untyped-def]
         start = classes[i] * strides[0]
         for begin in range(0, xs.shape[0], _BLOCK):
             end = min(begin + _BLOCK, xs.shape[0])
-            _locate(
-                basis[i],
-                ys[begin:end],
-                xs[begin:end],
-                centre,
-                centre_z,
-                limit,
-                cell,
-                fraction,
-                sign,
-            )
+            _locate(basis[i], ys[begin:end], xs[begin:end], centre, centre_z, limit, cell, fraction, sign)
             for j in range(end - begin):
                 offset = start + cell[0, j] * strides[1] + cell[1, j] * strides[2] + cell[2, j]
                 fz, fy, fx = fraction[0, j], fraction[1, j], fraction[2, j]
@@ -88,24 +78,9 @@ def read_slices(  # type: ignore[no-untyped-def]
                 q, r = p + dy, p + dz
                 s = r + dy
                 a = w00 * volume[p] + w01 * volume[q] + w10 * volume[r] + w11 * volume[s]
-                b = (
-                    w00 * volume[p + u1]
-                    + w01 * volume[q + u1]
-                    + w10 * volume[r + u1]
-                    + w11 * volume[s + u1]
-                )
-                c = (
-                    w00 * volume[p + u2]
-                    + w01 * volume[q + u2]
-                    + w10 * volume[r + u2]
-                    + w11 * volume[s + u2]
-                )
-                d = (
-                    w00 * volume[p + u3]
-                    + w01 * volume[q + u3]
-                    + w10 * volume[r + u3]
-                    + w11 * volume[s + u3]
-                )
+                b = w00 * volume[p + u1] + w01 * volume[q + u1] + w10 * volume[r + u1] + w11 * volume[s + u1]
+                c = w00 * volume[p + u2] + w01 * volume[q + u2] + w10 * volume[r + u2] + w11 * volume[s + u2]
+                d = w00 * volume[p + u3] + w01 * volume[q + u3] + w10 * volume[r + u3] + w11 * volume[s + u3]
                 keep = sign[j] * sign[j]
                 out[i, 2 * (begin + j)] = keep * (a + fx * (c - a))
                 out[i, 2 * (begin + j) + 1] = sign[j] * (b + fx * (d - b))
@@ -146,17 +121,7 @@ def add_slices(  # type: ignore[no-untyped-def]
         start = classes[i] * strides[0]
         for begin in range(0, xs.shape[0], _BLOCK):
             end = min(begin + _BLOCK, xs.shape[0])
-            _locate(
-                basis[i],
-                ys[begin:end],
-                xs[begin:end],
-                centre,
-                centre_z,
-                limit,
-                cell,
-                fraction,
-                sign,
-            )
+            _locate(basis[i], ys[begin:end], xs[begin:end], centre, centre_z, limit, cell, fraction, sign)
             for j in range(end - begin):
                 plane = cell[axis, j]
                 w = dtype(weights[i, begin + j])

@@ -14,12 +14,7 @@ _PIXELS_AT_ONCE = 1 << 22
 
 
 def read_slices(
-    values: Tensor,
-    lattice: Lattice,
-    classes: Tensor,
-    steps: Tensor,
-    indices_yx: Tensor,
-    out: Tensor,
+    values: Tensor, lattice: Lattice, classes: Tensor, steps: Tensor, indices_yx: Tensor, out: Tensor
 ) -> None:
     """As `slicing.read_slices`, into out (n, P)."""
     flat = values.reshape(-1)
@@ -50,9 +45,7 @@ def add_slices(
         amount = weights[rows] * keep
         for position, share in corners(lattice, points, classes[rows]):
             flat.index_add_(0, position.flatten(), (part * share).flatten().to(data.dtype))
-            flat_weight.index_add_(
-                0, position.flatten(), (amount * share).flatten().to(weight.dtype)
-            )
+            flat_weight.index_add_(0, position.flatten(), (amount * share).flatten().to(weight.dtype))
 
 
 def _chunks(n: int, pixels: int) -> Iterator[slice]:
@@ -61,9 +54,7 @@ def _chunks(n: int, pixels: int) -> Iterator[slice]:
         yield slice(start, min(n, start + step))
 
 
-def lattice_points(
-    lattice: Lattice, steps: Tensor, indices_yx: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def lattice_points(lattice: Lattice, steps: Tensor, indices_yx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Lattice positions (n, P, 3) as (x, y, z) with x >= 0, which were mirrored, and which lie inside."""
     xy = indices_yx.flip(-1).to(steps)
     points = torch.einsum("pi,nij->npj", xy, steps)

@@ -49,9 +49,7 @@ def _read(  # type: ignore[no-untyped-def]
     i = tl.program_id(0).to(tl.int64)
     pixel = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     live = pixel < n_pixels
-    iz, iy, ix, fz, fy, fx, sign = _locate(
-        steps, coordinates, i, pixel, live, n_pixels, half, limit, IS_3D
-    )
+    iz, iy, ix, fz, fy, fx, sign = _locate(steps, coordinates, i, pixel, live, n_pixels, half, limit, IS_3D)
     start = tl.load(classes + i) * points
     offset = start + iz.to(tl.int64) * plane + iy * row + ix
     used = live & (sign != 0)
@@ -81,9 +79,7 @@ def _add(  # type: ignore[no-untyped-def]
     live = pixel < n_pixels
     amount = tl.load(weights + i * n_pixels + pixel, mask=live, other=0.0)
     live = live & (amount > 0)
-    iz, iy, ix, fz, fy, fx, sign = _locate(
-        steps, coordinates, i, pixel, live, n_pixels, half, limit, IS_3D
-    )
+    iz, iy, ix, fz, fy, fx, sign = _locate(steps, coordinates, i, pixel, live, n_pixels, half, limit, IS_3D)
     start = tl.load(classes + i) * points
     offset = start + iz.to(tl.int64) * plane + iy * row + ix
     used = live & (sign != 0)
@@ -104,12 +100,7 @@ def _add(  # type: ignore[no-untyped-def]
 
 
 def read_slices(
-    values: Tensor,
-    lattice: Lattice,
-    classes: Tensor,
-    steps: Tensor,
-    indices_yx: Tensor,
-    out: Tensor,
+    values: Tensor, lattice: Lattice, classes: Tensor, steps: Tensor, indices_yx: Tensor, out: Tensor
 ) -> None:
     """As `slicing.read_slices`, into out (n, P) complex64."""
     if out.numel() == 0:

@@ -32,9 +32,7 @@ class Lattice:
         if self.dims not in (2, 3):
             raise ValueError(f"lattices have 2 or 3 dimensions, got {self.dims}")
         if self.r_max < 1 or self.padding < 1:
-            raise ValueError(
-                f"need r_max >= 1 and padding >= 1, got {self.r_max} and {self.padding}"
-            )
+            raise ValueError(f"need r_max >= 1 and padding >= 1, got {self.r_max} and {self.padding}")
 
     @property
     def half(self) -> int:

@@ -52,21 +52,14 @@ class Projector:
         lattice = Lattice(dims, r_max, padding)
         correction = gridding_correction(size, dims, padding, maps.device).to(maps.dtype)
         if dims == 2:  # images are small: all at once
-            values = _transform(
-                maps / correction if correct_gridding else maps, side, lattice, size
-            )
+            values = _transform(maps / correction if correct_gridding else maps, side, lattice, size)
         else:
             values = torch.stack(
-                [
-                    _transform(m / correction if correct_gridding else m, side, lattice, size)
-                    for m in maps
-                ]
+                [_transform(m / correction if correct_gridding else m, side, lattice, size) for m in maps]
             )
         return cls(lattice, values, _power(values, lattice, size // 2 + 1))
 
-    def slices(
-        self, matrices: Tensor, size: int | None = None, classes: Tensor | None = None
-    ) -> Tensor:
+    def slices(self, matrices: Tensor, size: int | None = None, classes: Tensor | None = None) -> Tensor:
         """Half transforms (n, size, size//2+1) for matrices A (n, 3, 3), phase origin in the box centre.
 
         `classes` (n,) picks the reference of each slice. Pixels beyond r = size/2 or r_max are 0.

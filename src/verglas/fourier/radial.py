@@ -15,9 +15,7 @@ from verglas.fourier.grid import row_indices, shell_sums
 _SLAB_POINTS = 1 << 21
 
 
-def slabs(
-    side: int, dims: int = 3, device: torch.device | None = None
-) -> Iterator[tuple[slice, Tensor]]:
+def slabs(side: int, dims: int = 3, device: torch.device | None = None) -> Iterator[tuple[slice, Tensor]]:
     """(rows of the first axis, |k|² of their frequencies as int64) of a half transform, in pieces."""
     rows = row_indices(side, device).square()
     plane = torch.arange(side // 2 + 1, device=device).square()

@@ -42,11 +42,7 @@ def shift_whole_pixels(images: Tensor, shifts_yx: Tensor) -> Tensor:
     shifts = shifts_yx.to(images.device).long()
     rows = torch.arange(height, device=images.device) - shifts[:, :1]
     columns = torch.arange(width, device=images.device) - shifts[:, 1:]
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
-        :, None
-    ]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
     batch = torch.arange(len(images), device=images.device)[:, None, None]
-    moved = images[
-        batch, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]
-    ]
+    moved = images[batch, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]]
     return torch.where(inside, moved, 0)

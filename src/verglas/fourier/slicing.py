@@ -15,9 +15,7 @@ from verglas.fourier.lattice import Lattice
 from verglas.fourier.threads import run_ranges
 
 
-def slice_steps(
-    matrices: Tensor, lattice: Lattice, dtype: torch.dtype, device: torch.device
-) -> Tensor:
+def slice_steps(matrices: Tensor, lattice: Lattice, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Steps in the lattice (x, y, z) of one image pixel along x and y: padding · columns of A⁻¹; (n, 2, 3).
 
     `matrices` (n, 3, 3) need not be orthogonal. In 2D only their upper left 2 x 2 block counts, z is 0.
@@ -39,11 +37,7 @@ def slice_steps(
 
 
 def read_slices(
-    values: Tensor,
-    lattice: Lattice,
-    matrices: Tensor,
-    indices_yx: Tensor,
-    classes: Tensor | None = None,
+    values: Tensor, lattice: Lattice, matrices: Tensor, indices_yx: Tensor, classes: Tensor | None = None
 ) -> Tensor:
     """Slices (n, P) at pixels (P, 2) of lattices (K, *shape); `classes` (n,) picks which (default 0)."""
     _check(values, lattice)
@@ -136,9 +130,7 @@ def _add_cpu(
 
     def kernel(low: int, high: int) -> None:
         band = (low, high, axis)
-        kernels_cpu.add_slices(
-            flat, flat_weight, *geometry, classes, basis, ys, xs, source, amounts, band
-        )
+        kernels_cpu.add_slices(flat, flat_weight, *geometry, classes, basis, ys, xs, source, amounts, band)
 
     run_ranges(kernel, lattice.side, least=8)
 
@@ -160,9 +152,7 @@ def _classes(classes: Tensor | None, n: int, n_lattices: int, device: torch.devi
     if classes is None:
         return torch.zeros(n, dtype=torch.int64, device=device)
     if classes.shape != (n,):
-        raise ValueError(
-            f"one class per slice: {n} slices but classes of shape {tuple(classes.shape)}"
-        )
+        raise ValueError(f"one class per slice: {n} slices but classes of shape {tuple(classes.shape)}")
     if n and not 0 <= int(classes.min()) <= int(classes.max()) < n_lattices:
         raise ValueError(f"classes must lie in 0..{n_lattices - 1}")
     return classes.to(device=device, dtype=torch.int64)

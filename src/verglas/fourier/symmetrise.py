@@ -16,12 +16,7 @@ _options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"
 
 
 def add_rotated(
-    data: Tensor,
-    weight: Tensor,
-    from_data: Tensor,
-    from_weight: Tensor,
-    lattice: Lattice,
-    operator: Tensor,
+    data: Tensor, weight: Tensor, from_data: Tensor, from_weight: Tensor, lattice: Lattice, operator: Tensor
 ) -> None:
     """For every point v with |v| <= padding · r_max add the values found at R v, by trilinear interpolation.
 
@@ -34,12 +29,7 @@ def add_rotated(
 
 
 def _add_on_cpu(
-    data: Tensor,
-    weight: Tensor,
-    from_data: Tensor,
-    from_weight: Tensor,
-    lattice: Lattice,
-    operator: Tensor,
+    data: Tensor, weight: Tensor, from_data: Tensor, from_weight: Tensor, lattice: Lattice, operator: Tensor
 ) -> None:
     arrays = [torch.view_as_real(data).numpy(), weight.numpy()]
     arrays += [torch.view_as_real(from_data).numpy(), from_weight.numpy()]
@@ -88,21 +78,14 @@ def _rotate_planes(  # type: ignore[no-untyped-def]
 
 
 def _add_with_torch(
-    data: Tensor,
-    weight: Tensor,
-    from_data: Tensor,
-    from_weight: Tensor,
-    lattice: Lattice,
-    operator: Tensor,
+    data: Tensor, weight: Tensor, from_data: Tensor, from_weight: Tensor, lattice: Lattice, operator: Tensor
 ) -> None:
     matrix, half = operator.double().to(data.device), lattice.half
     limit = (lattice.padding * lattice.r_max) ** 2
     axis = torch.arange(-half, half + 1, device=data.device)
     flat_data, flat_weight = from_data.reshape(-1), from_weight.reshape(-1)
     for rows, squared in lattice.slabs(data.device):
-        z, y, x = (
-            n.flatten() for n in torch.meshgrid(axis[rows], axis, axis[half:], indexing="ij")
-        )
+        z, y, x = (n.flatten() for n in torch.meshgrid(axis[rows], axis, axis[half:], indexing="ij"))
         keep = (squared.flatten() <= limit).nonzero().flatten()
         points = matrix @ torch.stack([x[keep], y[keep], z[keep]]).double()
         mirrored = points[0] < 0

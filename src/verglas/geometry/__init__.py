@@ -11,19 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verglas.geometry.distance import angular_distance_deg, in_plane_distance_deg
-    from verglas.geometry.euler import (
-        euler_angles,
-        euler_matrices,
-        rot_tilt_of,
-        view_vectors,
-        wrap_deg,
-    )
-    from verglas.geometry.healpix import (
-        angular_step_deg,
-        healpix_directions,
-        n_directions,
-        pixel_directions,
-    )
+    from verglas.geometry.euler import euler_angles, euler_matrices, rot_tilt_of, view_vectors, wrap_deg
+    from verglas.geometry.healpix import angular_step_deg, healpix_directions, n_directions, pixel_directions
     from verglas.geometry.symmetry import PointGroup
 
 __all__ = [
@@ -42,12 +31,18 @@ __all__ = [
 ]
 _MODULES = {
     "PointGroup": "symmetry",
-    "angular_distance_deg": "distance", "in_plane_distance_deg": "distance",
-    "angular_step_deg": "healpix", "healpix_directions": "healpix", "n_directions": "healpix",
+    "angular_distance_deg": "distance",
+    "in_plane_distance_deg": "distance",
+    "angular_step_deg": "healpix",
+    "healpix_directions": "healpix",
+    "n_directions": "healpix",
     "pixel_directions": "healpix",
-    "euler_angles": "euler", "euler_matrices": "euler", "rot_tilt_of": "euler", "view_vectors": "euler",
+    "euler_angles": "euler",
+    "euler_matrices": "euler",
+    "rot_tilt_of": "euler",
+    "view_vectors": "euler",
     "wrap_deg": "euler",
-}  # fmt: skip
+}
 
 
 def __getattr__(name: str) -> Any:

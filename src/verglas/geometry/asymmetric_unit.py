@@ -19,11 +19,7 @@ _GREEDY_LIMIT = 4000
 _INTERIOR_DEG = (17.0, 11.0)
 _T_NORMALS = ((-0.942809, 0.0, 0.0), (0.471405, 0.272165, 0.7698), (0.471404, 0.816497, 0.0))
 _O_NORMALS = ((0.0, -1.0, 1.0), (1.0, 1.0, 0.0), (-1.0, 1.0, 0.0))
-_I_NORMALS = (
-    (0.0, 1.0, 0.0),
-    (-0.49999998, -0.80901701, 0.30901699),
-    (0.49999998, -0.80901701, 0.30901699),
-)
+_I_NORMALS = ((0.0, 1.0, 0.0), (-0.49999998, -0.80901701, 0.30901699), (0.49999998, -0.80901701, 0.30901699))
 _I_TILTS_DEG = {"I": 0.0, "I2": 0.0, "I1": 90.0, "I3": 31.7174745559, "I4": -31.7174745559}
 
 
@@ -40,16 +36,10 @@ def contains(name: str, rot_tilt_deg: Tensor, mates: Mates) -> Tensor:
     if name == "T":
         return _between(rot, 90, 150) & _positive(rot_tilt_deg, _T_NORMALS)
     if name == "O":
-        return (
-            _between(rot, 45, 135)
-            & (tilt <= 90 + _BORDER_DEG)
-            & _positive(rot_tilt_deg, _O_NORMALS)
-        )
+        return _between(rot, 45, 135) & (tilt <= 90 + _BORDER_DEG) & _positive(rot_tilt_deg, _O_NORMALS)
     if name in _I_TILTS_DEG:
         turn = euler_matrices([0.0, _I_TILTS_DEG[name], 0.0])
-        return _positive(
-            rot_tilt_deg, [(turn @ torch.tensor(n).double()).tolist() for n in _I_NORMALS]
-        )
+        return _positive(rot_tilt_deg, [(turn @ torch.tensor(n).double()).tolist() for n in _I_NORMALS])
     return _nearest_to_interior(rot_tilt_deg, mates)
 
 

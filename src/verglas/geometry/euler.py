@@ -20,16 +20,20 @@ def euler_matrices(angles_deg: object) -> Tensor:
     """
     angles = float64_tensor(angles_deg)
     if angles.shape[-1:] != (3,):
-        raise ValueError(
-            f"angles must end in an axis of 3 (rot, tilt, psi), got shape {tuple(angles.shape)}"
-        )
+        raise ValueError(f"angles must end in an axis of 3 (rot, tilt, psi), got shape {tuple(angles.shape)}")
     radians = torch.deg2rad(angles)
     (ca, cb, cg), (sa, sb, sg) = radians.cos().unbind(-1), radians.sin().unbind(-1)
     entries = [
-        cg * cb * ca - sg * sa, cg * cb * sa + sg * ca, -cg * sb,
-        -sg * cb * ca - cg * sa, -sg * cb * sa + cg * ca, sg * sb,
-        sb * ca, sb * sa, cb,
-    ]  # fmt: skip
+        cg * cb * ca - sg * sa,
+        cg * cb * sa + sg * ca,
+        -cg * sb,
+        -sg * cb * ca - cg * sa,
+        -sg * cb * sa + cg * ca,
+        sg * sb,
+        sb * ca,
+        sb * sa,
+        cb,
+    ]
     return torch.stack(entries, dim=-1).reshape(*angles.shape[:-1], 3, 3)
 
 

@@ -51,9 +51,7 @@ def _mirrors(family: str, suffix: str) -> tuple[Vector, ...]:
 
 def _improper(name: str, n: int, suffix: str) -> Generators:
     if suffix or n % 2:
-        raise ValueError(
-            f"unknown point group {name!r}: S groups have an even number and no suffix"
-        )
+        raise ValueError(f"unknown point group {name!r}: S groups have an even number and no suffix")
     return Generators(n, ((n // 2, _Z),), inversion=True)
 
 
@@ -91,11 +89,13 @@ _FIXED = {
     "OH": Generators(48, _O.rotations, (_unit(0.0, 1.0, 1.0),)),
 }
 for _suffix, _angle in (
-    ("", 0.0), ("2", 0.0), ("1", -math.pi / 2), ("3", _TO_FIVEFOLD), ("4", -_TO_FIVEFOLD),
-):  # fmt: skip
+    ("", 0.0),
+    ("2", 0.0),
+    ("1", -math.pi / 2),
+    ("3", _TO_FIVEFOLD),
+    ("4", -_TO_FIVEFOLD),
+):
     _FIXED[f"I{_suffix}"] = _icosahedral(_angle, mirror=False)
     _FIXED[f"I{_suffix}H"] = _icosahedral(_angle, mirror=True)
 
-_KNOWN = (
-    "known are C1, Cn, Ci, Cs, Cnv, Cnh, S2n, Dn, Dnv, Dnh, T, Td, Th, O, Oh, I, I1-I4 and I1h-I4h"
-)
+_KNOWN = "known are C1, Cn, Ci, Cs, Cnv, Cnh, S2n, Dn, Dnv, Dnh, T, Td, Th, O, Oh, I, I1-I4 and I1h-I4h"

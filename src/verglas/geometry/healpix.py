@@ -31,9 +31,7 @@ def healpix_directions(order: int) -> Tensor:
 def pixel_directions(pixels: Tensor, order: int) -> Tensor:
     """(rot, tilt) in degrees, (..., 2) float64, of the centres of nested pixels; rot in [-180, 180)."""
     if pixels.numel() and not 0 <= int(pixels.min()) <= int(pixels.max()) < n_directions(order):
-        raise ValueError(
-            f"pixels must lie in 0..{n_directions(order) - 1} at HEALPix order {order}"
-        )
+        raise ValueError(f"pixels must lie in 0..{n_directions(order) - 1} at HEALPix order {order}")
     n = 1 << order
     face, rest = pixels // (n * n), pixels % (n * n)
     ix, iy = _even_bits(rest, order), _even_bits(rest >> 1, order)
@@ -42,9 +40,7 @@ def pixel_directions(pixels: Tensor, order: int) -> Tensor:
     m = torch.where(north, ring, torch.where(south, 4 * n - ring, n))
     offset = torch.where(north | south, 0, (ring - n) & 1)
     z_cap = 1.0 - m.double() ** 2 / (3.0 * n * n)
-    z = torch.where(
-        north, z_cap, torch.where(south, -z_cap, (2 * n - ring).double() * 2.0 / (3.0 * n))
-    )
+    z = torch.where(north, z_cap, torch.where(south, -z_cap, (2 * n - ring).double() * 2.0 / (3.0 * n)))
     position = (torch.tensor(_FACE_PHI, device=pixels.device)[face] * m + ix - iy + 1 + offset) // 2
     position = torch.where(position > 4 * n, position - 4 * n, position)
     position = torch.where(position < 1, position + 4 * n, position)

@@ -78,9 +78,7 @@ def _point_group(name: str) -> PointGroup:
 
 
 def _generating_matrices(recipe: Generators) -> list[Matrix]:
-    matrices = [
-        _rotation(2 * np.pi / fold, np.array(axis)) for fold, axis in recipe.rotations if fold > 1
-    ]
+    matrices = [_rotation(2 * np.pi / fold, np.array(axis)) for fold, axis in recipe.rotations if fold > 1]
     matrices += [np.eye(3) - 2 * np.outer(normal, normal) for normal in recipe.mirrors]
     return [*matrices, -np.eye(3)] if recipe.inversion else matrices
 
@@ -105,9 +103,7 @@ def _close(matrices: list[Matrix], order: int, name: str) -> Matrix:
         if len(group) > order:
             break
     if len(group) != order:
-        raise ArithmeticError(
-            f"point group {name} closed with {len(group)} operators, expected {order}"
-        )
+        raise ArithmeticError(f"point group {name} closed with {len(group)} operators, expected {order}")
     return np.stack(group)
 
 

@@ -33,9 +33,12 @@ def inputs_in_chain(folder: str, jobs: Mapping[str, str], manual_file: str) -> d
         return {"fn_input_autopick": output(CTF)}
     if folder == SELECTION:
         return {
-            "fn_mic": output(CTF), "fn_motion": output(MOTION),
-            "fn_picks": output(PICKING), "do_thresholds": "Yes", "fn_manual": manual_file,
-        }  # fmt: skip
+            "fn_mic": output(CTF),
+            "fn_motion": output(MOTION),
+            "fn_picks": output(PICKING),
+            "do_thresholds": "Yes",
+            "fn_manual": manual_file,
+        }
     if folder == EXTRACTION:
         return {"star_mics": output(SELECTION), "coords_suffix": output(PICKING)}
     return {"fn_img": output(EXTRACTION)} if folder == CLASSES else {}

@@ -8,24 +8,45 @@ FOREIGN: dict[str, JobType] = {
     each.folder: each
     for each in (
         JobType(
-            "InitialModel", "relion.initialmodel", 18, "3D initial model",
-            iterative=True, class_dims=3, settings_name="inimodel",
+            "InitialModel",
+            "relion.initialmodel",
+            18,
+            "3D initial model",
+            iterative=True,
+            class_dims=3,
+            settings_name="inimodel",
         ),
         JobType(
-            "MultiBody", "relion.multibody", 19, "3D multi-body",
-            iterative=True, cleaned_harshly=("analyse_component???_bin???.mrc",),
+            "MultiBody",
+            "relion.multibody",
+            19,
+            "3D multi-body",
+            iterative=True,
+            cleaned_harshly=("analyse_component???_bin???.mrc",),
         ),
         JobType(
-            "Polish", "relion.polish", 20, "Bayesian polishing", settings_name="bayespolish",
+            "Polish",
+            "relion.polish",
+            20,
+            "Bayesian polishing",
+            settings_name="bayespolish",
             cleaned=("*/*_FCC_cc.mrc", "*/*_FCC_w0.mrc", "*/*_FCC_w1.mrc"),
             cleaned_harshly=("*/*_shiny.mrcs", "*/*_shiny.star"),
         ),
         JobType(
-            "CtfRefine", "relion.ctfrefine", 21, "CTF refinement",
+            "CtfRefine",
+            "relion.ctfrefine",
+            21,
+            "CTF refinement",
             cleaned=(
-                "*/*_wAcc_optics-group*.mrc", "*/*_xyAcc_*", "*/*_aberr-A??_*", "*/*_aberr-b?_*",
-                "*/*_mag_optics-group_*", "*/*_fit.star", "*/*_fit.eps",
+                "*/*_wAcc_optics-group*.mrc",
+                "*/*_xyAcc_*",
+                "*/*_aberr-A??_*",
+                "*/*_aberr-b?_*",
+                "*/*_mag_optics-group_*",
+                "*/*_fit.star",
+                "*/*_fit.eps",
             ),
         ),
     )
-}  # fmt: skip
+}

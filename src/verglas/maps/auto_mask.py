@@ -87,13 +87,10 @@ def propose_threshold(smoothed: Tensor) -> Threshold:
     typical = float((dense**2).sum() / dense.sum())
     from_density = solvent + DENSE_SHARE * typical
     noisy = from_noise > from_density
-    reason = (
-        f"solvent {solvent:.4g} with noise {noise:.4g}, typical density {solvent + typical:.4g}: "
-        + (
-            f"{NOISE_SIGMAS:g} deviations above the solvent"
-            if noisy
-            else f"{DENSE_SHARE:.0%} of the density above the solvent"
-        )
+    reason = f"solvent {solvent:.4g} with noise {noise:.4g}, typical density {solvent + typical:.4g}: " + (
+        f"{NOISE_SIGMAS:g} deviations above the solvent"
+        if noisy
+        else f"{DENSE_SHARE:.0%} of the density above the solvent"
     )
     return Threshold(max(from_noise, from_density), reason)
 
@@ -111,9 +108,7 @@ def automatic_mask(first: Tensor, second: Tensor | None, pixel_size_angst: float
     found = AutomaticMask(mask_of(region, MaskShape(0, edge, fill=True)), threshold, 0, edge)
     if second is not None:
         found = _checked(found, region, first, second)
-    return AutomaticMask(
-        **{**vars(found), "warnings": [*found.warnings, *_left_out(smoothed, found.mask)]}
-    )
+    return AutomaticMask(**{**vars(found), "warnings": [*found.warnings, *_left_out(smoothed, found.mask)]})
 
 
 def _checked(found: AutomaticMask, region: Region, first: Tensor, second: Tensor) -> AutomaticMask:
@@ -157,9 +152,7 @@ def _left_out(smoothed: Tensor, mask: Tensor) -> list[str]:
     share = float((outside > centre + _LEFT_OUT_SIGMAS * noise).double().mean())
     if share <= _LEFT_OUT_SHARE:
         return []
-    return [
-        f"{share:.1%} of the solvent outside the mask is density beyond {_LEFT_OUT_SIGMAS:g} deviations"
-    ]
+    return [f"{share:.1%} of the solvent outside the mask is density beyond {_LEFT_OUT_SIGMAS:g} deviations"]
 
 
 def _inner_values(volume: Tensor) -> np.ndarray:

@@ -47,9 +47,7 @@ def match_averages(
     return found
 
 
-def similarity(
-    first: Array, second: Array
-) -> npt.NDArray[np.float64]:  # (k, n, n), (m, n, n) -> (k, m)
+def similarity(first: Array, second: Array) -> npt.NDArray[np.float64]:  # (k, n, n), (m, n, n) -> (k, m)
     """Largest correlation over rotations and shifts; images with zero mean and unit norm."""
     best = np.full((len(first), len(second)), -1.0)
     spectra = np.fft.rfft2(second)

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.fourier import (
-    b_factor_weights,
-    cutoff_shell,
-    inverse,
-    low_pass_weights,
-    rescale,
-    row_indices,
-)
+from verglas.fourier import b_factor_weights, cutoff_shell, inverse, low_pass_weights, rescale, row_indices
 from verglas.fourier.filters import EDGE_SHELLS
 
 

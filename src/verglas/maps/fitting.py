@@ -64,9 +64,7 @@ def fit(moving: Tensor, target: Tensor) -> RigidMove:
     def score(rotations: Tensor) -> Tensor:
         turned = _normalised(_turned(small, rotations))
         cross = torch.fft.irfftn(
-            torch.fft.rfftn(turned, dim=(-3, -2, -1)).conj() * spectrum,
-            s=wanted.shape,
-            dim=(-3, -2, -1),
+            torch.fft.rfftn(turned, dim=(-3, -2, -1)).conj() * spectrum, s=wanted.shape, dim=(-3, -2, -1)
         )
         return cross.flatten(1).max(1).values
 
@@ -74,9 +72,7 @@ def fit(moving: Tensor, target: Tensor) -> RigidMove:
     turned = _normalised(_turned(small, torch.from_numpy(rotation)[None]))[0]
     cross = torch.fft.irfftn(torch.fft.rfftn(turned).conj() * spectrum, s=wanted.shape)
     peak = np.array(np.unravel_index(int(cross.argmax()), cross.shape))
-    peak = np.where(peak >= COARSE_BOX // 2, peak - COARSE_BOX, peak)[
-        ::-1
-    ]  # x, y, z: turned must go there
+    peak = np.where(peak >= COARSE_BOX // 2, peak - COARSE_BOX, peak)[::-1]  # x, y, z: turned must go there
     scale = int(moving.shape[-1]) / COARSE_BOX
     return _refined(moving, target, rotation, -rotation @ peak * scale)
 
@@ -114,9 +110,7 @@ def _search(score: Score) -> Matrix:
     """The best rotation: a grid over all of them, then ever smaller steps about the best few."""
     directions = healpix_directions(COARSE_ORDER)
     psi = torch.arange(0, 360, COARSE_PSI_DEG, dtype=torch.float64)
-    grid = torch.cat(
-        [directions.repeat_interleave(len(psi), 0), psi.repeat(len(directions))[:, None]], 1
-    )
+    grid = torch.cat([directions.repeat_interleave(len(psi), 0), psi.repeat(len(directions))[:, None]], 1)
     matrices = euler_matrices(grid)
     best = matrices[_scores(score, matrices).topk(KEPT).indices]
     axes = np.array([(x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)], float)
@@ -124,9 +118,7 @@ def _search(score: Score) -> Matrix:
         turns = torch.from_numpy(Rotation.from_rotvec(np.radians(step / 2) * axes).as_matrix())
         around = (turns[None] @ best[:, None]).flatten(0, 1)
         found = _scores(score, around).reshape(len(best), -1)
-        chosen = around.reshape(len(best), len(axes), 3, 3)[
-            torch.arange(len(best)), found.argmax(1)
-        ]
+        chosen = around.reshape(len(best), len(axes), 3, 3)[torch.arange(len(best)), found.argmax(1)]
         order = found.max(1).values.argsort(descending=True)
         best = chosen[order][: max(2, len(best) // 2)]
     return np.asarray(best[0].numpy())
@@ -145,9 +137,7 @@ def _refined(moving: Tensor, target: Tensor, rotation: Matrix, shift_px: Matrix)
 
     def cost(numbers: NDArray[np.float64]) -> float:
         matrix = torch.from_numpy(Rotation.from_rotvec(numbers[:3]).as_matrix() @ rotation)
-        turned = _normalised(
-            _turned(small, matrix[None], (shift_px + numbers[3:] * 10 * scale) / scale)
-        )
+        turned = _normalised(_turned(small, matrix[None], (shift_px + numbers[3:] * 10 * scale) / scale))
         return -float((turned[0] * wanted).sum())
 
     found = _least(cost, 6)

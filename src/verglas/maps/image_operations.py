@@ -16,13 +16,7 @@ from torch import Tensor
 
 from verglas.fourier import shell_counts, shell_indices, shell_sums
 from verglas.geometry import PointGroup
-from verglas.maps.box_filters import (
-    RadialFilter,
-    resampled,
-    resampled_shape,
-    spectrum,
-    weighted,
-)
+from verglas.maps.box_filters import RadialFilter, resampled, resampled_shape, spectrum, weighted
 from verglas.maps.box_geometry import (
     centre_of_mass_px,
     inverted_hand,
@@ -72,9 +66,7 @@ class ImageOperations:
 
     @property
     def needs_pixel_size(self) -> bool:
-        lengths = (
-            self.randomise_beyond_angst, self.new_pixel_size_angst, self.local_resolution_angst,
-        )  # fmt: skip
+        lengths = (self.randomise_beyond_angst, self.new_pixel_size_angst, self.local_resolution_angst)
         return not self.radial.is_none or any(length is not None for length in lengths)
 
     def apply(self, image: Array, pixel_size_angst: float) -> tuple[Array, float]:
@@ -176,9 +168,7 @@ def with_power_of(image: Array, other: Array) -> Array:
     data = _tensor(image)
     shells = shell_indices(image.shape[-1], image.ndim)
     n_shells = int(shells.max()) + 1
-    own, wanted = (
-        shell_sums(spectrum(part).abs(), shells, n_shells) for part in (data, _tensor(other))
-    )
+    own, wanted = (shell_sums(spectrum(part).abs(), shells, n_shells) for part in (data, _tensor(other)))
     factor = torch.where(own > 0, wanted / own.clamp_min(1e-300), 0.0)
     return np.asarray(weighted(data, factor[shells]).numpy())
 

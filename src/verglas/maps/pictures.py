@@ -52,9 +52,7 @@ def contact_sheet(
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         top, left = row * (height + gap), column * (width + gap)
-        tile = (
-            to_grey(image, sigma_contrast) if np.ptp(image) > 0 else np.zeros_like(image, np.uint8)
-        )
+        tile = to_grey(image, sigma_contrast) if np.ptp(image) > 0 else np.zeros_like(image, np.uint8)
         sheet[top : top + height, left : left + width] = tile
     return sheet
 

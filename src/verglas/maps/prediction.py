@@ -68,9 +68,14 @@ class ImageFrame:
     """How the images of an optics group lie to a map: matrices, transfer, phases; both ways."""
 
     def __init__(
-        self, geometry: ImageGeometry, model_extent_angst: float, use: CtfUse = CTF_APPLIED, *,
-        device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32,
-    ) -> None:  # fmt: skip
+        self,
+        geometry: ImageGeometry,
+        model_extent_angst: float,
+        use: CtfUse = CTF_APPLIED,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """`model_extent_angst`: box times pixel of the map, which may differ from those of the images."""
         self.geometry, self.use = geometry, use
         self._frame = torch.eye(3, dtype=torch.float64) * geometry.extent_angst / model_extent_angst
@@ -93,9 +98,12 @@ class ImageFrame:
         if not use.apply:
             return torch.ones(len(parameters), *self._signs.shape, dtype=self._signs.dtype)
         values = ctf(
-            parameters, self._grid, intact_first_peak=use.intact_first_peak,
-            phase_flipped=use.phase_flipped, only_flip_phases=use.only_flip_phases,
-        )  # fmt: skip
+            parameters,
+            self._grid,
+            intact_first_peak=use.intact_first_peak,
+            phase_flipped=use.phase_flipped,
+            only_flip_phases=use.only_flip_phases,
+        )
         return values.square() if self.geometry.ctf_premultiplied else values
 
     def recorded(self, slices: Tensor, origins_yx_px: Tensor) -> Tensor:
@@ -114,10 +122,12 @@ class ImageFrame:
         if not geometry.odd_zernike and geometry.beam_tilt_mrad == (0.0, 0.0):
             return None
         phase = odd_phase(
-            geometry.true_frequencies(self._grid.double()), geometry.odd_zernike,
-            beam_tilt_mrad_xy=geometry.beam_tilt_mrad, voltage_kv=geometry.voltage_kv,
+            geometry.true_frequencies(self._grid.double()),
+            geometry.odd_zernike,
+            beam_tilt_mrad_xy=geometry.beam_tilt_mrad,
+            voltage_kv=geometry.voltage_kv,
             cs_mm=geometry.cs_mm,
-        ).to(self._grid)  # fmt: skip
+        ).to(self._grid)
         return torch.polar(torch.ones_like(phase), phase)
 
 
@@ -125,9 +135,12 @@ class Predictor:
     """Predicts the transforms of the images of one optics group."""
 
     def __init__(
-        self, projector: Projector, model_extent_angst: float, geometry: ImageGeometry,
+        self,
+        projector: Projector,
+        model_extent_angst: float,
+        geometry: ImageGeometry,
         use: CtfUse = CTF_APPLIED,
-    ) -> None:  # fmt: skip
+    ) -> None:
         values = projector.values
         self.projector, self.geometry = projector, geometry
         self.frame = ImageFrame(

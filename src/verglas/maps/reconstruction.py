@@ -32,9 +32,7 @@ def reconstruct(
     """
     signal = None if tau2 is None else tau2_fudge * tau2
     if sums.lattice.dims == 2:  # images are small: all at once
-        values = wiener_divide(
-            sums.data, sums.weight, sums.lattice, signal, min_shell, keep_edge=keep_edge
-        )
+        values = wiener_divide(sums.data, sums.weight, sums.lattice, signal, min_shell, keep_edge=keep_edge)
         return to_real_space(values, sums.lattice, sums.size)
     maps = []
     for k in range(len(sums.data)):
@@ -74,9 +72,7 @@ def wiener_divide(
     return result
 
 
-def _added_weight(
-    signal: Tensor | None, lattice: Lattice, min_shell: int, squared: Tensor
-) -> Tensor:
+def _added_weight(signal: Tensor | None, lattice: Lattice, min_shell: int, squared: Tensor) -> Tensor:
     """1/(o·signal) for each |v|², float64: infinite where there is no signal and from r_max on."""
     limit = math.floor(lattice.r_max * lattice.padding + 0.5) ** 2
     added = torch.zeros(len(squared), dtype=torch.float64, device=squared.device)

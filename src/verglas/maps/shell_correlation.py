@@ -50,9 +50,7 @@ def resolution_shell(curve: Tensor, threshold: float = 0.143) -> int:
     return len(curve) - 1 if below is None else below - 1
 
 
-def resolution_angst(
-    curve: Tensor, size: int, pixel_size_angst: float, threshold: float = 0.143
-) -> float:
+def resolution_angst(curve: Tensor, size: int, pixel_size_angst: float, threshold: float = 0.143) -> float:
     """Resolution N·p/s in Å of the shell s of `resolution_shell`; infinite where that is 0."""
     shell = resolution_shell(curve, threshold)
     return size * pixel_size_angst / shell if shell else float("inf")
@@ -100,9 +98,7 @@ def _antisymmetric_turns(side: int, dims: int, generator: torch.Generator) -> Te
     return torch.where(number < mate, turns, torch.where(number > mate, -of_mate(turns), 0.0))
 
 
-def true_fsc(
-    masked: Tensor, randomised: Tensor, from_shell: int, *, zero_negative: bool = False
-) -> Tensor:
+def true_fsc(masked: Tensor, randomised: Tensor, from_shell: int, *, zero_negative: bool = False) -> Tensor:
     """The masked FSC freed of what the mask alone correlates: (masked - random)/(1 - random).
 
     Untouched below from_shell + 2. `zero_negative` sets shells to 0 where the random curve is higher, as

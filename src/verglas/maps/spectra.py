@@ -43,9 +43,7 @@ def noise_power(sums: BackProjector) -> Tensor:
     return torch.where(total > 0, counts / observed.clamp_min(1e-300), 0.0)
 
 
-def data_vs_prior(
-    sums: BackProjector, tau2: Tensor, tau2_fudge: float = 1.0
-) -> tuple[Tensor, Tensor]:
+def data_vs_prior(sums: BackProjector, tau2: Tensor, tau2_fudge: float = 1.0) -> tuple[Tensor, Tensor]:
     """(mean of W·o·T·τ², share of points where it is >= 1) per class and shell, (K, N/2+1) float64.
 
     For runs without half sets; `tau2` (K, N/2+1). Both are 0 where τ² vanishes and beyond r_max.
@@ -89,9 +87,7 @@ def half_map_fsc(first: BackProjector, second: BackProjector) -> Tensor:
     Sums are first collected on the unpadded grid; shells beyond r_max are 0.
     """
     if first.data.shape != second.data.shape:
-        raise ValueError(
-            f"half sets differ: {tuple(first.data.shape)} and {tuple(second.data.shape)}"
-        )
+        raise ValueError(f"half sets differ: {tuple(first.data.shape)} and {tuple(second.data.shape)}")
     curves = []
     for pair in zip(first.data, first.weight, second.data, second.weight, strict=True):
         a = _unpadded(pair[0], pair[1], first.lattice)
@@ -113,18 +109,14 @@ def _correlation(a: Tensor, b: Tensor, lattice: Lattice, n_shells: int) -> Tenso
     products = ((a * b.conj()).real, a.abs().square(), b.abs().square())
     for total, product in zip(sums, products, strict=True):
         total.index_add_(0, shells[keep], product[keep].double())
-    curve = torch.where(
-        sums[1] * sums[2] > 0, sums[0] / (sums[1] * sums[2]).sqrt().clamp_min(1e-300), 0.0
-    )
+    curve = torch.where(sums[1] * sums[2] > 0, sums[0] / (sums[1] * sums[2]).sqrt().clamp_min(1e-300), 0.0)
     curve[0] = 1.0
     return curve
 
 
 def _unpadded(data: Tensor, weight: Tensor, lattice: Lattice) -> Tensor:
     """Sums collected at round(v / padding) and divided; (side', side', side'//2+1)."""
-    steps = (
-        torch.arange(-lattice.half, lattice.half + 1, device=data.device).double() / lattice.padding
-    )
+    steps = torch.arange(-lattice.half, lattice.half + 1, device=data.device).double() / lattice.padding
     nearest = (steps.sign() * torch.floor(steps.abs() + 0.5)).long()
     reach = int(nearest.max())
     for axis in range(lattice.dims):

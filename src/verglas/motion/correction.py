@@ -193,9 +193,7 @@ class _MovieInWork(Generic[A]):
         weighted = settings.weight_by_dose
         spectrum, spectrum_pixel = None, 0.0
         if spectra is not None:
-            spectrum, spectrum_pixel = spectra.spectrum(
-                self.pixel_size_angst, settings.spectrum_size
-            )
+            spectrum, spectrum_pixel = spectra.spectrum(self.pixel_size_angst, settings.spectrum_size)
         return CorrectedMovie(
             motion=self._motion(),
             image=sums.weighted() if weighted else sums.plain(),
@@ -218,14 +216,18 @@ class _MovieInWork(Generic[A]):
             shifts_yx=shifts,
             hot_pixels_yx=self.frames.hot_pixels_yx,
             statistics=motion_statistics(
-                shifts, settings.pixel_size_angst, settings.dose_per_frame_e_a2,
-                settings.pre_exposure_e_a2, first, settings.early_dose_e_a2,
+                shifts,
+                settings.pixel_size_angst,
+                settings.dose_per_frame_e_a2,
+                settings.pre_exposure_e_a2,
+                first,
+                settings.early_dose_e_a2,
             ),
             local=local,
             patch_shifts=() if local is None else self._patch_shifts(shifts, local),
             expected_rms_px=self.expected_rms * self.binning,
             messages=tuple(self.messages),
-        )  # fmt: skip
+        )
 
     def _patch_shifts(self, shifts: Array, local: LocalMotion) -> tuple[PatchShift, ...]:
         """Total shifts at the centres of the patches, as the model has them."""
@@ -273,18 +275,14 @@ class _MovieInWork(Generic[A]):
 
     def _frames_per_group(self, band: Band) -> int:
         """As asked for, or more where the groups would be too many or not fit into memory."""
-        group_bytes = (
-            32 if self.wants_local else 16
-        ) * band.radii.size  # transforms; images, tiles
+        group_bytes = (32 if self.wants_local else 16) * band.radii.size  # transforms; images, tiles
         most = int(self.settings.memory_bytes // 2 // group_bytes)
         most = min(MOST_GROUPS, max(LEAST_GROUPS, most))
         return max(self.settings.group_frames, -(-len(self.frames) // most))
 
     def _dose(self) -> DoseSchedule:
         settings = self.settings
-        return DoseSchedule(
-            settings.dose_per_frame_e_a2, settings.pre_exposure_e_a2, settings.voltage_kv
-        )
+        return DoseSchedule(settings.dose_per_frame_e_a2, settings.pre_exposure_e_a2, settings.voltage_kv)
 
     def _amplitudes(self, band: Band, times: Array) -> Array:
         """What damage leaves of the signal of each group; 1 if the dose is not known."""

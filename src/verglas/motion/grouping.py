@@ -20,9 +20,7 @@ def group_sizes(n_frames: int, group: int) -> list[int]:
     return [size] * (n_groups - surplus) + [size + 1] * surplus
 
 
-def group_times(
-    sizes: list[int],
-) -> Array:  # (G,) frames from the first frame to the group's centre
+def group_times(sizes: list[int]) -> Array:  # (G,) frames from the first frame to the group's centre
     ends = np.cumsum(sizes)
     return ends - (np.asarray(sizes) + 1) / 2
 

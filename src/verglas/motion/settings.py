@@ -51,9 +51,7 @@ class MotionSettings:
         """Frames in use, counted from 0. Raises ValueError if there is none."""
         last = n_frames if self.last_frame <= 0 else min(self.last_frame, n_frames)
         if self.first_frame > last:
-            raise ValueError(
-                f"frames {self.first_frame} to {last} were asked for, the movie has {n_frames}"
-            )
+            raise ValueError(f"frames {self.first_frame} to {last} were asked for, the movie has {n_frames}")
         return range(self.first_frame - 1, last)
 
     def binned_shape(self, shape_yx: tuple[int, int]) -> tuple[int, int]:

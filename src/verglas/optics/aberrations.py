@@ -32,9 +32,7 @@ def odd_phase(
     phase = -strength * (x * x + y * y) * (tilt_x * x + tilt_y * y)
     if len(coefficients):
         basis = odd_basis(len(coefficients), frequencies_yx)
-        phase = phase + basis @ torch.as_tensor(
-            coefficients, dtype=basis.dtype, device=basis.device
-        )
+        phase = phase + basis @ torch.as_tensor(coefficients, dtype=basis.dtype, device=basis.device)
     return phase
 
 
@@ -52,9 +50,7 @@ def split_beam_tilt(
     """
     strength = tilt_strength(voltage_kv, cs_mm)
     if strength == 0:
-        raise ValueError(
-            "coma cannot be expressed as beam tilt where the spherical aberration is 0"
-        )
+        raise ValueError("coma cannot be expressed as beam tilt where the spherical aberration is 0")
     rest = list(coefficients) + [0.0] * max(0, _COMA_X + 1 - len(coefficients))
     tilt = -3 * rest[_COMA_X] / strength, -3 * rest[_COMA_Y] / strength
     rest[1] -= 2 * rest[_COMA_X]

@@ -15,9 +15,16 @@ from verglas.optics.zernike import even_basis
 # Values closer to zero than this are moved away from it, so that a division by the CTF stays finite.
 _SMALLEST = 1e-8
 _SCALARS = (
-    "defocus_u_angst", "defocus_v_angst", "defocus_angle_deg", "voltage_kv", "cs_mm",
-    "amplitude_contrast", "phase_shift_deg", "b_factor_a2", "scale_factor",
-)  # fmt: skip
+    "defocus_u_angst",
+    "defocus_v_angst",
+    "defocus_angle_deg",
+    "voltage_kv",
+    "cs_mm",
+    "amplitude_contrast",
+    "phase_shift_deg",
+    "b_factor_a2",
+    "scale_factor",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +74,23 @@ class CtfParameters:
             return float64_tensor(value, device)
 
         scalars = [
-            defocus_u_angst, defocus_v_angst, defocus_angle_deg, voltage_kv, cs_mm,
-            amplitude_contrast, phase_shift_deg, b_factor_a2, scale_factor,
-        ]  # fmt: skip
+            defocus_u_angst,
+            defocus_v_angst,
+            defocus_angle_deg,
+            voltage_kv,
+            cs_mm,
+            amplitude_contrast,
+            phase_shift_deg,
+            b_factor_a2,
+            scale_factor,
+        ]
         tensors = [tensor(value) for value in scalars]
         n = max([t.numel() for t in tensors if t.ndim], default=1)
         columns = [t.expand(n) for t in tensors]
         _check(voltage_kv=columns[3], amplitude_contrast=columns[5])
         optional = {
             "even_zernike": None if even_zernike is None else tensor(even_zernike).expand(n, -1),
-            "magnification": None
-            if magnification is None
-            else tensor(magnification).expand(n, 2, 2),
+            "magnification": None if magnification is None else tensor(magnification).expand(n, 2, 2),
             "dose_e_a2": None if dose_e_a2 is None else tensor(dose_e_a2).expand(n),
         }
         return cls(**dict(zip(_SCALARS, columns, strict=True)), **optional)  # type: ignore[arg-type]

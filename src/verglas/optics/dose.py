@@ -30,9 +30,7 @@ def dose_weights(
 
     Divide the weighted sum by the root of the sum of squared weights to keep the noise white.
     """
-    dose = pre_exposure_e_a2 + dose_per_frame_e_a2 * torch.arange(
-        1, n_frames + 1, device=frequencies.device
-    )
+    dose = pre_exposure_e_a2 + dose_per_frame_e_a2 * torch.arange(1, n_frames + 1, device=frequencies.device)
     decay = 1 / (2 * critical_exposure_e_a2(frequencies, voltage_kv))
     return torch.exp(-dose.to(decay).reshape(-1, *[1] * frequencies.ndim) * decay)
 

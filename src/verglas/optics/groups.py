@@ -77,9 +77,7 @@ def cluster_shifts(shifts: Sequence[tuple[float, float]], tolerance: float) -> l
 
     if not np.isfinite(tolerance):
         return [0] * len(points)
-    near = cKDTree(points).sparse_distance_matrix(
-        cKDTree(points), tolerance, output_type="coo_matrix"
-    )
+    near = cKDTree(points).sparse_distance_matrix(cKDTree(points), tolerance, output_type="coo_matrix")
     near.data[:] = 1
     near = near + _identity(len(points))
     _, found = connected_components(near, directed=False)

@@ -7,10 +7,7 @@ from torch import Tensor
 
 
 def mtf_at(
-    frequencies: Tensor,
-    table_frequencies: Tensor,
-    table_values: Tensor,
-    original_pixel_size_angst: float,
+    frequencies: Tensor, table_frequencies: Tensor, table_values: Tensor, original_pixel_size_angst: float
 ) -> Tensor:
     """The MTF at spatial frequencies in 1/Å, any shape, by linear interpolation of a table.
 

@@ -48,9 +48,7 @@ def _polar(images: NDArray[np.floating]) -> NDArray[np.float64]:
     mean = (sampled * weight**2).sum(axis=(1, 2), keepdims=True) / (weight**2).sum() / N_ANGLES
     centred = (sampled - mean) * weight
     norm = np.sqrt((centred**2).sum(axis=(1, 2), keepdims=True))
-    result: NDArray[np.float64] = np.divide(
-        centred, norm, out=np.zeros_like(centred), where=norm > 0
-    )
+    result: NDArray[np.float64] = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
     return result
 
 

@@ -26,9 +26,7 @@ class ClassScore:
     @property
     def total(self) -> float:
         """Geometric mean, with resolution counted twice: one bad part is enough to fail."""
-        parts = np.array(
-            [self.resolution, self.resolution, self.contrast, self.centring, self.share]
-        )
+        parts = np.array([self.resolution, self.resolution, self.contrast, self.centring, self.share])
         return float(np.exp(np.log(np.maximum(parts, 1e-6)).mean()))
 
 
@@ -39,17 +37,16 @@ def rank_classes(
     mask_radius_pixels: float,
 ) -> list[ClassScore]:
     """Scores of all classes of one classification."""
-    reach = (
-        1 / np.clip(resolutions_angst, 1e-3, WORST_RESOLUTION_ANGST) - 1 / WORST_RESOLUTION_ANGST
-    )
+    reach = 1 / np.clip(resolutions_angst, 1e-3, WORST_RESOLUTION_ANGST) - 1 / WORST_RESOLUTION_ANGST
     reach = np.where(shares > 0, reach, 0)
     best = max(float(reach.max()), 1e-9)
     even = np.minimum(1, shares * len(shares))
     return [
-        ClassScore(float(r / best), _contrast(a, mask_radius_pixels), _centring(a, mask_radius_pixels),
-                   float(s))
+        ClassScore(
+            float(r / best), _contrast(a, mask_radius_pixels), _centring(a, mask_radius_pixels), float(s)
+        )
         for a, r, s in zip(averages, reach, even)
-    ]  # fmt: skip
+    ]
 
 
 def _radius(n: int) -> NDArray[np.float64]:

@@ -113,9 +113,18 @@ def _plain(micrograph: Array, xy: Array, settings: ExtractionSettings) -> Array:
     deviations = np.empty(len(images))
     sign = -1.0 if settings.invert else 1.0
     kernels.cut_and_normalise(
-        micrograph, x0, y0, images, around.first, around.last, around.count, around.inverse,
-        settings.ramp, sign, deviations,
-    )  # fmt: skip
+        micrograph,
+        x0,
+        y0,
+        images,
+        around.first,
+        around.last,
+        around.count,
+        around.inverse,
+        settings.ramp,
+        sign,
+        deviations,
+    )
     _refuse_flat(deviations, xy)
     return images
 
@@ -139,9 +148,7 @@ def _windows(
     return images
 
 
-def _finish(
-    images: Array, settings: ExtractionSettings, tube_psi_deg: Array | None, seed: int
-) -> Array:
+def _finish(images: Array, settings: ExtractionSettings, tube_psi_deg: Array | None, seed: int) -> Array:
     if settings.scale_px and settings.scale_px != images.shape[-1]:
         images = _rescaled(images, settings.scale_px)
     if settings.window_px and settings.window_px != images.shape[-1]:
@@ -162,9 +169,7 @@ def _finish(
     return images
 
 
-def normalise_particles(
-    images: Array, around: Background, *, ramp: bool = True, sign: float = 1.0
-) -> None:
+def normalise_particles(images: Array, around: Background, *, ramp: bool = True, sign: float = 1.0) -> None:
     """Background plane (or mean) 0 and deviation 1, in place, (n, size, size) float32.
 
     Raises ValueError naming the first image whose background has no variance.

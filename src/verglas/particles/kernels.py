@@ -125,9 +125,7 @@ def cut_stack(micrograph, x0, y0, images):
 
 
 @njit(cache=True, nogil=True)
-def cut_and_normalise(
-    micrograph, x0, y0, images, first, last, count, inverse, ramp, sign, deviations
-):
+def cut_and_normalise(micrograph, x0, y0, images, first, last, count, inverse, ramp, sign, deviations):
     """Both at once for each particle, while its pixels are in cache."""
     for k in range(images.shape[0]):
         cut_window(micrograph, x0[k], y0[k], images[k])

@@ -34,9 +34,9 @@ def windows_times_ctf(
     box, large = settings.box_px, max(settings.box_px, settings.ctf_box_px or settings.box_px)
     margin = large // 2 - box // 2
     frequencies = frequency_grid(large, pixel_size_angst)
-    factor = ctf(
-        parameters, frequencies, intact_first_peak=settings.ctf_intact_first_peak
-    )[0].to(torch.float32)  # fmt: skip
+    factor = ctf(parameters, frequencies, intact_first_peak=settings.ctf_intact_first_peak)[0].to(
+        torch.float32
+    )
     if settings.ctf == "flip":
         factor = torch.where(factor < 0, -1.0, 1.0)
     mean = float(micrograph.mean(dtype=np.float64))

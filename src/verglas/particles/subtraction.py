@@ -43,10 +43,7 @@ class NewCentre:
 
 
 def new_centre(
-    angles_deg: Floats,
-    origins_yx_angst: Floats,
-    centre_xyz_angst: tuple[float, ...],
-    pixel_angst: float,
+    angles_deg: Floats, origins_yx_angst: Floats, centre_xyz_angst: tuple[float, ...], pixel_angst: float
 ) -> NewCentre:
     """What brings a point of the map (from its middle) to the image's centre: origin - A c, in two parts."""
     matrices = euler_matrices(torch.from_numpy(angles_deg)).numpy()
@@ -58,9 +55,7 @@ def new_centre(
 
 def moved_and_cut(images: Tensor, shift_yx_px: NDArray[np.int64], box: int) -> Tensor:
     """Images (b, N, N) moved by whole pixels, what leaves on one side coming in on the other; box cut."""
-    moved = torch.stack(
-        [image.roll((int(y), int(x)), (0, 1)) for image, (y, x) in zip(images, shift_yx_px)]
-    )
+    moved = torch.stack([image.roll((int(y), int(x)), (0, 1)) for image, (y, x) in zip(images, shift_yx_px)])
     size = int(images.shape[-1])
     if box <= size:
         return crop_box(moved, box, 2)

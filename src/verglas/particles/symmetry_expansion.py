@@ -17,9 +17,7 @@ def expanded_angles(angles_deg: Floats, group: PointGroup) -> Floats:
     Raises ValueError for groups with mirrors: no particle has its own mirror image.
     """
     if not group.is_chiral:
-        raise ValueError(
-            f"point group {group.name} has mirrors: particles cannot be expanded by it"
-        )
+        raise ValueError(f"point group {group.name} has mirrors: particles cannot be expanded by it")
     mates = group.mates(euler_matrices(torch.from_numpy(angles_deg)))
     found = np.array(euler_angles(mates).numpy())
     found[:, 0] = angles_deg

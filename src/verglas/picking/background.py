@@ -7,15 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-QUIET_FRACTION = (
-    0.1  # of the patches: with fewer, the estimate is noisy; with more, particles join in
-)
+QUIET_FRACTION = 0.1  # of the patches: with fewer, the estimate is noisy; with more, particles join in
 LEAST_PATCHES = 4
 
 
-def frequency_radius(
-    shape: tuple[int, int], pixel_size_angst: float, device: torch.device
-) -> Tensor:
+def frequency_radius(shape: tuple[int, int], pixel_size_angst: float, device: torch.device) -> Tensor:
     """(rows, columns//2+1) spatial frequency of each half-transform pixel in 1/Å."""
     ky = torch.fft.fftfreq(shape[0], pixel_size_angst, device=device)
     kx = torch.fft.rfftfreq(shape[1], pixel_size_angst, device=device)

@@ -70,9 +70,7 @@ def pick_filaments(
     found = trace_filaments(
         _searched(search, settings, dirty),
         position[value >= high],
-        FilamentSettings(
-            radius, tubes.max_curvature_per_angst * pixel, least / pixel, high, GOES_ON * high
-        ),
+        FilamentSettings(radius, tubes.max_curvature_per_angst * pixel, least / pixel, high, GOES_ON * high),
     )
     parts = [(filament, *filament.every(tubes.step_angst / pixel)) for filament in found]
     if not parts:
@@ -95,9 +93,7 @@ def pick_filaments(
     )
 
 
-def _searched(
-    search: TemplateSearch, settings: TemplateSettings, dirty: DirtyAreas | None
-) -> Array:
+def _searched(search: TemplateSearch, settings: TemplateSettings, dirty: DirtyAreas | None) -> Array:
     """The scores (y, x); -inf in dirty areas and where the user's limits of noise forbid picks."""
     score = search.score.cpu().numpy().astype(np.float64)
     rows, columns = np.indices(score.shape)

@@ -14,9 +14,7 @@ from scipy import ndimage
 
 from verglas.picking.picks import Array
 
-SLACK_RAD = np.deg2rad(
-    3
-)  # of a single step, beyond what the curvature allows: noise moves the ridge
+SLACK_RAD = np.deg2rad(3)  # of a single step, beyond what the curvature allows: noise moves the ridge
 SEED_ANGLES = 36
 TURNS = 11  # directions tried at every step
 END = 0.7  # of the median score along a filament, where it ends

@@ -69,18 +69,14 @@ def pick_blobs(
     pixel = max(pixel_size_angst, settings.working_pixel_angst)
     window = 1.5 * settings.smallest_diameter_angst
     white = settings.white_particles
-    image = working_image(
-        micrograph, pixel_size_angst, pixel, window, white_particles=white, dirty=dirty
-    )
+    image = working_image(micrograph, pixel_size_angst, pixel, window, white_particles=white, dirty=dirty)
     return _Search(image, settings, dirty).candidates()
 
 
 class _Search:
     """One micrograph under search: its spectrum, its noise, and the passes over it."""
 
-    def __init__(
-        self, image: WorkingImage, settings: LogSettings, dirty: DirtyAreas | None
-    ) -> None:
+    def __init__(self, image: WorkingImage, settings: LogSettings, dirty: DirtyAreas | None) -> None:
         self.image, self.settings, self.dirty = image, settings, dirty
         pixels = image.pixels
         self.shape = (int(pixels.shape[0]), int(pixels.shape[1]))
@@ -93,9 +89,7 @@ class _Search:
 
     def candidates(self) -> Picks:
         settings = self.settings
-        diameters = searched_diameters(
-            settings.smallest_diameter_angst, settings.largest_diameter_angst
-        )
+        diameters = searched_diameters(settings.smallest_diameter_angst, settings.largest_diameter_angst)
         blobs = blob_responses(self.spectrum, self.frequency, self.shape, diameters)
         score, bin_of = blobs.max(0)
         score = _in_sigmas(score, self.image.hidden)
@@ -125,9 +119,7 @@ class _Search:
         position, value = position[:sure], value[:sure]
         radius = 0.65 * self.settings.largest_diameter_angst / self.image.pixel_size_angst
         taper = 0.25 * self.settings.largest_diameter_angst / self.image.pixel_size_angst
-        profile = radial_profile(
-            self.image.pixels, position, np.ones(len(value)), math.ceil(radius + taper)
-        )
+        profile = radial_profile(self.image.pixels, position, np.ones(len(value)), math.ceil(radius + taper))
         return None if profile is None else radial_template(profile, self.shape, radius, taper)
 
     def _collect(self, score: Tensor, bin_of: Tensor, filter_: Tensor) -> Picks:

@@ -61,9 +61,7 @@ class PickingNetwork:
         self, micrograph: Tensor, pixel_size_angst: float, dirty: DirtyAreas | None = None
     ) -> WorkingImage:
         """The micrograph as the network wants it. Raises ValueError (bad image)."""
-        return network_image(
-            micrograph, pixel_size_angst, self.diameter_angst, self.white_particles, dirty
-        )
+        return network_image(micrograph, pixel_size_angst, self.diameter_angst, self.white_particles, dirty)
 
     def logits(self, image: WorkingImage) -> Tensor:  # (y, x)
         """Log odds of a particle's centre at each pixel."""
@@ -111,10 +109,7 @@ def network_image(
 
 
 def pick_with_network(
-    micrograph: Tensor,
-    pixel_size_angst: float,
-    network: PickingNetwork,
-    dirty: DirtyAreas | None = None,
+    micrograph: Tensor, pixel_size_angst: float, network: PickingNetwork, dirty: DirtyAreas | None = None
 ) -> Picks:
     """Candidates outside dirty areas; the figure of merit is a log odds, the threshold even odds."""
     image = network.image_of(micrograph, pixel_size_angst, dirty)

@@ -57,8 +57,7 @@ def automatic_threshold(peak_heights: Array, expected: Callable[[float], float])
     strict = high
     count = np.arange(1, len(peak_heights) + 1)
     allowed = np.array(
-        [expected(max(_LOWEST, float(z))) <= FALSE_SHARE * n for z, n in zip(peak_heights, count)],
-        dtype=bool,
+        [expected(max(_LOWEST, float(z))) <= FALSE_SHARE * n for z, n in zip(peak_heights, count)], dtype=bool
     )
     passing = peak_heights[allowed & (peak_heights > _LOWEST)]
     return min(strict, float(passing.min())) if len(passing) else strict

@@ -35,10 +35,7 @@ class TemplateBank:
             return self
         lattice = replace(self.projector, values=self.projector.values.to(device))
         return replace(
-            self,
-            projector=lattice,
-            matrices=self.matrices.to(device),
-            reference=self.reference.to(device),
+            self, projector=lattice, matrices=self.matrices.to(device), reference=self.reference.to(device)
         )
 
     def spectra(self, box_px: int, pixel_size_angst: float) -> Tensor:

@@ -24,12 +24,7 @@ from verglas.picking.peaks import keep_apart, local_maxima
 from verglas.picking.picks import Array, Picks
 from verglas.picking.significance import automatic_threshold, noise_scale
 from verglas.picking.template_bank import TemplateBank
-from verglas.picking.template_search import (
-    EigenTemplates,
-    best_scores,
-    best_templates,
-    side_lobes,
-)
+from verglas.picking.template_search import EigenTemplates, best_scores, best_templates, side_lobes
 from verglas.picking.working_image import WorkingImage, good_size, working_image
 
 LEAST_FOM = 2.0
@@ -126,9 +121,7 @@ def _image(
     pixel = max(pixel_size_angst, pixel)
     window = 1.5 * bank.diameter_angst
     white = settings.white_particles
-    return working_image(
-        micrograph, pixel_size_angst, pixel, window, white_particles=white, dirty=dirty
-    )
+    return working_image(micrograph, pixel_size_angst, pixel, window, white_particles=white, dirty=dirty)
 
 
 def _whitened(
@@ -231,9 +224,7 @@ def explained_by_better(
     return np.flatnonzero(kept)
 
 
-def score_threshold(
-    value: np.ndarray, expected: Callable[[float], float], fraction: float | None
-) -> float:
+def score_threshold(value: np.ndarray, expected: Callable[[float], float], fraction: float | None) -> float:
     """The automatic threshold, or the given fraction of the typical particle's figure of merit."""
     automatic = automatic_threshold(value, expected)
     if fraction is None:

@@ -102,10 +102,7 @@ def non_negative_risk(positive: Tensor, unlabelled: Tensor, share: float) -> Ten
 
 def _prepare(example: Example, settings: TrainingSettings) -> _Prepared:
     image = network_image(
-        example.micrograph,
-        example.pixel_size_angst,
-        settings.diameter_angst,
-        settings.white_particles,
+        example.micrograph, example.pixel_size_angst, settings.diameter_angst, settings.white_particles
     )
     margin = Layers.MARGIN
     xy = torch.as_tensor(np.asarray(example.xy, dtype=np.float64).reshape(-1, 2))

@@ -50,9 +50,7 @@ def working_image(
     """
     rows, columns = micrograph.shape
     if min(rows, columns) * pixel_size_angst < 4 * window_angst / 3:
-        raise ValueError(
-            f"micrograph of {columns} x {rows} pixels is too small to pick particles in"
-        )
+        raise ValueError(f"micrograph of {columns} x {rows} pixels is too small to pick particles in")
     bin_px = max(1, int(working_pixel_angst / (3 * pixel_size_angst)))
     image = without_plane(binned(remove_outliers(micrograph.to(torch.float32)), bin_px))
     coarse = working_pixel_angst / (bin_px * pixel_size_angst)
@@ -66,9 +64,7 @@ def working_image(
     small, mean, deviation = normalise_locally(small, window_angst / pixel, hidden)
     sign = 1 if white_particles else -1
     first = (bin_px - 1) / 2
-    return WorkingImage(
-        sign * small, pixel, step, first, sign * mean / whole, deviation / whole, hidden
-    )
+    return WorkingImage(sign * small, pixel, step, first, sign * mean / whole, deviation / whole, hidden)
 
 
 def binned(image: Tensor, bin_px: int) -> Tensor:

@@ -49,6 +49,4 @@ def node_type_named(text: str) -> NodeType:
     for kind in NODE_TYPES:
         if text in (kind.name, str(kind.code), kind.label, kind.top_level):
             return kind
-    raise UnknownName(
-        f"no node type {text!r}; known: {', '.join(kind.name for kind in NODE_TYPES)}"
-    )
+    raise UnknownName(f"no node type {text!r}; known: {', '.join(kind.name for kind in NODE_TYPES)}")

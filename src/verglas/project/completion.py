@@ -98,9 +98,7 @@ def _look(project: Project, name: str, in_queue: InQueue | None) -> Ended | None
         return None
     if status is Status.SUCCEEDED:
         missing = missing_outputs(project, project.graph(), name)
-        return Ended(
-            name, status, tuple(f"expected output {each} does not exist" for each in missing)
-        )
+        return Ended(name, status, tuple(f"expected output {each} does not exist" for each in missing))
     outcome = directory.outcome()
     return Ended(name, status, (outcome.reason,) if outcome and outcome.reason else ())
 

@@ -44,9 +44,7 @@ def save_draft(
     """Keep the state of something unsaved in place of what was kept before. Raises TooManyDrafts."""
     path = _path(project, kind, of, person, job)
     if not path.exists() and len(list(path.parent.glob("*.json"))) >= MOST:
-        raise TooManyDrafts(
-            f"there are {MOST:,} unsaved drafts in this project: save or discard some"
-        )
+        raise TooManyDrafts(f"there are {MOST:,} unsaved drafts in this project: save or discard some")
     path.parent.mkdir(parents=True, exist_ok=True)
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     draft = Draft(kind, of, job, person, now, value)

@@ -119,9 +119,7 @@ class Graph:
 
         Raises ValueError naming the jobs of a circle.
         """
-        ancestors = {
-            name: {other for other in names if name in self.descendants(other)} for name in names
-        }
+        ancestors = {name: {other for other in names if name in self.descendants(other)} for name in names}
         left, ordered = list(names), []
         while left:
             free = next((name for name in left if not ancestors[name] & set(left)), None)

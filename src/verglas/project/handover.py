@@ -21,10 +21,19 @@ SUMS = "SHA256SUMS"
 MOVIES, MICROGRAPHS, PARTICLES = "movies", "micrographs", "particles"
 PARTS = (MOVIES, MICROGRAPHS, PARTICLES)
 _FILE_COLUMNS = (
-    "rlnMicrographMovieName", "rlnMicrographName", "rlnMicrographNameNoDW", "rlnMicrographMetadata",
-    "rlnCtfImage", "rlnCtfPowerSpectrum", "rlnMicrographNameEven", "rlnMicrographNameOdd",
-    "rlnMtfFileName", "rlnMicrographGainName", "rlnMicrographDefectFile", "rlnMicrographCoordinates",
-)  # fmt: skip
+    "rlnMicrographMovieName",
+    "rlnMicrographName",
+    "rlnMicrographNameNoDW",
+    "rlnMicrographMetadata",
+    "rlnCtfImage",
+    "rlnCtfPowerSpectrum",
+    "rlnMicrographNameEven",
+    "rlnMicrographNameOdd",
+    "rlnMtfFileName",
+    "rlnMicrographGainName",
+    "rlnMicrographDefectFile",
+    "rlnMicrographCoordinates",
+)
 
 
 @dataclass(frozen=True)
@@ -189,9 +198,7 @@ class _Copy:
         from verglas.formats.cryosparc import cs_from_tables, write_cs
 
         inside = f"{inner_name(name).removesuffix('.star')}.cs"
-        write_cs(
-            self.target / inside, cs_from_tables(star["optics"], _relocated(star["particles"]))
-        )
+        write_cs(self.target / inside, cs_from_tables(star["optics"], _relocated(star["particles"])))
         self._note(inside, _sum_of(self.target / inside))
 
     def _note(self, inside: str, digest: str) -> None:

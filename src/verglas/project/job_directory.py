@@ -23,15 +23,9 @@ from verglas.project.owner import Owner
 
 RUN_RECORD = ".verglas_run.json"
 OUTCOME = ".verglas_outcome.json"
-_STATUS_OF_FILE = {
-    EXIT_SUCCESS: Status.SUCCEEDED,
-    EXIT_FAILURE: Status.FAILED,
-    EXIT_ABORTED: Status.ABORTED,
-}
+_STATUS_OF_FILE = {EXIT_SUCCESS: Status.SUCCEEDED, EXIT_FAILURE: Status.FAILED, EXIT_ABORTED: Status.ABORTED}
 TAIL_BYTES = 4096
-UNWRITABLE = (
-    "unwritable"  # failed because the disc could not be written: to be done again when it can
-)
+UNWRITABLE = "unwritable"  # failed because the disc could not be written: to be done again when it can
 JOB_LEASE_S = 300.0  # of a job on another machine that does not renew its record
 
 

@@ -11,12 +11,7 @@ from verglas.formats.star import StarError, StarTable, format_star, read_star
 from verglas.jobs.contract.control_files import JOB_STAR, RUN_JOB
 from verglas.project.dialect import Dialect
 
-TYPE, TYPE_LABEL, IS_CONTINUE, IS_TOMO = (
-    "rlnJobType",
-    "rlnJobTypeLabel",
-    "rlnJobIsContinue",
-    "rlnJobIsTomo",
-)
+TYPE, TYPE_LABEL, IS_CONTINUE, IS_TOMO = ("rlnJobType", "rlnJobTypeLabel", "rlnJobIsContinue", "rlnJobIsTomo")
 KEY, VALUE = "rlnJobOptionVariable", "rlnJobOptionValue"
 
 

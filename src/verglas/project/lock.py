@@ -94,9 +94,7 @@ def _acquire(root: Path, reason: str, timeout_s: float) -> str:
     prepared = root / f"{_PREPARED}{token}"
     prepared.mkdir()
     try:
-        (prepared / "lock_default_pipeline.star").write_text(
-            f"lock mechanism for pipeline: {reason}\n"
-        )
+        (prepared / "lock_default_pipeline.star").write_text(f"lock mechanism for pipeline: {reason}\n")
         _write_owner(prepared, token, 0)
         _wait_and_rename(root, prepared, timeout_s)
     except BaseException:

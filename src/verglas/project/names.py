@@ -86,9 +86,7 @@ def checked_alias(text: str) -> str:
     if alias.startswith((".", "-")):
         raise AliasError(f"alias {alias[:120]!r}: it may not start with {alias[0]!r}")
     if not alias.isprintable() or len(alias.encode()) > _LONGEST_ALIAS:
-        raise AliasError(
-            f"alias {alias[:120]!r}: at most {_LONGEST_ALIAS} bytes of printable characters"
-        )
+        raise AliasError(f"alias {alias[:120]!r}: at most {_LONGEST_ALIAS} bytes of printable characters")
     bad = sorted(set(alias) & _FORBIDDEN_IN_ALIAS)
     if bad:
         raise AliasError(f"alias {text!r}: it may not contain {' '.join(bad)}")

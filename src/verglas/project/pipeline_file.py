@@ -50,9 +50,7 @@ def graph_of(star: StarFile) -> Graph:
     try:
         return _graph_of(star)
     except KeyError as error:
-        raise StarError(
-            f"a table of the pipeline has no column {error.args[0]}", star.path
-        ) from None
+        raise StarError(f"a table of the pipeline has no column {error.args[0]}", star.path) from None
 
 
 def _graph_of(star: StarFile) -> Graph:
@@ -141,9 +139,7 @@ def _tables(graph: Graph) -> Iterator[StarTable]:
     if nodes:
         columns = {
             NODE: [each.name for each in nodes],
-            NODE_TYPE_LABEL if dialect.has_labels else NODE_TYPE: _typed(
-                [each.type_text for each in nodes]
-            ),
+            NODE_TYPE_LABEL if dialect.has_labels else NODE_TYPE: _typed([each.type_text for each in nodes]),
         }
         if dialect.has_depth:
             columns[NODE_DEPTH] = _typed([each.depth for each in nodes])
@@ -154,16 +150,10 @@ def _tables(graph: Graph) -> Iterator[StarTable]:
 
 def _edges(graph: Graph) -> Iterator[StarTable]:
     if graph.inputs:
-        columns = {
-            FROM_NODE: [a for a, _ in graph.inputs],
-            EDGE_PROCESS: [b for _, b in graph.inputs],
-        }
+        columns = {FROM_NODE: [a for a, _ in graph.inputs], EDGE_PROCESS: [b for _, b in graph.inputs]}
         yield StarTable.from_columns("pipeline_input_edges", columns)
     if graph.outputs:
-        columns = {
-            EDGE_PROCESS: [a for a, _ in graph.outputs],
-            TO_NODE: [b for _, b in graph.outputs],
-        }
+        columns = {EDGE_PROCESS: [a for a, _ in graph.outputs], TO_NODE: [b for _, b in graph.outputs]}
         yield StarTable.from_columns("pipeline_output_edges", columns)
 
 

@@ -61,9 +61,7 @@ class Project:
         """
         path = Path(root).resolve()
         if not (path / PIPELINE).exists():
-            raise NotAProject(
-                f"{path} is not a project (no {PIPELINE}); make one here with: verglas new ."
-            )
+            raise NotAProject(f"{path} is not a project (no {PIPELINE}); make one here with: verglas new .")
         project = cls(path)
         project.settle()
         return project

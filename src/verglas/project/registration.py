@@ -137,9 +137,7 @@ def enter(
     return name
 
 
-def write_settings(
-    change: Change, name: str, job: type[Job], options: JobOptions, is_continue: bool
-) -> None:
+def write_settings(change: Change, name: str, job: type[Job], options: JobOptions, is_continue: bool) -> None:
     """The job's job.star, and the hidden file with the type's last used settings."""
     dialect = change.graph.dialect
     kind = str(dialect.process_text(job.type.label, job.type.code))
@@ -180,9 +178,7 @@ def _connect_inputs(root: Path, graph: Graph, name: str, options: JobOptions) ->
 def _connect_outputs(graph: Graph, name: str, expected: list[Node]) -> None:
     """Expected outputs follow the settings; a name that other jobs use stays as their input."""
     wanted = {node.name for node in expected}
-    unused = {
-        old for old in graph.outputs_of(name) if old not in wanted and not graph.users_of(old)
-    }
+    unused = {old for old in graph.outputs_of(name) if old not in wanted and not graph.users_of(old)}
     graph.drop_nodes(unused)
     add_outputs(graph, name, expected)
 

@@ -35,9 +35,19 @@ STAGING_PREFIX = ".round-"
 MANIFEST = ".verglas_round.json"
 KEPT = "rounds"
 _LASTING = {
-    *EXIT_FILES, ABORT_NOW, JOB_PIPELINE, JOB_STAR, NO_HARSH_CLEAN, NOTE, PIPELINE_BACKUP, RUN_ERR,
-    RUN_JOB, RUN_OUT, SUBMIT_SCRIPT, "deleted_pipeline.star",
-}  # fmt: skip
+    *EXIT_FILES,
+    ABORT_NOW,
+    JOB_PIPELINE,
+    JOB_STAR,
+    NO_HARSH_CLEAN,
+    NOTE,
+    PIPELINE_BACKUP,
+    RUN_ERR,
+    RUN_JOB,
+    RUN_OUT,
+    SUBMIT_SCRIPT,
+    "deleted_pipeline.star",
+}
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,7 @@ def finish_repeat(directory: Path, staging: Path, name: str, *, keep_rounds: int
         replace_in_text(staging / each, f"{name}{staging.name}/", name)
         _sync_file(staging / each)
     old = known.files
-    if (
-        known.round == 0
-    ):  # the first run never ended well: its leftovers are what was not there before
+    if known.round == 0:  # the first run never ended well: its leftovers are what was not there before
         old = tuple(each for each in _result_files(directory) if each not in known.before)
     keep = f"{KEPT}/round{known.round:03d}" if keep_rounds and known.round else ""
     journal = Journal(directory)
@@ -150,13 +158,9 @@ def _files_below(folder: Path) -> list[str]:
     for parent, folders, files in os.walk(folder):
         base = Path(parent)
         if base == folder:
-            folders[:] = [
-                each for each in folders if not each.startswith((STAGING_PREFIX, STAGING))
-            ]
+            folders[:] = [each for each in folders if not each.startswith((STAGING_PREFIX, STAGING))]
             files = [each for each in files if not each.startswith(".verglas_")]
-        found += [
-            str((base / each).relative_to(folder)) for each in files if not is_temporary(each)
-        ]
+        found += [str((base / each).relative_to(folder)) for each in files if not is_temporary(each)]
     return sorted(found)
 
 

@@ -51,10 +51,7 @@ def job_summaries(project: Project, in_queue: InQueue | None = None) -> list[Job
         if ends:
             record_ends(project, ends)
         ends = []
-    except (
-        OSError,
-        CutPipeline,
-    ) as error:  # a full or read-only disc: what is so is shown all the same
+    except (OSError, CutPipeline) as error:  # a full or read-only disc: what is so is shown all the same
         log.warning("what jobs came to cannot be written down: %s", error)
     ended = {each.name: each for each in ends}
     processes = project.graph().processes.values()
@@ -72,9 +69,7 @@ def summary(project: Project, process: Process, ended: Ended | None = None) -> J
             reason = f"waiting: {outcome.reason}" if waiting else outcome.reason
         if ended is not None:
             reason = "; ".join(ended.messages) or reason
-    return JobSummary(
-        process.name, process.alias, status.label, process.folder, is_foreign(process), reason
-    )
+    return JobSummary(process.name, process.alias, status.label, process.folder, is_foreign(process), reason)
 
 
 def is_foreign(process: Process) -> bool:

@@ -17,15 +17,7 @@ from verglas.project.project import OWN_FOLDER, Project
 from verglas.scheduler.clock import boottime_s, elapsed_s
 from verglas.scheduler.events import record_event
 from verglas.scheduler.job_attempts import POLL_S, JobAttempts
-from verglas.scheduler.schedule import (
-    CONTINUE,
-    STOP,
-    Order,
-    Progress,
-    Result,
-    ScheduleFolder,
-    ScheduleTaken,
-)
+from verglas.scheduler.schedule import CONTINUE, STOP, Order, Progress, Result, ScheduleFolder, ScheduleTaken
 from verglas.scheduler.schedule_log import ScheduleLog
 from verglas.scheduler.supervisor import ensure_supervisor
 
@@ -46,12 +38,7 @@ class Autorun:
     """One schedule at work."""
 
     def __init__(
-        self,
-        project: Project,
-        folder: ScheduleFolder,
-        *,
-        echo: bool = False,
-        supervised: bool = False,
+        self, project: Project, folder: ScheduleFolder, *, echo: bool = False, supervised: bool = False
     ) -> None:
         self.project, self.folder, self.supervised = project, folder, supervised
         self._look_at_supervisor_s = 0.0
@@ -75,13 +62,9 @@ class Autorun:
         sweep(self.project.root / OWN_FOLDER, below=True)
         if self.state.phase == "new":
             self.log.opening(self.order, self.folder.running_file)
-            self._event(
-                "schedule-started", f"{self.order.repeat} rounds of {len(self.order.jobs)} jobs"
-            )
+            self._event("schedule-started", f"{self.order.repeat} rounds of {len(self.order.jobs)} jobs")
         else:
-            self._event(
-                "schedule-resumed", f"in round {self.state.round}, phase {self.state.phase}"
-            )
+            self._event("schedule-resumed", f"in round {self.state.round}, phase {self.state.phase}")
         try:
             self._wait_before()
             self._rounds()
@@ -227,9 +210,7 @@ class Autorun:
         if self.order.on_failure == STOP:
             raise _Failed(f"{job} failed: {result.reason}")
         if count >= SAME_FAILURES:
-            raise _Failed(
-                f"{job} failed {count} times in a row for the same reason: {result.reason}"
-            )
+            raise _Failed(f"{job} failed {count} times in a row for the same reason: {result.reason}")
 
     def _tell_round(self) -> None:
         waiting = {job: each for job, each in self.state.results.items() if each.kind == "waiting"}
@@ -247,21 +228,15 @@ class Autorun:
                 if job in change.graph.processes:
                     change.graph.set_status(job, Status.SUCCEEDED)
         failed = [
-            f"{job}: {each.reason}"
-            for job, each in self.state.results.items()
-            if each.kind == "failed"
+            f"{job}: {each.reason}" for job, each in self.state.results.items() if each.kind == "failed"
         ]
         if failed:
             return self._end("failed", "; ".join(failed), 1)
         waiting = [
-            f"{job}: {each.reason}"
-            for job, each in self.state.results.items()
-            if each.kind == "waiting"
+            f"{job}: {each.reason}" for job, each in self.state.results.items() if each.kind == "waiting"
         ]
         message = (
-            f"all jobs have finished; waiting: {'; '.join(waiting)}"
-            if waiting
-            else "all jobs have finished"
+            f"all jobs have finished; waiting: {'; '.join(waiting)}" if waiting else "all jobs have finished"
         )
         return self._end("done", message, 0)
 
@@ -300,9 +275,7 @@ class Autorun:
         if not self.folder.running_file.exists():
             raise _Stopped
         if not self.lease.beat():
-            raise ScheduleTaken(
-                f"schedule {self.order.name} was taken over while this one stood still"
-            )
+            raise ScheduleTaken(f"schedule {self.order.name} was taken over while this one stood still")
         now = time.monotonic()
         if self.supervised and now > self._look_at_supervisor_s:
             self._look_at_supervisor_s = now + 2.0

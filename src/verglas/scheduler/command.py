@@ -15,9 +15,7 @@ KEEP_ROUNDS = "VERGLAS_KEEP_ROUNDS"  # earlier results of a job from scratch tha
 ATTEMPT = "VERGLAS_ATTEMPT"  # which start of the job a process stems from
 
 
-def program_words(
-    job: type[Job], options: JobOptions, directory: str, is_continue: bool
-) -> list[str]:
+def program_words(job: type[Job], options: JobOptions, directory: str, is_continue: bool) -> list[str]:
     """The program's flags for these options."""
     return job.command_line(options, directory, is_continue)
 

@@ -34,12 +34,8 @@ class DiscUse:
     def line(self, movies_per_hour: float, floor_gb: float) -> str:
         parts = [f"{kind} {1000 * gb:.0f} MB" for kind, gb in self.gb_per_movie().items() if gb > 0]
         hours = self.hours_left(movies_per_hour, floor_gb)
-        lasting = (
-            f"{hours:.1f} h left at {movies_per_hour:.0f} movies/h" if hours < 1e4 else "ample"
-        )
-        return (
-            f"per movie: {', '.join(parts) or 'nothing yet'}; {self.free_gb:.0f} GB free, {lasting}"
-        )
+        lasting = f"{hours:.1f} h left at {movies_per_hour:.0f} movies/h" if hours < 1e4 else "ample"
+        return f"per movie: {', '.join(parts) or 'nothing yet'}; {self.free_gb:.0f} GB free, {lasting}"
 
 
 def disc_use(project: Project) -> DiscUse:

@@ -85,9 +85,7 @@ class Ingest:
             try:
                 self._copy(found)
             except OSError as error:
-                self.tally.waiting[found.relative] = (
-                    f"{error.strerror or error}; will be tried again"
-                )
+                self.tally.waiting[found.relative] = f"{error.strerror or error}; will be tried again"
                 self.say(f"{found.relative}: {self.tally.waiting[found.relative]}")
                 continue
             copied += 1
@@ -178,21 +176,13 @@ class Ingest:
 
     def _is_full(self, found: Source) -> bool:
         """Copying is the last to pause when the disc fills up; it goes on by itself."""
-        folder = next(
-            each for each in (self.destination, *self.destination.parents) if each.exists()
-        )
+        folder = next(each for each in (self.destination, *self.destination.parents) if each.exists())
         free_bytes = shutil.disk_usage(folder).free
         full = free_bytes - found.size < self.floor_gb * 1e9
         if full:
-            self.tally.waiting[found.relative] = (
-                f"{free_bytes / 1e9:.1f} GB are free at the destination"
-            )
+            self.tally.waiting[found.relative] = f"{free_bytes / 1e9:.1f} GB are free at the destination"
         if full != self._told_full:
-            self.say(
-                "the disc is full: copying pauses"
-                if full
-                else "there is space again: copying goes on"
-            )
+            self.say("the disc is full: copying pauses" if full else "there is space again: copying goes on")
         self._told_full = full
         return full
 

@@ -35,13 +35,7 @@ from verglas.jobs.contract.options import OptionError
 from verglas.jobs.contract.program import UsageError
 from verglas.project.completion import Ended, missing_outputs, record_ends
 from verglas.project.dialect import Status
-from verglas.project.job_directory import (
-    RUN_RECORD,
-    UNWRITABLE,
-    JobDirectory,
-    JobOutcome,
-    RunRecord,
-)
+from verglas.project.job_directory import RUN_RECORD, UNWRITABLE, JobDirectory, JobOutcome, RunRecord
 from verglas.project.lease import renewed
 from verglas.project.owner import Owner
 from verglas.project.pipeline_file import NODE, NODE_TYPE, NODE_TYPE_LABEL
@@ -194,12 +188,7 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
 
 
 def _context(
-    root: Path,
-    loaded: LoadedJob,
-    work: Path,
-    control: Path,
-    ranks: Ranks,
-    executor: Executor | None,
+    root: Path, loaded: LoadedJob, work: Path, control: Path, ranks: Ranks, executor: Executor | None
 ) -> RunContext:
     context = RunContext(
         work,
@@ -233,10 +222,7 @@ def _declare_outputs(project: Project, loaded: LoadedJob, job: Job, target: str)
         return
     dialect = project.graph().dialect
     label = NODE_TYPE_LABEL if dialect.has_labels else NODE_TYPE
-    columns = {
-        NODE: [node.name for node in nodes],
-        label: [dialect.node_text(node) for node in nodes],
-    }
+    columns = {NODE: [node.name for node in nodes], label: [dialect.node_text(node) for node in nodes]}
     table = StarTable.from_columns("output_nodes", columns)
     write_star(Path(target) / OUTPUT_NODES, [table], version=dialect.version)
 
@@ -257,11 +243,7 @@ def _record_outcome(project: Project, name: str, outcome: JobOutcome) -> int:
     }[outcome.kind]
     if status is not Status.SUCCEEDED:
         _warn(f" ERROR: {outcome.reason}" if status is Status.FAILED else f" {outcome.reason}")
-        _warn(
-            " exiting with an error ..."
-            if status is Status.FAILED
-            else " exiting with an abort ..."
-        )
+        _warn(" exiting with an error ..." if status is Status.FAILED else " exiting with an abort ...")
     _write_exit(directory, status)
     messages: tuple[str, ...] = (outcome.reason,) if outcome.reason else ()
     if status is Status.SUCCEEDED:

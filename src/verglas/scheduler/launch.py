@@ -17,14 +17,7 @@ from verglas.project.job_directory import JobDirectory, JobOutcome, RunRecord
 from verglas.project.leftovers import OLD_S, sweep
 from verglas.project.owner import Owner
 from verglas.project.project import Project
-from verglas.project.registration import (
-    LoadedJob,
-    RefusedJob,
-    check_options,
-    enter,
-    load_job,
-    refuse_running,
-)
+from verglas.project.registration import LoadedJob, RefusedJob, check_options, enter, load_job, refuse_running
 from verglas.project.rounds import adopt_result
 from verglas.scheduler.child import start_child
 from verglas.scheduler.command import (
@@ -129,9 +122,7 @@ def _begin(change: Change, loaded: LoadedJob, record: RunRecord) -> None:
     change.back_up_in(loaded.name)
 
 
-def _start(
-    project: Project, loaded: LoadedJob, record: RunRecord, keep_rounds: int = 0
-) -> Launched:
+def _start(project: Project, loaded: LoadedJob, record: RunRecord, keep_rounds: int = 0) -> Launched:
     name, process = loaded.name, None
     environment = {**process_environment(), ATTEMPT: str(record.attempt)}
     if keep_rounds:

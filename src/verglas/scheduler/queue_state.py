@@ -29,7 +29,9 @@ class QueueCommands:
 
 _QUEUES = {
     "sbatch": QueueCommands(
-        ("squeue", "-h", "-o", "%T", "-j"), ("scancel",), ("invalid job id",),
+        ("squeue", "-h", "-o", "%T", "-j"),
+        ("scancel",),
+        ("invalid job id",),
         ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
     ),
     "qsub": QueueCommands(
@@ -38,7 +40,7 @@ _QUEUES = {
     "bsub": QueueCommands(
         ("bjobs", "-noheader", "-o", "stat"), ("bkill",), ("is not found",), ("DONE", "EXIT")
     ),
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -92,9 +94,7 @@ def cancel(record: RunRecord) -> bool:
     if commands is None:
         return False
     try:
-        done = subprocess.run(
-            [*commands.cancel, record.queue_id], capture_output=True, timeout=TIMEOUT_S
-        )
+        done = subprocess.run([*commands.cancel, record.queue_id], capture_output=True, timeout=TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -92,11 +92,7 @@ def _run_along(ranks: Ranks, plan: _Plan, name: str) -> None:
 
     job = job_class(plan.folder)
     context = RunContext(
-        Path(plan.work),
-        control=Path(name),
-        say=lambda text: None,
-        rank=ranks.rank,
-        n_ranks=ranks.size,
+        Path(plan.work), control=Path(name), say=lambda text: None, rank=ranks.rank, n_ranks=ranks.size
     )
     try:
         job(job.program.parse(plan.words), context).run()

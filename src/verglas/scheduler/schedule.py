@@ -157,10 +157,7 @@ def rounds_done(root: Path) -> dict[str, RoundDone]:
         state = folder.progress()
         if state.is_over:
             continue
-        for number, results in (
-            (state.round - 1, state.last_results),
-            (state.round, state.results),
-        ):
+        for number, results in ((state.round - 1, state.last_results), (state.round, state.results)):
             for job, result in results.items():
                 found[job] = RoundDone(folder.name, number, result.kind, result.reason)
     return found
@@ -169,6 +166,4 @@ def rounds_done(root: Path) -> dict[str, RoundDone]:
 def all_schedules(root: Path) -> list[ScheduleFolder]:
     """Every schedule of a project, by name."""
     found = (root / OWN_FOLDER / "schedules").glob("*/schedule.json")
-    return sorted(
-        (ScheduleFolder(root, path.parent.name) for path in found), key=lambda each: each.name
-    )
+    return sorted((ScheduleFolder(root, path.parent.name) for path in found), key=lambda each: each.name)

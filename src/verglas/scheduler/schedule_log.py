@@ -32,10 +32,7 @@ class ScheduleLog:
         if order.repeat > 1:
             self.write(
                 f" Will execute the scheduled jobs {order.repeat} times.",
-                f" Will wait until at least {order.min_wait_min:g} minutes have passed between each "
-                "repeat.",
+                f" Will wait until at least {order.min_wait_min:g} minutes have passed between each repeat.",
             )
-        self.write(
-            f" Will be checking for existence of file {running_file.name}, removing it stops."
-        )
+        self.write(f" Will be checking for existence of file {running_file.name}, removing it stops.")
         self.write(BANNER)

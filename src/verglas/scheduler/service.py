@@ -65,9 +65,7 @@ class Service:
         """The crontab line; its comment tells our lines from others. Raises ServiceUnavailable."""
         command = shlex.join(self.command)
         if "\n" in command:
-            raise ServiceUnavailable(
-                0, f"cron cannot name {str(self.root)!r}: it has a line end in it"
-            )
+            raise ServiceUnavailable(0, f"cron cannot name {str(self.root)!r}: it has a line end in it")
         return f"*/{EVERY_MIN} * * * * {command.replace('%', chr(92) + '%')} # {self.name}"
 
     def install(self) -> str:
@@ -100,17 +98,13 @@ class Service:
         return "there was nothing to remove"
 
     def _other_lines(self) -> list[str]:
-        done = subprocess.run(
-            ["crontab", "-l"], capture_output=True, text=True, errors="surrogateescape"
-        )
+        done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, errors="surrogateescape")
         lines = done.stdout.splitlines() if done.returncode == 0 else []
         return [line for line in lines if not line.endswith(f"# {self.name}")]
 
     def _write_crontab(self, lines: list[str]) -> None:
         text = "\n".join(lines) + "\n" if lines else ""
-        subprocess.run(
-            ["crontab", "-"], input=text, text=True, errors="surrogateescape", check=True
-        )
+        subprocess.run(["crontab", "-"], input=text, text=True, errors="surrogateescape", check=True)
 
 
 def has_systemd() -> bool:

@@ -117,9 +117,7 @@ class Supervisor:
         slow = ended_itself and ward.short_lives > FAST_RESTARTS
         ward.not_before_s = now + (SLOW_S if slow else min(2.0, 0.1 * 2**ward.short_lives))
         text = f"the scheduler ended with {code} after {lived:.0f} s; it is started again"
-        record_event(
-            self.root, "scheduler-died", text, schedule=folder.name, restarts=ward.short_lives
-        )
+        record_event(self.root, "scheduler-died", text, schedule=folder.name, restarts=ward.short_lives)
 
 
 def wanted_work(root: Path) -> list[Work]:
@@ -181,8 +179,7 @@ def _deaths(folder: Work) -> int:
     """How often a process that worked on it has ended, as the supervisor saw it."""
     events = read_events(folder.root)
     return sum(
-        event.get("kind") == "scheduler-died" and event.get("schedule") == folder.name
-        for event in events
+        event.get("kind") == "scheduler-died" and event.get("schedule") == folder.name for event in events
     )
 
 

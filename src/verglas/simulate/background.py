@@ -48,10 +48,7 @@ class Background:
 
 
 def make_background(
-    shape_yx: tuple[int, int],
-    pixel_size_angst: float,
-    settings: BackgroundSettings,
-    rng: np.random.Generator,
+    shape_yx: tuple[int, int], pixel_size_angst: float, settings: BackgroundSettings, rng: np.random.Generator
 ) -> Background:
     """A random background of this shape."""
     thickness = ice_thickness(shape_yx, settings, rng)
@@ -73,9 +70,7 @@ def make_background(
     return Background(ice, carbon, np.exp(-path), occupied)
 
 
-def ice_thickness(
-    shape_yx: tuple[int, int], settings: BackgroundSettings, rng: np.random.Generator
-) -> Image:
+def ice_thickness(shape_yx: tuple[int, int], settings: BackgroundSettings, rng: np.random.Generator) -> Image:
     """Thickness of the ice in Å (H, W): a slope in a random direction and slow waves."""
     direction = rng.uniform(0, 2 * np.pi)
     y = np.linspace(-0.5, 0.5, shape_yx[0], dtype=np.float32)[:, None]
@@ -110,9 +105,7 @@ def coloured(white: Image, pixel_size_angst: float, structure: object) -> Image:
     return scipy.fft.irfft2(spectrum, s=white.shape)
 
 
-def ice_amplitude(
-    s: Image, pixel_size_angst: float, thickness_angst: float, strength: float
-) -> Image:
+def ice_amplitude(s: Image, pixel_size_angst: float, thickness_angst: float, strength: float) -> Image:
     """What white noise (unit variance per pixel) is multiplied with at s to be ice, in V Å."""
     per_pixel = ICE_MOLECULE_V_A3 * np.sqrt(ICE_MOLECULES_PER_A3 * thickness_angst)
     amplitude = strength * per_pixel / pixel_size_angst * np.sqrt(_water_structure(s))
@@ -139,25 +132,16 @@ def carbon_mask(shape_yx: tuple[int, int], share: float, rng: np.random.Generato
     height, width = shape_yx
     angle = rng.uniform(0, 2 * np.pi)
     radius = 2.0 * max(height, width)
-    y = (
-        np.arange(height, dtype=np.float32)[:, None]
-        - height / 2
-        - radius * np.float32(np.sin(angle))
-    )
+    y = np.arange(height, dtype=np.float32)[:, None] - height / 2 - radius * np.float32(np.sin(angle))
     x = np.arange(width, dtype=np.float32)[None] - width / 2 - radius * np.float32(np.cos(angle))
     distance = np.sqrt(y**2 + x**2)
-    distance += 3 * _enlarged(
-        rng.standard_normal((height // 4, width // 4)).astype(np.float32), shape_yx
-    )
+    distance += 3 * _enlarged(rng.standard_normal((height // 4, width // 4)).astype(np.float32), shape_yx)
     edge = np.quantile(distance[::8, ::8], 1 - share)
     return np.clip((distance - edge) / 6 + 0.5, 0, 1).astype(np.float32)
 
 
 def crystals(
-    shape_yx: tuple[int, int],
-    pixel_size_angst: float,
-    settings: BackgroundSettings,
-    rng: np.random.Generator,
+    shape_yx: tuple[int, int], pixel_size_angst: float, settings: BackgroundSettings, rng: np.random.Generator
 ) -> Image:
     """Extra thickness in Å of ice crystals (H, W): lumps of overlapping rounded facets."""
     thickness = np.zeros(shape_yx, np.float32)
@@ -167,11 +151,7 @@ def crystals(
         for _ in range(rng.integers(2, 5)):
             place = centre + rng.normal(0, 0.4, 2) * size
             _add_facet(thickness, place, size * rng.uniform(0.5, 0.9), rng)
-    return (
-        scipy.ndimage.gaussian_filter(thickness, 12 / pixel_size_angst)
-        if settings.crystals
-        else thickness
-    )
+    return scipy.ndimage.gaussian_filter(thickness, 12 / pixel_size_angst) if settings.crystals else thickness
 
 
 def _add_facet(
@@ -189,6 +169,4 @@ def _add_facet(
     for wave in (2, 3, 5, 7):
         edge += radius * rng.normal(0, 0.12 / wave**0.5) * np.cos(wave * angle + rng.uniform(0, 7))
     depth = np.clip((edge - np.hypot(y, x)) / (0.6 * radius), 0, 1) ** 0.7
-    thickness[low[0] : high[0], low[1] : high[1]] += (depth * rng.uniform(300, 1200)).astype(
-        np.float32
-    )
+    thickness[low[0] : high[0], low[1] : high[1]] += (depth * rng.uniform(300, 1200)).astype(np.float32)

@@ -43,9 +43,7 @@ def random_camera(
     """Pixels that differ by `gain_spread` r.m.s., in slow waves, read-out columns and one by one."""
     height, width = shape_yx
     coarse = rng.standard_normal((6, 6))
-    slow = scipy.ndimage.zoom(
-        coarse, (height / 6, width / 6), order=1, grid_mode=True, mode="nearest"
-    )
+    slow = scipy.ndimage.zoom(coarse, (height / 6, width / 6), order=1, grid_mode=True, mode="nearest")
     columns = np.repeat(rng.standard_normal(-(-width // 128)), 128)[:width]
     relative = 0.5 * slow + 0.4 * columns[None] + 0.75 * rng.standard_normal(shape_yx)
     gain = np.maximum(1 + gain_spread * relative, 0.2)

@@ -121,9 +121,7 @@ def _assemble(model: AtomicModel, chains: np.ndarray, categories: Categories) ->
         if which != generator["assembly_id"][0] or not keep.any():
             continue
         chosen = [operators[key] for key in expand_expression(expression) if key in operators]
-        part = AtomicModel(
-            model.coordinates[keep], model.elements[keep], model.b_factors[keep], model.name
-        )
+        part = AtomicModel(model.coordinates[keep], model.elements[keep], model.b_factors[keep], model.name)
         if chosen:
             parts.append(part.assembled([m for m, _ in chosen], [t for _, t in chosen]))
     if not parts:

@@ -63,9 +63,7 @@ def random_local(
     if rms_pixels <= 0 or frames < 2:
         return _NO_LOCAL.copy()
     pattern = rng.normal(size=(2, 6)) * np.array([0, 1, 1.5, 1, 1.5, 1.5])
-    pattern[:, 0] = (
-        -(pattern[:, 2] + pattern[:, 4]) / 12
-    )  # the mean of x² and y² is drift, not local
+    pattern[:, 0] = -(pattern[:, 2] + pattern[:, 4]) / 12  # the mean of x² and y² is drift, not local
     edge = np.linspace(-0.5, 0.5, 33)
     x, y = np.meshgrid(edge, edge)
     spatial = np.stack([np.ones_like(x), x, x * x, y, y * y, x * y])

@@ -57,9 +57,7 @@ class ParticleImaging:
 
     def __post_init__(self) -> None:
         if self.ice_thickness_angst > 0 and self.dose_e_a2 <= 0:
-            raise ValueError(
-                "the noise of ice has a strength only beside a dose: give the dose too"
-            )
+            raise ValueError("the noise of ice has a strength only beside a dose: give the dose too")
 
 
 class ParticleMaker:
@@ -109,9 +107,7 @@ class ParticleMaker:
 
     def _spectra(self, rows: NDArray[np.int64]) -> Tensor:
         """CTF-affected projections, V Å, white: (m, box, box//2+1)."""
-        out = torch.empty(
-            len(rows), self.box, self.box // 2 + 1, dtype=torch.complex64, device=self.device
-        )
+        out = torch.empty(len(rows), self.box, self.box // 2 + 1, dtype=torch.complex64, device=self.device)
         matrices = euler_matrices(self.truth.eulers_deg[rows]).to(self.device)
         shifts = torch.as_tensor(self.truth.shifts_yx_angst[rows], device=self.device)
         for index, projector in enumerate(self.projectors):

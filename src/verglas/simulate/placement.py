@@ -53,11 +53,7 @@ def place_particles(
 
 
 def _free(
-    cells: dict[tuple[int, int], list[tuple[float, float]]],
-    y: float,
-    x: float,
-    distance: float,
-    cell: float,
+    cells: dict[tuple[int, int], list[tuple[float, float]]], y: float, x: float, distance: float, cell: float
 ) -> bool:
     row, column = int(y // cell), int(x // cell)
     for i in (row - 1, row, row + 1):

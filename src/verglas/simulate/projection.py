@@ -104,17 +104,13 @@ class AtomProjector:
             common[box // 2, :] = 0
             common[:, box // 2] = 0
         if s.resolution_angst > 0:
-            common = common * _soft_edge(
-                frequency, 1 / s.resolution_angst, 2 / (box * s.pixel_size_angst)
-            )
+            common = common * _soft_edge(frequency, 1 / s.resolution_angst, 2 / (box * s.pixel_size_angst))
         factors = []
         for element, b_factor, hydrogens in potentials:
             potential = atom_potential(
                 element, frequency.numpy(), hydrogens_modelled=hydrogens, in_ice=s.in_ice
             )
-            factors.append(
-                common * torch.from_numpy(potential) * torch.exp(-b_factor / 4 * frequency**2)
-            )
+            factors.append(common * torch.from_numpy(potential) * torch.exp(-b_factor / 4 * frequency**2))
         return torch.stack(factors).float().to(self.device)
 
 

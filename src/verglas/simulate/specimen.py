@@ -88,9 +88,7 @@ def make_specimen(
 
 def _padded(field: FieldSettings) -> tuple[tuple[int, int], tuple[int, int]]:
     """Shape of the field with its margin, enlarged to a good FFT size, and the frame's origin in it."""
-    height, width = (
-        scipy.fft.next_fast_len(size + 2 * field.margin, real=True) for size in field.shape_yx
-    )
+    height, width = (scipy.fft.next_fast_len(size + 2 * field.margin, real=True) for size in field.shape_yx)
     width += width % 2
     return (height, width), ((height - field.shape_yx[0]) // 2, (width - field.shape_yx[1]) // 2)
 
@@ -139,17 +137,12 @@ def _heights(
     axis = np.deg2rad(field.tilt_axis_deg)
     y, x = ((centres - np.array(field.shape_yx) / 2) * pixel).T
     height += np.tan(np.deg2rad(field.tilt_deg)) * (y * np.cos(axis) - x * np.sin(axis))
-    rounded: NDArray[np.float64] = (
-        np.round(height / field.height_step_angst) * field.height_step_angst
-    )
+    rounded: NDArray[np.float64] = np.round(height / field.height_step_angst) * field.height_step_angst
     return rounded + 0.0  # no minus zero
 
 
 def _project(
-    projectors: list[AtomProjector],
-    truth: FieldTruth,
-    padded: tuple[int, int],
-    origin: tuple[int, int],
+    projectors: list[AtomProjector], truth: FieldTruth, padded: tuple[int, int], origin: tuple[int, int]
 ) -> dict[float, NDArray[np.float32]]:
     """Projected potentials of all particles (V Å), one padded image for each height."""
     slabs: dict[float, NDArray[np.float32]] = {}

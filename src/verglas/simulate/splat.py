@@ -52,9 +52,7 @@ def splat_on_cpu(atoms: Tensor, channel: Tensor, rows: Tensor, channels: int, fi
     return torch.from_numpy(grids)
 
 
-def splat_on_device(
-    atoms: Tensor, channel: Tensor, rows: Tensor, channels: int, fine: int
-) -> Tensor:
+def splat_on_device(atoms: Tensor, channel: Tensor, rows: Tensor, channels: int, fine: int) -> Tensor:
     """The same by scattered additions on the device of `rows`; the order of additions is not fixed."""
     count = len(rows)
     grid = torch.zeros(count * channels * fine * fine, dtype=torch.float32, device=rows.device)

@@ -31,9 +31,7 @@ def model_map(
         grid = np.zeros((fine, fine, fine), np.float32)
         _splat(places[model.elements == element].astype(np.float32), grid)
         spectrum = _cropped(scipy.fft.rfftn(grid, workers=1), box)
-        spectrum *= atom_potential(
-            str(element), radius, hydrogens_modelled=hydrogens, in_ice=settings.in_ice
-        )
+        spectrum *= atom_potential(str(element), radius, hydrogens_modelled=hydrogens, in_ice=settings.in_ice)
         total += spectrum
     spline = np.sinc(k / fine) ** 3
     total /= spline[:, None, None] * spline[None, :, None] * np.sinc(half / fine) ** 3

@@ -46,9 +46,7 @@ def _value(c: NDArray[np.float64], x: float, y: float) -> float:
 
 
 @numba.njit(cache=True, inline="always")  # type: ignore[misc,unused-ignore]
-def _shift(
-    c: NDArray[np.float64], axis: int, x: float, y: float, place: NDArray[np.float64]
-) -> float:
+def _shift(c: NDArray[np.float64], axis: int, x: float, y: float, place: NDArray[np.float64]) -> float:
     """Displacement of what is seen at (x, y): p - c(p) = q solved by one step, p = q + c(q)."""
     across = x + _value(c[0], x, y) / place[3]
     along = y + _value(c[1], x, y) / place[2]

@@ -19,11 +19,7 @@ FORMER = {
 
 def with_former(values: Mapping[str, Value], prefix: str = "") -> dict[str, Value]:
     """The values under both names."""
-    old = {
-        prefix + name: values[prefix + key]
-        for name, key in FORMER.items()
-        if prefix + key in values
-    }
+    old = {prefix + name: values[prefix + key] for name, key in FORMER.items() if prefix + key in values}
     return {**values, **old}
 
 

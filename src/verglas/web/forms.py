@@ -36,9 +36,13 @@ def known_types() -> list[dict[str, Any]]:
         except ImportError:
             continue
         found.append(
-            {"folder": folder, "title": kind.title, "incremental": kind.incremental,
-             "interactive": kind.interactive}
-        )  # fmt: skip
+            {
+                "folder": folder,
+                "title": kind.title,
+                "incremental": kind.incremental,
+                "interactive": kind.interactive,
+            }
+        )
     return found
 
 
@@ -83,9 +87,7 @@ def check(job: type[Job], values: Values) -> Checked:
             continue
         value = getattr(one, key)
         unusual = _outside(infos[key], value)
-        if (
-            unusual and value != job.Options.model_fields[key].default
-        ):  # such as -1: as the file says
+        if unusual and value != job.Options.model_fields[key].default:  # such as -1: as the file says
             warnings[key] = unusual
     if problems:
         return Checked(None, problems, [], warnings)
@@ -121,12 +123,20 @@ def _field(key: str, info: OptionInfo, default: Any) -> dict[str, Any]:
     else:
         kind = "file" if info.pattern else "text"
     return {
-        "key": key, "label": info.label, "help": info.help, "unit": info.unit, "kind": kind,
-        "default": to_text(default), "minimum": info.minimum, "maximum": info.maximum,
-        "step": info.step, "choices": list(info.choices or ()),
-        "node": info.node.name if info.node else None, "pattern": info.pattern,
+        "key": key,
+        "label": info.label,
+        "help": info.help,
+        "unit": info.unit,
+        "kind": kind,
+        "default": to_text(default),
+        "minimum": info.minimum,
+        "maximum": info.maximum,
+        "step": info.step,
+        "choices": list(info.choices or ()),
+        "node": info.node.name if info.node else None,
+        "pattern": info.pattern,
         "on_continue": info.on_continue,
-    }  # fmt: skip
+    }
 
 
 def _outside(info: OptionInfo, value: Any) -> str:

@@ -43,9 +43,7 @@ def log_line(piece: str) -> dict[str, Any]:
     done, total, unit, dots, _ = found.groups()
     fraction = min(1.0, len(dots) / _FULL_DOTS)
     known = "?" not in total
-    return {
-        "bar": {"fraction": fraction, "done": done, "total": total if known else "", "unit": unit}
-    }
+    return {"bar": {"fraction": fraction, "done": done, "total": total if known else "", "unit": unit}}
 
 
 def last_bar(project: Project, name: str) -> dict[str, Any] | None:

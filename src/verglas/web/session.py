@@ -14,11 +14,7 @@ from verglas.project.change import PIPELINE
 from verglas.project.dialect import Status
 from verglas.project.project import Project
 from verglas.project.results.classes import gallery, model_lists
-from verglas.project.results.micrographs import (
-    MicrographTable,
-    micrograph_lists,
-    micrograph_table,
-)
+from verglas.project.results.micrographs import MicrographTable, micrograph_lists, micrograph_table
 from verglas.scheduler.events import read_events
 from verglas.scheduler.live.record.status import rate_range
 from verglas.web.former import with_former

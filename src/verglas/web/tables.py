@@ -155,9 +155,8 @@ def left_out(opened: OpenTable) -> str:
 
 
 def page(
-    opened: OpenTable, block: str, *, offset: int, count: int, sort: str, descending: bool,
-    filters: list[str],
-) -> dict[str, Any]:  # fmt: skip
+    opened: OpenTable, block: str, *, offset: int, count: int, sort: str, descending: bool, filters: list[str]
+) -> dict[str, Any]:
     """`count` rows from `offset` on, as texts, with their numbers in the file (from 0)."""
     table = opened.star[block]
     if sort:
@@ -167,9 +166,12 @@ def page(
     part = table.select(table.labels[:MOST_COLUMNS]).take(chosen)
     columns = [part.strings(label) for label in part.labels]
     return {
-        "total": len(table), "passing": len(rows), "offset": offset, "rows": chosen.tolist(),
+        "total": len(table),
+        "passing": len(rows),
+        "offset": offset,
+        "rows": chosen.tolist(),
         "cells": [list(row) for row in zip(*columns)] if len(chosen) else [],
-    }  # fmt: skip
+    }
 
 
 def plot(
@@ -217,9 +219,11 @@ def is_numeric(table: StarTable, label: str) -> bool:
 def _described(table: StarTable, label: str) -> dict[str, Any]:
     known = known_label(label)
     return {
-        "label": label, "numeric": is_numeric(table, label),
-        "unit": known.unit if known else "", "meaning": known.meaning if known else "",
-    }  # fmt: skip
+        "label": label,
+        "numeric": is_numeric(table, label),
+        "unit": known.unit if known else "",
+        "meaning": known.meaning if known else "",
+    }
 
 
 def _is_number(text: str) -> bool:

@@ -33,13 +33,18 @@ def select_jobs(project: Project, path: str, limits: list[Limit]) -> list[str]:
             raise RefusedJob(f"{path} has no column for {limit.figure}: choose by another figure")
         options, _ = kind.Options.parse(
             {
-                "fn_model": "", "fn_data": "", "fn_mic": path, "do_select_values": "Yes",
-                "do_discard": "No", "do_split": "No", "do_remove_duplicates": "No",
+                "fn_model": "",
+                "fn_data": "",
+                "fn_mic": path,
+                "do_select_values": "Yes",
+                "do_discard": "No",
+                "do_split": "No",
+                "do_remove_duplicates": "No",
                 "select_label": label,
                 "select_minval": f"{-_NO_LIMIT if limit.low is None else limit.low:.10g}",
                 "select_maxval": f"{_NO_LIMIT if limit.high is None else limit.high:.10g}",
             }
-        )  # fmt: skip
+        )
         names.append(register(project, kind, options))
         path = f"{names[-1]}micrographs.star"
     return names

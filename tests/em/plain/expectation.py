@@ -52,9 +52,7 @@ def psi_prior(p: Problem, i: int) -> np.ndarray:
         near = away < 3 * p.filament.sigma_psi
         if not near.any():
             near = away == away.min()
-        w = np.where(
-            near, np.exp(-0.5 * ((away**2) - (away[near] ** 2).min()) / p.filament.sigma_psi**2), 0
-        )
+        w = np.where(near, np.exp(-0.5 * ((away**2) - (away[near] ** 2).min()) / p.filament.sigma_psi**2), 0)
         total += w
     return total / total.sum() * n
 
@@ -130,10 +128,12 @@ def expect(p: Problem) -> tuple[Result, Sums]:
                 for a in orientations:
                     if log_orientation[k, a] > -np.inf:
                         log_prior[k, a, t] = log_orientation[k, a] + here
-        log_w = np.array([
-            prior - misfit(coarse_slices[k, a], np.add(shifts[t], move_t), coarse)
-            for (k, a, t), prior in log_prior.items()
-        ])  # fmt: skip
+        log_w = np.array(
+            [
+                prior - misfit(coarse_slices[k, a], np.add(shifts[t], move_t), coarse)
+                for (k, a, t), prior in log_prior.items()
+            ]
+        )
         w = np.exp(log_w - log_w.max())
         limit, out.n_significant[i] = significant(w, p.fraction, p.most_significant)
         fine = []
@@ -145,10 +145,12 @@ def expect(p: Problem) -> tuple[Result, Sums]:
                     for tx in (-0.25, 0.25):
                         square = (ty * p.offset_step, tx * p.offset_step)
                         fine.append((k, a, j, t, np.array(shifts[t]) + square + move_t))
-        log_w = np.array([
-            log_prior[k, a, t] - misfit(fine_slice(k, a, j), move, np.ones(len(s), bool))
-            for k, a, j, t, move in fine
-        ])  # fmt: skip
+        log_w = np.array(
+            [
+                log_prior[k, a, t] - misfit(fine_slice(k, a, j), move, np.ones(len(s), bool))
+                for k, a, j, t, move in fine
+            ]
+        )
         best = int(log_w.argmax())
         w = np.exp(log_w - log_w.max())
         total = w.sum()
@@ -176,9 +178,7 @@ def expect(p: Problem) -> tuple[Result, Sums]:
             sums.move += g * ((away**2).sum() - (away @ axis) ** 2)
             sums.noise_weight[p.noise_group[i]] += g
             half = i % 2 if p.gradient else 0
-            slots = collected.setdefault(
-                (half, k, a, j), [np.zeros(len(s), complex), np.zeros(len(s))]
-            )
+            slots = collected.setdefault((half, k, a, j), [np.zeros(len(s), complex), np.zeros(len(s))])
             slots[0] += g * sc / v * (shifted(raw, move) - (model if p.gradient else 0))
             slots[1] += g * sc**2 / v
         np.add.at(sums.noise[p.noise_group[i]], s, residual)

@@ -6,15 +6,7 @@ import numpy as np
 
 from plain.expectation import expect
 from plain.fourier import grid, nearest
-from plain.maximisation import (
-    divided,
-    means,
-    new_spectra,
-    noise_power,
-    shells_of,
-    summed,
-    update_parameters,
-)
+from plain.maximisation import divided, means, new_spectra, noise_power, shells_of, summed, update_parameters
 from plain.problem import Problem, Result
 
 
@@ -60,8 +52,10 @@ def regularised(p: Problem, out: Result, data, weight, curve, joined: bool) -> N
 
 def correlation(p: Problem, data, weight):
     """FSC (S,) of the sums collected on the unpadded grid (§3.6)."""
-    parts = [np.divide(d, w, where=w > 0, out=np.zeros_like(d)) for d, w in
-             ((collected(p, d), collected(p, w)) for d, w in zip(data, weight))]  # fmt: skip
+    parts = [
+        np.divide(d, w, where=w > 0, out=np.zeros_like(d))
+        for d, w in ((collected(p, d), collected(p, w)) for d, w in zip(data, weight))
+    ]
     axes = grid(parts[0].shape[0], p.dims)
     shell = nearest(np.sqrt(sum(axis**2 for axis in axes))).astype(int)
     use = (axes[-1] >= 0) & (shell <= p.r_max)

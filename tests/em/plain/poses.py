@@ -18,9 +18,7 @@ class Poses:
     direction: np.ndarray
     n_psi: int
     step: float  # degrees
-    still: np.ndarray | None = (
-        None  # (O, 3) angles of the coarse ones before the perturbation, in 3D
-    )
+    still: np.ndarray | None = None  # (O, 3) angles of the coarse ones before the perturbation, in 3D
 
     @property
     def psis(self):
@@ -96,9 +94,7 @@ def in_plane(n_psi, perturbation):
     """The grid of 2D classes."""
     step = 360 / n_psi
     coarse = [euler(0, 0, (a + perturbation) * step) for a in range(n_psi)]
-    fine = [
-        [euler(0, 0, (a + perturbation + q) * step) for q in (-0.25, 0.25)] for a in range(n_psi)
-    ]
+    fine = [[euler(0, 0, (a + perturbation + q) * step) for q in (-0.25, 0.25)] for a in range(n_psi)]
     return Poses(np.array(coarse), np.array(fine), np.zeros(n_psi, int), n_psi, step)
 
 
@@ -112,22 +108,26 @@ def global_search(order, fold, perturbation):
         for a in range(n_psi):
             still.append((*healpix(order, pixel), a * step))
             coarse.append(euler(*still[-1]) @ turn)
-            fine.append([
-                euler(*healpix(order + 1, 4 * pixel + child), (a + q) * step) @ turn
-                for child in range(4) for q in (-0.25, 0.25)
-            ])  # fmt: skip
+            fine.append(
+                [
+                    euler(*healpix(order + 1, 4 * pixel + child), (a + q) * step) @ turn
+                    for child in range(4)
+                    for q in (-0.25, 0.25)
+                ]
+            )
             direction.append(number)
-    return Poses(
-        np.array(coarse), np.array(fine), np.array(direction), n_psi, step, np.array(still)
-    )
+    return Poses(np.array(coarse), np.array(fine), np.array(direction), n_psi, step, np.array(still))
 
 
 def angles_of(matrix):
     """Euler angles of a matrix, degrees; the inverse of `euler` where sin(tilt) > 0."""
-    return np.rad2deg([
-        np.arctan2(matrix[2, 1], matrix[2, 0]), np.arccos(np.clip(matrix[2, 2], -1, 1)),
-        np.arctan2(matrix[1, 2], -matrix[0, 2]),
-    ])  # fmt: skip
+    return np.rad2deg(
+        [
+            np.arctan2(matrix[2, 1], matrix[2, 0]),
+            np.arccos(np.clip(matrix[2, 2], -1, 1)),
+            np.arctan2(matrix[1, 2], -matrix[0, 2]),
+        ]
+    )
 
 
 def local_prior(poses: Poses, angles, sigma, fold):

@@ -94,16 +94,18 @@ class Sums:
 
     @classmethod
     def zeros(cls, p: Problem) -> Sums:
-        shape = (
-            2 if p.gradient else 1,
-            len(p.references),
-            *[2 * (p.pad * p.r_max + 1) + 1] * p.dims,
-        )
+        shape = (2 if p.gradient else 1, len(p.references), *[2 * (p.pad * p.r_max + 1) + 1] * p.dims)
         return cls(
-            np.zeros(shape, complex), np.zeros(shape), np.zeros_like(p.direction_weight),
-            np.zeros((len(p.references), 2)), 0.0, np.zeros_like(p.sigma2), np.zeros(len(p.sigma2)),
-            np.zeros(len(p.scale)), np.zeros(len(p.scale)),
-        )  # fmt: skip
+            np.zeros(shape, complex),
+            np.zeros(shape),
+            np.zeros_like(p.direction_weight),
+            np.zeros((len(p.references), 2)),
+            0.0,
+            np.zeros_like(p.sigma2),
+            np.zeros(len(p.sigma2)),
+            np.zeros(len(p.scale)),
+            np.zeros(len(p.scale)),
+        )
 
 
 @dataclass

@@ -19,19 +19,14 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="four small movies: about a minute")
     parser.add_argument("--live", action="store_true", help="movies arrive one by one")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between movies (--live)")
-    parser.add_argument(
-        "--no-pages", action="store_true", help="do not open the session page (--live)"
-    )
+    parser.add_argument("--no-pages", action="store_true", help="do not open the session page (--live)")
     parsed = parser.parse_args(list(words[1:]))
     if parsed.live:
         from verglas.cli.demo.live import run_live_demo
 
         try:
             return run_live_demo(
-                parsed.directory,
-                quick=parsed.quick,
-                every_s=parsed.every,
-                pages=not parsed.no_pages,
+                parsed.directory, quick=parsed.quick, every_s=parsed.every, pages=not parsed.no_pages
             )
         except KeyboardInterrupt:
             print("\nstopped looking; the same command goes on", file=sys.stderr)

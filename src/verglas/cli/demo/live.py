@@ -29,9 +29,7 @@ LIMITS = "rlnCtfMaxResolution <= 8; rlnGroupNrParticles >= 10"
 REFRESH_S = 1.0
 
 
-def run_live_demo(
-    directory: Path, *, quick: bool = False, every_s: float = 20.0, pages: bool = True
-) -> int:
+def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0, pages: bool = True) -> int:
     """Microscope and session side by side until all movies are through; the exit code.
 
     The session page is open meanwhile. Ctrl-C stops looking and the microscope; the same command goes on
@@ -67,9 +65,18 @@ def run_live_demo(
 def _start_microscope(
     directory: Path, project: Project, settings: dict[str, object], every_s: float
 ) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "verglas.cli.main", "simulate", "session",
-             str(directory / "session"), "--into", str(project.root / "Movies"),
-             "--every", f"{every_s:g}s"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "verglas.cli.main",
+        "simulate",
+        "session",
+        str(directory / "session"),
+        "--into",
+        str(project.root / "Movies"),
+        "--every",
+        f"{every_s:g}s",
+    ]
     for name, value in settings.items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):
@@ -91,21 +98,22 @@ def _wait_for_gain(gain: Path, microscope: subprocess.Popen[bytes]) -> None:
 def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
     session = plan.session
     facts: dict[str, float | str] = {
-        "pixel-size": session.pixel_size_angst, "kv": session.voltage_kv, "cs": session.cs_mm,
-        "amplitude-contrast": session.amplitude_contrast, "gain": str(gain),
+        "pixel-size": session.pixel_size_angst,
+        "kv": session.voltage_kv,
+        "cs": session.cs_mm,
+        "amplitude-contrast": session.amplitude_contrast,
+        "gain": str(gain),
         "dose-per-frame": session.dose_per_frame_e_a2,
         "diameter": f"{0.75 * PARTICLE_DIAMETER_ANGST:g},{PARTICLE_DIAMETER_ANGST:g}",
         "thresholds": LIMITS,
-    }  # fmt: skip
+    }
     intake = Intake(f"Movies/*.{session.format}")
     intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
     batches = max(50, 4 * plan.iterations)  # of VDAM: fewer than 50 do not anneal
     classes = {"nr_classes": str(plan.classes), "nr_iter_grad": str(batches)}
     options = chain_options(intake, {"Class2D": classes})
     cores = os.cpu_count() or 1
-    order = LiveOrder(
-        SESSION, workers=max(1, cores - 1), publish_s=5.0, classes_from=plan.n_particles // 5
-    )
+    order = LiveOrder(SESSION, workers=max(1, cores - 1), publish_s=5.0, classes_from=plan.n_particles // 5)
     os.chdir(project.root)
     return set_up(project, order, intake, options, classes=True, by_beam_shift=False)
 

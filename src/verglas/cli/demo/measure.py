@@ -50,11 +50,7 @@ def measure(project: Path, session: Path, plan: DemoPlan) -> list[Figure]:
     return [
         Figure("drift RMS", _drift(project, truth), "px", 0.5, at_most=True),
         Figure(
-            "defocus error, median",
-            _defocus(project, truth),
-            "Å",
-            plan.defocus_bound_angst,
-            at_most=True,
+            "defocus error, median", _defocus(project, truth), "Å", plan.defocus_bound_angst, at_most=True
         ),
         Figure("picks F1", _picks(project, truth, plan).f1, "", 0.85, at_most=False),
         Figure("class purity", purity, "", 0.6, at_most=False),
@@ -87,8 +83,7 @@ def _defocus(project: Path, truth: Path) -> float:
     for row, name in enumerate(table.strings("rlnMicrographName")):
         true = read_star(truth_of(truth, name))["micrograph"]
         pair = [
-            abs(table.floats(label)[row] - true.floats(label)[0])
-            for label in ("rlnDefocusU", "rlnDefocusV")
+            abs(table.floats(label)[row] - true.floats(label)[0]) for label in ("rlnDefocusU", "rlnDefocusV")
         ]
         errors.append(np.mean(pair))
     return float(np.median(errors))
@@ -104,9 +99,12 @@ def _picks(project: Path, truth: Path, plan: DemoPlan) -> PickScore:
         name = path.name.removesuffix("_autopick.star")
         true = _xy(read_star(truth / f"{name}.star")["particles"], "rlnCoordinate")
         total = total + score_picks(
-            found, true, MATCH_SHARE * PARTICLE_DIAMETER_ANGST / pixel,
-            PARTICLE_DIAMETER_ANGST / 2 / pixel, plan.session.shape_yx,
-        )  # fmt: skip
+            found,
+            true,
+            MATCH_SHARE * PARTICLE_DIAMETER_ANGST / pixel,
+            PARTICLE_DIAMETER_ANGST / 2 / pixel,
+            plan.session.shape_yx,
+        )
     return total
 
 

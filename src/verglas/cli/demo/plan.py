@@ -43,31 +43,56 @@ class DemoPlan:
         """
         session = self.session
         return [
-            ("Import", {
-                "fn_in_raw": f"Movies/*.{session.format}", "angpix": session.pixel_size_angst,
-                "kV": session.voltage_kv, "Cs": session.cs_mm, "Q0": session.amplitude_contrast,
-            }),
-            ("MotionCorr", {
-                "input_star_mics": "Import/job001/movies.star", "fn_gain_ref": "gain.mrc",
-                "dose_per_frame": session.dose_per_frame_e_a2, "nr_mpi": cores,
-            }),
-            ("CtfFind", {
-                "input_star_mics": "MotionCorr/job002/corrected_micrographs.star", "nr_mpi": cores,
-            }),
-            ("AutoPick", {
-                "fn_input_autopick": "CtfFind/job003/micrographs_ctf.star", "do_log": True,
-                "log_diam_min": 0.75 * PARTICLE_DIAMETER_ANGST,
-                "log_diam_max": PARTICLE_DIAMETER_ANGST, "nr_mpi": cores,
-            }),
-            ("Extract", {
-                "star_mics": "CtfFind/job003/micrographs_ctf.star",
-                "coords_suffix": "AutoPick/job004/coords_suffix_autopick.star",
-                "extract_size": self.box, "do_rescale": True, "rescale": self.rescaled,
-                "nr_mpi": cores,
-            }),
-            ("Class2D", {
-                "fn_img": "Extract/job005/particles.star", "nr_classes": self.classes,
-                "nr_iter": self.iterations, "particle_diameter": 1.1 * PARTICLE_DIAMETER_ANGST,
-                "psi_sampling": 6.0, "nr_threads": cores,
-            }),
-        ]  # fmt: skip
+            (
+                "Import",
+                {
+                    "fn_in_raw": f"Movies/*.{session.format}",
+                    "angpix": session.pixel_size_angst,
+                    "kV": session.voltage_kv,
+                    "Cs": session.cs_mm,
+                    "Q0": session.amplitude_contrast,
+                },
+            ),
+            (
+                "MotionCorr",
+                {
+                    "input_star_mics": "Import/job001/movies.star",
+                    "fn_gain_ref": "gain.mrc",
+                    "dose_per_frame": session.dose_per_frame_e_a2,
+                    "nr_mpi": cores,
+                },
+            ),
+            ("CtfFind", {"input_star_mics": "MotionCorr/job002/corrected_micrographs.star", "nr_mpi": cores}),
+            (
+                "AutoPick",
+                {
+                    "fn_input_autopick": "CtfFind/job003/micrographs_ctf.star",
+                    "do_log": True,
+                    "log_diam_min": 0.75 * PARTICLE_DIAMETER_ANGST,
+                    "log_diam_max": PARTICLE_DIAMETER_ANGST,
+                    "nr_mpi": cores,
+                },
+            ),
+            (
+                "Extract",
+                {
+                    "star_mics": "CtfFind/job003/micrographs_ctf.star",
+                    "coords_suffix": "AutoPick/job004/coords_suffix_autopick.star",
+                    "extract_size": self.box,
+                    "do_rescale": True,
+                    "rescale": self.rescaled,
+                    "nr_mpi": cores,
+                },
+            ),
+            (
+                "Class2D",
+                {
+                    "fn_img": "Extract/job005/particles.star",
+                    "nr_classes": self.classes,
+                    "nr_iter": self.iterations,
+                    "particle_diameter": 1.1 * PARTICLE_DIAMETER_ANGST,
+                    "psi_sampling": 6.0,
+                    "nr_threads": cores,
+                },
+            ),
+        ]

@@ -36,11 +36,7 @@ img{max-width:100%;image-rendering:pixelated;border:1px solid #9ab}
 
 
 def write_report(
-    folder: Path,
-    project: Path,
-    plan: DemoPlan,
-    figures: Sequence[Figure],
-    rounds: Sequence[dict[str, Any]],
+    folder: Path, project: Path, plan: DemoPlan, figures: Sequence[Figure], rounds: Sequence[dict[str, Any]]
 ) -> None:
     """Write demo.json, report.html and the pictures beside them."""
     pictures = {
@@ -51,8 +47,7 @@ def write_report(
     for name, picture in pictures.items():
         write_png(folder / name, picture)
     values = [
-        {"name": f.name, "value": f.value, "unit": f.unit, "bound": f.bound, "good": f.good}
-        for f in figures
+        {"name": f.name, "value": f.value, "unit": f.unit, "bound": f.bound, "good": f.good} for f in figures
     ]
     record = {"version": __version__, "figures": values, "rounds": list(rounds)}
     write_text(folder / "demo.json", json.dumps(record, indent=1) + "\n")

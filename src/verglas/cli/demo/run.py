@@ -35,9 +35,7 @@ def run_demo(directory: Path, *, quick: bool = False) -> int:
     print(_announcement(directory, plan, cores))
     project = Project.create(directory / "project")
     jobs = _schedule(project, plan, cores)
-    movies = write_session(
-        directory / "session", plan.session, workers=cores, progress=MouseProgress()
-    )
+    movies = write_session(directory / "session", plan.session, workers=cores, progress=MouseProgress())
     _copy(directory / "session" / "gain.mrc", project.root / "gain.mrc")
     incoming = project.root / "Movies"
     deliver(movies[: plan.first_lot], incoming)
@@ -68,9 +66,7 @@ def _schedule(project: Project, plan: DemoPlan, cores: int) -> list[str]:
     for folder, values in plan.chain(cores):
         job = job_class(folder)
         names.append(register(project, job, job.Options.checked(values)))
-        outputs = [
-            node.name for node in job.expected_outputs(job.Options.checked(values), names[-1])
-        ]
+        outputs = [node.name for node in job.expected_outputs(job.Options.checked(values), names[-1])]
         print(f"  scheduled {names[-1]:<20} expected: {Path(outputs[0]).name}")
     return names
 

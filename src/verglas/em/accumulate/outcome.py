@@ -18,23 +18,13 @@ class Outcome:
     log_sum: Tensor  # (b,) ln of the sum of all weights
     accepted: Tensor  # (b,) sum of the weights that were kept, slightly below 1
     spectra: Tensor  # (b, S) Σ w |S C P - X_t|² per model shell inside the current size
-    scale_sums: (
-        Tensor  # (b, 2) Σ w Re(conj(S C P) X_t) and Σ w |S C P|² over well-determined shells
-    )
+    scale_sums: Tensor  # (b, 2) Σ w Re(conj(S C P) X_t) and Σ w |S C P|² over well-determined shells
 
     @classmethod
     def empty(cls, n: int, n_shells: int) -> Outcome:
         """Rows to be filled in; particles without any significant pose keep p_max = 0."""
         column = torch.zeros(n, dtype=torch.int64)
-        return cls(
-            column,
-            column.clone(),
-            _zeros(n),
-            _zeros(n),
-            _zeros(n),
-            _zeros(n, n_shells),
-            _zeros(n, 2),
-        )
+        return cls(column, column.clone(), _zeros(n), _zeros(n), _zeros(n), _zeros(n, n_shells), _zeros(n, 2))
 
     def rows(self, chosen: Tensor) -> Outcome:
         """Some of the particles."""

@@ -14,9 +14,7 @@ from verglas.em.state.particles import Assignments, Ints, Particles
 from verglas.em.state.sums import WeightedSums
 
 
-def note_poses(
-    operands: Operands, found: Assignments, rows: Ints, old_px: Ints, outcome: Outcome
-) -> None:
+def note_poses(operands: Operands, found: Assignments, rows: Ints, old_px: Ints, outcome: Outcome) -> None:
     """The best poses of particles `rows`, searched around whole-pixel offsets `old_px` (b, 2)."""
     classes, angles = operands.pose_of(outcome.column)
     found.rot_deg[rows], found.tilt_deg[rows] = angles[:, 0].numpy(), angles[:, 1].numpy()
@@ -27,9 +25,14 @@ def note_poses(
 
 
 def add_results(
-    operands: Operands, particles: Particles, rows: Ints, images: Weighted, outcome: Outcome,
-    sums: WeightedSums, found: Assignments,
-) -> None:  # fmt: skip
+    operands: Operands,
+    particles: Particles,
+    rows: Ints,
+    images: Weighted,
+    outcome: Outcome,
+    sums: WeightedSums,
+    found: Assignments,
+) -> None:
     """What does not depend on how poses were searched: noise, scale, norm and likelihoods."""
     _add_noise(operands, particles, rows, images, outcome, sums)
     estep = operands.estep
@@ -46,9 +49,13 @@ def add_results(
 
 
 def _add_noise(
-    operands: Operands, particles: Particles, rows: Ints, images: Weighted, outcome: Outcome,
+    operands: Operands,
+    particles: Particles,
+    rows: Ints,
+    images: Weighted,
+    outcome: Outcome,
     sums: WeightedSums,
-) -> None:  # fmt: skip
+) -> None:
     settings, model = operands.estep.settings, operands.estep.model
     groups = torch.from_numpy(noise_group(settings, particles, rows))
     spectra = outcome.spectra + images.prepared.power_outside.cpu().double()

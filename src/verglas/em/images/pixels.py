@@ -35,9 +35,13 @@ class PixelList:
 
 
 def pixel_list(
-    box_size: int, size: int, device: torch.device | str, shell_ratio: float = 1.0,
-    *, lose_nyquist_row: bool = False,
-) -> PixelList:  # fmt: skip
+    box_size: int,
+    size: int,
+    device: torch.device | str,
+    shell_ratio: float = 1.0,
+    *,
+    lose_nyquist_row: bool = False,
+) -> PixelList:
     """Pixels of the current `size`; `shell_ratio` = (N_m p_m)/(N p) maps image to model shells.
 
     `lose_nyquist_row` leaves out row -size/2, which a cropped half transform does not hold.

@@ -43,9 +43,13 @@ class ImagePreparer:
     """Prepares images of one optics group at one current size."""
 
     def __init__(
-        self, settings: EmSettings, optics: OpticsGroup, pixels: PixelList, n_model_shells: int,
+        self,
+        settings: EmSettings,
+        optics: OpticsGroup,
+        pixels: PixelList,
+        n_model_shells: int,
         device: torch.device,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.settings, self.optics, self.pixels, self.device = settings, optics, pixels, device
         self.dtype = torch.float64 if settings.double else torch.float32
         self.n_model_shells = n_model_shells
@@ -65,9 +69,15 @@ class ImagePreparer:
         self._modulation = demodulation(optics, self._frequencies)
 
     def prepare(
-        self, images: Tensor, particles: Particles, rows: Ints, norm_factor: Floats, shifts_yx: Ints,
-        noise: Tensor | None = None, psi_deg: Floats | None = None,
-    ) -> Prepared:  # fmt: skip
+        self,
+        images: Tensor,
+        particles: Particles,
+        rows: Ints,
+        norm_factor: Floats,
+        shifts_yx: Ints,
+        noise: Tensor | None = None,
+        psi_deg: Floats | None = None,
+    ) -> Prepared:
         """Images (b, N, N) of particles `rows`: norm correction, whole-pixel shift, mask, transforms, CTF.
 
         `noise` (b, N, N) fills the outside of the mask; None: its mean. `psi_deg` (b,): how filaments lie.
@@ -84,9 +94,12 @@ class ImagePreparer:
         power = spectrum[:, self._outside].abs().square()
         by_shell = sums_by_shell(power, self._outside_shells, self.n_model_shells)
         return Prepared(
-            self._at_pixels(spectrum), self._at_pixels(unmasked), self.ctf(particles, rows),
-            by_shell, power.sum(1),
-        )  # fmt: skip
+            self._at_pixels(spectrum),
+            self._at_pixels(unmasked),
+            self.ctf(particles, rows),
+            by_shell,
+            power.sum(1),
+        )
 
     def ctf(self, particles: Particles, rows: Ints) -> Tensor:
         """C at the P pixels (b, P); 1 without CTF correction, squared for premultiplied data."""
@@ -96,9 +109,12 @@ class ImagePreparer:
         # a handful of numbers each: combined on the CPU, whatever the device, without waiting for it
         parameters = ctf_parameters(particles, rows, optics)
         values = ctf(
-            parameters, self._frequencies, intact_first_peak=settings.ctf_intact_first_peak,
-            phase_flipped=settings.ctf_phase_flipped, only_flip_phases=settings.only_flip_phases,
-        )  # fmt: skip
+            parameters,
+            self._frequencies,
+            intact_first_peak=settings.ctf_intact_first_peak,
+            phase_flipped=settings.ctf_phase_flipped,
+            only_flip_phases=settings.only_flip_phases,
+        )
         return values.square() if optics.ctf_premultiplied else values
 
     def _at_pixels(self, spectra: Tensor) -> Tensor:
@@ -142,9 +158,12 @@ def demodulation(optics: OpticsGroup, frequencies_yx: Tensor) -> Tensor | None:
         matrix = torch.tensor(optics.magnification, dtype=torch.float64, device=u.device)
         u = (u.flip(-1) @ matrix.reshape(2, 2).T).flip(-1)
     phase = odd_phase(
-        u, optics.odd_zernike, beam_tilt_mrad_xy=optics.beam_tilt_mrad,
-        voltage_kv=optics.voltage_kv, cs_mm=optics.cs_mm,
-    ).to(frequencies_yx.dtype)  # fmt: skip
+        u,
+        optics.odd_zernike,
+        beam_tilt_mrad_xy=optics.beam_tilt_mrad,
+        voltage_kv=optics.voltage_kv,
+        cs_mm=optics.cs_mm,
+    ).to(frequencies_yx.dtype)
     return torch.polar(torch.ones_like(phase), -phase)
 
 

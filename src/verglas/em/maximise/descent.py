@@ -62,16 +62,8 @@ def gradient_step(
 ) -> GradientStep:
     """Batch size, step size and T of an iteration of a 2D classification."""
     ini, mid = phases(settings, gradient)
-    small = (
-        gradient.ini_subset
-        if gradient.ini_subset > 0
-        else _bounded(0.005 * n_particles, 200, 10_000)
-    )
-    large = (
-        gradient.fin_subset
-        if gradient.fin_subset > 0
-        else _bounded(0.05 * n_particles, 1000, 100_000)
-    )
+    small = gradient.ini_subset if gradient.ini_subset > 0 else _bounded(0.005 * n_particles, 200, 10_000)
+    large = gradient.fin_subset if gradient.fin_subset > 0 else _bounded(0.05 * n_particles, 1000, 100_000)
     if iteration < ini:
         size = small
     elif iteration < ini + mid:
@@ -128,9 +120,8 @@ def full_lattice(model: Model, padding: float) -> Lattice:
 
 
 def descend(
-    estep: EStep, sums: WeightedSums, step: GradientStep, moments: Moments,
-    solvent_mask: Tensor | None = None,
-) -> tuple[Model, Moments]:  # fmt: skip
+    estep: EStep, sums: WeightedSums, step: GradientStep, moments: Moments, solvent_mask: Tensor | None = None
+) -> tuple[Model, Moments]:
     """New references and parameters from the residuals of one mini-batch (§7.3).
 
     The moments are changed in place; they belong to the state that ends here.
@@ -144,14 +135,15 @@ def descend(
     spectra = {name: getattr(old, name).copy() for name in SPECTRA}
     for classes in class_chunks(lattice, occupied(sums)):
         halves = [summed(estep, sums, [k + h * old.n_classes for k in classes]) for h in (0, 1)]
-        total = BackProjector(
-            old.box_size, lattice, halves[0].data, halves[0].weight + halves[1].weight
-        )
+        total = BackProjector(old.box_size, lattice, halves[0].data, halves[0].weight + halves[1].weight)
         note_spectra(spectra, classes, total, estep.projector.power[classes], step.tau2_fudge)
         current = Projector.of(
-            old.references[classes].double().to(device), 2 * lattice.r_max, padding=settings.padding,
-            dims=old.dims, correct_gridding=False,
-        )  # fmt: skip
+            old.references[classes].double().to(device),
+            2 * lattice.r_max,
+            padding=settings.padding,
+            dims=old.dims,
+            correct_gridding=False,
+        )
         values = _moved(current.values, halves, moments, classes, step, old)
         maps = to_real_space(values, lattice, old.box_size)
         references[classes] = (maps * correction).to(references)
@@ -163,9 +155,13 @@ def descend(
 
 
 def _moved(
-    values: Tensor, halves: list[BackProjector], moments: Moments, classes: list[int],
-    step: GradientStep, model: Model,
-) -> Tensor:  # fmt: skip
+    values: Tensor,
+    halves: list[BackProjector],
+    moments: Moments,
+    classes: list[int],
+    step: GradientStep,
+    model: Model,
+) -> Tensor:
     """The padded transforms (k, L...) of some classes after a step; their moments are updated in place."""
     lattice, device, n_shells = halves[0].lattice, values.device, model.n_shells
     squared = lattice.squared_radius(device)
@@ -242,17 +238,13 @@ def _activity(moments: Moments) -> Floats:
     size = max(1, AT_ONCE_BYTES // (moments.second[0].numel() * 16))
     powers = [
         (first.mean(0) / (second.sqrt() + TINY)).abs().square().mean(axes)
-        for first, second in zip(
-            torch.split(moments.first, size, 1), torch.split(moments.second, size)
-        )
+        for first, second in zip(torch.split(moments.first, size, 1), torch.split(moments.second, size))
     ]
     found: Floats = torch.cat(powers).double().cpu().numpy()
     return found
 
 
-def replace_inactive(
-    model: Model, moments: Moments, threshold: float
-) -> tuple[Model, Moments, int | None]:
+def replace_inactive(model: Model, moments: Moments, threshold: float) -> tuple[Model, Moments, int | None]:
     """If the least populated class is too small, overwrite it by a copy of a large, changing one (§7.5)."""
     weights = model.class_weights
     active = int((weights > 0).sum())

@@ -23,20 +23,8 @@ from verglas.em.state.particles import Floats
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier.backprojector import BackProjector
 from verglas.maps.reconstruction import reconstruct
-from verglas.maps.shell_correlation import (
-    RANDOMISE_BELOW,
-    first_shell_below,
-    fsc,
-    randomise_phases,
-    true_fsc,
-)
-from verglas.maps.spectra import (
-    coverage,
-    half_map_fsc,
-    join_low_resolution,
-    noise_power,
-    signal_from_fsc,
-)
+from verglas.maps.shell_correlation import RANDOMISE_BELOW, first_shell_below, fsc, randomise_phases, true_fsc
+from verglas.maps.spectra import coverage, half_map_fsc, join_low_resolution, noise_power, signal_from_fsc
 
 HIGH_FSC = 0.2  # at the rim of the images: they may grow faster
 SHELLS_BEYOND = 5  # that images hold more than the FSC falls in
@@ -51,9 +39,12 @@ class Halves:
 
 
 def maximise_halves(
-    esteps: Sequence[EStep], sums: Sequence[WeightedSums], solvent_mask: Tensor | None = None,
-    *, joined: bool = False,
-) -> Halves:  # fmt: skip
+    esteps: Sequence[EStep],
+    sums: Sequence[WeightedSums],
+    solvent_mask: Tensor | None = None,
+    *,
+    joined: bool = False,
+) -> Halves:
     """The models after an iteration; `joined`: the last one, whose map comes from the sums of both halves."""
     first, second = (summed(estep, part, [0]) for estep, part in zip(esteps, sums))
     unfiltered = [reconstruct(part) for part in (first, second)] if joined else [None, None]
@@ -83,23 +74,24 @@ def join_shell(estep: EStep) -> int:
     return math.ceil(model.extent_angst / max(halves.low_res_join_angst, reached) - 1e-9)
 
 
-def _regularised(
-    estep: EStep, model: Model, sums: BackProjector, curve: Tensor, joined: bool
-) -> Model:
+def _regularised(estep: EStep, model: Model, sums: BackProjector, curve: Tensor, joined: bool) -> Model:
     """The model with the map of its sums, τ² following from the FSC; T enters once (§3.3)."""
     noise = noise_power(sums)
     signal = signal_from_fsc(curve, noise[0], estep.settings.tau2_fudge, joined=joined)
     tau2 = signal.tau2[None]
     prior = sums.lattice.oversampling * tau2
     maps = reconstruct(
-        sums, tau2 if estep.settings.do_map else None,
-        keep_edge=estep.settings.parity.keep_edge_voxels,
-    )  # fmt: skip
+        sums, tau2 if estep.settings.do_map else None, keep_edge=estep.settings.parity.keep_edge_voxels
+    )
     return replace(
-        model, references=maps.to(model.references.dtype), tau2=tau2.cpu().numpy(),
-        data_vs_prior=signal.ssnr[None].cpu().numpy(), sigma2_reference=noise.cpu().numpy(),
-        coverage=coverage(sums, prior).cpu().numpy(), gold_standard_fsc=curve[None].cpu().numpy(),
-    )  # fmt: skip
+        model,
+        references=maps.to(model.references.dtype),
+        tau2=tau2.cpu().numpy(),
+        data_vs_prior=signal.ssnr[None].cpu().numpy(),
+        sigma2_reference=noise.cpu().numpy(),
+        coverage=coverage(sums, prior).cpu().numpy(),
+        gold_standard_fsc=curve[None].cpu().numpy(),
+    )
 
 
 def _fsc(estep: EStep, first: BackProjector, second: BackProjector, mask: Tensor | None) -> Tensor:

@@ -23,9 +23,7 @@ def maximise(estep: EStep, sums: WeightedSums, solvent_mask: Tensor | None = Non
     if settings.center_classes:
         diameter_px = particle_diameter_angst(settings, model) / model.pixel_size_angst
         sigma_px = model.sigma_offset_angst / model.pixel_size_angst
-        centred = centre_references(
-            model.references, settings.offset_range_px, diameter_px, sigma_px
-        )
+        centred = centre_references(model.references, settings.offset_range_px, diameter_px, sigma_px)
         model = replace(model, references=centred)
     return flattened(settings, model, solvent_mask)
 

@@ -19,7 +19,7 @@ SMALLEST_NOISE = 1e-14
 
 def update_parameters(
     settings: EmSettings, model: Model, sums: WeightedSums, cross_correlation: bool, momentum: float = 0.0
-) -> Model:  # fmt: skip
+) -> Model:
     """Priors, noise, norm and scale from the sums (§3.8); `momentum` μ of gradient iterations."""
     total = float(sums.total)
     if total <= 0:
@@ -46,15 +46,15 @@ def update_parameters(
         class_weights=class_weights,
         direction_weights=directions,
         class_offsets_angst=averaged(model.class_offsets_angst, _class_offsets(settings, sums)),
-        sigma_offset_angst=model.sigma_offset_angst if keep_offset
-        else float(np.sqrt(variance)),
-        sigma2_noise=model.sigma2_noise if cross_correlation or settings.fix_sigma_noise
+        sigma_offset_angst=model.sigma_offset_angst if keep_offset else float(np.sqrt(variance)),
+        sigma2_noise=model.sigma2_noise
+        if cross_correlation or settings.fix_sigma_noise
         else averaged(model.sigma2_noise, _noise(model, sums)),
         norm_average=norm_average if settings.correct_norm else model.norm_average,
         scale=_scales(settings, model, sums, cross_correlation, momentum),
         log_likelihood=float(sums.log_likelihood),
         average_p_max=float(sums.p_max) / total,
-    )  # fmt: skip
+    )
 
 
 def _class_offsets(settings: EmSettings, sums: WeightedSums) -> Floats:

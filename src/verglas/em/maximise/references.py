@@ -59,16 +59,18 @@ def new_references(estep: EStep, model: Model, sums: WeightedSums) -> Model:
         power = estep.projector.power[classes]
         note_spectra(spectra, classes, found, power, settings.tau2_fudge)
         maps = reconstruct(
-            found, power if settings.do_map else None, tau2_fudge=settings.tau2_fudge,
+            found,
+            power if settings.do_map else None,
+            tau2_fudge=settings.tau2_fudge,
             keep_edge=settings.parity.keep_edge_voxels,
-        )  # fmt: skip
+        )
         references[classes] = maps.to(references)
     return replace(model, references=references, **spectra)
 
 
 def note_spectra(
     spectra: dict[str, np.ndarray], classes: list[int], sums: BackProjector, tau2: Tensor, tau2_fudge: float
-) -> None:  # fmt: skip
+) -> None:
     """Put the spectra of some classes, (k, S) each, in their rows."""
     ratio, coverage = data_vs_prior(sums, tau2, tau2_fudge)
     spectra["tau2"][classes] = tau2.cpu().numpy()
@@ -82,9 +84,11 @@ def limited_to(model: Model, resolution_angst: float) -> Model:
     radius = torch.arange(model.n_shells, dtype=torch.float64)
     window = low_pass_weights(radius, model.extent_angst / resolution_angst).numpy()
     return replace(
-        model, references=first_low_pass(model.references, model.pixel_size_angst, resolution_angst),
-        tau2=model.tau2 * window**2, data_vs_prior=model.data_vs_prior * window**2,
-    )  # fmt: skip
+        model,
+        references=first_low_pass(model.references, model.pixel_size_angst, resolution_angst),
+        tau2=model.tau2 * window**2,
+        data_vs_prior=model.data_vs_prior * window**2,
+    )
 
 
 def first_low_pass(references: Tensor, pixel_size_angst: float, resolution_angst: float) -> Tensor:

@@ -51,9 +51,7 @@ def new_resolution(settings: EmSettings, model: Model, iteration: int) -> float:
     return shell / model.extent_angst
 
 
-def initial_data_vs_prior(
-    settings: EmSettings, model: Model, power: Floats, n_particles: int
-) -> Floats:
+def initial_data_vs_prior(settings: EmSettings, model: Model, power: Floats, n_particles: int) -> Floats:
     """data_vs_prior (K, S) at iteration 0, from ½ the power spectra (K, S) of the references (§3.10)."""
     sigma2 = model.sigma2_noise.mean(0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -99,9 +99,7 @@ class Operands:
         n, half = self.coarse.power.shape[1] - 1, self.poses.grid.n_psi // 2
         first = self.coarse.rows.view(-1, 2, half, 2, n)[:, 0]  # (K * D, psi, part, pixel)
         power = self.coarse.power[:, 1:].reshape(-1, 2, half, n)[:, 0]
-        return HalfTurns(
-            first[:, :, 0].reshape(-1, n), first[:, :, 1].reshape(-1, n), power.reshape(-1, n)
-        )
+        return HalfTurns(first[:, :, 0].reshape(-1, n), first[:, :, 1].reshape(-1, n), power.reshape(-1, n))
 
     def phases_of(self, fine_shifts: Tensor) -> Tensor:
         """Phases of some fine translations; all of them costs nothing."""
@@ -162,13 +160,20 @@ def operands_of(estep: EStep, optics: OpticsGroup) -> Operands:
         lowest = nearest(model.extent_angst / settings.strict_lowres_angst)
     poses, none = estep.poses, torch.zeros((0, 0), dtype=estep.dtype, device=device)
     found = Operands(
-        estep, optics, pixels, n_coarse,
+        estep,
+        optics,
+        pixels,
+        n_coarse,
         ImagePreparer(settings, optics, pixels, model.n_shells, device),
         SliceMaker(estep.projector, pixels, ratio, optics.magnification, lowest),
         _phases(poses.coarse_shifts_angst, optics, pixels, n_coarse, estep.dtype),
         _phases(poses.fine_shifts_angst, optics, pixels, len(pixels), estep.dtype),
-        _well_determined(estep, pixels), poses, Slices(none, none, none), None, none,
-    )  # fmt: skip
+        _well_determined(estep, pixels),
+        poses,
+        Slices(none, none, none),
+        None,
+        none,
+    )
     if estep.is_local:
         return found
     return found.searching(poses, keep_fine=estep.volume is None and _many_hits(estep))
@@ -200,9 +205,7 @@ def image_size(current_size: int, ratio: float, box: int) -> int:
     return min(box, 2 * math.ceil(0.5 * ratio * current_size - 1e-9))
 
 
-def coarse_image_size(
-    settings: EmSettings, sampling: Sampling, model: Model, ratio: float, box: int
-) -> int:
+def coarse_image_size(settings: EmSettings, sampling: Sampling, model: Model, ratio: float, box: int) -> int:
     """Size of the first pass: no finer than one coarse rotation step can tell apart (§2.2)."""
     extent = model.extent_angst
     if settings.strict_highres_angst > 0:

@@ -36,9 +36,13 @@ class SliceMaker:
     """Makes slices of one optics group. Slice number = class * n_orientations + orientation."""
 
     def __init__(
-        self, projector: Projector, pixels: PixelList, scale: float,
-        magnification: tuple[float, ...] | None = None, lowest_shell: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        projector: Projector,
+        pixels: PixelList,
+        scale: float,
+        magnification: tuple[float, ...] | None = None,
+        lowest_shell: int = 0,
+    ) -> None:
         self.projector, self.pixels, self.lowest_shell = projector, pixels, lowest_shell
         self.frame = torch.eye(3, dtype=torch.float64) * scale
         if magnification is not None:
@@ -100,9 +104,7 @@ def _shift_on_cpu(images: Tensor, phases: Tensor, rows: Tensor) -> None:
     real, imag = images.real.contiguous().numpy(), images.imag.contiguous().numpy()
     factors, out = phases.contiguous().numpy(), rows.numpy()
     kernel: Any = shift_rows
-    run_ranges(
-        lambda first, last: kernel(real, imag, factors, out, first, last), len(images), least=8
-    )
+    run_ranges(lambda first, last: kernel(real, imag, factors, out, first, last), len(images), least=8)
 
 
 def shifted_each(images: Tensor, phases: Tensor) -> Tensor:
@@ -162,9 +164,15 @@ class SliceSums:
 
 
 def insert(
-    data_out: Tensor, weight_out: Tensor, lattice: Lattice, maker: SliceMaker, angles_deg: Tensor,
-    data: Tensor, weight: Tensor, classes: Tensor,
-) -> None:  # fmt: skip
+    data_out: Tensor,
+    weight_out: Tensor,
+    lattice: Lattice,
+    maker: SliceMaker,
+    angles_deg: Tensor,
+    data: Tensor,
+    weight: Tensor,
+    classes: Tensor,
+) -> None:
     """Add slices (n, P) at angles (n, 3) to the lattices (K, L...) of their classes (n,), in place (§3.1)."""
     device, chosen = data_out.device, (weight > 0).any(1).cpu()
     if not bool(chosen.any()):
@@ -175,6 +183,12 @@ def insert(
     if device.type == "cuda":  # the sums are exact to float32 already; the lattices stay float64
         kept, weights = kept.to(torch.complex64), weights.float()
     add_slices(
-        data_out, weight_out, lattice, kept.to(device), weights.to(device),
-        maker.matrices(angles_deg[chosen]).to(device), indices, classes[chosen],
-    )  # fmt: skip
+        data_out,
+        weight_out,
+        lattice,
+        kept.to(device),
+        weights.to(device),
+        maker.matrices(angles_deg[chosen]).to(device),
+        indices,
+        classes[chosen],
+    )

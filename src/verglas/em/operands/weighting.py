@@ -32,11 +32,20 @@ class Weighted:
         """Some of the particles."""
         p = self.prepared
         return Weighted(
-            self.score[chosen], self.score_power[chosen], self.back[chosen],
-            self.back_power[chosen], self.noise_power[chosen], self.image_power[chosen],
-            Prepared(p.masked[chosen], p.unmasked[chosen], p.ctf[chosen], p.power_outside[chosen],
-                     p.high_power[chosen]),
-        )  # fmt: skip
+            self.score[chosen],
+            self.score_power[chosen],
+            self.back[chosen],
+            self.back_power[chosen],
+            self.noise_power[chosen],
+            self.image_power[chosen],
+            Prepared(
+                p.masked[chosen],
+                p.unmasked[chosen],
+                p.ctf[chosen],
+                p.power_outside[chosen],
+                p.high_power[chosen],
+            ),
+        )
 
 
 def noise_group(settings: EmSettings, particles: Particles, rows: Ints) -> Ints:
@@ -62,6 +71,11 @@ def weigh(operands: Operands, prepared: Prepared, particles: Particles, rows: In
     back_factor = s * inverse if operands.optics.ctf_premultiplied else s * c * inverse
     back_power = s * s * inverse * (c if operands.optics.ctf_premultiplied else c * c)
     return Weighted(
-        prepared.masked * score_factor, s * seen * score_factor, prepared.unmasked * back_factor,
-        back_power, noise, prepared.masked.abs().square(), prepared,
-    )  # fmt: skip
+        prepared.masked * score_factor,
+        s * seen * score_factor,
+        prepared.unmasked * back_factor,
+        back_power,
+        noise,
+        prepared.masked.abs().square(),
+        prepared,
+    )

@@ -59,10 +59,7 @@ class OrientationGrid:
 
     def coarse(self, numbers: Tensor) -> Tensor:
         """Angles (n, 3) of coarse orientations, as they are searched."""
-        rot_tilt, psi = (
-            self.directions_deg[numbers // self.n_psi],
-            self.psi_deg[numbers % self.n_psi],
-        )
+        rot_tilt, psi = (self.directions_deg[numbers // self.n_psi], self.psi_deg[numbers % self.n_psi])
         return self._perturbed(torch.cat([rot_tilt, psi[:, None]], 1))
 
     def fine(self, numbers: Tensor, child: Tensor) -> Tensor:
@@ -125,9 +122,7 @@ class PoseSet:
     """
 
     grid: OrientationGrid
-    chosen: (
-        Tensor | None
-    )  # (O,) of the common grid; None: all of them, which may be too many for a list
+    chosen: Tensor | None  # (O,) of the common grid; None: all of them, which may be too many for a list
     coarse_shifts_angst: Tensor  # (T, 2)
     fine_shifts_angst: Tensor  # (T * 4^o, 2), children of one parent adjacent
     prior_shifts_angst: Tensor  # (T, 2): without the perturbation

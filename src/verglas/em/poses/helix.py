@@ -47,9 +47,7 @@ def across_squared(away: Tensor, axes: Tensor) -> Tensor:
     return away.square().sum(-1) - (away * axes).sum(-1).square()
 
 
-def outside_limits(
-    helix: HelixSettings, absolute: Tensor, axes: Tensor, step_angst: float
-) -> Tensor:
+def outside_limits(helix: HelixSettings, absolute: Tensor, axes: Tensor, step_angst: float) -> Tensor:
     """Translations (b, T, 2) Å, old offset included, that lead too far along the axis: (b, T) bool.
 
     The grid does not turn with the filament: a point of it counts if its cell reaches into the limits, and

@@ -73,10 +73,7 @@ class LocalSearch:
         """Neighbourhoods of orientations (n, 3)."""
         mates = self._mates(angles_deg)  # (n, g, 3)
         size = max(1, TABLE_BYTES // (8 * mates.shape[1] * len(self._vectors)))
-        parts = [
-            self._of_mates(part, start * size)
-            for start, part in enumerate(torch.split(mates, size))
-        ]
+        parts = [self._of_mates(part, start * size) for start, part in enumerate(torch.split(mates, size))]
         keys, weights = (torch.cat(column) for column in zip(*parts))
         n, total = len(mates), len(self.grid)
         row, number = keys // total, keys % total
@@ -163,9 +160,7 @@ class LocalSearch:
         return np.lexsort((angles_deg[:, 2], psi, cells[:, 0], cells[:, 1]))
 
 
-def _bucket(
-    rows: Ints, members: list[int], union: Ints, own: list[Ints], found: Neighbourhoods
-) -> Bucket:
+def _bucket(rows: Ints, members: list[int], union: Ints, own: list[Ints], found: Neighbourhoods) -> Bucket:
     prior = np.full((len(members), len(union)), -np.inf)
     for line, k in enumerate(members):
         prior[line, np.searchsorted(union, own[k])] = found.log_prior[k, : len(own[k])].numpy()

@@ -25,13 +25,9 @@ class StepTable:
     n_psi: int
 
     @classmethod
-    def coarse(
-        cls, grid: OrientationGrid, frame: Tensor, padding: float, like: Tensor
-    ) -> StepTable:
+    def coarse(cls, grid: OrientationGrid, frame: Tensor, padding: float, like: Tensor) -> StepTable:
         """Of the coarse orientations; `frame` (3, 3) as of `SliceMaker.frame`; type and device of `like`."""
-        return cls._of(
-            grid, grid.directions_deg[:, None], grid.psi_deg[:, None], frame, padding, like
-        )
+        return cls._of(grid, grid.directions_deg[:, None], grid.psi_deg[:, None], frame, padding, like)
 
     @classmethod
     def fine(cls, grid: OrientationGrid, frame: Tensor, padding: float, like: Tensor) -> StepTable:
@@ -41,9 +37,14 @@ class StepTable:
 
     @classmethod
     def _of(
-        cls, grid: OrientationGrid, rot_tilt_deg: Tensor, psi_deg: Tensor, frame: Tensor, padding: float,
+        cls,
+        grid: OrientationGrid,
+        rot_tilt_deg: Tensor,
+        psi_deg: Tensor,
+        frame: Tensor,
+        padding: float,
         like: Tensor,
-    ) -> StepTable:  # fmt: skip
+    ) -> StepTable:
         zeros = torch.zeros_like(rot_tilt_deg[..., :1])
         turned = euler_matrices(torch.cat([rot_tilt_deg, zeros], -1)) @ grid.perturbation_matrix
         planes = turned.mT[..., :2]  # (D T)ᵀ

@@ -54,26 +54,28 @@ class Expectation:
         return Reader(self.estep, self.particles, self.source, self.found)
 
     @classmethod
-    def begin(
-        cls, estep: EStep, particles: Particles, source: ImageSource, threads: int = 1
-    ) -> Expectation:
+    def begin(cls, estep: EStep, particles: Particles, source: ImageSource, threads: int = 1) -> Expectation:
         """An expectation step with empty sums, one of `threads` on its device."""
         model = estep.model
         halves = 2 if estep.gradient else 1
         lattice, n = estep.projector.lattice, halves * model.n_classes
         sums = WeightedSums.zeros(
-            lattice, n, model.n_classes, model.direction_weights.shape[1], len(model.sigma2_noise),
-            model.n_shells, len(particles.group_names), _room_for_sums(estep, n),
-        )  # fmt: skip
+            lattice,
+            n,
+            model.n_classes,
+            model.direction_weights.shape[1],
+            len(model.sigma2_noise),
+            model.n_shells,
+            len(particles.group_names),
+            _room_for_sums(estep, n),
+        )
         found = estep.state.assignments.copy()
         collected = None
         if estep.volume is not None:
             collected = LatticeSums.empty(lattice, n, estep.dtype, estep.device)
         return cls(estep, particles, source, sums, found, threads, lattice_sums=collected)
 
-    def run(
-        self, operands: Operands, rows: Ints, on_progress: Progress = lambda done: None
-    ) -> None:
+    def run(self, operands: Operands, rows: Ints, on_progress: Progress = lambda done: None) -> None:
         """Process particles `rows` of one optics group."""
         settings, volume = self.estep.settings, self.estep.volume
         fixed = settings.skip_align or settings.skip_rotate
@@ -157,21 +159,14 @@ class Expectation:
         if self.lattice_sums is None:
             raise ValueError("a pass from the volumes needs sums to add to")
         outcome, count = search.local_passes(
-            around,
-            weighted,
-            self.reader.shift_prior(operands, read),
-            batch,
-            self.lattice_sums,
-            priors,
+            around, weighted, self.reader.shift_prior(operands, read), batch, self.lattice_sums, priors
         )
         self.sums.add_priors(priors)
         self._note(operands, read, weighted, outcome, count)
 
     def _bucket_batches(self, operands: Operands, rows: Ints) -> Iterator[list[Bucket]]:
         waiting: list[Bucket] = []
-        for bucket in self.reader.local_search(operands).buckets(
-            rows, self.reader.last_angles(rows)
-        ):
+        for bucket in self.reader.local_search(operands).buckets(rows, self.reader.last_angles(rows)):
             waiting.append(bucket)
             if sum(len(one.rows) for one in waiting) >= READ_TOGETHER:
                 yield waiting
@@ -180,9 +175,13 @@ class Expectation:
             yield waiting
 
     def _batch(
-        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums],
+        self,
+        operands: Operands,
+        read: Read,
+        turn_prior: Tensor | None,
+        collected: list[SliceSums],
         search: VolumeSearch | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Search particles over the poses of `operands`; `turn_prior` (b, O): of their own."""
         settings = self.estep.settings
         fixed = settings.skip_align or settings.skip_rotate
@@ -198,9 +197,13 @@ class Expectation:
         in_parts(torch.arange(len(read.rows)), work, self.notes.add)
 
     def _searched(
-        self, operands: Operands, read: Read, turn_prior: Tensor | None, collected: list[SliceSums],
+        self,
+        operands: Operands,
+        read: Read,
+        turn_prior: Tensor | None,
+        collected: list[SliceSums],
         search: VolumeSearch | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         weighted = self.reader.weighted(operands, read)
         if turn_prior is not None:
             turn_prior = turn_prior.to(self.estep.device, self.estep.dtype)
@@ -208,15 +211,14 @@ class Expectation:
         coarse = coarse_pass(operands, weighted, shift_prior, turn_prior)
         batch = self.reader.fine_batch(operands, read)
         second = SecondPass(
-            operands, coarse, weighted, batch, self.sums, collected, self.threads, search,
-            self.lattice_sums,
-        )  # fmt: skip
+            operands, coarse, weighted, batch, self.sums, collected, self.threads, search, self.lattice_sums
+        )
         outcome = second.run(self.notes.add)
         self._note(operands, read, weighted, outcome, coarse.n_significant.cpu())
 
     def _note(
         self, operands: Operands, read: Read, weighted: Weighted, outcome: Outcome, n_significant: Tensor
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write down the poses of a batch and add what it tells beside its back-projections."""
         rows, old_px = read.rows, read.old_px
         self.found.n_significant[rows] = n_significant.numpy()
@@ -224,10 +226,7 @@ class Expectation:
         if not good.all():
             chosen = torch.from_numpy(good.nonzero()[0])
             rows, old_px = rows[good], old_px[good]
-            weighted, outcome = (
-                weighted.rows(chosen.to(weighted.score.device)),
-                outcome.rows(chosen),
-            )
+            weighted, outcome = (weighted.rows(chosen.to(weighted.score.device)), outcome.rows(chosen))
         note_poses(operands, self.found, rows, old_px, outcome)
         add_results(operands, self.particles, rows, weighted, outcome, self.sums, self.found)
 

@@ -81,7 +81,5 @@ class ImageCache:
         free, _ = torch.cuda.mem_get_info(self.device)
         if (len(self._blocks) + 1) * size > self._room or 2 * size > free:
             return False
-        self._blocks.append(
-            torch.empty((BLOCK, *image.shape), dtype=torch.float16, device=self.device)
-        )
+        self._blocks.append(torch.empty((BLOCK, *image.shape), dtype=torch.float16, device=self.device))
         return True

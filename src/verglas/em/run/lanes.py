@@ -48,19 +48,19 @@ def lanes(
 
 
 def expect(
-    steps: Sequence[EStep], particles: Particles, sources: Mapping[torch.device, ImageSource], order: Ints,
+    steps: Sequence[EStep],
+    particles: Particles,
+    sources: Mapping[torch.device, ImageSource],
+    order: Ints,
     update: Callable[[int], None],
-) -> Expectation:  # fmt: skip
+) -> Expectation:
     """The expectation step over particles `order`, a thread for each of `steps`.
 
     The threads share the particles of an optics group, and those of one device its operands. Sums are added
     in the order of the threads.
     """
     threads = Counter(step.device for step in steps)
-    parts = [
-        Expectation.begin(step, particles, sources[step.device], threads[step.device])
-        for step in steps
-    ]
+    parts = [Expectation.begin(step, particles, sources[step.device], threads[step.device]) for step in steps]
     seen: list[list[Ints]] = [[] for _ in parts]
     done = 0
     for group, optics in enumerate(particles.optics):
@@ -105,9 +105,12 @@ def _plan(steps: Sequence[EStep], device: torch.device, optics: OpticsGroup) -> 
 
 
 def _run(
-    parts: Sequence[Expectation], operands_of_each: Sequence[Operands], shares: Sequence[Ints], before: int,
+    parts: Sequence[Expectation],
+    operands_of_each: Sequence[Operands],
+    shares: Sequence[Ints],
+    before: int,
     update: Callable[[int], None],
-) -> None:  # fmt: skip
+) -> None:
     """The particles of one optics group; `update` hears from the first thread only."""
     if len(parts) == 1:
         parts[0].run(operands_of_each[0], shares[0], lambda count: update(before + count))

@@ -39,9 +39,16 @@ class MemoryNeed:
 
 
 def memory_need(
-    settings: EmSettings, sampling: Sampling, model: Model, size: int, *, lanes: int = 1,
-    cores: int = 1, gpu: bool = False, over_ranks: bool = False,
-) -> MemoryNeed:  # fmt: skip
+    settings: EmSettings,
+    sampling: Sampling,
+    model: Model,
+    size: int,
+    *,
+    lanes: int = 1,
+    cores: int = 1,
+    gpu: bool = False,
+    over_ranks: bool = False,
+) -> MemoryNeed:
     """What an iteration with images of `size` px needs; `lanes` of the expectation step and their cores."""
     k, dims = model.n_classes, model.dims
     padding = padded_size(model.box_size, settings.padding) / model.box_size
@@ -62,9 +69,7 @@ def memory_need(
     )
 
 
-def _slices(
-    settings: EmSettings, sampling: Sampling, model: Model, size: int, collections: int
-) -> int:
+def _slices(settings: EmSettings, sampling: Sampling, model: Model, size: int, collections: int) -> int:
     """Coarse slices, and fine ones with what is collected in them where they are kept."""
     coarse_size = coarse_image_size(settings, sampling, model, 1.0, model.box_size)
     turns = model.n_classes * model.direction_weights.shape[1] * sampling.n_psi
@@ -81,20 +86,20 @@ def _pixels(size: int) -> int:
 
 
 def largest_size_that_fits(
-    settings: EmSettings, sampling: Sampling, model: Model, free_bytes: int, *, lanes: int = 1,
-    cores: int = 1, gpu: bool = False, over_ranks: bool = False,
-) -> int:  # fmt: skip
+    settings: EmSettings,
+    sampling: Sampling,
+    model: Model,
+    free_bytes: int,
+    *,
+    lanes: int = 1,
+    cores: int = 1,
+    gpu: bool = False,
+    over_ranks: bool = False,
+) -> int:
     """The largest image size (px) whose iteration fits into `free_bytes`; 0 if none does."""
     for size in range(model.box_size, 0, -2):
         need = memory_need(
-            settings,
-            sampling,
-            model,
-            size,
-            lanes=lanes,
-            cores=cores,
-            gpu=gpu,
-            over_ranks=over_ranks,
+            settings, sampling, model, size, lanes=lanes, cores=cores, gpu=gpu, over_ranks=over_ranks
         )
         if need.total <= free_bytes:
             return size

@@ -32,9 +32,7 @@ class Read:
     def part(self, chosen: Tensor) -> Read:
         """Some of them."""
         places = chosen.cpu().numpy()
-        return Read(
-            self.rows[places], self.images[chosen.to(self.images.device)], self.old_px[places]
-        )
+        return Read(self.rows[places], self.images[chosen.to(self.images.device)], self.old_px[places])
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,12 @@ class Reader:
                 centres *= operands.optics.pixel_size_angst
         halves = self.particles.numbers[rows] % 2 if self.estep.gradient else 0 * rows
         return FineBatch(
-            torch.from_numpy(read.old_px * operands.optics.pixel_size_angst), centres,
-            torch.as_tensor(halves, device=self.estep.device), operands.well_determined,
+            torch.from_numpy(read.old_px * operands.optics.pixel_size_angst),
+            centres,
+            torch.as_tensor(halves, device=self.estep.device),
+            operands.well_determined,
             axes_yx(settings, self.particles, rows),
-        )  # fmt: skip
+        )
 
     def _noise(self, operands: Operands, rows: Ints) -> Tensor | None:
         settings = self.estep.settings
@@ -117,8 +117,10 @@ class Reader:
         stacks = [
             noise_images(
                 self.estep.model.sigma2_noise[group] * settings.sigma2_fudge,
-                operands.optics.box_size, np.array([settings.random_seed + number]), self.estep.device,
+                operands.optics.box_size,
+                np.array([settings.random_seed + number]),
+                self.estep.device,
             )
             for group, number in zip(groups, self.particles.numbers[rows])
-        ]  # fmt: skip
+        ]
         return torch.cat(stacks).to(self.estep.dtype)

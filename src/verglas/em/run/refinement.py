@@ -34,22 +34,9 @@ from verglas.em.schedule.task import Schedule, Seen, Task
 from verglas.em.schedule.vdam import MiniBatches
 from verglas.em.start.first_state import first_state
 from verglas.em.start.initialise import noise_sums, particle_order, sample_for_noise
-from verglas.em.state.combine import (
-    Alone,
-    Ranks,
-    pack_rows,
-    ranks_of_half,
-    share_of_half,
-    unpack_rows,
-)
+from verglas.em.state.combine import Alone, Ranks, pack_rows, ranks_of_half, share_of_half, unpack_rows
 from verglas.em.state.model import State
-from verglas.em.state.particles import (
-    Assignments,
-    ImageSource,
-    Ints,
-    Particles,
-    ResidentSource,
-)
+from verglas.em.state.particles import Assignments, ImageSource, Ints, Particles, ResidentSource
 from verglas.em.state.settings import EmSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.fourier.projector import Projector
@@ -82,11 +69,18 @@ class Refinement:
 
     @classmethod
     def start(
-        cls, settings: EmSettings, particles: Particles, source: ImageSource,
-        *, references: Tensor | None = None, pixel_size_angst: float | None = None,
-        assignments: Assignments | None = None, devices: Sequence[torch.device] = (CPU,),
-        ranks: Ranks | None = None, watcher: Watcher | None = None,
-    ) -> Refinement:  # fmt: skip
+        cls,
+        settings: EmSettings,
+        particles: Particles,
+        source: ImageSource,
+        *,
+        references: Tensor | None = None,
+        pixel_size_angst: float | None = None,
+        assignments: Assignments | None = None,
+        devices: Sequence[torch.device] = (CPU,),
+        ranks: Ranks | None = None,
+        watcher: Watcher | None = None,
+    ) -> Refinement:
         """A new run: noise spectra and, where none are given, references from the particles themselves."""
         watcher, ranks = watcher or SilentWatcher(), ranks or Alone()
         first = particles.optics[0]
@@ -97,21 +91,24 @@ class Refinement:
         order = order[~np.isin(order, aside)]
         n_sample = len(sample_for_noise(particles, order)) // ranks.size
         watcher.start("Estimating initial noise spectra ", n_sample)
-        sums = noise_sums(
-            settings, particles, source, order, box, watcher.update, ranks.rank, ranks.size
-        )
+        sums = noise_sums(settings, particles, source, order, box, watcher.update, ranks.rank, ranks.size)
         watcher.update(n_sample)
         ranks.add(sums, range(ranks.size))
-        settings, state = first_state(
-            settings, particles, sums, references, box, pixel_size, assignments
-        )
+        settings, state = first_state(settings, particles, sums, references, box, pixel_size, assignments)
         return cls(settings, particles, source, state, tuple(devices), ranks, watcher)
 
     @classmethod
     def resume(
-        cls, settings: EmSettings, particles: Particles, source: ImageSource, state: State, *,
-        devices: Sequence[torch.device] = (CPU,), ranks: Ranks | None = None, watcher: Watcher | None = None,
-    ) -> Refinement:  # fmt: skip
+        cls,
+        settings: EmSettings,
+        particles: Particles,
+        source: ImageSource,
+        state: State,
+        *,
+        devices: Sequence[torch.device] = (CPU,),
+        ranks: Ranks | None = None,
+        watcher: Watcher | None = None,
+    ) -> Refinement:
         """A run that goes on from the end of an iteration."""
         perturb = settings.perturb if aligns(settings) else 0.0
         state = replace(state, sampling=replace(state.sampling, perturb=perturb))
@@ -171,9 +168,7 @@ class Refinement:
         found = self.state.assignments.copy()
         self._announce(task)
         for half in range(len(self.state.models)):
-            rows = share_of_half(
-                self.particles.of_half(task.order, half), half, self.ranks, self._n_halves
-            )
+            rows = share_of_half(self.particles.of_half(task.order, half), half, self.ranks, self._n_halves)
             steps = {device: self.estep(task, device, half) for device in set(self.devices)}
             done = self._expected_half(steps, rows, sum(len(rows) for rows in mine))
             unpack_rows(found, pack_rows(done.found, rows))
@@ -202,15 +197,16 @@ class Refinement:
     def _n_halves(self) -> int:
         return len(self.state.models)
 
-    def _expected_half(
-        self, steps: dict[torch.device, EStep], rows: Ints, before: int
-    ) -> Expectation:
+    def _expected_half(self, steps: dict[torch.device, EStep], rows: Ints, before: int) -> Expectation:
         threads = lanes(self.devices, len(rows), self.settings.dims, self._bytes_of_sums())
         with precision_of_products(self.settings.precision):
             done = expect(
-                [steps[device] for device in threads], self.particles, self._sources, rows,
+                [steps[device] for device in threads],
+                self.particles,
+                self._sources,
+                rows,
                 lambda count: self.watcher.update(before + count),
-            )  # fmt: skip
+            )
         for note in sorted(done.notes):
             self.watcher.say(note)
         return done
@@ -242,9 +238,11 @@ class Refinement:
         """Transforms of a half's references up to the current size."""
         model = state.models[half]
         return Projector.of(
-            model.references.to(device), model.current_size, padding=self.settings.padding,
+            model.references.to(device),
+            model.current_size,
+            padding=self.settings.padding,
             dims=self.settings.dims,
-        )  # fmt: skip
+        )
 
     def estep(self, task: Task, device: torch.device, half: int = 0) -> EStep:
         """Input of the expectation step of a half-set on a device (§2.13)."""
@@ -256,9 +254,17 @@ class Refinement:
         if projector.lattice.dims == 3 and device.type == "cuda" and not settings.double:
             volume = fitting_volume(projector.values, projector.lattice)
         return EStep(
-            settings, state, poses, projector, device, half, len(task.order), volume,
-            task.cross_correlation, task.gradient is not None,
-        )  # fmt: skip
+            settings,
+            state,
+            poses,
+            projector,
+            device,
+            half,
+            len(task.order),
+            volume,
+            task.cross_correlation,
+            task.gradient is not None,
+        )
 
     def _announce(self, task: Task) -> None:
         poses = PoseSet.of(OrientationGrid.of(self.state.sampling))
@@ -269,7 +275,5 @@ class Refinement:
         title = f"Expectation iteration {task.number} of {self.settings.n_iterations}"
         if self.settings.halves is not None:
             title = f"Expectation iteration {task.number}"
-        part = (
-            f" (with {count} particles)" if count < len(self.particles) // self.ranks.size else ""
-        )
+        part = f" (with {count} particles)" if count < len(self.particles) // self.ranks.size else ""
         self.watcher.start(title + part, count)

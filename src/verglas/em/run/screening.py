@@ -17,9 +17,7 @@ from verglas.em.state.particles import Ints
 Chosen = npt.NDArray[np.bool_]
 
 
-def usable(
-    images: Tensor, rows: Ints, problems: dict[int, str], set_aside: dict[int, str]
-) -> Chosen:
+def usable(images: Tensor, rows: Ints, problems: dict[int, str], set_aside: dict[int, str]) -> Chosen:
     """Which of the images (b, N, N) of particles `rows` can be scored; reasons go to `set_aside`.
 
     `problems`: what is known already of images that could not be read.

@@ -45,10 +45,7 @@ def slice_sums(operands: Operands, n_slices: int, threads: int) -> list[SliceSum
 
 
 def insert_slices(
-    operands: Operands,
-    sums: WeightedSums,
-    collected: list[SliceSums],
-    columns: Tensor | None = None,
+    operands: Operands, sums: WeightedSums, collected: list[SliceSums], columns: Tensor | None = None
 ) -> None:
     """Slices of each half into its lattices; in gradient mode the residual X° - S C P (§2.9).
 
@@ -69,9 +66,8 @@ def insert_slices(
             d = d - w * operands.maker.at(classes, turns, len(operands.pixels))
         part = slice(half * k, (half + 1) * k)
         insert(
-            sums.data[part], sums.weight[part], estep.projector.lattice, operands.maker, turns, d, w,
-            classes,
-        )  # fmt: skip
+            sums.data[part], sums.weight[part], estep.projector.lattice, operands.maker, turns, d, w, classes
+        )
 
 
 @dataclass
@@ -136,10 +132,20 @@ class SecondPass:
         assert operands.fine is not None
         on_cpu = operands.estep.device.type == "cpu"
         second_pass = sparse_second_pass if on_cpu else batched_second_pass
-        self.outcome.put(few.cpu(), second_pass(
-            operands, self.coarse, few, self.images, self.batch, operands.fine,
-            torch.arange(operands.n_fine), self.collected, self.priors,
-        ))  # fmt: skip
+        self.outcome.put(
+            few.cpu(),
+            second_pass(
+                operands,
+                self.coarse,
+                few,
+                self.images,
+                self.batch,
+                operands.fine,
+                torch.arange(operands.n_fine),
+                self.collected,
+                self.priors,
+            ),
+        )
 
     def _with_new_slices(self, few: Tensor) -> None:
         """The same with slices made for some particles at a time."""
@@ -151,9 +157,16 @@ class SecondPass:
             slice_of[columns] = torch.arange(len(columns))
             sums = slice_sums(operands, len(columns), self.threads)
             found = sparse_second_pass(
-                operands, coarse, some, self.images, self.batch, operands.fine_slices(columns),
-                slice_of, sums, self.priors,
-            )  # fmt: skip
+                operands,
+                coarse,
+                some,
+                self.images,
+                self.batch,
+                operands.fine_slices(columns),
+                slice_of,
+                sums,
+                self.priors,
+            )
             insert_slices(operands, self.sums, sums, columns)
             self.outcome.put(some, found)
 
@@ -163,9 +176,7 @@ class SecondPass:
         tile = make_tile(operands, self.coarse, chosen)
         result = score_tile(operands, tile, self.images.rows(chosen))
         kept = operands.fine is not None
-        sums = (
-            self.collected[0] if kept else slice_sums(operands, len(tile.columns), self.threads)[0]
-        )
+        sums = self.collected[0] if kept else slice_sums(operands, len(tile.columns), self.threads)[0]
         found = accumulate(operands, result, sums, self.priors, self.batch)
         self.outcome.put(chosen.cpu(), found)
         if not kept:

@@ -56,15 +56,19 @@ class Accuracies:
         """The state with these in its model; the best class stands for all."""
         models = [
             replace(
-                model, accuracy_rot_deg=self.rot_deg, accuracy_shift_angst=self.shift_angst,
+                model,
+                accuracy_rot_deg=self.rot_deg,
+                accuracy_shift_angst=self.shift_angst,
                 orientability=self.orientability,
             )
             for model in state.models
-        ]  # fmt: skip
+        ]
         return replace(
-            state, models=tuple(models), accuracy_rot_deg=float(self.rot_deg.min()),
+            state,
+            models=tuple(models),
+            accuracy_rot_deg=float(self.rot_deg.min()),
             accuracy_shift_angst=float(self.shift_angst.min()),
-        )  # fmt: skip
+        )
 
 
 def trial_particles(order: Ints, dims: int) -> Ints:
@@ -113,9 +117,14 @@ class Trial:
 
     @classmethod
     def of(
-        cls, settings: EmSettings, state: State, projector: Projector, particles: Particles,
-        optics: OpticsGroup, rows: Ints,
-    ) -> Trial:  # fmt: skip
+        cls,
+        settings: EmSettings,
+        state: State,
+        projector: Projector,
+        particles: Particles,
+        optics: OpticsGroup,
+        rows: Ints,
+    ) -> Trial:
         model, device = state.model, projector.values.device
         ratio = optics.box_size * optics.pixel_size_angst / model.extent_angst
         size = image_size(model.current_size, ratio, optics.box_size)
@@ -138,9 +147,8 @@ class Trial:
         moved = torch.as_tensor((2 * which[:, 1]).astype(int), device=device)
         maker = SliceMaker(projector, pixels, ratio, optics.magnification)
         return cls(
-            maker, torch.from_numpy(angles), torch.from_numpy(turned), moved, weights, optics,
-            model.n_shells,
-        )  # fmt: skip
+            maker, torch.from_numpy(angles), torch.from_numpy(turned), moved, weights, optics, model.n_shells
+        )
 
     def chunks(self, classes: Ints) -> list[Ints]:
         """Classes in parts that need little memory."""

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from verglas.em.maximise.halves import is_high_at_limit, maximise_halves, shells_to_add
-from verglas.em.schedule.common import (
-    advanced,
-    aligns,
-    fitted,
-    is_cross_correlation,
-    sized,
-    usable_particles,
-)
+from verglas.em.schedule.common import advanced, aligns, fitted, is_cross_correlation, sized, usable_particles
 from verglas.em.schedule.steps import refined_sampling
 from verglas.em.schedule.task import Measure, Seen, Task
 from verglas.em.state.model import State
@@ -43,18 +36,19 @@ class AutoRefine:
         if aligns(settings) and number > 1 and not state.converged:
             state = self._with_sampling(state)
         task = Task(
-            number, order, by_correlation, joined=state.converged,
-            max_significants=settings.max_significants,
-        )  # fmt: skip
+            number, order, by_correlation, joined=state.converged, max_significants=settings.max_significants
+        )
         return task, state
 
     def after(self, state: State, task: Task, seen: Seen, mask: Tensor | None) -> State:
         result = maximise_halves(seen.esteps, seen.sums, mask, joined=task.joined)
         size = state.model.current_size
         state = replace(
-            state, joined=task.joined, incr_size=shells_to_add(result.fsc, state.incr_size),
+            state,
+            joined=task.joined,
+            incr_size=shells_to_add(result.fsc, state.incr_size),
             has_high_fsc=state.has_high_fsc or is_high_at_limit(result.fsc, size),
-        )  # fmt: skip
+        )
         return advanced(self.settings, state, task, result.models, seen.found)
 
     def is_over(self, state: State) -> bool:

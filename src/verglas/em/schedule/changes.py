@@ -31,9 +31,7 @@ def changes(old: Assignments, new: Assignments, rows: Ints, group: PointGroup | 
         return Changes(0.0, 0.0, 0.0)
     moved = float((old.class_index[rows] != new.class_index[rows]).mean())
     away = ((new.origin_yx_angst[rows] - old.origin_yx_angst[rows]) ** 2).sum(1)
-    return Changes(
-        moved, float(_turns(old, new, rows, group).mean()), float(np.sqrt(away.mean() / 2))
-    )
+    return Changes(moved, float(_turns(old, new, rows, group).mean()), float(np.sqrt(away.mean() / 2)))
 
 
 def _turns(old: Assignments, new: Assignments, rows: Ints, group: PointGroup | None) -> Floats:

@@ -8,14 +8,7 @@ from torch import Tensor
 
 from verglas.em.maximise.descent import subset
 from verglas.em.maximise.maximisation import maximise
-from verglas.em.schedule.common import (
-    advanced,
-    aligns,
-    fitted,
-    is_cross_correlation,
-    sized,
-    usable_particles,
-)
+from verglas.em.schedule.common import advanced, aligns, fitted, is_cross_correlation, sized, usable_particles
 from verglas.em.schedule.steps import coarser_sampling, finer_sampling
 from verglas.em.schedule.task import Measure, Seen, Task
 from verglas.em.start.seeds import share_among_copies

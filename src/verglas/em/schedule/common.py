@@ -67,9 +67,14 @@ def advanced(
     group = PointGroup.of(settings.symmetry) if settings.dims == 3 else None
     moved = changes(old.assignments, found, task.order, group)
     state = replace(
-        old, iteration=task.number, models=models, assignments=found,
+        old,
+        iteration=task.number,
+        models=models,
+        assignments=found,
         resolution_stalled=0 if gained else old.resolution_stalled + 1,
-        change_classes=moved.classes, change_angles_deg=moved.angles_deg,
-        change_offsets_angst=moved.offsets_angst, refs_are_ctf_corrected=True,
-    )  # fmt: skip
+        change_classes=moved.classes,
+        change_angles_deg=moved.angles_deg,
+        change_offsets_angst=moved.offsets_angst,
+        refs_are_ctf_corrected=True,
+    )
     return with_settled(state)

@@ -33,17 +33,13 @@ def coarser_sampling(settings: EmSettings, state: State) -> Sampling:
         return sampling
     finer = 2**sampling.oversampling
     turn = NEEDED * state.accuracy_rot_deg
-    move = min(
-        NEEDED * state.accuracy_shift_angst * finer, 0.95 * sampling.offset_range_angst
-    )  # fmt: skip
+    move = min(NEEDED * state.accuracy_shift_angst * finer, 0.95 * sampling.offset_range_angst)
     sampling = replace(sampling, offset_step_angst=max(sampling.offset_step_angst, move))
     if sampling.dims == 2:
         return replace(sampling, psi_step_deg=max(sampling.psi_step_deg, turn * finer))
     for order in range(sampling.healpix_order):
         if DIRECTION_STEP_DEG / 2**order / finer < turn:
-            return replace(
-                sampling, healpix_order=order, psi_step_deg=DIRECTION_STEP_DEG / 2**order
-            )
+            return replace(sampling, healpix_order=order, psi_step_deg=DIRECTION_STEP_DEG / 2**order)
     return sampling
 
 
@@ -64,9 +60,7 @@ def finer_sampling(settings: EmSettings, state: State, number: int) -> State:
     step, reach = _offsets(state)
     if sampling.dims == 3:
         sampling = replace(sampling, healpix_order=order)
-    finer = replace(
-        sampling, psi_step_deg=psi, offset_step_angst=step, offset_range_angst=reach
-    )  # fmt: skip
+    finer = replace(sampling, psi_step_deg=psi, offset_step_angst=step, offset_range_angst=reach)
     return _from_here(replace(state, sampling=finer))
 
 
@@ -86,7 +80,7 @@ def refined_sampling(settings: EmSettings, halves: HalvesSettings, state: State)
     turn = DIRECTION_STEP_DEG / 2**order
     finer = replace(
         sampling, healpix_order=order, psi_step_deg=turn, offset_step_angst=step, offset_range_angst=reach
-    )  # fmt: skip
+    )
     if order >= settings.first_local_order:
         finer = replace(finer, local_sigma_deg=(2 * finer.fine_angular_step_deg,) * 3)
     return _from_here(replace(state, sampling=finer, fine_enough=False))
@@ -103,16 +97,18 @@ def _is_enough(halves: HalvesSettings, state: State) -> bool:
 def _from_here(state: State) -> State:
     """Counters and smallest changes begin anew with a new sampling."""
     return replace(
-        state, resolution_stalled=0, hidden_stalled=0, best_change_classes=9999999.0,
-        best_change_angles_deg=UNKNOWN_ACCURACY, best_change_offsets_angst=UNKNOWN_ACCURACY,
-    )  # fmt: skip
+        state,
+        resolution_stalled=0,
+        hidden_stalled=0,
+        best_change_classes=9999999.0,
+        best_change_angles_deg=UNKNOWN_ACCURACY,
+        best_change_offsets_angst=UNKNOWN_ACCURACY,
+    )
 
 
 def _fine_enough(state: State) -> bool:
     known = state.accuracy_rot_deg < UNKNOWN_ACCURACY
-    return not known or (
-        state.sampling.fine_angular_step_deg < FINE_ENOUGH * state.accuracy_rot_deg
-    )
+    return not known or (state.sampling.fine_angular_step_deg < FINE_ENOUGH * state.accuracy_rot_deg)
 
 
 def _offsets(state: State) -> tuple[float, float]:
@@ -133,29 +129,23 @@ def _offsets(state: State) -> tuple[float, float]:
 
 def with_settled(state: State) -> State:
     """The state with its count of iterations whose assignments did not change less than before (§5.1)."""
-    classes, turn, move = (
-        state.change_classes,
-        state.change_angles_deg,
-        state.change_offsets_angst,
-    )
+    classes, turn, move = (state.change_classes, state.change_angles_deg, state.change_offsets_angst)
     sampling = state.sampling
     stalled = (
         MARGIN * classes >= state.best_change_classes
-        and (
-            turn / sampling.fine_angular_step_deg < SETTLED
-            or MARGIN * turn >= state.best_change_angles_deg
-        )
+        and (turn / sampling.fine_angular_step_deg < SETTLED or MARGIN * turn >= state.best_change_angles_deg)
         and (
             move / sampling.fine_offset_step_angst < SETTLED
             or MARGIN * move >= state.best_change_offsets_angst
         )
     )
     return replace(
-        state, hidden_stalled=state.hidden_stalled + 1 if stalled else 0,
+        state,
+        hidden_stalled=state.hidden_stalled + 1 if stalled else 0,
         best_change_classes=min(classes, state.best_change_classes),
         best_change_angles_deg=min(turn, state.best_change_angles_deg),
         best_change_offsets_angst=min(move, state.best_change_offsets_angst),
-    )  # fmt: skip
+    )
 
 
 def fitted_directions(model: Model, n_directions: int) -> Model:

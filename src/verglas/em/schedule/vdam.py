@@ -15,14 +15,7 @@ from verglas.em.maximise.descent import (
     subset,
 )
 from verglas.em.maximise.maximisation import maximise
-from verglas.em.schedule.common import (
-    advanced,
-    aligns,
-    fitted,
-    is_cross_correlation,
-    sized,
-    usable_particles,
-)
+from verglas.em.schedule.common import advanced, aligns, fitted, is_cross_correlation, sized, usable_particles
 from verglas.em.schedule.steps import GRADIENT_EVERY, coarser_sampling, finer_sampling
 from verglas.em.schedule.task import Measure, Seen, Task
 from verglas.em.start.seeds import share_among_copies

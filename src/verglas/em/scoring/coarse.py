@@ -32,9 +32,13 @@ class CoarsePass:
         """That of some particles."""
         turn = None if self.turn_prior is None else self.turn_prior[rows]
         return CoarsePass(
-            self.weights[rows], self.threshold[rows], self.n_significant[rows], self.best[rows],
-            self.shift_prior[rows], turn,
-        )  # fmt: skip
+            self.weights[rows],
+            self.threshold[rows],
+            self.n_significant[rows],
+            self.best[rows],
+            self.shift_prior[rows],
+            turn,
+        )
 
     def hits(self, rows: Tensor) -> Tensor:
         """Significant poses of some particles, (m, T, K*O) bool."""
@@ -128,9 +132,7 @@ def _forbidden(scores: Tensor, shift_prior: Tensor, turn_prior: Tensor | None) -
     if turn_prior is None:
         return scores
     b, t, k = len(scores), scores.shape[1], shift_prior.shape[1]
-    never = (
-        torch.isinf(shift_prior).transpose(1, 2)[..., None] | torch.isinf(turn_prior)[:, None, None]
-    )
+    never = torch.isinf(shift_prior).transpose(1, 2)[..., None] | torch.isinf(turn_prior)[:, None, None]
     return scores.view(b, t, k, -1).masked_fill_(never, -torch.inf).view(scores.shape)
 
 

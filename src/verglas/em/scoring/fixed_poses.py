@@ -43,8 +43,13 @@ class FixedOutcome:
 
 
 def fixed_pass(
-    operands: Operands, poses: FixedPoses, images: Weighted, batch: FineBatch, sums: WeightedSums, priors: PriorSums
-) -> FixedOutcome:  # fmt: skip
+    operands: Operands,
+    poses: FixedPoses,
+    images: Weighted,
+    batch: FineBatch,
+    sums: WeightedSums,
+    priors: PriorSums,
+) -> FixedOutcome:
     """Score, weigh and add up a batch of particles with fixed orientations."""
     slices = operands.maker.complex(poses.angles_deg, len(operands.pixels))  # (K, b, P)
     shifted, back = _shifted(operands, poses, images.score), _shifted(operands, poses, images.back)
@@ -59,9 +64,13 @@ def fixed_pass(
     k = scores.shape[2]
     outcome = Outcome.empty(b, operands.estep.model.n_shells)
     outcome.put_columns(
-        torch.arange(b), p_max=found.p_max, log_sum=found.log_sum, accepted=gamma.sum((1, 2)),
-        spectra=spectra, scale_sums=scale,
-    )  # fmt: skip
+        torch.arange(b),
+        p_max=found.p_max,
+        log_sum=found.log_sum,
+        accepted=gamma.sum((1, 2)),
+        spectra=spectra,
+        scale_sums=scale,
+    )
     return FixedOutcome(outcome, found.best % k, found.best // k, found.count)
 
 
@@ -69,10 +78,7 @@ def _shifted(operands: Operands, poses: FixedPoses, values: Tensor) -> Tensor:
     """(b, T, P) images at their translations."""
     shifts_px = poses.shifts_angst / operands.optics.pixel_size_angst
     phases = shift_phases(
-        shifts_px.to(values.device),
-        operands.pixels.indices_yx,
-        operands.optics.box_size,
-        values.dtype,
+        shifts_px.to(values.device), operands.pixels.indices_yx, operands.optics.box_size, values.dtype
     )
     return values[:, None] * phases
 
@@ -117,9 +123,15 @@ def _residuals(
 
 
 def _back_project(
-    operands: Operands, poses: FixedPoses, sums: WeightedSums, images: Weighted, back: Tensor, gamma: Tensor,
-    slices: Tensor, batch: FineBatch,
-) -> None:  # fmt: skip
+    operands: Operands,
+    poses: FixedPoses,
+    sums: WeightedSums,
+    images: Weighted,
+    back: Tensor,
+    gamma: Tensor,
+    slices: Tensor,
+    batch: FineBatch,
+) -> None:
     lattice = operands.estep.projector.lattice
     n_classes = len(slices)
     for k, planes in enumerate(slices):
@@ -128,21 +140,10 @@ def _back_project(
         if operands.estep.gradient:
             data = data - weight * planes
         classes = (batch.halves * n_classes + k).cpu()
-        insert(
-            sums.data,
-            sums.weight,
-            lattice,
-            operands.maker,
-            poses.angles_deg,
-            data,
-            weight,
-            classes,
-        )
+        insert(sums.data, sums.weight, lattice, operands.maker, poses.angles_deg, data, weight, classes)
 
 
-def _count(
-    poses: FixedPoses, gamma: Tensor, batch: FineBatch, priors: PriorSums, operands: Operands
-) -> None:
+def _count(poses: FixedPoses, gamma: Tensor, batch: FineBatch, priors: PriorSums, operands: Operands) -> None:
     weights = gamma.double().cpu()
     priors.class_weight += weights.sum((0, 1))
     share = weights.sum((0, 1))[:, None] * torch.from_numpy(operands.estep.model.direction_weights)

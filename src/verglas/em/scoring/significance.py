@@ -70,9 +70,7 @@ def mass_thresholds(weights: Tensor, fraction: float, at_most: int = -1) -> tupl
     return thresholds_by_bisection(weights, fraction, at_most)
 
 
-def thresholds_by_bisection(
-    weights: Tensor, fraction: float, at_most: int = -1
-) -> tuple[Tensor, Tensor]:
+def thresholds_by_bisection(weights: Tensor, fraction: float, at_most: int = -1) -> tuple[Tensor, Tensor]:
     """The same with reductions only, for a GPU: thresholds to 0.2 %, never leaving out what is counted.
 
     A weight below max·(1 - fraction)/n cannot be the threshold, because all such weights together hold less

@@ -18,9 +18,21 @@ _BLOCK, _WAYS, _ROUNDS = 1024, 8, 5  # 8^5 steps between the ends of the search:
 
 @triton.jit
 def _weigh(  # type: ignore[no-untyped-def]
-    scores, tops, bests, totals, thresholds, counts, n, fraction, lowest, at_most,
-    LIMITED: tl.constexpr, BLOCK: tl.constexpr, WAYS: tl.constexpr, ROUNDS: tl.constexpr,
-):  # fmt: skip
+    scores,
+    tops,
+    bests,
+    totals,
+    thresholds,
+    counts,
+    n,
+    fraction,
+    lowest,
+    at_most,
+    LIMITED: tl.constexpr,
+    BLOCK: tl.constexpr,
+    WAYS: tl.constexpr,
+    ROUNDS: tl.constexpr,
+):
     row = tl.program_id(0).to(tl.int64)
     values = scores + row * n
     lane = tl.arange(0, BLOCK)
@@ -76,9 +88,7 @@ def _weigh(  # type: ignore[no-untyped-def]
     tl.store(counts + row, tl.sum(part.to(tl.int32), 0))
 
 
-def weigh(
-    scores: Tensor, fraction: float, at_most: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def weigh(scores: Tensor, fraction: float, at_most: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """`scores` (b, n) float32, contiguous, become weights; top, best, total, threshold, count, each (b,)."""
     b, n = scores.shape
     top, total, threshold = scores.new_empty((3, b)).unbind(0)
@@ -87,7 +97,19 @@ def weigh(
         lowest = math.log2((1 - fraction) / n) - 1
         with torch.cuda.device_of(scores):  # type: ignore[no-untyped-call]
             _weigh[(b,)](
-                scores, top, best, total, threshold, count, n, fraction, lowest, float(at_most),
-                LIMITED=at_most > 0, BLOCK=_BLOCK, WAYS=_WAYS, ROUNDS=_ROUNDS,
-            )  # fmt: skip
+                scores,
+                top,
+                best,
+                total,
+                threshold,
+                count,
+                n,
+                fraction,
+                lowest,
+                float(at_most),
+                LIMITED=at_most > 0,
+                BLOCK=_BLOCK,
+                WAYS=_WAYS,
+                ROUNDS=_ROUNDS,
+            )
     return top, best, total, threshold, count

@@ -20,9 +20,16 @@ from verglas.em.state.sums import PriorSums
 
 
 def sparse_second_pass(
-    operands: Operands, coarse: CoarsePass, rows: Tensor, images: Weighted, batch: FineBatch,
-    slices: Slices, slice_of: Tensor, sums: list[SliceSums], priors: PriorSums,
-) -> Outcome:  # fmt: skip
+    operands: Operands,
+    coarse: CoarsePass,
+    rows: Tensor,
+    images: Weighted,
+    batch: FineBatch,
+    slices: Slices,
+    slice_of: Tensor,
+    sums: list[SliceSums],
+    priors: PriorSums,
+) -> Outcome:
     """Second pass of particles `rows` of a batch; one thread for each of `sums`.
 
     `slices` hold the fine slices that are needed and `slice_of` (K * O * children,) where each is.
@@ -37,23 +44,42 @@ def sparse_second_pass(
     if coarse.turn_prior is not None:
         turn_prior = coarse.turn_prior[rows]
     fixed = [
-        coarse.weights[rows], coarse.threshold[rows], _planar(mine.score), _planar(mine.back),
-        mine.score_power, mine.back_power, mine.noise_power, mine.image_power,
-        slices.rows, slices.origin, slices.power, slice_of, operands.fine_phases,
-        operands.orientation_prior, coarse.shift_prior[rows], turn_prior,
-    ]  # fmt: skip
+        coarse.weights[rows],
+        coarse.threshold[rows],
+        _planar(mine.score),
+        _planar(mine.back),
+        mine.score_power,
+        mine.back_power,
+        mine.noise_power,
+        mine.image_power,
+        slices.rows,
+        slices.origin,
+        slices.power,
+        slice_of,
+        operands.fine_phases,
+        operands.orientation_prior,
+        coarse.shift_prior[rows],
+        turn_prior,
+    ]
     arrays = [tensor.contiguous().numpy() for tensor in fixed]
     counts = (grid.n_orientations, grid.direction.numpy(), grid.n_directions)
     places = (shells.numpy(), batch.marks.numpy())
     shifts = (
-        batch.old_shift[rows].numpy(), grid.fine_shifts_angst.numpy(), batch.centres.numpy(),
+        batch.old_shift[rows].numpy(),
+        grid.fine_shifts_angst.numpy(),
+        batch.centres.numpy(),
         batch.axes[rows].numpy(),
-    )  # fmt: skip
+    )
     halves = batch.halves[rows].numpy()
     outputs = [
-        result.column, result.shift, result.p_max, result.log_sum, result.accepted, result.spectra,
+        result.column,
+        result.shift,
+        result.p_max,
+        result.log_sum,
+        result.accepted,
+        result.spectra,
         result.scale_sums,
-    ]  # fmt: skip
+    ]
     written = [tensor.numpy() for tensor in outputs]
     edges = np.linspace(0, len(rows), len(sums) + 1).astype(int)
     parts = [PriorSums.zeros(model.n_classes, grid.n_directions) for _ in sums]
@@ -62,11 +88,22 @@ def sparse_second_pass(
         own, part = sums[worker], parts[worker]
         kernel: Any = second_pass
         kernel(
-            edges[worker], edges[worker + 1], *arrays, *counts, *places, *shifts,
-            settings.adaptive_fraction, halves, own.data.numpy(), own.weight.numpy(), *written,
-            part.class_weight.numpy(), part.direction_weight.numpy(), part.class_offset.numpy(),
+            edges[worker],
+            edges[worker + 1],
+            *arrays,
+            *counts,
+            *places,
+            *shifts,
+            settings.adaptive_fraction,
+            halves,
+            own.data.numpy(),
+            own.weight.numpy(),
+            *written,
+            part.class_weight.numpy(),
+            part.direction_weight.numpy(),
+            part.class_offset.numpy(),
             part.sigma2_offset.numpy(),
-        )  # fmt: skip
+        )
 
     if len(sums) == 1:
         run(0)

@@ -43,9 +43,16 @@ class Hits:
 
 
 def batched_second_pass(
-    operands: Operands, coarse: CoarsePass, rows: Tensor, images: Weighted, batch: FineBatch,
-    slices: Slices, slice_of: Tensor, sums: list[SliceSums], priors: PriorSums,
-) -> Outcome:  # fmt: skip
+    operands: Operands,
+    coarse: CoarsePass,
+    rows: Tensor,
+    images: Weighted,
+    batch: FineBatch,
+    slices: Slices,
+    slice_of: Tensor,
+    sums: list[SliceSums],
+    priors: PriorSums,
+) -> Outcome:
     """Second pass of particles `rows` of a batch; arguments as of `sparse_second_pass`."""
     result = Outcome.empty(len(rows), operands.estep.model.n_shells)
     where = slice_of.to(rows.device)
@@ -54,9 +61,7 @@ def batched_second_pass(
     for part in _chunks(counts, max(1, CHUNK_BYTES // per_hit)):
         chosen = rows[part]
         hits = _hits(operands, coarse, chosen)
-        found = _chunk(
-            operands, hits, images.rows(chosen), batch, chosen, slices, where, sums[0], priors
-        )
+        found = _chunk(operands, hits, images.rows(chosen), batch, chosen, slices, where, sums[0], priors)
         result.put(torch.arange(part.start, part.stop), found)
     return result
 
@@ -84,16 +89,28 @@ def _hits(operands: Operands, coarse: CoarsePass, rows: Tensor) -> Hits:
     if coarse.turn_prior is not None:
         prior = prior + coarse.turn_prior[rows[particle], column % n]
     return Hits(
-        particle, torch.arange(len(particle), device=device) - first[particle], klass, column % n,
-        column[:, None] * len(children) + children, shift[:, None] * len(moves) + moves,
-        prior, first,
-    )  # fmt: skip
+        particle,
+        torch.arange(len(particle), device=device) - first[particle],
+        klass,
+        column % n,
+        column[:, None] * len(children) + children,
+        shift[:, None] * len(moves) + moves,
+        prior,
+        first,
+    )
 
 
 def _chunk(
-    operands: Operands, hits: Hits, images: Weighted, batch: FineBatch, rows: Tensor, slices: Slices,
-    where: Tensor, sums: SliceSums, priors: PriorSums,
-) -> Outcome:  # fmt: skip
+    operands: Operands,
+    hits: Hits,
+    images: Weighted,
+    batch: FineBatch,
+    rows: Tensor,
+    slices: Slices,
+    where: Tensor,
+    sums: SliceSums,
+    priors: PriorSums,
+) -> Outcome:
     numbers = where[hits.columns]
     references = slices.rows[numbers]  # (h, C, 2(P-1))
     power = slices.power[numbers]  # (h, C, P)
@@ -104,16 +121,7 @@ def _chunk(
     gamma, best, p_max, log_sum = _posterior(operands, hits, scores, len(rows))
     per_slice = gamma.sum(1)  # (h, C)
     spectra, scale_sums, accepted = _residuals(
-        operands,
-        hits,
-        images,
-        batch,
-        gamma,
-        per_slice,
-        references,
-        power,
-        moved,
-        slices.origin[numbers],
+        operands, hits, images, batch, gamma, per_slice, references, power, moved, slices.origin[numbers]
     )
     _back_project(operands, hits, images, batch.halves[rows], gamma, per_slice, phases, where, sums)
     priors.add(_prior_sums(operands, hits, batch, rows, gamma))
@@ -139,9 +147,17 @@ def _posterior(
 
 
 def _residuals(
-    operands: Operands, hits: Hits, images: Weighted, batch: FineBatch, gamma: Tensor, per_slice: Tensor,
-    references: Tensor, power: Tensor, moved: Tensor, origin: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    operands: Operands,
+    hits: Hits,
+    images: Weighted,
+    batch: FineBatch,
+    gamma: Tensor,
+    per_slice: Tensor,
+    references: Tensor,
+    power: Tensor,
+    moved: Tensor,
+    origin: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Σ w |S C P - X_t|² per shell (m, S), the sums of the scale correction (m, 2), Σ w (m,)."""
     m = len(images.score_power)
     agreed = (gamma @ references).mul_(moved).sum(1).view(len(gamma), 2, -1).sum(1)
@@ -171,9 +187,16 @@ def _per_particle(hits: Hits, values: Tensor, m: int) -> Tensor:
 
 
 def _back_project(
-    operands: Operands, hits: Hits, images: Weighted, halves: Tensor, gamma: Tensor, per_slice: Tensor,
-    phases: Tensor, where: Tensor, sums: SliceSums,
-) -> None:  # fmt: skip
+    operands: Operands,
+    hits: Hits,
+    images: Weighted,
+    halves: Tensor,
+    gamma: Tensor,
+    per_slice: Tensor,
+    phases: Tensor,
+    where: Tensor,
+    sums: SliceSums,
+) -> None:
     """Σ Γ Y°_t and Σ Γ V of every hit into its slices."""
     moved = shifted_each(images.back[hits.particle, 1:], phases)
     data = gamma.mT @ moved  # (h, C, 2(P-1))
@@ -189,9 +212,7 @@ def _back_project(
         sums.add(half, columns[chosen], planar[chosen], weight[chosen])
 
 
-def _prior_sums(
-    operands: Operands, hits: Hits, batch: FineBatch, rows: Tensor, gamma: Tensor
-) -> PriorSums:
+def _prior_sums(operands: Operands, hits: Hits, batch: FineBatch, rows: Tensor, gamma: Tensor) -> PriorSums:
     """Counts per class and direction, and moments of the offsets."""
     grid, k, device = operands.poses, operands.estep.model.n_classes, gamma.device
     per_shift = gamma.sum(2).double()  # (h, S)

@@ -77,21 +77,49 @@ def hits_of(weights, threshold, hit_o, hit_t):
 
 @njit(cache=True, nogil=True)
 def second_pass(
-    first, last,
-    coarse_weights, thresholds,  # (b, T, KO), (b,)
-    y, back, y_power, back_power, noise_power, image_power,  # (b, 2P) twice, (b, P) four times
-    rows, origin, power,  # slices (n, 2(P-1)), (n, 2), (n, P)
+    first,
+    last,
+    coarse_weights,
+    thresholds,  # (b, T, KO), (b,)
+    y,
+    back,
+    y_power,
+    back_power,
+    noise_power,
+    image_power,  # (b, 2P) twice, (b, P) four times
+    rows,
+    origin,
+    power,  # slices (n, 2(P-1)), (n, 2), (n, P)
     slice_of,  # (KO * c,) row of each fine slice number
     phases,  # (T * s, 2, P-1)
-    orientation_prior, shift_prior, turn_prior,  # (KO,), (b, K, T), (b, O) or (0, 0)
-    n_orientations, directions, n_directions,
-    shells, marks,  # (P,), (K, n_marked) bool: pixels of the scale correction
-    old_shift, fine_shifts, centres, axes,  # (b, 2), (T * s, 2), (K, 2) Å, (b, 2) or zeros
-    fraction, halves,  # halves (b,): accumulator of each particle
-    data, weight,  # (A, n, 2P), (A, n, P): added to
-    best_column, best_shift, p_max, log_sum, accepted, spectra, scale_sums,  # per particle, written
-    class_weight, direction_weight, class_offset, offset_sum,  # float64, added to
-):  # fmt: skip
+    orientation_prior,
+    shift_prior,
+    turn_prior,  # (KO,), (b, K, T), (b, O) or (0, 0)
+    n_orientations,
+    directions,
+    n_directions,
+    shells,
+    marks,  # (P,), (K, n_marked) bool: pixels of the scale correction
+    old_shift,
+    fine_shifts,
+    centres,
+    axes,  # (b, 2), (T * s, 2), (K, 2) Å, (b, 2) or zeros
+    fraction,
+    halves,  # halves (b,): accumulator of each particle
+    data,
+    weight,  # (A, n, 2P), (A, n, P): added to
+    best_column,
+    best_shift,
+    p_max,
+    log_sum,
+    accepted,
+    spectra,
+    scale_sums,  # per particle, written
+    class_weight,
+    direction_weight,
+    class_offset,
+    offset_sum,  # float64, added to
+):
     """Treat particles first..last-1. Layouts are those of `slices`: real parts before imaginary parts."""
     n_p = y_power.shape[1]
     q = n_p - 1
@@ -134,9 +162,7 @@ def second_pass(
                 if not is_moved[t]:
                     is_moved[t] = True
                     for j in range(t * s, (t + 1) * s):
-                        shift_row(
-                            y_re, y_im, phases[j, 0], phases[j, 1], moved[j, :q], moved[j, q:]
-                        )
+                        shift_row(y_re, y_im, phases[j, 0], phases[j, 1], moved[j, :q], moved[j, q:])
                 _score(moved, t * s, s, rows, slice_of, o * c, c, block, scores[g])
             h = end
         flat = scores.ravel()
@@ -200,8 +226,19 @@ def second_pass(
                 out, out_w = data[half, at], weight[half, at]
                 before[:n_marked] = cross[:n_marked]
                 p_re, p_im = rows[at, :q], rows[at, q:]
-                _spread(s_re, s_im, y_re, y_im, back[i, 1:n_p], back[i, n_p + 1 :], p_re, p_im,
-                        out[1:n_p], out[n_p + 1 :], cross[1:])  # fmt: skip
+                _spread(
+                    s_re,
+                    s_im,
+                    y_re,
+                    y_im,
+                    back[i, 1:n_p],
+                    back[i, n_p + 1 :],
+                    p_re,
+                    p_im,
+                    out[1:n_p],
+                    out[n_p + 1 :],
+                    cross[1:],
+                )
                 out[0] += gamma * back[i, 0]
                 out[n_p] += gamma * back[i, n_p]
                 cross[0] += gamma * (y[i, 0] * origin[at, 0] + y[i, n_p] * origin[at, 1])

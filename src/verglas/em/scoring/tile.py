@@ -34,9 +34,12 @@ class FineBatch:
     def rows(self, chosen: Tensor) -> FineBatch:
         """Some of the particles; `chosen` on the CPU."""
         return FineBatch(
-            self.old_shift[chosen], self.centres, self.halves[chosen.to(self.halves.device)], self.marks,
+            self.old_shift[chosen],
+            self.centres,
+            self.halves[chosen.to(self.halves.device)],
+            self.marks,
             self.axes[chosen],
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,13 @@ def make_tile(operands: Operands, coarse: CoarsePass, particles: Tensor) -> Tile
         prior = prior + coarse.turn_prior[particles][:, orientations % n_orientations][:, None]
     prior = torch.where(hits, prior, -torch.inf)
     return Tile(
-        particles, orientations, shifts, _children(orientations, operands.poses.children),
-        _children(shifts, operands.poses.shift_children), prior,
-    )  # fmt: skip
+        particles,
+        orientations,
+        shifts,
+        _children(orientations, operands.poses.children),
+        _children(shifts, operands.poses.shift_children),
+        prior,
+    )
 
 
 def _children(parents: Tensor, n: int) -> Tensor:

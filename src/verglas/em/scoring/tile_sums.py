@@ -40,9 +40,14 @@ def accumulate(
     priors.add(counts)
     posterior, n = result.posterior, tile.columns.numel()
     return Outcome(
-        tile.columns[posterior.best % n], tile.fine_shifts[posterior.best // n], posterior.p_max,
-        posterior.log_sum, per_slice.sum(1), spectra, scale_sums,
-    )  # fmt: skip
+        tile.columns[posterior.best % n],
+        tile.fine_shifts[posterior.best // n],
+        posterior.p_max,
+        posterior.log_sum,
+        per_slice.sum(1),
+        spectra,
+        scale_sums,
+    )
 
 
 def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Slices]:
@@ -56,8 +61,13 @@ def _trimmed(result: TileResult) -> tuple[Tensor, Tensor, Slices]:
 
 
 def _back_projections(
-    operands: Operands, result: TileResult, sums: SliceSums, gamma: Tensor, per_slice: Tensor, batch: FineBatch
-) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
+    operands: Operands,
+    result: TileResult,
+    sums: SliceSums,
+    gamma: Tensor,
+    per_slice: Tensor,
+    batch: FineBatch,
+) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Half, Σ Γ Y°_t (o, 2P) and Σ Γ V (o, P) for every pseudo-half-set."""
     m, t, o = gamma.shape
     images = result.images
@@ -98,9 +108,14 @@ def _prior_sums(
 
 
 def _residuals(
-    operands: Operands, result: TileResult, gamma: Tensor, per_slice: Tensor, columns: Tensor,
-    slices: Slices, batch: FineBatch,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    operands: Operands,
+    result: TileResult,
+    gamma: Tensor,
+    per_slice: Tensor,
+    columns: Tensor,
+    slices: Slices,
+    batch: FineBatch,
+) -> tuple[Tensor, Tensor]:
     """Σ w |S C P - X_t|² (m, P), and the sums of the scale correction (m, 2)."""
     images, flat = result.images, gamma.flatten(0, 1)
     cross = _cross(images.score, result.shifted, flat, per_slice, slices)
@@ -123,9 +138,7 @@ def _residuals(
     return residual, torch.stack([(noise * low).sum(1), (noise * low_power).sum(1)], 1)
 
 
-def _cross(
-    score: Tensor, moved: Tensor, gamma: Tensor, per_slice: Tensor, slices: Slices
-) -> Tensor:
+def _cross(score: Tensor, moved: Tensor, gamma: Tensor, per_slice: Tensor, slices: Slices) -> Tensor:
     """Σ_t,o Γ Re(conj(Y_t) P_o) per particle and pixel: (m, P); the slices may be shorter than the rows."""
     m, n = score.shape[0], slices.rows.shape[1] // 2
     t = len(gamma) // m

@@ -29,9 +29,14 @@ OWN_OFFSET_PRIOR_ANGST = 2.5  # averages of the particles as they are have no be
 
 
 def first_state(
-    settings: EmSettings, particles: Particles, sums: NoiseSums, references: Tensor | None, box: int,
-    pixel_size_angst: float, assignments: Assignments | None,
-) -> tuple[EmSettings, State]:  # fmt: skip
+    settings: EmSettings,
+    particles: Particles,
+    sums: NoiseSums,
+    references: Tensor | None,
+    box: int,
+    pixel_size_angst: float,
+    assignments: Assignments | None,
+) -> tuple[EmSettings, State]:
     """Settings with what was left open in them, and the state, from the sums over some particles.
 
     `references` (n, N, N) or (n, N, N, N), n = 1 or K, are low-passed; None: made from the particles.
@@ -56,19 +61,18 @@ def first_state(
     corrected = settings.refs_are_ctf_corrected
     models = (model,) if settings.halves is None else (model, replace(model))
     return settings, State(
-        0,
-        models,
-        assignments,
-        sampling,
-        refs_are_ctf_corrected=corrected,
-        incr_size=settings.incr_size,
+        0, models, assignments, sampling, refs_are_ctf_corrected=corrected, incr_size=settings.incr_size
     )
 
 
 def _model(
-    settings: EmSettings, particles: Particles, sums: NoiseSums, references: Tensor,
-    pixel_size_angst: float, sampling: Sampling,
-) -> Model:  # fmt: skip
+    settings: EmSettings,
+    particles: Particles,
+    sums: NoiseSums,
+    references: Tensor,
+    pixel_size_angst: float,
+    sampling: Sampling,
+) -> Model:
     sigma2, n_groups = noise_spectra(sums), len(particles.group_names)
     if settings.parity.noise_per_scale_group:
         sigma2 = np.repeat(sigma2[:1], n_groups, 0)

@@ -18,11 +18,7 @@ from verglas.em.state.model import Model
 from verglas.em.state.particles import Floats, ImageSource, Ints, Particles
 from verglas.em.state.settings import EmSettings
 from verglas.em.state.sums import pack_tensors, unpack_tensors
-from verglas.fourier import (
-    forward,
-    rescale,
-    shell_indices,
-)
+from verglas.fourier import forward, rescale, shell_indices
 from verglas.fourier.backprojector import BackProjector
 from verglas.fourier.lattice import Lattice, padded_size
 from verglas.fourier.rounding import nearest
@@ -72,9 +68,15 @@ def initial_lattice(settings: EmSettings, box: int) -> Lattice:
 
 
 def noise_sums(
-    settings: EmSettings, particles: Particles, source: ImageSource, order: Ints, box: int,
-    on_progress: Callable[[int], None] = lambda done: None, first: int = 0, step: int = 1,
-) -> NoiseSums:  # fmt: skip
+    settings: EmSettings,
+    particles: Particles,
+    source: ImageSource,
+    order: Ints,
+    box: int,
+    on_progress: Callable[[int], None] = lambda done: None,
+    first: int = 0,
+    step: int = 1,
+) -> NoiseSums:
     """Spectra of the first particles of each optics group; every `step`-th from `first` (ranks share)."""
     n_groups, k = len(particles.optics), settings.n_classes
     lattice = initial_lattice(settings, box)
@@ -84,7 +86,7 @@ def noise_sums(
         torch.zeros(n_groups, dtype=torch.float64),
         torch.zeros((k, *lattice.shape), dtype=torch.complex128),
         torch.zeros((k, *lattice.shape), dtype=torch.float64),
-    )  # fmt: skip
+    )
     chosen = sample_for_noise(particles, order)
     done = 0
     for group in range(n_groups):
@@ -101,15 +103,19 @@ def noise_sums(
 def sample_for_noise(particles: Particles, order: Ints) -> Ints:
     """The first PARTICLES_FOR_NOISE of each optics group in `order`."""
     groups = range(len(particles.optics))
-    return np.concatenate(
-        [order[particles.optics_group[order] == g][:PARTICLES_FOR_NOISE] for g in groups]
-    )
+    return np.concatenate([order[particles.optics_group[order] == g][:PARTICLES_FOR_NOISE] for g in groups])
 
 
 def _add_noise(
-    settings: EmSettings, particles: Particles, source: ImageSource, sums: NoiseSums,
-    lattice: Lattice, group: int, rows: Ints, positions: Ints,
-) -> None:  # fmt: skip
+    settings: EmSettings,
+    particles: Particles,
+    source: ImageSource,
+    sums: NoiseSums,
+    lattice: Lattice,
+    group: int,
+    rows: Ints,
+    positions: Ints,
+) -> None:
     optics, box = particles.optics[group], sums.image.shape[-1]
     images = torch.as_tensor(source.read(rows)).cpu().double()
     good = torch.isfinite(images).all(-1).all(-1) & (images.amax((1, 2)) > images.amin((1, 2)))
@@ -158,9 +164,15 @@ def to_box(images: Tensor, side: int, box: int, dims: int = 2) -> Tensor:
 
 
 def _add_random(
-    settings: EmSettings, particles: Particles, sums: NoiseSums, lattice: Lattice, group: int,
-    masked: Tensor, rows: Ints, positions: Ints,
-) -> None:  # fmt: skip
+    settings: EmSettings,
+    particles: Particles,
+    sums: NoiseSums,
+    lattice: Lattice,
+    group: int,
+    masked: Tensor,
+    rows: Ints,
+    positions: Ints,
+) -> None:
     """Back-project particle m into class m mod K at a random orientation."""
     optics, first = particles.optics[group], particles.optics[0]
     ratio = optics.box_size * optics.pixel_size_angst / (first.box_size * first.pixel_size_angst)
@@ -182,9 +194,15 @@ def _add_random(
             continue
         classes = torch.full((int(mine.sum()),), k)
         add_slices(
-            sums.data, sums.weight, lattice, data[mine], c[mine].square(), matrices[mine],
-            pixels.indices_yx, classes,
-        )  # fmt: skip
+            sums.data,
+            sums.weight,
+            lattice,
+            data[mine],
+            c[mine].square(),
+            matrices[mine],
+            pixels.indices_yx,
+            classes,
+        )
 
 
 def _random_angles(settings: EmSettings, particles: Particles, particle: int) -> Floats:
@@ -251,9 +269,7 @@ def initial_references(
         for k, image in enumerate(references)
     ]
     smooth = first_low_pass(torch.stack(blobs), pixel_size_angst, ini_high_angst)
-    outside = outside_weight(
-        box, diameter_px / 2, settings.mask_edge_px, settings.dims, dtype=torch.float64
-    )
+    outside = outside_weight(box, diameter_px / 2, settings.mask_edge_px, settings.dims, dtype=torch.float64)
     return apply_mask(smooth, outside)
 
 
@@ -292,18 +308,30 @@ def reference_power(references: Tensor, padding: float = 1.0) -> Floats:
 
 
 def first_model(
-    settings: EmSettings, references: Tensor, sigma2_noise: Floats, pixel_size_angst: float,
-    n_directions: int, n_scale_groups: int,
-) -> Model:  # fmt: skip
+    settings: EmSettings,
+    references: Tensor,
+    sigma2_noise: Floats,
+    pixel_size_angst: float,
+    n_directions: int,
+    n_scale_groups: int,
+) -> Model:
     """The model before iteration 1: equal classes, flat priors, unit scale."""
     k, shells = settings.n_classes, references.shape[-1] // 2 + 1
     zeros = np.zeros((k, shells))
     return Model(
-        references=references, pixel_size_angst=pixel_size_angst,
-        class_weights=np.full(k, 1 / k), direction_weights=np.full((k, n_directions), 1 / (k * n_directions)),
-        class_offsets_angst=np.zeros((k, 2)), sigma2_noise=sigma2_noise, tau2=zeros,
-        data_vs_prior=zeros.copy(), sigma2_reference=zeros.copy(), coverage=zeros.copy(),
-        scale=np.ones(n_scale_groups), sigma_offset_angst=settings.sigma_offset_angst,
-        accuracy_rot_deg=np.full(k, 999.0), accuracy_shift_angst=np.full(k, 999.0),
+        references=references,
+        pixel_size_angst=pixel_size_angst,
+        class_weights=np.full(k, 1 / k),
+        direction_weights=np.full((k, n_directions), 1 / (k * n_directions)),
+        class_offsets_angst=np.zeros((k, 2)),
+        sigma2_noise=sigma2_noise,
+        tau2=zeros,
+        data_vs_prior=zeros.copy(),
+        sigma2_reference=zeros.copy(),
+        coverage=zeros.copy(),
+        scale=np.ones(n_scale_groups),
+        sigma_offset_angst=settings.sigma_offset_angst,
+        accuracy_rot_deg=np.full(k, 999.0),
+        accuracy_shift_angst=np.full(k, 999.0),
         orientability=zeros.copy(),
-    )  # fmt: skip
+    )

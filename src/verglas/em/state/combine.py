@@ -16,9 +16,16 @@ from verglas.em.state.particles import Assignments, Ints
 
 Packed = npt.NDArray[np.float64]
 ROW_FIELDS = (
-    "rot_deg", "tilt_deg", "psi_deg", "origin_yx_angst", "class_index", "norm", "log_likelihood", "p_max",
+    "rot_deg",
+    "tilt_deg",
+    "psi_deg",
+    "origin_yx_angst",
+    "class_index",
+    "norm",
+    "log_likelihood",
+    "p_max",
     "n_significant",
-)  # fmt: skip
+)
 
 
 class Packable(Protocol):

@@ -91,9 +91,16 @@ class Assignments:
     @classmethod
     def start(cls, n: int) -> Assignments:
         return cls(
-            np.zeros(n), np.zeros(n), np.zeros(n), np.zeros((n, 2)), np.full(n, -1, np.int64), np.ones(n),
-            np.zeros(n), np.zeros(n), np.zeros(n, np.int64),
-        )  # fmt: skip
+            np.zeros(n),
+            np.zeros(n),
+            np.zeros(n),
+            np.zeros((n, 2)),
+            np.full(n, -1, np.int64),
+            np.ones(n),
+            np.zeros(n),
+            np.zeros(n),
+            np.zeros(n, np.int64),
+        )
 
     def copy(self) -> Assignments:
         """An independent copy (what the last iteration believed)."""

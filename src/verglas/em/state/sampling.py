@@ -37,11 +37,7 @@ class Sampling:
     perturb: float = 0.5
     perturbation: float = 0.0  # in [-perturb, perturb]
     asked: Steps | None = None  # None: the steps in use
-    local_sigma_deg: tuple[float, float, float] = (
-        0.0,
-        0.0,
-        0.0,
-    )  # rot, tilt, psi; 0: searched globally
+    local_sigma_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)  # rot, tilt, psi; 0: searched globally
 
     @property
     def is_local(self) -> bool:
@@ -59,10 +55,13 @@ class Sampling:
         """The sampling with the steps the user asked for."""
         asked = self.original
         return replace(
-            self, healpix_order=asked.healpix_order, psi_step_deg=asked.psi_step_deg,
-            offset_range_angst=asked.offset_range_angst, offset_step_angst=asked.offset_step_angst,
+            self,
+            healpix_order=asked.healpix_order,
+            psi_step_deg=asked.psi_step_deg,
+            offset_range_angst=asked.offset_range_angst,
+            offset_step_angst=asked.offset_step_angst,
             asked=asked,
-        )  # fmt: skip
+        )
 
     @classmethod
     def of(cls, settings: EmSettings, pixel_size_angst: float) -> Sampling:

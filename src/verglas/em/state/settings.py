@@ -20,9 +20,7 @@ class ParitySwitches:
     small_initial_references: bool = False  # §4.3: shell index of ini_high used as image size
     lose_nyquist_row: bool = False  # row -size/2 of a cropped image is missing from σ² and norm
     keep_edge_voxels: bool = False  # §3.4: voxels at exactly r_max survive, without regularisation
-    forget_class_prior: bool = (
-        False  # 2D: the first iteration after a restart has equal class priors
-    )
+    forget_class_prior: bool = False  # 2D: the first iteration after a restart has equal class priors
     no_class_prior_in_local_searches: bool = False  # §2.6: with a prior on angles
     no_least_sigma_offset: bool = False  # helices: σ of the offsets has no lower bound
     forget_bimodal_psi: bool = False  # helices: a restart searches the prior's polarity only
@@ -65,9 +63,7 @@ class GradientSettings:
 class HalvesSettings:
     """Gold-standard auto-refine: two half-sets that never meet but where said (refinement.md §3.6, §5)."""
 
-    low_res_join_angst: float = (
-        40.0  # below this resolution the halves share their sums; <= 0: never
-    )
+    low_res_join_angst: float = 40.0  # below this resolution the halves share their sums; <= 0: never
     solvent_correct_fsc: bool = False  # the FSC of masked halves, freed of what the mask correlates
     ignore_angles: bool = False  # angles need not settle before the sampling is refined
     resolution_decides: bool = False  # the resolution alone may ask for a finer sampling
@@ -114,9 +110,7 @@ class EmSettings:
     ini_high_angst: float = -1.0
     firstiter_cc: bool = False
     always_cc: bool = False
-    one_seed: bool = (
-        False  # all classes begin as the same reference: particles are dealt out at random
-    )
+    one_seed: bool = False  # all classes begin as the same reference: particles are dealt out at random
     blob_init: bool | None = None  # first references as random blobs; None: with VDAM only
     # resolution
     incr_size: int = 10

@@ -59,10 +59,16 @@ class WeightedSums:
 
     @classmethod
     def zeros(
-        cls, lattice: Lattice, n_accumulators: int, n_classes: int, n_directions: int,
-        n_noise_groups: int, n_shells: int, n_scale_groups: int,
+        cls,
+        lattice: Lattice,
+        n_accumulators: int,
+        n_classes: int,
+        n_directions: int,
+        n_noise_groups: int,
+        n_shells: int,
+        n_scale_groups: int,
         device: torch.device | str = "cpu",
-    ) -> WeightedSums:  # fmt: skip
+    ) -> WeightedSums:
         def zero(
             *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
         ) -> Tensor:

@@ -64,9 +64,7 @@ class ListPosterior:
         return particle, orientation, shift, shares[particle, orientation, shift]
 
 
-def hit_lists(
-    found: CoarseHits, children: int, shift_children: int, budget: int
-) -> Iterator[HitLists]:
+def hit_lists(found: CoarseHits, children: int, shift_children: int, budget: int) -> Iterator[HitLists]:
     """Lists of all particles with any hit, in chunks whose fine pairs fit `budget` bytes (one at least)."""
     by_column, by_shift = found.hits.any(1), found.hits.any(2)
     counts = torch.stack([by_column.sum(1), by_shift.sum(1)], 1)
@@ -92,9 +90,7 @@ def _chunks(order: np.ndarray, sizes: np.ndarray, most: int) -> Iterator[np.ndar
         start = stop
 
 
-def _lists(
-    found: CoarseHits, rows: Tensor, by_column: Tensor, by_shift: Tensor, counts: Tensor
-) -> HitLists:
+def _lists(found: CoarseHits, rows: Tensor, by_column: Tensor, by_shift: Tensor, counts: Tensor) -> HitLists:
     places, shifts = _positions(by_column, counts[:, 0]), _positions(by_shift, counts[:, 1])
     used = found.hits[rows[:, None, None], shifts[:, :, None], places[:, None]]
     used &= _leading(counts[:, 1], shifts.shape[1])[:, :, None]
@@ -103,9 +99,13 @@ def _lists(
     prior = found.shift_prior[rows[:, None, None], klass[:, None], shifts[:, :, None]]
     prior = prior + _rows_of(found.orientation_prior, rows, places)[:, None]
     return HitLists(
-        rows, _rows_of(found.columns, rows, places), counts[:, 0], shifts, counts[:, 1],
+        rows,
+        _rows_of(found.columns, rows, places),
+        counts[:, 0],
+        shifts,
+        counts[:, 1],
         torch.where(used, prior, -torch.inf),
-    )  # fmt: skip
+    )
 
 
 def _rows_of(table: Tensor, rows: Tensor, places: Tensor) -> Tensor:

@@ -55,9 +55,15 @@ SUM_BLOCKS = Blocks(1, 256, 4)
 
 
 def score_lists(
-    volume: Volume, pixels: SlicePixels, poses: PoseLists, shifts: ShiftLists, score: Tensor,
-    score_power: Tensor, precision: Precision, blocks: Blocks | None = None,
-) -> Tensor:  # fmt: skip
+    volume: Volume,
+    pixels: SlicePixels,
+    poses: PoseLists,
+    shifts: ShiftLists,
+    score: Tensor,
+    score_power: Tensor,
+    precision: Precision,
+    blocks: Blocks | None = None,
+) -> Tensor:
     """As `volume.score_lists`; score complex64. With `tensor` products are of half-precision operands."""
     (m, n_list), n_shifts, device = poses.klass.shape, shifts.longest, score.device
     out = score_power.new_empty((m, n_shifts, n_list))
@@ -77,21 +83,49 @@ def score_lists(
     grid = (m * triton.cdiv(n_list, blocks.orientations), triton.cdiv(n_shifts, bt))
     with torch.cuda.device_of(score):  # type: ignore[no-untyped-call]
         score_block[grid](
-            _values(volume, packed), poses.rows, poses.klass.int().contiguous(), poses.steps.contiguous(),
-            poses.counts.int(), own_shifts, counts.int(), _pairs(images), score_power.contiguous(),
-            _seen_coordinates(pixels), _phase_pairs(shifts.phases), gains, out,
-            score.shape[1] - 1, n_shifts, n_list, score.shape[1], volume.scale,
-            *_geometry(volume.lattice), LISTED=shifts.shifts is not None, TENSOR=tensor,
-            CORNERS=volume.corners if packed else 0, VECTOR=not _interpreted(), BT=bt, BO=blocks.orientations,
-            BP=blocks.pixels, **blocks.options,
-        )  # fmt: skip
+            _values(volume, packed),
+            poses.rows,
+            poses.klass.int().contiguous(),
+            poses.steps.contiguous(),
+            poses.counts.int(),
+            own_shifts,
+            counts.int(),
+            _pairs(images),
+            score_power.contiguous(),
+            _seen_coordinates(pixels),
+            _phase_pairs(shifts.phases),
+            gains,
+            out,
+            score.shape[1] - 1,
+            n_shifts,
+            n_list,
+            score.shape[1],
+            volume.scale,
+            *_geometry(volume.lattice),
+            LISTED=shifts.shifts is not None,
+            TENSOR=tensor,
+            CORNERS=volume.corners if packed else 0,
+            VECTOR=not _interpreted(),
+            BT=bt,
+            BO=blocks.orientations,
+            BP=blocks.pixels,
+            **blocks.options,
+        )
     return out
 
 
 def accumulate_lists(
-    volume: Volume, pixels: SlicePixels, accepted: AcceptedPoses, phases: Tensor, images: ListImages,
-    marks: Tensor, sums: LatticeSums, *, gradient: bool, blocks: Blocks = SUM_BLOCKS,
-) -> Agreement:  # fmt: skip
+    volume: Volume,
+    pixels: SlicePixels,
+    accepted: AcceptedPoses,
+    phases: Tensor,
+    images: ListImages,
+    marks: Tensor,
+    sums: LatticeSums,
+    *,
+    gradient: bool,
+    blocks: Blocks = SUM_BLOCKS,
+) -> Agreement:
     """As `volume.accumulate_lists`; everything in single precision, slices from the packed copy if any."""
     n, n_pixels = images.score.shape
     n_blocks = triton.cdiv(n_pixels, blocks.pixels)
@@ -103,20 +137,42 @@ def accumulate_lists(
     planar = pixels.indices_yx.to(device, torch.float32).T.contiguous()
     with torch.cuda.device_of(images.score):  # type: ignore[no-untyped-call]
         sum_block[(len(accepted.rows) * n_blocks,)](
-            _values(volume, packed), sums.buffer, accepted.rows, accepted.first_entry, accepted.last_entry,
+            _values(volume, packed),
+            sums.buffer,
+            accepted.rows,
+            accepted.first_entry,
+            accepted.last_entry,
             accepted.klass.int(),
-            accepted.target.int(), accepted.steps.contiguous(), accepted.first_shift,
-            accepted.shifts.int(), accepted.weights.float(),
-            _pairs(images.score), _pairs(images.back),
-            images.score_power.contiguous(), images.back_power.contiguous(),
-            images.noise_power.contiguous(), planar, pixels.seen.float(), marks.float().contiguous(),
-            _phase_pairs(phases), cross, power, partial, n_pixels, *_geometry(volume.lattice),
-            1.0 / volume.scale if packed else 1.0, *sums.strides,
-            GRADIENT=gradient, MARKED=marks.shape[1] > 0,
-            CORNERS=volume.corners if packed else 0, VECTOR=not _interpreted(),
-            ADD_VECTOR=_adds_vectors(device), COPIES=sums.buffer.shape[1], BP=blocks.pixels,
+            accepted.target.int(),
+            accepted.steps.contiguous(),
+            accepted.first_shift,
+            accepted.shifts.int(),
+            accepted.weights.float(),
+            _pairs(images.score),
+            _pairs(images.back),
+            images.score_power.contiguous(),
+            images.back_power.contiguous(),
+            images.noise_power.contiguous(),
+            planar,
+            pixels.seen.float(),
+            marks.float().contiguous(),
+            _phase_pairs(phases),
+            cross,
+            power,
+            partial,
+            n_pixels,
+            *_geometry(volume.lattice),
+            1.0 / volume.scale if packed else 1.0,
+            *sums.strides,
+            GRADIENT=gradient,
+            MARKED=marks.shape[1] > 0,
+            CORNERS=volume.corners if packed else 0,
+            VECTOR=not _interpreted(),
+            ADD_VECTOR=_adds_vectors(device),
+            COPIES=sums.buffer.shape[1],
+            BP=blocks.pixels,
             **blocks.options,
-        )  # fmt: skip
+        )
     return Agreement(cross, power, partial.sum(1))
 
 
@@ -144,13 +200,7 @@ def _seen_coordinates(pixels: SlicePixels) -> Tensor:
 
 def _geometry(lattice: Lattice) -> tuple[float, float, int, int, int]:
     width = lattice.half + 1
-    return (
-        float(lattice.half),
-        lattice.squared_limit,
-        lattice.points,
-        lattice.side * width,
-        width,
-    )
+    return (float(lattice.half), lattice.squared_limit, lattice.points, lattice.side * width, width)
 
 
 def _interpreted() -> bool:

@@ -20,9 +20,13 @@ from verglas.fourier.volume import Volume
 
 
 def score_lists(
-    volume: Volume, pixels: SlicePixels, poses: PoseLists, shifts: ShiftLists, score: Tensor,
+    volume: Volume,
+    pixels: SlicePixels,
+    poses: PoseLists,
+    shifts: ShiftLists,
+    score: Tensor,
     score_power: Tensor,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """As `volume.score_lists`."""
     m, n_o = poses.klass.shape
     out = score_power.new_full((m, shifts.longest, n_o), -torch.inf)
@@ -49,16 +53,21 @@ def _phases(shifts: ShiftLists, i: int) -> Tensor:
 def _slices(volume: Volume, pixels: SlicePixels, klass: Tensor, steps: Tensor) -> Tensor:
     """Slices (n, P), 0 where they are not seen."""
     out = volume.values.new_empty((len(steps), len(pixels.indices_yx)))
-    kernels_torch.read_slices(
-        volume.values, volume.lattice, klass.long(), steps, pixels.indices_yx, out
-    )
+    kernels_torch.read_slices(volume.values, volume.lattice, klass.long(), steps, pixels.indices_yx, out)
     return out * pixels.seen
 
 
 def accumulate_lists(
-    volume: Volume, pixels: SlicePixels, accepted: AcceptedPoses, phases: Tensor, images: ListImages,
-    marks: Tensor, sums: LatticeSums, *, gradient: bool,
-) -> Agreement:  # fmt: skip
+    volume: Volume,
+    pixels: SlicePixels,
+    accepted: AcceptedPoses,
+    phases: Tensor,
+    images: ListImages,
+    marks: Tensor,
+    sums: LatticeSums,
+    *,
+    gradient: bool,
+) -> Agreement:
     """As `volume.accumulate_lists`."""
     cross, power = torch.zeros_like(images.noise_power), torch.zeros_like(images.noise_power)
     scale_sums = power.new_zeros((len(power), 2))
@@ -81,15 +90,18 @@ def accumulate_lists(
         weight = mass[:, None] * images.back_power[i]
         data = images.back[i] * factors
         _add(
-            sums, volume, pixels, accepted.target[entries], steps,
-            data - weight * slices if gradient else data, weight,
-        )  # fmt: skip
+            sums,
+            volume,
+            pixels,
+            accepted.target[entries],
+            steps,
+            data - weight * slices if gradient else data,
+            weight,
+        )
     return Agreement(cross, power, scale_sums)
 
 
-def _shift_factors(
-    accepted: AcceptedPoses, phases: Tensor, entries: slice
-) -> tuple[Tensor, Tensor]:
+def _shift_factors(accepted: AcceptedPoses, phases: Tensor, entries: slice) -> tuple[Tensor, Tensor]:
     """Σ_t Γ exp(-2πi k·t/N) of some entries (n, P), ΣΓ at the origin, and ΣΓ (n,)."""
     edges = accepted.first_shift[entries.start : entries.stop + 1]
     used = slice(int(edges[0]), int(edges[-1]))
@@ -102,13 +114,16 @@ def _shift_factors(
 
 
 def _add(
-    sums: LatticeSums, volume: Volume, pixels: SlicePixels, target: Tensor, steps: Tensor,
-    data: Tensor, weight: Tensor,
-) -> None:  # fmt: skip
+    sums: LatticeSums,
+    volume: Volume,
+    pixels: SlicePixels,
+    target: Tensor,
+    steps: Tensor,
+    data: Tensor,
+    weight: Tensor,
+) -> None:
     """Add slices (n, P) and their weights to the accumulators; pixels without weight are left out."""
-    points, mirrored, inside = kernels_torch.lattice_points(
-        volume.lattice, steps, pixels.indices_yx
-    )
+    points, mirrored, inside = kernels_torch.lattice_points(volume.lattice, steps, pixels.indices_yx)
     keep = inside & (weight > 0)
     part = torch.view_as_real(torch.where(mirrored, data.conj(), data).resolve_conj())
     values = torch.cat([part, weight[..., None], torch.zeros_like(weight)[..., None]], -1)

@@ -53,39 +53,53 @@ class VolumeSearch:
         marks = operands.well_determined
         rest = marks.new_zeros((len(marks), len(pixels) - marks.shape[1]))
         fine = VolumeOperands(
-            volume=volume, pixels=SlicePixels(pixels.indices_yx, seen),
-            model_shells=pixels.model_shells, n_shells=estep.model.n_shells,
+            volume=volume,
+            pixels=SlicePixels(pixels.indices_yx, seen),
+            model_shells=pixels.model_shells,
+            n_shells=estep.model.n_shells,
             marks=torch.cat([marks, rest], 1) if marks.shape[1] else marks,
-            phases=operands.fine_phases, fine_shifts_angst=poses.fine_shifts_angst,
-            steps=StepTable.fine(poses.grid, frame, padding, real), n_directions=poses.n_directions,
-            n_psi=poses.grid.n_psi, children=poses.children, shift_children=poses.shift_children,
-            fraction=estep.settings.adaptive_fraction, gradient=estep.gradient,
-            correlate=estep.cross_correlation, precision=estep.settings.precision,
-        ).in_patches()  # fmt: skip
+            phases=operands.fine_phases,
+            fine_shifts_angst=poses.fine_shifts_angst,
+            steps=StepTable.fine(poses.grid, frame, padding, real),
+            n_directions=poses.n_directions,
+            n_psi=poses.grid.n_psi,
+            children=poses.children,
+            shift_children=poses.shift_children,
+            fraction=estep.settings.adaptive_fraction,
+            gradient=estep.gradient,
+            correlate=estep.cross_correlation,
+            precision=estep.settings.precision,
+        ).in_patches()
         indices = pixels.indices_yx[: operands.n_coarse]
         order = patch_order(indices)
         return cls(
-            operands, fine, StepTable.coarse(poses.grid, frame, padding, real), order,
+            operands,
+            fine,
+            StepTable.coarse(poses.grid, frame, padding, real),
+            order,
             SlicePixels(indices[order], coarse_seen[order]),
             operands.coarse_phases[..., order[1:] - 1].contiguous(),
-        )  # fmt: skip
+        )
 
     def second_pass(
         self, coarse: CoarsePass, images: Weighted, batch: FineBatch, sums: LatticeSums, priors: PriorSums
-    ) -> Outcome:  # fmt: skip
+    ) -> Outcome:
         """Children of the significant poses of a dense coarse pass over the whole grid."""
         device, n = images.score.device, self.operands.poses.n_orientations
         columns = torch.arange(coarse.weights.shape[2], device=device)
         hits = coarse.weights >= coarse.threshold[:, None, None]
-        found = CoarseHits(
-            hits, columns, columns // n, self.operands.orientation_prior, coarse.shift_prior
-        )
+        found = CoarseHits(hits, columns, columns // n, self.operands.orientation_prior, coarse.shift_prior)
         return volume_second_pass(self.fine, found, images, batch, sums, priors)
 
     def local_passes(
-        self, around: Neighbourhoods, images: Weighted, shift_prior: Tensor, batch: FineBatch,
-        sums: LatticeSums, priors: PriorSums,
-    ) -> tuple[Outcome, Tensor]:  # fmt: skip
+        self,
+        around: Neighbourhoods,
+        images: Weighted,
+        shift_prior: Tensor,
+        batch: FineBatch,
+        sums: LatticeSums,
+        priors: PriorSums,
+    ) -> tuple[Outcome, Tensor]:
         """Both passes over neighbourhoods of the particles of a batch; the second value (b,) counts hits."""
         b, k = len(images.score), self.operands.estep.model.n_classes
         outcome = Outcome.empty(b, self.operands.estep.model.n_shells)
@@ -109,22 +123,24 @@ class VolumeSearch:
         inside = torch.arange(klass.shape[1], device=klass.device) < counts[:, None]
         prior = torch.where(inside, prior, -torch.inf).to(estep.dtype)
         scores = score_lists(
-            self.fine.volume, self.coarse_pixels,
+            self.fine.volume,
+            self.coarse_pixels,
             PoseLists(
-                torch.arange(len(klass), device=klass.device), klass.int(), self.coarse_steps(number),
+                torch.arange(len(klass), device=klass.device),
+                klass.int(),
+                self.coarse_steps(number),
                 counts.int(),
             ),
             ShiftLists(self.coarse_phases),
             images.score.index_select(1, self.coarse_order),
-            images.score_power.index_select(1, self.coarse_order), estep.settings.precision,
-        )  # fmt: skip
+            images.score_power.index_select(1, self.coarse_order),
+            estep.settings.precision,
+        )
         scores += prior[:, None] + shift_prior.gather(
             1, klass[..., None].expand(-1, -1, shift_prior.shape[2])
         ).transpose(1, 2)
         settings = estep.settings
-        found = RowWeights.of(
-            scores.flatten(1), settings.adaptive_fraction, settings.max_significants
-        )
+        found = RowWeights.of(scores.flatten(1), settings.adaptive_fraction, settings.max_significants)
         hits = (found.weights >= found.threshold[:, None]).view(scores.shape)
         columns = klass * len(operands.poses.grid) + number
         return CoarseHits(hits, columns, klass, prior, shift_prior), found.count.cpu()

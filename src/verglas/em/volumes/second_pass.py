@@ -52,9 +52,7 @@ class VolumeOperands:
     marks: Tensor  # (K, P) bool: pixels of the scale correction; (K, 0) without it
     phases: Tensor  # (T', 2, P-1) of all fine translations, see ShiftLists
     fine_shifts_angst: Tensor  # (T', 2) y, x, float64
-    steps: Callable[
-        [Tensor], Tensor
-    ]  # fine orientations (...) of a class -> (..., 2, 3), see PoseLists
+    steps: Callable[[Tensor], Tensor]  # fine orientations (...) of a class -> (..., 2, 3), see PoseLists
     n_directions: int
     n_psi: int  # angles in the plane of each direction: orientation = direction * n_psi + psi
     children: int  # fine orientations per coarse one
@@ -78,17 +76,23 @@ class VolumeOperands:
         order = patch_order(self.pixels.indices_yx)
         pixels = SlicePixels(self.pixels.indices_yx[order], self.pixels.seen[order])
         return replace(
-            self, pixels=pixels, model_shells=self.model_shells[order],
+            self,
+            pixels=pixels,
+            model_shells=self.model_shells[order],
             marks=self.marks[:, order] if self.marks.shape[1] else self.marks,
             phases=self.phases[..., order[1:] - 1].contiguous(),
             order=order if self.order is None else self.order[order],
-        )  # fmt: skip
+        )
 
 
 def volume_second_pass(
-    operands: VolumeOperands, found: CoarseHits, images: Weighted, batch: FineBatch, sums: LatticeSums,
+    operands: VolumeOperands,
+    found: CoarseHits,
+    images: Weighted,
+    batch: FineBatch,
+    sums: LatticeSums,
     priors: PriorSums,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Second pass of b particles: posterior of the children of their hits, and its sums.
 
     Back-projections of half h and class k go to accumulator h * K + k of `sums`. They are added for many
@@ -112,9 +116,13 @@ def volume_second_pass(
 def _images(images: Weighted, order: Tensor | None) -> ListImages:
     """The images with their pixels in the operands' order."""
     operands = (
-        images.score, images.score_power, images.back, images.back_power, images.noise_power,
+        images.score,
+        images.score_power,
+        images.back,
+        images.back_power,
+        images.noise_power,
         images.image_power,
-    )  # fmt: skip
+    )
     if order is None:
         return ListImages(*operands)
     return ListImages(*(values.index_select(1, order) for values in operands))
@@ -145,10 +153,16 @@ class Pairs:
         first = last - entries
         order = direction_order(steps[first])
         return AcceptedPoses(
-            rows[order], first[order], last[order], klass,
-            (halves[particle] * operands.n_classes + klass).int(), steps,
-            torch.cat([counts.new_zeros(1), counts.cumsum(0)]), self.shift.int(), self.share,
-        )  # fmt: skip
+            rows[order],
+            first[order],
+            last[order],
+            klass,
+            (halves[particle] * operands.n_classes + klass).int(),
+            steps,
+            torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
+            self.shift.int(),
+            self.share,
+        )
 
 
 def _posterior(
@@ -158,29 +172,23 @@ def _posterior(
     columns = lists.fine_columns(operands.children)
     moves = lists.fine_shifts(operands.shift_children)
     poses = PoseLists(
-        lists.rows,
-        *_orientations(operands, columns),
-        (lists.column_counts * operands.children).int(),
+        lists.rows, *_orientations(operands, columns), (lists.column_counts * operands.children).int()
     )
-    shifts = ShiftLists(
-        operands.phases, moves.int(), (lists.shift_counts * operands.shift_children).int()
-    )
+    shifts = ShiftLists(operands.phases, moves.int(), (lists.shift_counts * operands.shift_children).int())
     scores = _scores(operands, poses, shifts, images)
     found = posterior(scores, lists, operands.fraction)
     particle, place, shift, share = found.accepted()
     best, n = found.weights.best[:, None], found.shape[1]
     chosen = {
-        "column": columns.gather(1, best % n)[:, 0], "shift": moves.gather(1, best // n)[:, 0],
-        "p_max": found.weights.p_max, "log_sum": found.weights.log_sum,
-    }  # fmt: skip
-    return chosen, Pairs(
-        lists.rows[particle], columns[particle, place], moves[particle, shift], share
-    )
+        "column": columns.gather(1, best % n)[:, 0],
+        "shift": moves.gather(1, best // n)[:, 0],
+        "p_max": found.weights.p_max,
+        "log_sum": found.weights.log_sum,
+    }
+    return chosen, Pairs(lists.rows[particle], columns[particle, place], moves[particle, shift], share)
 
 
-def _scores(
-    operands: VolumeOperands, poses: PoseLists, shifts: ShiftLists, images: ListImages
-) -> Tensor:
+def _scores(operands: VolumeOperands, poses: PoseLists, shifts: ShiftLists, images: ListImages) -> Tensor:
     """Log-likelihoods (m, T', O') up to a constant; the largest correlation and -inf where these count."""
     volume, pixels, precision = operands.volume, operands.pixels, operands.precision
     scores = score_lists(volume, pixels, poses, shifts, images.score, images.score_power, precision)
@@ -195,23 +203,36 @@ def _scores(
 
 
 def _accumulate(
-    operands: VolumeOperands, parts: list[Pairs], images: ListImages, batch: FineBatch,
-    sums: LatticeSums, priors: PriorSums, result: Outcome,
-) -> None:  # fmt: skip
+    operands: VolumeOperands,
+    parts: list[Pairs],
+    images: ListImages,
+    batch: FineBatch,
+    sums: LatticeSums,
+    priors: PriorSums,
+    result: Outcome,
+) -> None:
     """Everything that is summed over accepted poses."""
     pairs = Pairs.joined(parts)
     accepted = pairs.merged(operands, batch.halves)
     agreement = accumulate_lists(
-        operands.volume, operands.pixels, accepted, operands.phases, images, operands.marks, sums,
+        operands.volume,
+        operands.pixels,
+        accepted,
+        operands.phases,
+        images,
+        operands.marks,
+        sums,
         gradient=operands.gradient,
-    )  # fmt: skip
+    )
     mass = images.score_power.new_zeros(len(images.score))
     mass.index_add_(0, pairs.particle, pairs.share)
     rows = accepted.rows
     result.put_columns(
-        rows.cpu(), accepted=mass[rows], spectra=_spectra(operands, images, agreement, mass)[rows],
+        rows.cpu(),
+        accepted=mass[rows],
+        spectra=_spectra(operands, images, agreement, mass)[rows],
         scale_sums=agreement.scale_sums[rows],
-    )  # fmt: skip
+    )
     priors.add(_prior_sums(operands, pairs, batch))
 
 
@@ -221,9 +242,7 @@ def _orientations(operands: VolumeOperands, columns: Tensor) -> tuple[Tensor, Te
     return (columns // n).int(), operands.steps(columns % n)
 
 
-def _spectra(
-    operands: VolumeOperands, images: ListImages, agreement: Agreement, mass: Tensor
-) -> Tensor:
+def _spectra(operands: VolumeOperands, images: ListImages, agreement: Agreement, mass: Tensor) -> Tensor:
     """Σ w |S C P - X_t|² per shell, (b, S)."""
     residual = images.score_power * agreement.power - 2 * agreement.cross
     residual = images.noise_power * residual + images.image_power * mass[:, None]
@@ -242,8 +261,6 @@ def _prior_sums(operands: VolumeOperands, pairs: Pairs, batch: FineBatch) -> Pri
     moves = operands.fine_shifts_angst.to(device)[pairs.shift]
     absolute = batch.old_shift.to(device)[pairs.particle] + moves
     offsets = zeros.new_zeros((k, 2)).index_add_(0, klass, share[:, None] * absolute)
-    away = across_squared(
-        absolute - batch.centres.to(device)[klass], batch.axes.to(device)[pairs.particle]
-    )
+    away = across_squared(absolute - batch.centres.to(device)[klass], batch.axes.to(device)[pairs.particle])
     variance = (share * away).sum()[None]
     return PriorSums(classes.cpu(), directions.cpu(), offsets.cpu(), variance.cpu())

@@ -133,9 +133,14 @@ class LatticeSums:
 
 
 def score_lists(
-    volume: Volume, pixels: SlicePixels, poses: PoseLists, shifts: ShiftLists, score: Tensor,
-    score_power: Tensor, precision: Precision = "tensor",
-) -> Tensor:  # fmt: skip
+    volume: Volume,
+    pixels: SlicePixels,
+    poses: PoseLists,
+    shifts: ShiftLists,
+    score: Tensor,
+    score_power: Tensor,
+    precision: Precision = "tensor",
+) -> Tensor:
     """Re Σ conj(Y_t) P - ½ Σ V |P|² of all pairs of the lists, (m, T, O); -inf beyond the counts.
 
     `score` (b, P) is Y, `score_power` (b, P) V. The origin takes no part.
@@ -143,18 +148,23 @@ def score_lists(
     if _on_gpu(score):
         from verglas.em.volumes import launch as volume_triton
 
-        return volume_triton.score_lists(
-            volume, pixels, poses, shifts, score, score_power, precision
-        )
+        return volume_triton.score_lists(volume, pixels, poses, shifts, score, score_power, precision)
     from verglas.em.volumes import plain as volume_torch
 
     return volume_torch.score_lists(volume, pixels, poses, shifts, score, score_power)
 
 
 def accumulate_lists(
-    volume: Volume, pixels: SlicePixels, accepted: AcceptedPoses, phases: Tensor, images: ListImages,
-    marks: Tensor, sums: LatticeSums, *, gradient: bool = False,
-) -> Agreement:  # fmt: skip
+    volume: Volume,
+    pixels: SlicePixels,
+    accepted: AcceptedPoses,
+    phases: Tensor,
+    images: ListImages,
+    marks: Tensor,
+    sums: LatticeSums,
+    *,
+    gradient: bool = False,
+) -> Agreement:
     """Add Σ Γ Y°_t and Σ Γ V° to the accumulators; what the accepted poses predict.
 
     `phases` as of ShiftLists; `marks` (K, P) bool: pixels of the scale correction, by class, or (K, 0).

@@ -29,9 +29,7 @@ def read_cs(path: str | os.PathLike[str]) -> np.ndarray:
 def write_cs(path: str | os.PathLike[str], dataset: np.ndarray) -> None:
     """Write a structured array atomically, as cryoSPARC reads it."""
     with atomic_write(path) as out:
-        np.lib.format.write_array(
-            out, np.ascontiguousarray(dataset), version=(1, 0), allow_pickle=False
-        )
+        np.lib.format.write_array(out, np.ascontiguousarray(dataset), version=(1, 0), allow_pickle=False)
 
 
 def join_by_uid(main: np.ndarray, *others: np.ndarray) -> np.ndarray:
@@ -47,9 +45,7 @@ def join_by_uid(main: np.ndarray, *others: np.ndarray) -> np.ndarray:
 def _joined(main: np.ndarray, other: np.ndarray) -> np.ndarray:
     added = [name for name in other.dtype.names or () if name not in (main.dtype.names or ())]
     rows = rows_of_uids(other["uid"], main["uid"])
-    joined = np.empty(
-        len(main), dtype_with(main.dtype, [(name, other.dtype[name]) for name in added])
-    )
+    joined = np.empty(len(main), dtype_with(main.dtype, [(name, other.dtype[name]) for name in added]))
     for name in main.dtype.names or ():
         joined[name] = main[name]
     for name in added:

@@ -23,11 +23,7 @@ _COUNT = np.dtype(np.uint32)
 
 
 def cs_from_tables(
-    optics: StarTable,
-    particles: StarTable,
-    *,
-    template: np.ndarray | None = None,
-    flip_y: bool = False,
+    optics: StarTable, particles: StarTable, *, template: np.ndarray | None = None, flip_y: bool = False
 ) -> np.ndarray:
     """The particles as a structured array; what only cryoSPARC knows comes from `template`.
 
@@ -35,9 +31,7 @@ def cs_from_tables(
     uid, its columns keep their types and order, and columns that both know are replaced. `flip_y`
     as it was on the way here. Raises CsError, and StarError for missing columns.
     """
-    uids = (
-        particles.strings(UID) if UID in particles else [str(n + 1) for n in range(len(particles))]
-    )
+    uids = particles.strings(UID) if UID in particles else [str(n + 1) for n in range(len(particles))]
     fields = {"uid": np.array([int(uid) for uid in uids], np.uint64)}
     fields |= _blob(particles, optics)
     fields |= _ctf(particles, optics)
@@ -51,9 +45,7 @@ def cs_from_tables(
 
 def _assembled(fields: Mapping[str, np.ndarray], template: np.ndarray | None) -> np.ndarray:
     if template is None:
-        plain = np.dtype(
-            [(name, values.dtype, values.shape[1:]) for name, values in fields.items()]
-        )
+        plain = np.dtype([(name, values.dtype, values.shape[1:]) for name, values in fields.items()])
         made = np.empty(len(fields["uid"]), plain)
     else:
         known = template.dtype.names or ()
@@ -147,9 +139,7 @@ def _alignment_kind(particles: StarTable, template: np.ndarray | None) -> str | 
     return "alignments2D" if "rlnOriginXAngst" in particles else None
 
 
-def _pixel_size(
-    fields: Mapping[str, np.ndarray], kind: str, template: np.ndarray | None
-) -> np.ndarray:
+def _pixel_size(fields: Mapping[str, np.ndarray], kind: str, template: np.ndarray | None) -> np.ndarray:
     """Pixel size (rows,) that the shifts are counted in: the template's, or that of the images."""
     name = f"{kind}/psize_A"
     if template is None or name not in (template.dtype.names or ()):
@@ -160,15 +150,11 @@ def _pixel_size(
 def _alignment(particles: StarTable, kind: str, pixel_size: np.ndarray) -> dict[str, np.ndarray]:
     psi = particles.floats("rlnAnglePsi")
     if kind == "alignments3D":
-        eulers = np.stack(
-            [particles.floats("rlnAngleRot"), particles.floats("rlnAngleTilt"), psi], axis=1
-        )
+        eulers = np.stack([particles.floats("rlnAngleRot"), particles.floats("rlnAngleTilt"), psi], axis=1)
         pose = vectors_from_eulers(eulers)
     else:
         pose = np.radians(psi)
-    shift = np.stack(
-        [particles.floats("rlnOriginXAngst"), particles.floats("rlnOriginYAngst")], axis=1
-    )
+    shift = np.stack([particles.floats("rlnOriginXAngst"), particles.floats("rlnOriginYAngst")], axis=1)
     shift = shift / pixel_size.astype(np.float64)[:, None]
     fields = {f"{kind}/pose": pose.astype(_WIDE), f"{kind}/shift": shift.astype(_WIDE)}
     fields[f"{kind}/psize_A"] = pixel_size.astype(_WIDE)
@@ -184,18 +170,13 @@ def _location(
     """Fractions of the micrograph; its shape is only in the template, without which they stay out."""
     if template is None or "location/micrograph_shape" not in (template.dtype.names or ()):
         return {}
-    shape = template["location/micrograph_shape"][rows_of_uids(template["uid"], uids)].astype(
-        np.float64
-    )
+    shape = template["location/micrograph_shape"][rows_of_uids(template["uid"], uids)].astype(np.float64)
     y = particles.floats("rlnCoordinateY") / shape[:, 0]
     fields = {
         "location/center_x_frac": (particles.floats("rlnCoordinateX") / shape[:, 1]).astype(_WIDE),
         "location/center_y_frac": ((1 - y) if flip_y else y).astype(_WIDE),
     }
     if "rlnMicrographName" in particles:
-        names = [
-            name.encode("utf-8", "surrogateescape")
-            for name in particles.strings("rlnMicrographName")
-        ]
+        names = [name.encode("utf-8", "surrogateescape") for name in particles.strings("rlnMicrographName")]
         fields["location/micrograph_path"] = np.array(names, dtype=np.bytes_)
     return fields

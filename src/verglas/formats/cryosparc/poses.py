@@ -22,9 +22,7 @@ def eulers_from_vectors(vectors: np.ndarray) -> np.ndarray:
     tilt = 2 * np.arctan2(np.hypot(x, y), np.hypot(w, z))
     half_sum = np.arctan2(z, w)  # of psi and rot; their difference means nothing where tilt is 0
     half_difference = np.where(tilt == 0, half_sum, np.arctan2(x, y))
-    eulers = np.degrees(
-        np.stack([half_sum - half_difference, tilt, half_sum + half_difference], axis=1)
-    )
+    eulers = np.degrees(np.stack([half_sum - half_difference, tilt, half_sum + half_difference], axis=1))
     eulers[:, [0, 2]] -= np.round(eulers[:, [0, 2]] / 360) * 360
     psi = eulers[:, 2]
     eulers[:, 2] = np.where(angle > np.pi, psi + np.where(psi >= 0, 360, -360), psi)

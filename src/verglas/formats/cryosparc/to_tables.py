@@ -65,23 +65,17 @@ def tables_from_cs(dataset: np.ndarray, *, flip_y: bool = False) -> CsTables:
         if field in names:
             columns[label] = np.degrees(dataset[field].astype(np.float64))
     columns |= _alignment(dataset)
-    return CsTables(
-        StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns)
-    )
+    return CsTables(StarTable.from_columns("optics", optics), StarTable.from_columns("particles", columns))
 
 
 def _optics(dataset: np.ndarray) -> tuple[dict[str, object], list[int]]:
     """One group per exposure group and combination of constants, numbered by first appearance."""
     names = dataset.dtype.names or ()
     there = {label: field for label, field in OPTICS_FIELDS.items() if field in names}
-    exposure = (
-        dataset["ctf/exp_group_id"] if "ctf/exp_group_id" in names else np.zeros(len(dataset), int)
-    )
+    exposure = dataset["ctf/exp_group_id"] if "ctf/exp_group_id" in names else np.zeros(len(dataset), int)
     box = dataset["blob/shape"][:, -1] if "blob/shape" in names else None
     tilt = _beam_tilt(dataset)
-    values: dict[str, list[float]] = {
-        label: dataset[field].tolist() for label, field in there.items()
-    }
+    values: dict[str, list[float]] = {label: dataset[field].tolist() for label, field in there.items()}
     values |= {label: column.tolist() for label, column in tilt.items()}
     if box is not None:
         values["rlnImageSize"] = box.tolist()
@@ -95,9 +89,7 @@ def _optics(dataset: np.ndarray) -> tuple[dict[str, object], list[int]]:
         "rlnOpticsGroup": list(first_rows),
         "rlnOpticsGroupName": [f"{GROUP_PREFIX}{exposure[row]}" for row in first_rows.values()],
     }
-    table |= {
-        label: [column[row] for row in first_rows.values()] for label, column in values.items()
-    }
+    table |= {label: [column[row] for row in first_rows.values()] for label, column in values.items()}
     if box is not None:
         table["rlnImageDimensionality"] = [2] * len(first_rows)
     table["rlnOpticsGroupName"] = _distinct(table["rlnOpticsGroupName"])  # type: ignore[arg-type]
@@ -117,11 +109,7 @@ def _distinct(names: list[str]) -> list[str]:
 def _beam_tilt(dataset: np.ndarray) -> dict[str, np.ndarray]:
     """Beam tilt (mrad) from cryoSPARC's length Cs sin(tilt), where one is set and Cs is not 0."""
     names = dataset.dtype.names or ()
-    if (
-        "ctf/tilt_A" not in names
-        or not np.any(dataset["ctf/tilt_A"])
-        or not np.all(dataset["ctf/cs_mm"])
-    ):
+    if "ctf/tilt_A" not in names or not np.any(dataset["ctf/tilt_A"]) or not np.all(dataset["ctf/cs_mm"]):
         return {}
     cs_angst = dataset["ctf/cs_mm"].astype(np.float64) * 1e7
     tilt = np.arcsin(dataset["ctf/tilt_A"].astype(np.float64) / cs_angst[:, None]) * 1e3
@@ -163,10 +151,7 @@ def _alignment(dataset: np.ndarray) -> dict[str, object]:
     else:
         columns = {"rlnAnglePsi": np.degrees(pose)}
     pixel_size = f"{kind}/psize_A" if f"{kind}/psize_A" in names else "blob/psize_A"
-    shift = (
-        dataset[f"{kind}/shift"].astype(np.float64)
-        * dataset[pixel_size].astype(np.float64)[:, None]
-    )
+    shift = dataset[f"{kind}/shift"].astype(np.float64) * dataset[pixel_size].astype(np.float64)[:, None]
     columns |= {"rlnOriginXAngst": shift[:, 0], "rlnOriginYAngst": shift[:, 1]}
     if f"{kind}/class" in names:
         columns["rlnClassNumber"] = dataset[f"{kind}/class"].astype(np.int64) + 1

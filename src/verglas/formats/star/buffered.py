@@ -80,9 +80,7 @@ class BufferColumn:
 
     __slots__ = ("_cells", "_column", "_floats", "width")
 
-    def __init__(
-        self, cells: Cells, column: int, width: int, floats: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, cells: Cells, column: int, width: int, floats: np.ndarray | None = None) -> None:
         self._cells, self._column = cells, column
         self.width = width
         self._floats = floats
@@ -112,10 +110,7 @@ class BufferColumn:
         chosen = np.asarray(rows, dtype=np.int64)
         cells, column = self._cells, slice(self._column, self._column + 1)
         part = Cells(
-            cells.data,
-            cells.row_starts[chosen],
-            cells.begins[column, chosen],
-            cells.ends[column, chosen],
+            cells.data, cells.row_starts[chosen], cells.begins[column, chosen], cells.ends[column, chosen]
         )
         floats = None if self._floats is None else _frozen(self._floats[chosen])
         return BufferColumn(part, 0, self.width, floats)

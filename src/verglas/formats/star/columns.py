@@ -79,9 +79,7 @@ class TextColumn:
     def texts(self) -> list[str]:
         if self._has_quotes is None:
             self._has_quotes = any(is_quoted(token) for token in self._tokens)
-        return (
-            [unquote(token) for token in self._tokens] if self._has_quotes else list(self._tokens)
-        )
+        return [unquote(token) for token in self._tokens] if self._has_quotes else list(self._tokens)
 
     def tokens(self, full_precision: bool) -> Sequence[str]:
         return [token or '""' for token in self._tokens]

@@ -30,9 +30,7 @@ class StarFile(Mapping[str, StarTable]):
             return self._tables[name]
         except KeyError:
             there = ", ".join(f"data_{key}" for key in self._tables) or "none"
-            raise MissingStarItem(
-                f"there is no table data_{name}; tables: {there}", self.path
-            ) from None
+            raise MissingStarItem(f"there is no table data_{name}; tables: {there}", self.path) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

@@ -25,9 +25,7 @@ class _Fields:
     width: int
 
 
-def large_loop_body(
-    columns: Mapping[str, Column], n_rows: int, full_precision: bool
-) -> Iterator[bytes]:
+def large_loop_body(columns: Mapping[str, Column], n_rows: int, full_precision: bool) -> Iterator[bytes]:
     """The rows as `writing` lays them out, without row comments."""
     for start in range(0, n_rows, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, n_rows))
@@ -82,8 +80,4 @@ def _texts(tokens: Sequence[str], width: int) -> _Fields:
 
 
 def _slots(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return (
-        np.empty(count * kernels.SLOT, np.uint8),
-        np.empty(count, np.int64),
-        np.empty(count, np.int64),
-    )
+    return (np.empty(count * kernels.SLOT, np.uint8), np.empty(count, np.int64), np.empty(count, np.int64))

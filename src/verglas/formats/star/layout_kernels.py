@@ -91,9 +91,7 @@ def _put_digits(slots: np.ndarray, end: int, number: int, n_decimals: int) -> in
 
 
 @njit(cache=True, nogil=True)
-def format_ints(
-    values: np.ndarray, slots: np.ndarray, begins: np.ndarray, ends: np.ndarray
-) -> None:
+def format_ints(values: np.ndarray, slots: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> None:
     """Integers (rows,) int64, right-aligned in the slots."""
     for row in range(values.size):
         value = values[row]

@@ -5,10 +5,16 @@ from __future__ import annotations
 from verglas.formats.labels import LabelType, label_type
 
 _NEUTRAL = {
-    "rlnMagMat00": "1", "rlnMagMat01": "0", "rlnMagMat10": "0", "rlnMagMat11": "1",
-    "rlnMtfFileName": "", "rlnCtfScalefactor": "1", "rlnNormCorrection": "1",
-    "rlnMicrographBinning": "1", "rlnGroupScaleCorrection": "1",
-}  # fmt: skip
+    "rlnMagMat00": "1",
+    "rlnMagMat01": "0",
+    "rlnMagMat10": "0",
+    "rlnMagMat11": "1",
+    "rlnMtfFileName": "",
+    "rlnCtfScalefactor": "1",
+    "rlnNormCorrection": "1",
+    "rlnMicrographBinning": "1",
+    "rlnGroupScaleCorrection": "1",
+}
 _BY_TYPE = {LabelType.STRING: "None", LabelType.VECTOR: "[]"}
 
 

@@ -30,11 +30,7 @@ _IN_PIXELS = {
     "rlnOriginZPrior": "rlnOriginZPriorAngst",
     "rlnHelicalTrackLength": "rlnHelicalTrackLengthAngst",
 }
-_KINDS = {
-    "rlnImageName": "particles",
-    "rlnMicrographMovieName": "movies",
-    "rlnMicrographName": "micrographs",
-}
+_KINDS = {"rlnImageName": "particles", "rlnMicrographMovieName": "movies", "rlnMicrographName": "micrographs"}
 
 ImageShape = Callable[[str], Sequence[int] | None]
 """From an image name (`000001@stack.mrcs`) to the shape of that image, (y, x) or (z, y, x); None: unknown."""
@@ -70,9 +66,7 @@ def upgrade_optics(
     items = star.first
     kind = next((name for label, name in _KINDS.items() if label in items), None)
     if kind is None:
-        raise StarError(
-            f"table data_{items.name} lists neither images, micrographs nor movies", star.path
-        )
+        raise StarError(f"table data_{items.name} lists neither images, micrographs nor movies", star.path)
     given = dict(known or {})
     if kind == "micrographs" and "rlnMicrographMetadata" in items and "rlnVoltage" not in items:
         given = {**_from_metadata(Path(folder) / items.string("rlnMicrographMetadata")), **given}
@@ -94,9 +88,7 @@ def _checked(optics: StarTable, items: StarTable) -> OpticsTables:
     groups, used = optics.ints("rlnOpticsGroup").tolist(), items.ints("rlnOpticsGroup").tolist()
     missing = sorted(set(used) - set(groups))
     if missing:
-        raise StarError(
-            f"optics groups {missing} are used but not in table data_optics", items.origin.path
-        )
+        raise StarError(f"optics groups {missing} are used but not in table data_optics", items.origin.path)
     if len(set(groups)) < len(groups):
         raise StarError(f"an optics group is defined twice: {groups}", optics.origin.path)
     warnings = []
@@ -108,18 +100,14 @@ def _checked(optics: StarTable, items: StarTable) -> OpticsTables:
     misplaced = "rlnImagePixelSize" in optics and "rlnMicrographPixelSize" not in optics
     if misplaced and "rlnImageName" not in items:
         warnings.append("rlnImagePixelSize copied to rlnMicrographPixelSize")
-        optics = optics.with_columns(
-            {"rlnMicrographPixelSize": optics.strings("rlnImagePixelSize")}
-        )
+        optics = optics.with_columns({"rlnMicrographPixelSize": optics.strings("rlnImagePixelSize")})
     return OpticsTables(optics, items, tuple(warnings))
 
 
 def _from_metadata(path: Path) -> dict[str, float]:
     """Voltage and pixel size of the micrographs, from the first movie's own file."""
     general = read_star(path)["general"]
-    pixel_size = general.number("rlnMicrographOriginalPixelSize") * general.number(
-        "rlnMicrographBinning"
-    )
+    pixel_size = general.number("rlnMicrographOriginalPixelSize") * general.number("rlnMicrographBinning")
     return {"rlnVoltage": general.number("rlnVoltage"), "rlnMicrographPixelSize": pixel_size}
 
 
@@ -169,9 +157,7 @@ def _pixel_sizes(items: StarTable, given: dict[str, float]) -> dict[str, list[fl
     """The pixel size columns of the optics table, Å per row; 10000 * detector step / magnification."""
     label = "rlnImagePixelSize" if "rlnImageName" in items else "rlnMicrographPixelSize"
     if "rlnMagnification" in items and "rlnDetectorPixelSize" in items:
-        sizes = (
-            10000 * items.floats("rlnDetectorPixelSize") / items.floats("rlnMagnification")
-        ).tolist()
+        sizes = (10000 * items.floats("rlnDetectorPixelSize") / items.floats("rlnMagnification")).tolist()
         original = {} if label == "rlnImagePixelSize" else {"rlnMicrographOriginalPixelSize": sizes}
         return {label: sizes, **original}
     return {label: [_given(given, label, items)] * len(items)}

@@ -86,9 +86,7 @@ def _read_block(source: Source, start: int, above: _Preamble) -> tuple[StarTable
         if stripped.startswith("#"):
             above.comments.append(line)
         elif stripped:
-            source.problem(
-                position, f"expected loop_ or a _label after data_{name}, found {line[:60]!r}"
-            )
+            source.problem(position, f"expected loop_ or a _label after data_{name}, found {line[:60]!r}")
         position = following
     reason = f"table data_{name} has neither loop_ nor labels: the file may have been cut short"
     cut = position >= len(source.data) and not source.data.endswith(b"\n")
@@ -194,8 +192,7 @@ def _check_label(source: Source, position: int, match: re.Match[str], labels: La
         raise source.error(position, f"column _{label} is there twice")
     if number and int(number) != len(labels) + 1:  # RELION goes by the order of the lines
         source.note(
-            position,
-            f"expected _{label} #{len(labels) + 1}, found #{number}: a line is missing or odd",
+            position, f"expected _{label} #{len(labels) + 1}, found #{number}: a line is missing or odd"
         )
 
 
@@ -230,9 +227,7 @@ def _read_list(source: Source, name: str, above: _Preamble, position: int) -> tu
     return _table(source, name, above, columns, True, [first_line]), position
 
 
-def _read_item(
-    source: Source, position: int, line: str, version: int | None
-) -> tuple[str, str, int]:
+def _read_item(source: Source, position: int, line: str, version: int | None) -> tuple[str, str, int]:
     match = _LIST_ITEM.match(line)
     if match is None:
         raise source.error(position, f"expected _label value, found {line[:60]!r}")
@@ -245,8 +240,7 @@ def _read_item(
         tokens = tokens[:1]
     if len(tokens) > 1:
         source.problem(
-            position + len(head),
-            f"expected one value of _{label}, found {len(tokens)}: {rest.strip()!r}",
+            position + len(head), f"expected one value of _{label}, found {len(tokens)}: {rest.strip()!r}"
         )
     cut = position + len(line) >= len(source.data)
     if not tokens and (version is not None or cut):
@@ -263,11 +257,7 @@ def _set_list_widths(columns: dict[str, Column], starts: dict[str, int]) -> None
 
 
 def _usual_width(label: str) -> int:
-    return (
-        STRING_WIDTH
-        if label_type(label) in (LabelType.STRING, LabelType.VECTOR, None)
-        else NUMBER_WIDTH
-    )
+    return STRING_WIDTH if label_type(label) in (LabelType.STRING, LabelType.VECTOR, None) else NUMBER_WIDTH
 
 
 def _table(

@@ -87,9 +87,7 @@ def _read_small(source: Source, start: int, shape: Shape) -> Rows:
     widths = _widths(reader.samples, shape.n_columns)
     columns = [TextColumn(values, width) for values, width in zip(tokens, widths)]
     comments = (
-        tuple(reader.comments.get(row, "") for row in range(len(reader.rows)))
-        if reader.comments
-        else ()
+        tuple(reader.comments.get(row, "") for row in range(len(reader.rows))) if reader.comments else ()
     )
     return Rows(columns, len(reader.rows), comments, end)
 

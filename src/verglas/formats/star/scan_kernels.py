@@ -151,13 +151,7 @@ def parse_floats(
         if good and position < end:
             good, shift = _exponent(data, position, end)
             exponent += shift
-        if (
-            not good
-            or digits == 0
-            or mantissa > 9007199254740992
-            or exponent < -22
-            or exponent > 22
-        ):
+        if not good or digits == 0 or mantissa > 9007199254740992 or exponent < -22 or exponent > 22:
             odd[n_odd] = row
             n_odd += 1
             continue

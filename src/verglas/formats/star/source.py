@@ -33,9 +33,7 @@ class Source:
         stray = _STRAY.search(part)
         if stray:
             code = part[stray.start()]
-            self.problem(
-                start + stray.start(), f"stray character 0x{code:02x}: the file is damaged"
-            )
+            self.problem(start + stray.start(), f"stray character 0x{code:02x}: the file is damaged")
             part = _STRAY.sub(b" ", part)
         return part.decode("utf-8", "surrogateescape")
 

@@ -72,13 +72,10 @@ class SplicedList:
         lengths = np.diff(edges[np.concatenate([[0], last])])
         some = [(key, length) for key, length in zip(keys, lengths.tolist()) if length]
         return cls(
-            path, labels, [key for key, _ in some], array("q", (length for _, length in some)), begin,
-            stamp,
-        )  # fmt: skip
+            path, labels, [key for key, _ in some], array("q", (length for _, length in some)), begin, stamp
+        )
 
-    def splice(
-        self, fresh: Mapping[int, Sequence[StarTable]], *, missing: Filler | None = neutral
-    ) -> None:
+    def splice(self, fresh: Mapping[int, Sequence[StarTable]], *, missing: Filler | None = neutral) -> None:
         """Give keys new rows: those of the last of their tables (no tables: no rows any more).
 
         The tables before the last replace those of the file. `missing` says what stands where a row lacks a

@@ -63,10 +63,7 @@ class StarTable:
         The registry of labels decides the type; columns it does not know follow their values.
         Raises ValueError for values that do not fit the label, and for unequal lengths.
         """
-        made = {
-            label: column_of(label, _as_sequence(given, is_list))
-            for label, given in columns.items()
-        }
+        made = {label: column_of(label, _as_sequence(given, is_list)) for label, given in columns.items()}
         return cls(name, made, is_list, version, tuple(comments))
 
     def __len__(self) -> int:
@@ -140,9 +137,7 @@ class StarTable:
     def where(self, row: int) -> str:
         """`path:line` of a row, for messages about its content."""
         line = self.origin.lines[row] if row < len(self.origin.lines) else None
-        return ":".join(
-            str(part) for part in (self.origin.path or self.name, line) if part is not None
-        )
+        return ":".join(str(part) for part in (self.origin.path or self.name, line) if part is not None)
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -154,8 +149,7 @@ class StarTable:
     def with_columns(self, columns: Mapping[str, Any]) -> StarTable:
         """The table with columns replaced in place or added at the end."""
         made = {
-            label: column_of(label, _as_sequence(given, self.is_list))
-            for label, given in columns.items()
+            label: column_of(label, _as_sequence(given, self.is_list)) for label, given in columns.items()
         }
         return replace(self, columns={**self.columns, **made})
 
@@ -219,12 +213,8 @@ def concatenate(tables: Sequence[StarTable]) -> StarTable:
     for other in tables[1:]:
         if set(other.labels) != set(first.labels):
             odd = sorted(set(other.labels) ^ set(first.labels))
-            raise ValueError(
-                f"tables {first.where(0)} and {other.where(0)} differ in columns: {odd}"
-            )
-    columns = {
-        label: _joined(label, [table.column(label) for table in tables]) for label in first.labels
-    }
+            raise ValueError(f"tables {first.where(0)} and {other.where(0)} differ in columns: {odd}")
+    columns = {label: _joined(label, [table.column(label) for table in tables]) for label in first.labels}
     notes = [note for table in tables for note in (table.row_comments or ("",) * len(table))]
     return replace(
         first,
@@ -240,9 +230,7 @@ def _joined(label: str, parts: Sequence[Column]) -> Column:
         return TextColumn([token for part in parts for token in part.tokens(True)], parts[0].width)
     if all(isinstance(part, NumberColumn) for part in parts):
         whole = all(getattr(part, "is_integer", False) for part in parts)
-        values = [
-            value for part in parts for value in (part.ints() if whole else part.floats()).tolist()
-        ]
+        values = [value for part in parts for value in (part.ints() if whole else part.floats()).tolist()]
         return NumberColumn(values, whole)
     return column_of(label, [text for part in parts for text in part.texts()])
 

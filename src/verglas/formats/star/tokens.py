@@ -132,9 +132,7 @@ def _split_quoted(line: str) -> list[str]:
         if line[position] in "\"'":
             quoted = _QUOTED.match(line, position)
             if quoted is None:
-                raise ValueError(
-                    f"the quoted string that starts at column {position + 1} has no end"
-                )
+                raise ValueError(f"the quoted string that starts at column {position + 1} has no end")
             end = quoted.end()
         else:
             blank = _BLANKS.search(line, position)

@@ -53,17 +53,13 @@ def _strings(values: Any) -> Column:
 def _doubles(values: Any) -> Column:
     if getattr(getattr(values, "dtype", None), "kind", "") in ("f", "i", "u", "b"):
         return NumberColumn(_frozen(values, float), is_integer=False)
-    return NumberColumn(
-        [_number(value, parse_float, float) for value in _plain(values)], is_integer=False
-    )
+    return NumberColumn([_number(value, parse_float, float) for value in _plain(values)], is_integer=False)
 
 
 def _ints(values: Any) -> Column:
     if getattr(getattr(values, "dtype", None), "kind", "") in ("i", "u", "b"):
         return NumberColumn(_frozen(values, int), is_integer=True)
-    return NumberColumn(
-        [_number(value, parse_int, _exact_int) for value in _plain(values)], is_integer=True
-    )
+    return NumberColumn([_number(value, parse_int, _exact_int) for value in _plain(values)], is_integer=True)
 
 
 def _bools(values: Any) -> Column:
@@ -73,9 +69,7 @@ def _bools(values: Any) -> Column:
 
 
 def _vectors(values: Any) -> Column:
-    vectors = [
-        parse_vector(value) if isinstance(value, str) else [*map(float, value)] for value in values
-    ]
+    vectors = [parse_vector(value) if isinstance(value, str) else [*map(float, value)] for value in values]
     return VectorColumn(vectors)
 
 
@@ -90,11 +84,7 @@ _MAKERS = {
 
 def _plain(values: Any) -> list[Any]:
     return (
-        values
-        if isinstance(values, list)
-        else values.tolist()
-        if hasattr(values, "tolist")
-        else list(values)
+        values if isinstance(values, list) else values.tolist() if hasattr(values, "tolist") else list(values)
     )
 
 

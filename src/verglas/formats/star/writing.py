@@ -52,10 +52,7 @@ def format_star(
 
 
 def _pieces(
-    tables: Tables,
-    version: int | Literal["as-is"] | None,
-    comments: Iterable[str],
-    precision: Precision,
+    tables: Tables, version: int | Literal["as-is"] | None, comments: Iterable[str], precision: Precision
 ) -> Iterator[bytes]:
     full = precision == "full"
     on_top = [line if line.startswith("#") else f"# {line}" for line in comments]
@@ -102,11 +99,7 @@ def _loop_body(table: StarTable, full: bool) -> Iterator[bytes]:
     for start in range(0, len(table), ROWS_AT_ONCE):
         rows = range(start, min(start + ROWS_AT_ONCE, len(table)))
         fields = [_padded(column, rows, full) for column in table.columns.values()]
-        ends = (
-            [f"{table.row_comments[row]}\n" for row in rows]
-            if table.row_comments
-            else ["\n"] * len(rows)
-        )
+        ends = [f"{table.row_comments[row]}\n" for row in rows] if table.row_comments else ["\n"] * len(rows)
         yield _encoded("".join("".join(row) for row in zip(*fields, ends)))
 
 

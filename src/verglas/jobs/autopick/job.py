@@ -11,12 +11,7 @@ from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.autopick.options import AutoPickOptions, method_of
 from verglas.jobs.autopick.pickers import Scene, picker_of
-from verglas.jobs.autopick.results import (
-    read_candidates,
-    summary_row,
-    write_candidates,
-    write_picks,
-)
+from verglas.jobs.autopick.results import read_candidates, summary_row, write_candidates, write_picks
 from verglas.jobs.contract.base import JobFailed, JobType
 from verglas.jobs.contract.micrograph_job import (
     Inputs,
@@ -28,13 +23,7 @@ from verglas.jobs.contract.micrograph_job import (
 from verglas.jobs.contract.nodes import COORDINATES, LOGFILE, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside
-from verglas.jobs.contract.tables import (
-    optics_by_group,
-    output_root,
-    read_list,
-    reuse_rows,
-    table_of,
-)
+from verglas.jobs.contract.tables import optics_by_group, output_root, read_list, reuse_rows, table_of
 from verglas.jobs.extract.columns import ctf_parameters
 
 NO_HELICES = "Helical segments are picked with templates (2D references or a 3D reference) only"
@@ -56,36 +45,48 @@ _EXTRA = (
     Flag("--verb", 1, unneeded="progress is always shown"),
 )
 _PROGRAM_DEFAULTS = {
-    "--LoG_diam_min": -1.0, "--LoG_diam_max": -1.0, "--LoG_upper_threshold": 99999.0,
-    "--ang": 10.0, "--threshold": 0.25, "--min_distance": -1.0, "--max_stddev_noise": -1.0,
-    "--shrink": 1.0, "--healpix_order": 1, "--helical_tube_kappa_max": 0.25,
+    "--LoG_diam_min": -1.0,
+    "--LoG_diam_max": -1.0,
+    "--LoG_upper_threshold": 99999.0,
+    "--ang": 10.0,
+    "--threshold": 0.25,
+    "--min_distance": -1.0,
+    "--max_stddev_noise": -1.0,
+    "--shrink": 1.0,
+    "--healpix_order": 1,
+    "--helical_tube_kappa_max": 0.25,
     "--helical_tube_outer_diameter": -1.0,
-}  # fmt: skip
+}
 
 
 class AutoPicking(MicrographJob[Inputs]):
     """Picks every micrograph; one without particles gets an empty file and is finished."""
 
     type: ClassVar[JobType] = JobType(
-        "AutoPick", "relion.autopick", 4, "Auto-picking", incremental=True, counts_picks=True,
+        "AutoPick",
+        "relion.autopick",
+        4,
+        "Auto-picking",
+        incremental=True,
+        counts_picks=True,
         cleaned=("*/*.spi",),
-    )  # fmt: skip
+    )
     Options = AutoPickOptions
     program: ClassVar[Program] = Program.of(
-        "autopick", AutoPickOptions, _EXTRA, defaults=_PROGRAM_DEFAULTS,
-        relion_name="relion_autopick", summary="find particles in micrographs",
-    )  # fmt: skip
+        "autopick",
+        AutoPickOptions,
+        _EXTRA,
+        defaults=_PROGRAM_DEFAULTS,
+        relion_name="relion_autopick",
+        summary="find particles in micrographs",
+    )
 
     @classmethod
     def expected_outputs(cls, options: AutoPickOptions, directory: str) -> list[Node]:
         if options.do_topaz and options.do_topaz_train and not options.do_topaz_pick:
             return []
         return [
-            Node(
-                f"{directory}coords_suffix_autopick.star",
-                COORDINATES,
-                f"{COORDINATES.label}.autopick",
-            ),
+            Node(f"{directory}coords_suffix_autopick.star", COORDINATES, f"{COORDINATES.label}.autopick"),
             Node(f"{directory}logfile.pdf", LOGFILE, f"{LOGFILE.label}.autopick"),
         ]
 
@@ -116,9 +117,7 @@ class AutoPicking(MicrographJob[Inputs]):
             complaints.append("Topaz: Particle diameter (A) must be positive")
         if options.do_pick_helical_segments and method in ("refs", "ref3d"):
             if options.helical_nr_asu * options.helical_rise <= 0:
-                complaints.append(
-                    "Helical rise (A) and number of asymmetrical units must be positive"
-                )
+                complaints.append("Helical rise (A) and number of asymmetrical units must be positive")
             if options.helical_tube_outer_diameter <= 0:
                 complaints.append("Tube diameter (A) must be positive")
         if method == "log" and options.log_diam_min > options.log_diam_max:
@@ -189,9 +188,7 @@ class AutoPicking(MicrographJob[Inputs]):
         directory, name = self.context.directory, self.arguments["--pickname"]
         directory.mkdir(parents=True, exist_ok=True)
         kept = reuse_rows(directory / "summary.star", "", "rlnMicrographName", anew)
-        rows = [
-            kept.get(item.name) or summary_row(item.name, self._picks_path(item)) for item in done
-        ]
+        rows = [kept.get(item.name) or summary_row(item.name, self._picks_path(item)) for item in done]
         write_star(directory / "summary.star", [table_of("", rows)])
         write_star(directory / f"{name}.star", [self._file_list(done)])
         # not a STAR file: one line naming the micrographs (pipeline.md §5.5)
@@ -208,9 +205,12 @@ class AutoPicking(MicrographJob[Inputs]):
         }
         paths = {item.name: self._picks_path(item) for item in done}
         summary = Summary(
-            "Auto-picking", columns, lambda row: picks_picture(row, paths[row["rlnMicrographName"]]),
-            worst="rlnGroupNrParticles", worst_is_low=True,
-        )  # fmt: skip
+            "Auto-picking",
+            columns,
+            lambda row: picks_picture(row, paths[row["rlnMicrographName"]]),
+            worst="rlnGroupNrParticles",
+            worst_is_low=True,
+        )
         write_log(directory / "logfile.pdf", summary, rows)
 
     def _file_list(self, done: Sequence[Item]) -> StarTable:

@@ -45,9 +45,7 @@ def read_network(path: str | Path) -> PickingNetwork:
         raise ValueError(f"{path}: {error}") from error
 
 
-def training_examples(
-    micrographs: str, coordinates: str, warn: Callable[[str], None]
-) -> list[Example]:
+def training_examples(micrographs: str, coordinates: str, warn: Callable[[str], None]) -> list[Example]:
     """Micrographs of a list that have picks. Raises JobFailed if there are none."""
     import torch
 

@@ -80,9 +80,13 @@ class TemplatePicker(Picker):
         from verglas.picking.template_picker import pick_with_templates
 
         return pick_with_templates(
-            scene.micrograph, scene.pixel_size_angst, self.bank.to(scene.micrograph.device),
-            self.settings, scene.ctf, scene.dirty,
-        )  # fmt: skip
+            scene.micrograph,
+            scene.pixel_size_angst,
+            self.bank.to(scene.micrograph.device),
+            self.settings,
+            scene.ctf,
+            scene.dirty,
+        )
 
 
 @dataclass
@@ -95,9 +99,14 @@ class FilamentPicker(TemplatePicker):
         from verglas.picking.filament_picker import pick_filaments
 
         return pick_filaments(
-            scene.micrograph, scene.pixel_size_angst, self.bank.to(scene.micrograph.device),
-            self.settings, self.tubes, scene.ctf, scene.dirty,
-        )  # fmt: skip
+            scene.micrograph,
+            scene.pixel_size_angst,
+            self.bank.to(scene.micrograph.device),
+            self.settings,
+            self.tubes,
+            scene.ctf,
+            scene.dirty,
+        )
 
 
 @dataclass
@@ -112,9 +121,7 @@ class NetworkPicker(Picker):
     def pick(self, scene: Scene) -> Picks:
         from verglas.picking.network import pick_with_network
 
-        return pick_with_network(
-            scene.micrograph, scene.pixel_size_angst, self.network, scene.dirty
-        )
+        return pick_with_network(scene.micrograph, scene.pixel_size_angst, self.network, scene.dirty)
 
 
 @dataclass
@@ -153,9 +160,7 @@ def _made(items: tuple[tuple[str, Any], ...]) -> Picker:
         if flags["--network"]:
             return NetworkPicker(read_network(flags["--network_model"]))
         if not flags["--ref"]:
-            raise JobFailed(
-                "no references given (--ref), and no other method (--LoG, --network, --topaz)"
-            )
+            raise JobFailed("no references given (--ref), and no other method (--LoG, --network, --topaz)")
         return _template_picker(flags)
     except (ValueError, OSError) as error:
         raise JobFailed(str(error)) from error

@@ -94,19 +94,8 @@ def train_topaz(flags: Mapping[str, Any], examples: Sequence[Example], out: Path
         expected = flags["--topaz_nr_particles"]
         expected = expected if expected > 0 else max(len(one.xy) for one in examples)
         command = [program, "train", "-n", str(expected), "-r", str(round(RADIUS_PX))]
-        command += [
-            "--num-epochs",
-            "10",
-            "--train-images",
-            "small",
-            "--train-targets",
-            "targets.txt",
-        ]
-        command += [
-            "--save-prefix",
-            str((out / "model").resolve()),
-            *shlex.split(flags["--topaz_args"]),
-        ]
+        command += ["--num-epochs", "10", "--train-images", "small", "--train-targets", "targets.txt"]
+        command += ["--save-prefix", str((out / "model").resolve()), *shlex.split(flags["--topaz_args"])]
         try:
             _call(preprocess, folder)
             _call(command, folder)

@@ -35,35 +35,63 @@ class Refine3DOptions(ComputeOptions):
     particle_diameter: float = shared.mask_diameter("spherical")
     do_zero_mask: bool = shared.ZERO_MASK
     do_solvent_fsc: bool = option(
-        False, label="Use solvent-flattened FSCs?", flag="--solvent_correct_fsc",
+        False,
+        label="Use solvent-flattened FSCs?",
+        flag="--solvent_correct_fsc",
         flag_if=lambda o: o.fn_mask not in ("", "None"),
         help="The FSC of the masked half-maps, corrected for what the mask itself correlates, decides "
-        "resolution and regularisation. Needs a reference mask.", **shared.OPTIMISE,
-    )  # fmt: skip
+        "resolution and regularisation. Needs a reference mask.",
+        **shared.OPTIMISE,
+    )
     sampling: str = option(
-        "7.5 degrees", label="Initial angular sampling:", flag="--healpix_order",
-        choices=maps.SAMPLING_STEPS, to_flag=maps.coarse_order,
-        help="Angular step of the first iterations, after oversampling; it gets finer by itself.", **_FIRST,
-    )  # fmt: skip
+        "7.5 degrees",
+        label="Initial angular sampling:",
+        flag="--healpix_order",
+        choices=maps.SAMPLING_STEPS,
+        to_flag=maps.coarse_order,
+        help="Angular step of the first iterations, after oversampling; it gets finer by itself.",
+        **_FIRST,
+    )
     offset_range: float = option(
-        5.0, label="Initial offset range (pix):", unit="px", flag="--offset_range", minimum=0, maximum=30,
-        step=1, help="Radius of the first searches for offsets.", **_FIRST,
-    )  # fmt: skip
+        5.0,
+        label="Initial offset range (pix):",
+        unit="px",
+        flag="--offset_range",
+        minimum=0,
+        maximum=30,
+        step=1,
+        help="Radius of the first searches for offsets.",
+        **_FIRST,
+    )
     offset_step: float = option(
-        1.0, label="Initial offset step (pix):", unit="px", flag="--offset_step", to_flag=doubled,
-        minimum=0.1, maximum=5, step=0.1, help="First step of offsets, after oversampling.", **_FIRST,
-    )  # fmt: skip
+        1.0,
+        label="Initial offset step (pix):",
+        unit="px",
+        flag="--offset_step",
+        to_flag=doubled,
+        minimum=0.1,
+        maximum=5,
+        step=0.1,
+        help="First step of offsets, after oversampling.",
+        **_FIRST,
+    )
     auto_local_sampling: str = option(
-        "1.8 degrees", label="Local searches from auto-sampling:", flag="--auto_local_healpix_order",
-        choices=maps.SAMPLING_STEPS, to_flag=maps.coarse_order,
-        help="From this angular step on, each particle is searched around its last orientation.", **_FIRST,
-    )  # fmt: skip
+        "1.8 degrees",
+        label="Local searches from auto-sampling:",
+        flag="--auto_local_healpix_order",
+        choices=maps.SAMPLING_STEPS,
+        to_flag=maps.coarse_order,
+        help="From this angular step on, each particle is searched around its last orientation.",
+        **_FIRST,
+    )
     relax_sym: str = maps.relaxed_symmetry("Auto-sampling")
     auto_faster: bool = option(
-        False, label="Use finer angular sampling faster?", flag="--auto_ignore_angles",
+        False,
+        label="Use finer angular sampling faster?",
+        flag="--auto_ignore_angles",
         help="Refine the sampling as soon as the resolution needs it, even if orientations still change.",
         **_AUTO,
-    )  # fmt: skip
+    )
     do_pad1: bool = maps.SKIP_PADDING
 
 
@@ -71,18 +99,34 @@ class AutoRefine3D(MapJob):
     """One map, refined until nothing improves any more."""
 
     type: ClassVar[JobType] = JobType(
-        "Refine3D", "relion.refine3d", 10, "3D auto-refine",
-        iterative=True, class_dims=3, has_halves=True, settings_name="auto3d",
-    )  # fmt: skip
+        "Refine3D",
+        "relion.refine3d",
+        10,
+        "3D auto-refine",
+        iterative=True,
+        class_dims=3,
+        has_halves=True,
+        settings_name="auto3d",
+    )
     Options = Refine3DOptions
     program: ClassVar[Program] = Program.of(
-        "refine", Refine3DOptions, REFINE_FLAGS, relion_name="relion_refine",
+        "refine",
+        Refine3DOptions,
+        REFINE_FLAGS,
+        relion_name="relion_refine",
         summary="2D and 3D classification of particles, 3D auto-refine",
-    )  # fmt: skip
+    )
     fixed_flags: ClassVar[tuple[str, ...]] = (
-        "--auto_refine", "--split_random_halves", "--flatten_solvent", "--oversampling", "1",
-        "--low_resol_join_halves", "40", "--norm", "--scale",
-    )  # fmt: skip
+        "--auto_refine",
+        "--split_random_halves",
+        "--flatten_solvent",
+        "--oversampling",
+        "1",
+        "--low_resol_join_halves",
+        "40",
+        "--norm",
+        "--scale",
+    )
 
     @classmethod
     def command_line(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
@@ -98,9 +142,7 @@ class AutoRefine3D(MapJob):
         return [
             Node(f"{root}_data.star", PARTICLES, f"{PARTICLES.label}.refine3d"),
             Node(f"{root}_optimiser.star", OPTIMISER, f"{OPTIMISER.label}.refine3d"),
-            Node(
-                f"{root}_half1_class001_unfil.mrc", HALF_MAP, f"{MAP.label}.relion.halfmap.refine3d"
-            ),
+            Node(f"{root}_half1_class001_unfil.mrc", HALF_MAP, f"{MAP.label}.relion.halfmap.refine3d"),
             Node(f"{root}_class001.mrc", MAP, f"{MAP.label}.relion.refine3d"),
         ]
 

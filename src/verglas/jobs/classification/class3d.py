@@ -34,32 +34,51 @@ class Class3DOptions(ComputeOptions):
     nr_classes: int = shared.class_count("maps")
     tau_fudge: float = shared.regularisation(4.0)
     nr_iter: int = option(
-        25, label="Number of iterations:", flag="--iter", minimum=1, maximum=50, step=1,
-        help="Iterations in all; also the number in the names of the output files.", **shared.OPTIMISE,
-    )  # fmt: skip
+        25,
+        label="Number of iterations:",
+        flag="--iter",
+        minimum=1,
+        maximum=50,
+        step=1,
+        help="Iterations in all; also the number in the names of the output files.",
+        **shared.OPTIMISE,
+    )
     do_fast_subsets: bool = shared.FAST_SUBSETS
     particle_diameter: float = shared.mask_diameter("spherical")
     do_zero_mask: bool = shared.ZERO_MASK
     highres_limit: float = shared.HIGHRES_LIMIT
     dont_skip_align: bool = shared.ALIGNMENT
     sampling: str = option(
-        "7.5 degrees", label="Angular sampling interval:", flag="--healpix_order",
-        choices=maps.SAMPLING_STEPS, to_flag=maps.coarse_order, flag_if=shared.aligns,
-        help="Angular step after oversampling.", **shared.SAMPLE,
-    )  # fmt: skip
+        "7.5 degrees",
+        label="Angular sampling interval:",
+        flag="--healpix_order",
+        choices=maps.SAMPLING_STEPS,
+        to_flag=maps.coarse_order,
+        flag_if=shared.aligns,
+        help="Angular step after oversampling.",
+        **shared.SAMPLE,
+    )
     offset_range: float = shared.OFFSET_RANGE
     offset_step: float = shared.OFFSET_STEP
     do_local_ang_searches: bool = option(
-        False, label="Perform local angular searches?",
+        False,
+        label="Perform local angular searches?",
         help="Search only around the orientations of the input, with a prior that falls off from them.",
         **shared.SAMPLE,
-    )  # fmt: skip
+    )
     sigma_angles: float = option(
-        5.0, label="Local angular search range:", unit="°", flag="--sigma_ang", minimum=0, maximum=15,
-        step=0.1, flag_if=lambda o: o.dont_skip_align and o.do_local_ang_searches,
-        to_flag=lambda value: value / CONE, help="Half-range of local searches: three standard deviations.",
+        5.0,
+        label="Local angular search range:",
+        unit="°",
+        flag="--sigma_ang",
+        minimum=0,
+        maximum=15,
+        step=0.1,
+        flag_if=lambda o: o.dont_skip_align and o.do_local_ang_searches,
+        to_flag=lambda value: value / CONE,
+        help="Half-range of local searches: three standard deviations.",
         **shared.SAMPLE,
-    )  # fmt: skip
+    )
     relax_sym: str = maps.relaxed_symmetry("Sampling")
     allow_coarser: bool = shared.COARSER_SAMPLING
     do_pad1: bool = maps.SKIP_PADDING
@@ -73,22 +92,19 @@ class Classification3D(MapJob):
     )
     Options = Class3DOptions
     program: ClassVar[Program] = Program.of(
-        "refine", Class3DOptions, REFINE_FLAGS, relion_name="relion_refine",
+        "refine",
+        Class3DOptions,
+        REFINE_FLAGS,
+        relion_name="relion_refine",
         summary="2D and 3D classification of particles, 3D auto-refine",
-    )  # fmt: skip
-    fixed_flags: ClassVar[tuple[str, ...]] = (
-        "--oversampling", "1", "--flatten_solvent", "--norm", "--scale",
-    )  # fmt: skip
+    )
+    fixed_flags: ClassVar[tuple[str, ...]] = ("--oversampling", "1", "--flatten_solvent", "--norm", "--scale")
 
     @classmethod
     def command_line(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
         """A run that goes on also hears that searches are not local any more."""
         words = super().command_line(options, directory, is_continue)
-        return (
-            [*words, "--sigma_ang", "-1"]
-            if options.fn_cont and "--sigma_ang" not in words
-            else words
-        )
+        return [*words, "--sigma_ang", "-1"] if options.fn_cont and "--sigma_ang" not in words else words
 
     @classmethod
     def expected_outputs(cls, options: Class3DOptions, directory: str) -> list[Node]:

@@ -72,13 +72,7 @@ class RunContext:
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to a worker process: everything but the main process's own outputs."""
-        sent = {
-            "progress": SilentProgress(),
-            "say": print,
-            "warn": _warn,
-            "executor": None,
-            "gate": None,
-        }
+        sent = {"progress": SilentProgress(), "say": print, "warn": _warn, "executor": None, "gate": None}
         return {**self.__dict__, **sent}
 
     def check_abort(self) -> None:
@@ -136,9 +130,7 @@ class Job(ABC):
     @classmethod
     def least_inputs(cls, options: Any) -> int:
         """Rows of the input list below which a job that starts from scratch waits for more."""
-        return max(
-            int(getattr(options, "min_inputs", 0)), int(getattr(options, "nr_classes", 1)), 1
-        )
+        return max(int(getattr(options, "min_inputs", 0)), int(getattr(options, "nr_classes", 1)), 1)
 
     @classmethod
     def actual_outputs(cls, options: Any, directory: str) -> list[Node]:

@@ -162,9 +162,7 @@ class MicrographJob(Job, Generic[Taken]):
         keeping = self.only_unfinished
         finished = frozenset(item.name for item in items if keeping and self.is_done(item))
         todo = self._due(finished, aside)
-        self.context.say(
-            f" {len(todo)} to process, {len(finished)} finished before, {len(items)} in all"
-        )
+        self.context.say(f" {len(todo)} to process, {len(finished)} finished before, {len(items)} in all")
         if todo:
             self._process_all(todo, aside)
         aside.keep_only({item.name for item in items})
@@ -173,8 +171,9 @@ class MicrographJob(Job, Generic[Taken]):
             self.context.warn(f" WARNING: {name} was set aside: {reason}")
         anew = frozenset(item.name for item in todo)
         kept = finished - anew
-        done = [each for each in items if each.name not in aside
-                and (each.name in kept or self.is_done(each))]  # fmt: skip
+        done = [
+            each for each in items if each.name not in aside and (each.name in kept or self.is_done(each))
+        ]
         self._gather_if_new(done, anew)
         if not done:
             self._without_result(aside, bool(todo))
@@ -229,9 +228,13 @@ class MicrographJob(Job, Generic[Taken]):
     ) -> Iterator[tuple[Item, SetAside | Poison | Unwritable | None]]:
         context = self.context
         return run_tasks(
-            self._attempt, todo, workers=context.workers, devices=devices,
-            isolate=context.isolate, executor=context.executor,
-        )  # fmt: skip
+            self._attempt,
+            todo,
+            workers=context.workers,
+            devices=devices,
+            isolate=context.isolate,
+            executor=context.executor,
+        )
 
     def _note(self, item: Item, outcome: SetAside | Poison | None, aside: SetAsideList) -> None:
         if isinstance(outcome, SetAside):

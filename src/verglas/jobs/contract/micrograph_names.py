@@ -69,9 +69,7 @@ class MicrographNames:
 
     def matched(self, names: Iterable[str]) -> Matches:
         """All names of another list at once. Raises AmbiguousMicrograph."""
-        claims: dict[
-            str, tuple[tuple[int, int], str]
-        ] = {}  # micrograph -> how well, and which name
+        claims: dict[str, tuple[tuple[int, int], str]] = {}  # micrograph -> how well, and which name
         strangers: list[str] = []
         for name in dict.fromkeys(names):
             best = self._best(name)

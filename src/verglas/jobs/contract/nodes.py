@@ -40,9 +40,22 @@ POSTPROCESS = NodeType("postprocess", 14, "ProcessData.star.relion.postprocess")
 POLISH_PARAMETERS = NodeType("polishing parameters", 15, "ParamsData.txt.relion.polish")
 
 NODE_TYPES: tuple[NodeType, ...] = (
-    MOVIES, MICROGRAPHS, COORDINATES, PARTICLES, REFERENCES_2D, MAP, MASK, MODEL, OPTIMISER,
-    HALF_MAP, FINAL_MAP, LOCAL_RESOLUTION_MAP, LOGFILE, POSTPROCESS, POLISH_PARAMETERS,
-)  # fmt: skip
+    MOVIES,
+    MICROGRAPHS,
+    COORDINATES,
+    PARTICLES,
+    REFERENCES_2D,
+    MAP,
+    MASK,
+    MODEL,
+    OPTIMISER,
+    HALF_MAP,
+    FINAL_MAP,
+    LOCAL_RESOLUTION_MAP,
+    LOGFILE,
+    POSTPROCESS,
+    POLISH_PARAMETERS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,19 @@ from verglas.jobs.contract.base import JobFailed
 from verglas.jobs.contract.tables import table_of
 
 _WITHOUT_EFFECT = (
-    "rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11", "rlnMtfFileName", "rlnBeamTiltX",
-    "rlnBeamTiltY", "rlnCtfDataAreCtfPremultiplied", "rlnCtfBfactor", "rlnCtfScalefactor",
-    "rlnPhaseShift", "rlnBeamTiltClass",
-)  # fmt: skip
+    "rlnMagMat00",
+    "rlnMagMat01",
+    "rlnMagMat10",
+    "rlnMagMat11",
+    "rlnMtfFileName",
+    "rlnBeamTiltX",
+    "rlnBeamTiltY",
+    "rlnCtfDataAreCtfPremultiplied",
+    "rlnCtfBfactor",
+    "rlnCtfScalefactor",
+    "rlnPhaseShift",
+    "rlnBeamTiltClass",
+)
 _PARTNERS = {
     "rlnMicrographOriginalPixelSize": ("rlnMicrographPixelSize", "rlnImagePixelSize"),
     "rlnMtfOriginalPixelSize": ("rlnMicrographOriginalPixelSize",),
@@ -29,10 +38,7 @@ def optics_table(rows: Sequence[Mapping[str, Any]], files: Sequence[str] = ()) -
     value). Raises JobFailed naming column and files where there is no such value: no group has 0 Å pixels.
     """
     labels = list(dict.fromkeys(label for row in rows for label in row))
-    full = [
-        {label: _value(label, number, rows, files) for label in labels}
-        for number in range(len(rows))
-    ]
+    full = [{label: _value(label, number, rows, files) for label in labels} for number in range(len(rows))]
     return table_of("optics", full)
 
 

@@ -54,13 +54,7 @@ def option(default: Any, *, label: str, tab: str, **info: Any) -> Any:
     limits: dict[str, Any] = {}
     if details.strict:
         limits = {"ge": details.minimum, "le": details.maximum}
-    return Field(
-        default,
-        title=label,
-        description=details.help,
-        json_schema_extra=extra,
-        **limits,
-    )
+    return Field(default, title=label, description=details.help, json_schema_extra=extra, **limits)
 
 
 class OptionError(ValueError):
@@ -71,9 +65,7 @@ class JobOptions(BaseModel):
     """Base of all job options. Field names are the keys of `job.star`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
-    unneeded_keys: ClassVar[
-        Mapping[str, str]
-    ] = {}  # keys of RELION, and why they change nothing here
+    unneeded_keys: ClassVar[Mapping[str, str]] = {}  # keys of RELION, and why they change nothing here
     impossible_keys: ClassVar[Mapping[str, str]] = {}  # and why they can only be off
 
     @classmethod

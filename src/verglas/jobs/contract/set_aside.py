@@ -22,9 +22,7 @@ NAME, REASON, STAMP = "rlnMicrographName", "verglasReason", "verglasFileStamp"
 
 
 _WITHOUT_EFFECT = {"--only_do_unfinished", "--j", "--gpu", "--i", "--o"}
-ITEM_FAULTS = (
-    *(ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError, MemoryError),
-)
+ITEM_FAULTS = (*(ValueError, OSError, EOFError, ArithmeticError, LookupError, RuntimeError, MemoryError),)
 """What work on one bad item may raise: caught at the one boundary of each worker."""
 
 

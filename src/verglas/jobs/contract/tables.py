@@ -78,9 +78,7 @@ def rows_of(table: StarTable) -> list[Row]:
     return [dict(zip(table.labels, values)) for values in zip(*columns)]
 
 
-def table_of(
-    name: str, rows: Sequence[Mapping[str, Any]], missing: str | float | None = None
-) -> StarTable:
+def table_of(name: str, rows: Sequence[Mapping[str, Any]], missing: str | float | None = None) -> StarTable:
     """A loop table from rows; columns in order of first appearance.
 
     `missing` stands where a row has none, or else what is neutral for the label.
@@ -101,9 +99,7 @@ def optics_by_group(star: StarFile) -> dict[int, Row]:
     return {int(row["rlnOpticsGroup"]): row for row in rows_of(optics)}
 
 
-def output_root(
-    name: str, directory: str | os.PathLike[str], *, without_dots: bool = False
-) -> Path:
+def output_root(name: str, directory: str | os.PathLike[str], *, without_dots: bool = False) -> Path:
     """Where a micrograph's outputs go: directory + its path without job prefix and extension.
 
     `MotionCorr/job002/Movies/a.mrc` in `CtfFind/job003` becomes `CtfFind/job003/Movies/a` (pipeline.md

@@ -36,9 +36,7 @@ def cryosparc_picks(path: Path) -> PickList | None:
     names = data.dtype.names or ()
     missing = [name for name in (_X, _Y) if name not in names]
     if missing:
-        raise UnreadableCoordinates(
-            f"{path} holds no particle locations ({', '.join(missing)} missing)"
-        )
+        raise UnreadableCoordinates(f"{path} holds no particle locations ({', '.join(missing)} missing)")
     if not len(data):
         return None
     columns: dict[str, Any] = {X: data[_X].astype("f8"), Y: data[_Y].astype("f8")}

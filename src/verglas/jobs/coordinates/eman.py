@@ -32,9 +32,7 @@ def box_picks(path: Path) -> PickList | None:
             )
         x0, y0, width, height, *rest = numbers(path, line, words[:5])
         if not (math.isfinite(width) and math.isfinite(height)):
-            raise UnreadableCoordinates(
-                f"{path}, line {line}: the box is {width:g} x {height:g} pixels"
-            )
+            raise UnreadableCoordinates(f"{path}, line {line}: the box is {width:g} x {height:g} pixels")
         found.append((x0 + int(width) // 2, y0 + int(height) // 2, *rest))
     return _picks(path, found)
 

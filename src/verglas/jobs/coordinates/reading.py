@@ -99,9 +99,7 @@ def _read(path: Path, stamp: str) -> PickList | None:
         raise UnreadableCoordinates(text if str(path) in text else f"{path}: {text}") from error
 
 
-def _in_pixels(
-    path: Path, picks: PickList, rows: list[int], shape_yx: tuple[int, int] | None
-) -> StarTable:
+def _in_pixels(path: Path, picks: PickList, rows: list[int], shape_yx: tuple[int, int] | None) -> StarTable:
     import numpy as np
 
     table = picks.table.take(rows)

@@ -59,9 +59,7 @@ class CoordinateSource:
         files = {name: Path(file) for name, file in zip(names, paths)}
         return cls(files=files, listed_in=Path(path))
 
-    def of_micrographs(
-        self, micrographs: Sequence[str], warn: Callable[[str], None]
-    ) -> CoordinateSource:
+    def of_micrographs(self, micrographs: Sequence[str], warn: Callable[[str], None]) -> CoordinateSource:
         """The same source, knowing which of its names mean which of these micrographs.
 
         Raises JobFailed where none does, where a name may mean two, and for one file without names if there

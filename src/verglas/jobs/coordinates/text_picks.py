@@ -24,14 +24,37 @@ from verglas.jobs.coordinates.pick_list import (
 # read the MRC agree with its people only after y -> height - y (median distance 7 px against 64)
 _CRYOPPP = ("x-coordinate", "y-coordinate")
 _XY = (
-    _CRYOPPP, ("x", "y"), ("x_coord", "y_coord"), ("x_coordinate", "y_coordinate"), ("xcoord", "ycoord"),
-    ("coord_x", "coord_y"), ("coordinate_x", "coordinate_y"), ("coordinatex", "coordinatey"),
-    ("rlncoordinatex", "rlncoordinatey"), ("center_x", "center_y"), ("centre_x", "centre_y"),
-    ("x_center", "y_center"), ("x_px", "y_px"),
-)  # fmt: skip
-_NAME = ("micrograph_name", "micrograph", "micrographname", "rlnmicrographname", "image_name",
-         "image", "filename", "file_name", "file", "mic", "mic_name", "name", "path",
-         "micrograph_path", "location/micrograph_path")  # fmt: skip
+    _CRYOPPP,
+    ("x", "y"),
+    ("x_coord", "y_coord"),
+    ("x_coordinate", "y_coordinate"),
+    ("xcoord", "ycoord"),
+    ("coord_x", "coord_y"),
+    ("coordinate_x", "coordinate_y"),
+    ("coordinatex", "coordinatey"),
+    ("rlncoordinatex", "rlncoordinatey"),
+    ("center_x", "center_y"),
+    ("centre_x", "centre_y"),
+    ("x_center", "y_center"),
+    ("x_px", "y_px"),
+)
+_NAME = (
+    "micrograph_name",
+    "micrograph",
+    "micrographname",
+    "rlnmicrographname",
+    "image_name",
+    "image",
+    "filename",
+    "file_name",
+    "file",
+    "mic",
+    "mic_name",
+    "name",
+    "path",
+    "micrograph_path",
+    "location/micrograph_path",
+)
 _SCORE = ("score", "fom", "confidence", "rlnautopickfigureofmerit", "ncc_score", "probability")
 
 Rows = Sequence[tuple[int, list[str]]]  # line number and words
@@ -84,8 +107,7 @@ def _picks(path: Path, rows: Rows) -> PickList | None:
     for line, words in rows:
         if len(words) != width:
             raise UnreadableCoordinates(
-                f"{path}, line {line}: expected {width} columns, found {len(words)}: "
-                f"{' '.join(words)[:60]!r}"
+                f"{path}, line {line}: expected {width} columns, found {len(words)}: {' '.join(words)[:60]!r}"
             )
     if not rows:
         return None

@@ -53,14 +53,16 @@ class CtfEstimation(MicrographJob[CtfInputs]):
     """Fits the CTF of every micrograph; doubtful fits are kept and flagged, failures set aside."""
 
     type: ClassVar[JobType] = JobType(
-        "CtfFind", "relion.ctffind", 2, "CTF estimation", incremental=True, list_rank=0,
-        cleaned=("*/*",),
-    )  # fmt: skip
+        "CtfFind", "relion.ctffind", 2, "CTF estimation", incremental=True, list_rank=0, cleaned=("*/*",)
+    )
     Options = CtfFindOptions
     program: ClassVar[Program] = Program.of(
-        "ctffind", CtfFindOptions, _EXTRA, relion_name="relion_run_ctffind",
+        "ctffind",
+        CtfFindOptions,
+        _EXTRA,
+        relion_name="relion_run_ctffind",
         summary="estimate defocus, astigmatism and phase shift of micrographs",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: CtfFindOptions, directory: str) -> list[Node]:
@@ -80,9 +82,7 @@ class CtfEstimation(MicrographJob[CtfInputs]):
     def read_inputs(self) -> CtfInputs:
         star, table = read_list(self.arguments["--i"], "micrographs")
         optics = optics_by_group(star)
-        items = tuple(
-            Item(row["rlnMicrographName"], row, Path(self._source(row))) for row in rows_of(table)
-        )
+        items = tuple(Item(row["rlnMicrographName"], row, Path(self._source(row))) for row in rows_of(table))
         return CtfInputs(items=items, optics=optics, optics_table=star["optics"])
 
     def is_done(self, item: Item) -> bool:

@@ -50,9 +50,7 @@ class CtfFindOptions(RankOptions, QueueOptions):
         step=100, help="Expected astigmatism; ten times as much is found without penalty.", **_IO,
     )  # fmt: skip
     use_ctffind4: bool = option(True, label="Use CTFFIND-4.1?", help=_NATIVE, **_SEARCH)
-    fn_ctffind_exe: str = option(
-        "", label="CTFFIND-4.1 executable:", command=True, help=_NATIVE, **_SEARCH
-    )
+    fn_ctffind_exe: str = option("", label="CTFFIND-4.1 executable:", command=True, help=_NATIVE, **_SEARCH)
     use_given_ps: bool = option(
         False, label="Use power spectra from MotionCorr job?", flag="--use_given_ps",
         help="Fit the spectra that motion correction summed (rlnCtfPowerSpectrum).", **_SEARCH,
@@ -100,9 +98,7 @@ class CtfFindOptions(RankOptions, QueueOptions):
     )  # fmt: skip
     use_gctf: bool = option(False, label="Use Gctf instead?", **_OTHER_PROGRAM)
     fn_gctf_exe: str = option("", label="Gctf executable:", command=True, **_OTHER_PROGRAM)
-    do_ignore_ctffind_params: bool = option(
-        True, label="Ignore 'Searches' parameters?", **_OTHER_PROGRAM
-    )
+    do_ignore_ctffind_params: bool = option(True, label="Ignore 'Searches' parameters?", **_OTHER_PROGRAM)
     do_EPA: bool = option(False, label="Perform equi-phase averaging?", **_OTHER_PROGRAM)
     other_gctf_args: str = option("", label="Other Gctf options:", **_OTHER_PROGRAM)
     use_gpu: bool = option(

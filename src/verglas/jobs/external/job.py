@@ -28,9 +28,7 @@ class External(Job):
     """Runs the program in the project's directory; its exit code is the job's."""
 
     # in place: what the program says of its outputs names the job's own directory
-    type: ClassVar[JobType] = JobType(
-        "External", "relion.external", 99, "External", incremental=True
-    )
+    type: ClassVar[JobType] = JobType("External", "relion.external", 99, "External", incremental=True)
     Options = ExternalOptions
     program: ClassVar[Program] = Program.of(
         "external", ExternalOptions, _EXTRA, summary="run a program of your own as a job"

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from verglas.particles.extraction import ExtractionSettings
 
 _OF_MICROGRAPH = (
-    "rlnCtfMaxResolution", "rlnCtfFigureOfMerit", "rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle",
-)  # fmt: skip
+    "rlnCtfMaxResolution",
+    "rlnCtfFigureOfMerit",
+    "rlnDefocusU",
+    "rlnDefocusV",
+    "rlnDefocusAngle",
+)
 
 
 def ctf_columns(row: Mapping[str, Any], count: int) -> dict[str, Any]:
     """The CTF columns of `count` particles of a micrograph; none if the micrograph has no CTF."""
     if "rlnDefocusU" not in row:
         return {}
-    columns: dict[str, Any] = {
-        label: [float(row[label])] * count for label in _OF_MICROGRAPH if label in row
-    }
+    columns: dict[str, Any] = {label: [float(row[label])] * count for label in _OF_MICROGRAPH if label in row}
     columns["rlnCtfBfactor"] = [float(row.get("rlnCtfBfactor", 0))] * count
     columns["rlnCtfScalefactor"] = [float(row.get("rlnCtfScalefactor", 1))] * count
     columns["rlnPhaseShift"] = [float(row.get("rlnPhaseShift", 0))] * count
@@ -56,11 +58,7 @@ def particle_optics(
     for row in rows_of(optics):
         pixel = angpix(row) * settings.pixel_factor
         kept = {label: value for label, value in row.items() if label != "rlnMicrographPixelSize"}
-        kept |= {
-            "rlnImagePixelSize": pixel,
-            "rlnImageSize": settings.output_px,
-            "rlnImageDimensionality": 2,
-        }
+        kept |= {"rlnImagePixelSize": pixel, "rlnImageSize": settings.output_px, "rlnImageDimensionality": 2}
         if settings.ctf == "multiply":
             kept["rlnCtfDataAreCtfPremultiplied"] = 1
         rows.append(kept)

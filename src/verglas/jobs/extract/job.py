@@ -22,12 +22,7 @@ from verglas.jobs.contract.micrograph_job import (
 from verglas.jobs.contract.nodes import COORDINATES, PARTICLES, Node
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import FILE_NAME, SetAsideList
-from verglas.jobs.contract.tables import (
-    optics_by_group,
-    output_root,
-    read_list,
-    with_common_columns,
-)
+from verglas.jobs.contract.tables import optics_by_group, output_root, read_list, with_common_columns
 from verglas.jobs.coordinates.helix import PSI_PRIOR
 from verglas.jobs.coordinates.reading import X, Y
 from verglas.jobs.extract.columns import ctf_columns, ctf_parameters, particle_optics
@@ -60,10 +55,15 @@ _EXTRA = (
     Flag("--random_seed", 1, "Seed of the noise that replaces dust"),
 )
 _DEFAULTS = {
-    "--extract_size": -1, "--scale": -1, "--minimum_pick_fom": -999.0, "--helical_rise": 0.0,
-    "--helical_outer_diameter": -1.0, "--recenter_x": 0.0, "--recenter_y": 0.0,
+    "--extract_size": -1,
+    "--scale": -1,
+    "--minimum_pick_fom": -999.0,
+    "--helical_rise": 0.0,
+    "--helical_outer_diameter": -1.0,
+    "--recenter_x": 0.0,
+    "--recenter_y": 0.0,
     "--recenter_z": 0.0,
-}  # fmt: skip
+}
 FEW_PARTICLES = 10
 
 
@@ -91,9 +91,13 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
     )
     Options = ExtractOptions
     program: ClassVar[Program] = Program.of(
-        "extract", ExtractOptions, _EXTRA, defaults=_DEFAULTS, relion_name="relion_preprocess",
+        "extract",
+        ExtractOptions,
+        _EXTRA,
+        defaults=_DEFAULTS,
+        relion_name="relion_preprocess",
         summary="cut particles out of micrographs",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: ExtractOptions, directory: str) -> list[Node]:
@@ -146,9 +150,12 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
                 f"{missing[0].name}, expected in {rows.file_of(missing[0].name) or 'the list'}"
             )
         return ExtractionInputs(
-            items=tuple(found), optics=optics, optics_table=star["optics"], rows=rows,
+            items=tuple(found),
+            optics=optics,
+            optics_table=star["optics"],
+            rows=rows,
             asides_time_s=asides_time_s,
-        )  # fmt: skip
+        )
 
     def is_done(self, item: Item) -> bool:
         """A file of no bytes says that there was nothing to extract, until the coordinates change."""
@@ -239,10 +246,12 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
 
         stacks = {item.name: self._path(item, ".mrcs") for item in done}
         summary = Summary(
-            "Particle extraction", {"rlnGroupNrParticles": "Particles per micrograph"},
+            "Particle extraction",
+            {"rlnGroupNrParticles": "Particles per micrograph"},
             lambda row: particles_picture(stacks[row["rlnMicrographName"]]),
-            worst="rlnGroupNrParticles", worst_is_low=True,
-        )  # fmt: skip
+            worst="rlnGroupNrParticles",
+            worst_is_low=True,
+        )
         write_summary(self.context.directory, summary, rows)
 
     @property
@@ -272,9 +281,7 @@ class ParticleExtraction(MicrographJob[ExtractionInputs]):
         path = self.inputs.rows.file_of(item.name)
         return _time(path) if path is not None else 0.0
 
-    def _extract(
-        self, item: Item, micrograph: Any, table: StarTable, settings: ExtractionSettings
-    ) -> Any:
+    def _extract(self, item: Item, micrograph: Any, table: StarTable, settings: ExtractionSettings) -> Any:
         import numpy as np
 
         from verglas.particles.extraction import extract_particles

@@ -169,11 +169,7 @@ class ExtractOptions(RankOptions, QueueOptions):
             words += flags_of(self.coords_suffix)
         if self.do_norm:
             words += ["--bg_radius", str(self.background_radius_px)]
-        if (
-            self.do_extract_helix
-            and self.do_extract_helical_tubes
-            and not self.do_cut_into_segments
-        ):
+        if self.do_extract_helix and self.do_extract_helical_tubes and not self.do_cut_into_segments:
             for flag in ("--helical_nr_asu", "--helical_rise"):
                 words[words.index(flag) + 1] = "1"
         return words

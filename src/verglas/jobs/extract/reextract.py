@@ -30,17 +30,14 @@ class RefinedParticles:
             raise NothingToDo(f"{path} does not exist yet") from None
         table = star.get("particles")
         if table is None or "optics" not in star:
-            raise JobFailed(
-                f"{path}: expected the tables optics and particles (RELION 3.1 or later)"
-            )
+            raise JobFailed(f"{path}: expected the tables optics and particles (RELION 3.1 or later)")
         needed = (X, Y, "rlnMicrographName", "rlnOpticsGroup")
         missing = [label for label in needed if label not in table]
         if missing:
             raise JobFailed(f"{path}: particles lack {', '.join(missing)}")
         self.path, self.optics, self._table = path, star["optics"], table
         self._pixels = {
-            int(row["rlnOpticsGroup"]): float(row["rlnImagePixelSize"])
-            for row in rows_of(self.optics)
+            int(row["rlnOpticsGroup"]): float(row["rlnImagePixelSize"]) for row in rows_of(self.optics)
         }
         self._rows: dict[str, list[int]] = {}
         for row, name in enumerate(table.strings("rlnMicrographName")):
@@ -77,9 +74,7 @@ class RefinedParticles:
         """Whether any particle is of this micrograph."""
         return micrograph in self._named
 
-    def of(
-        self, micrograph: str, flags: Mapping[str, Any], micrograph_pixel_angst: float
-    ) -> StarTable:
+    def of(self, micrograph: str, flags: Mapping[str, Any], micrograph_pixel_angst: float) -> StarTable:
         """Its particles with coordinates and origins as the flags ask; image names are left out."""
         table = self._table.take(self._rows[self._named[micrograph]])
         self._check_groups(table)

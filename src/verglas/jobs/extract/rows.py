@@ -65,9 +65,7 @@ class ParticleRows:
         table = self._above_threshold(table)
         return self._inside(table, micrograph, shape_yx, settings) if len(table) else None
 
-    def _all(
-        self, micrograph: str, shape_yx: tuple[int, int], pixel_size_angst: float
-    ) -> StarTable | None:
+    def _all(self, micrograph: str, shape_yx: tuple[int, int], pixel_size_angst: float) -> StarTable | None:
         if self.refined is not None:
             return self.refined.of(micrograph, self._flags, pixel_size_angst)
         table = self._source.read(micrograph, shape_yx, self._warn)
@@ -84,11 +82,7 @@ class ParticleRows:
         return table.take(np.flatnonzero(table.floats(FOM) > least))
 
     def _inside(
-        self,
-        table: StarTable,
-        micrograph: str,
-        shape_yx: tuple[int, int],
-        settings: ExtractionSettings,
+        self, table: StarTable, micrograph: str, shape_yx: tuple[int, int], settings: ExtractionSettings
     ) -> StarTable:
         import numpy as np
 

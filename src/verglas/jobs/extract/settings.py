@@ -31,11 +31,7 @@ def settings_of(flags: Mapping[str, Any], pixel_size_angst: float) -> Extraction
         invert=flags["--invert_contrast"],
         bias_x_px=flags["--extract_bias_x"],
         bias_y_px=flags["--extract_bias_y"],
-        ctf="multiply"
-        if flags["--premultiply_ctf"]
-        else "flip"
-        if flags["--phase_flip"]
-        else "none",
+        ctf="multiply" if flags["--premultiply_ctf"] else "flip" if flags["--phase_flip"] else "none",
         ctf_box_px=large if large > 0 else None,
         ctf_intact_first_peak=flags["--ctf_intact_first_peak"],
         tube_radius_px=_tube_radius(flags, pixel_size_angst),

@@ -39,9 +39,7 @@ class Usual:
         """Why a file is none of these; empty if it is one."""
         if not self.movies:
             if info.n_frames > 1:
-                return (
-                    f"{info.n_frames} frames: a movie, not a micrograph; import it as multi-frame"
-                )
+                return f"{info.n_frames} frames: a movie, not a micrograph; import it as multi-frame"
             if info.kind != "mrc":
                 return f"a {info.kind.upper()} file; micrographs are MRC files"
         if self.movies and info.n_frames == 1 and self.n_frames > 1:

@@ -20,11 +20,7 @@ from verglas.jobs.contract.tables import rows_of
 from verglas.jobs.importing.completeness import CompletenessCheck
 from verglas.jobs.importing.options import OTHER_TYPES, ImportOptions
 from verglas.jobs.importing.other import import_other, other_outputs
-from verglas.jobs.importing.raw_files import (
-    RawFile,
-    find_raw_files,
-    link_into_project,
-)
+from verglas.jobs.importing.raw_files import RawFile, find_raw_files, link_into_project
 
 _EXTRA = (
     Flag("--odir", "", "Output directory", required=True),
@@ -45,14 +41,15 @@ _SAMPLE = 5  # files taken before that new ones are compared with
 class ImportJob(Job):
     """Lists what is there; a repeat keeps the list and appends what is new."""
 
-    type: ClassVar[JobType] = JobType(
-        "Import", "relion.import", 0, "Import", incremental=True, list_rank=2
-    )
+    type: ClassVar[JobType] = JobType("Import", "relion.import", 0, "Import", incremental=True, list_rank=2)
     Options = ImportOptions
     program: ClassVar[Program] = Program.of(
-        "import", ImportOptions, _EXTRA, relion_name="relion_import",
+        "import",
+        ImportOptions,
+        _EXTRA,
+        relion_name="relion_import",
         summary="list movies or micrographs, or take other files into the project",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: ImportOptions, directory: str) -> list[Node]:
@@ -105,9 +102,7 @@ class ImportJob(Job):
         new = [raw for raw in found if raw.name not in known]
         aside = SetAsideList.read(directory)
         aside.keep_only({raw.name for raw in new})
-        taken = self._take_complete(
-            new, aside, {RawFile(name, directory).output_root for name in known}
-        )
+        taken = self._take_complete(new, aside, {RawFile(name, directory).output_root for name in known})
         aside.write()
         for reason, names in aside.grouped().items():
             others = f" and {len(names) - 1} others" if len(names) > 1 else ""
@@ -121,9 +116,7 @@ class ImportJob(Job):
         total = len(known) + len(taken)
         self.context.say(f" {len(taken)} new, {len(known)} known before, {total} in all")
 
-    def _take_complete(
-        self, new: list[RawFile], aside: SetAsideList, roots: set[str]
-    ) -> list[RawFile]:
+    def _take_complete(self, new: list[RawFile], aside: SetAsideList, roots: set[str]) -> list[RawFile]:
         """The new files that are complete and whose outputs would collide with no other's."""
         due = [raw for raw in new if not aside.still_holds(raw.name, raw.path)]
         check = CompletenessCheck(self._known_infos(), bool(self.arguments["--do_movies"]))
@@ -197,10 +190,7 @@ class ImportJob(Job):
     def _optics_row(self) -> dict[str, Any]:
         """This import's optics group, columns in RELION's order (pipeline.md §5.2)."""
         arguments = self.arguments
-        row: dict[str, Any] = {
-            "rlnOpticsGroupName": arguments["--optics_group_name"],
-            "rlnOpticsGroup": 1,
-        }
+        row: dict[str, Any] = {"rlnOpticsGroupName": arguments["--optics_group_name"], "rlnOpticsGroup": 1}
         if arguments["--optics_group_mtf"]:
             row["rlnMtfFileName"] = arguments["--optics_group_mtf"]
         row["rlnMicrographOriginalPixelSize"] = float(arguments["--angpix"])

@@ -16,9 +16,7 @@ from pathlib import Path
 
 UNFINISHED_PATTERNS = (".*", "*.part", "*.tmp", "*.filepart", "*.partial", "*.crdownload", "*~")
 _UNFINISHED = re.compile("|".join(fnmatch.translate(each) for each in UNFINISHED_PATTERNS))
-_NOT_IN_A_LIST = re.compile(
-    r"[\x00-\x1f\x7f]"
-)  # line ends among them: one value is one word of a row
+_NOT_IN_A_LIST = re.compile(r"[\x00-\x1f\x7f]")  # line ends among them: one value is one word of a row
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,13 @@ from verglas.jobs.contract.base import Job, JobFailed, JobType
 from verglas.jobs.contract.nodes import MICROGRAPHS, MOVIES, PARTICLES, Node
 from verglas.jobs.contract.optics_table import optics_table
 from verglas.jobs.contract.program import Flag, Program
-from verglas.jobs.contract.tables import (
-    before_optics_groups,
-    read_list,
-    rows_of,
-    with_common_columns,
-)
+from verglas.jobs.contract.tables import before_optics_groups, read_list, rows_of, with_common_columns
 from verglas.jobs.joinstar.options import JoinStarOptions
 from verglas.jobs.select.rows import without_repeats
 
 _NODES = {"particles": PARTICLES, "mics": MICROGRAPHS, "movies": MOVIES}
 _BLOCKS = {"particles": "particles", "mics": "micrographs", "movies": "movies"}
-_NAMES = {
-    "particles": "rlnImageName", "mics": "rlnMicrographName", "movies": "rlnMicrographMovieName",
-}  # fmt: skip
+_NAMES = {"particles": "rlnImageName", "mics": "rlnMicrographName", "movies": "rlnMicrographMovieName"}
 _EXTRA = (
     Flag("--i", "", "Input files, separated by blanks", required=True),
     Flag("--o", "", "Output file", required=True),
@@ -37,9 +30,12 @@ class JoinStarFiles(Job):
     type: ClassVar[JobType] = JobType("JoinStar", "relion.joinstar", 13, "Join star files")
     Options = JoinStarOptions
     program: ClassVar[Program] = Program.of(
-        "joinstar", JoinStarOptions, _EXTRA, relion_name="relion_star_handler",
+        "joinstar",
+        JoinStarOptions,
+        _EXTRA,
+        relion_name="relion_star_handler",
         summary="join lists of particles, micrographs or movies",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: JoinStarOptions, directory: str) -> list[Node]:
@@ -88,9 +84,7 @@ def _check_kind(stars: list[tuple[StarFile, StarTable]], label: str) -> None:
             )
 
 
-def join_lists(
-    stars: list[tuple[StarFile, StarTable]],
-) -> tuple[list[StarTable], StarTable, list[str]]:
+def join_lists(stars: list[tuple[StarFile, StarTable]]) -> tuple[list[StarTable], StarTable, list[str]]:
     """The optics table (none or one), the rows of all lists, and columns that not all lists have."""
     with_optics = ["optics" in star for star, _ in stars]
     if any(with_optics) and not all(with_optics):
@@ -102,9 +96,7 @@ def join_lists(
     return optics, joined, [label for label in labels if label not in joined]
 
 
-def merged_optics(
-    stars: list[tuple[StarFile, StarTable]],
-) -> tuple[list[StarTable], list[StarTable]]:
+def merged_optics(stars: list[tuple[StarFile, StarTable]]) -> tuple[list[StarTable], list[StarTable]]:
     """One optics table for all files; groups that agree in everything but the number are one.
 
     Two groups of one name that differ keep both, the later one renamed with its number.

@@ -30,9 +30,7 @@ _EXTRA = (
     Flag("--i2", "", "Input name of half2 (default: half1 replaced by half2)"),
     Flag("--o", "relion", "Output rootname"),
     Flag("--locres_sampling", 25.0, "Distance of the points (Å)", _LOCAL),
-    Flag(
-        "--locres_maskrad", -1.0, "Radius of the sphere (Å); by default half the sampling", _LOCAL
-    ),
+    Flag("--locres_maskrad", -1.0, "Radius of the sphere (Å); by default half the sampling", _LOCAL),
     Flag("--locres_edgwidth", -1.0, "Width of its soft edge (Å); by default the sampling", _LOCAL),
     Flag("--locres_randomize_at", 25.0, "Randomise phases from this resolution on (Å)", _LOCAL),
     Flag("--locres_minres", 50.0, "Lowest local resolution (Å)", _LOCAL),
@@ -46,9 +44,13 @@ class LocalResolution(Job):
     type: ClassVar[JobType] = JobType("LocalRes", "relion.localres", 16, "Local resolution")
     Options = LocalResOptions
     program: ClassVar[Program] = Program.of(
-        "localres", LocalResOptions, _EXTRA, defaults={"--adhoc_bfac": 0.0, "--mtf_angpix": -1.0},
-        relion_name="relion_postprocess", summary="local resolution of two half maps",
-    )  # fmt: skip
+        "localres",
+        LocalResOptions,
+        _EXTRA,
+        defaults={"--adhoc_bfac": 0.0, "--mtf_angpix": -1.0},
+        relion_name="relion_postprocess",
+        summary="local resolution of two half maps",
+    )
 
     @classmethod
     def expected_outputs(cls, options: LocalResOptions, directory: str) -> list[Node]:
@@ -81,20 +83,20 @@ class LocalResolution(Job):
         halves = read_half_maps(flags["--i"], flags["--i2"], flags["--angpix"])
         mask = read_mask(flags["--mask"], halves[0]) if flags["--mask"] else None
         settings = LocalSettings(
-            halves[0].pixel_size_angst, flags["--locres_sampling"], max(flags["--locres_maskrad"], 0.0),
-            max(flags["--locres_edgwidth"], 0.0), flags["--locres_randomize_at"], flags["--locres_minres"],
+            halves[0].pixel_size_angst,
+            flags["--locres_sampling"],
+            max(flags["--locres_maskrad"], 0.0),
+            max(flags["--locres_edgwidth"], 0.0),
+            flags["--locres_randomize_at"],
+            flags["--locres_minres"],
             seed=flags["--random_seed"],
-        )  # fmt: skip
+        )
         device = self._device()
         torch.set_num_threads(max(flags["--j"], torch.get_num_threads()))
-        context.say(
-            f" Memory needed: {memory_bytes(halves[0].size, settings) / 1e9:.2f} GB on {device}"
-        )
+        context.say(f" Memory needed: {memory_bytes(halves[0].size, settings) / 1e9:.2f} GB on {device}")
         maps = [half.tensor.to(device) for half in halves]
         progress = context.progress
-        progress.start(
-            "Calculating local resolution ...", len(settings.grid(halves[0].size, "cpu").points)
-        )
+        progress.start("Calculating local resolution ...", len(settings.grid(halves[0].size, "cpu").points))
 
         def on_progress(done: int, total: int) -> None:
             progress.update(done)
@@ -107,11 +109,7 @@ class LocalResolution(Job):
     def _device(self) -> str:
         from verglas.compute.devices import devices_in_turn
 
-        return (
-            devices_in_turn(self.arguments["--gpu"])[0]
-            if "--gpu" in self.arguments.given
-            else "cpu"
-        )
+        return devices_in_turn(self.arguments["--gpu"])[0] if "--gpu" in self.arguments.given else "cpu"
 
     def _sharpened(self, half: Volume, maps: list[Tensor]) -> Tensor:
         """The mean map with MTF and B-factor, without weights."""
@@ -125,8 +123,9 @@ class LocalResolution(Job):
         settings = SharpeningSettings(
             half.pixel_size_angst,
             mtf=read_mtf(flags["--mtf"], flags["--mtf_angpix"]) if flags["--mtf"] else None,
-            b_factor_a2=flags["--adhoc_bfac"], weight_by_fsc=False,
-        )  # fmt: skip
+            b_factor_a2=flags["--adhoc_bfac"],
+            weight_by_fsc=False,
+        )
         spectrum = forward((maps[0] + maps[1]) / 2, 3)
         factors = sharpening_of(spectrum, torch.ones(half.size // 2 + 1), settings).factors
         return inverse(weight_radially(spectrum, factors), half.size, 3)
@@ -136,18 +135,14 @@ class LocalResolution(Job):
         resolution = found.resolution_angst.cpu().numpy()
         write_mrc(f"{root}_locres.mrc", resolution, pixel)
         write_mrc(f"{root}_locres_filtered.mrc", found.filtered.cpu().numpy(), pixel)
-        write_star(
-            f"{root}_locres_fscs.star", _tables(found.curves, unmasked, Grid(half.size, pixel))
-        )
+        write_star(f"{root}_locres_fscs.star", _tables(found.curves, unmasked, Grid(half.size, pixel)))
         covered = resolution > 0
         inside = covered if mask is None else covered & (mask.data > 0.5)
         if not inside.any():
             self.context.warn(" WARNING: no window lies within the mask")
             return
         low, middle, high = np.percentile(resolution[inside], [5, 50, 95])
-        self.context.say(
-            f" Local resolution: median {middle:.2f} Å, 90 % from {low:.2f} to {high:.2f} Å"
-        )
+        self.context.say(f" Local resolution: median {middle:.2f} Å, 90 % from {low:.2f} to {high:.2f} Å")
         write_text(f"{root}_locres.cxc", _chimerax(root, low, high))
         if mask is not None:
             write_histogram(resolution[inside], self.context.directory / "histogram.pdf")

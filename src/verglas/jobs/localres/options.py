@@ -39,11 +39,7 @@ class LocalResOptions(RankOptions, ThreadOptions, QueueOptions):
     maxres: float = option(0.0, label="Lowest resolution (A):", help="Not used.", **_RESMAP)
     stepres: float = option(1.0, label="Resolution step size (A)", help="Not used.", **_RESMAP)
     do_relion_locres: bool = option(
-        True,
-        label="Use Relion?",
-        flag="--locres",
-        help="FSC within a soft sphere that moves.",
-        **_RELION,
+        True, label="Use Relion?", flag="--locres", help="FSC within a soft sphere that moves.", **_RELION
     )
     adhoc_bfac: float = option(
         -100.0, label="User-provided B-factor:", unit="Å²", flag="--adhoc_bfac", minimum=-500, maximum=0,

@@ -41,9 +41,12 @@ class ManualPicking(Job):
     )
     Options = ManualPickOptions
     program: ClassVar[Program] = Program.of(
-        "manualpick", ManualPickOptions, _EXTRA, relion_name="relion_manualpick",
+        "manualpick",
+        ManualPickOptions,
+        _EXTRA,
+        relion_name="relion_manualpick",
         summary="lists for picking by hand in `verglas gui`",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: ManualPickOptions, directory: str) -> list[Node]:
@@ -54,9 +57,7 @@ class ManualPicking(Job):
         ]
 
     @classmethod
-    def output_flags(
-        cls, options: ManualPickOptions, directory: str, is_continue: bool
-    ) -> list[str]:
+    def output_flags(cls, options: ManualPickOptions, directory: str, is_continue: bool) -> list[str]:
         flags = ["--odir", directory, "--pickname", PICK_NAME, "--allow_save", "--fast_save"]
         return [*flags, "--selection", f"{directory}{SELECTED}"]
 
@@ -85,6 +86,4 @@ class ManualPicking(Job):
             "rlnMicrographName": picked,
             "rlnMicrographCoordinates": [str(picks_path(directory, name)) for name in picked],
         }
-        write_star(
-            directory / f"{PICK_NAME}.star", [StarTable.from_columns("coordinate_files", columns)]
-        )
+        write_star(directory / f"{PICK_NAME}.star", [StarTable.from_columns("coordinate_files", columns)])

@@ -34,12 +34,7 @@ _EXTRA = (
     Flag("--center_y", 0.0, "Centre from the middle of the box (pixels)", _DE_NOVO),
     Flag("--center_z", 0.0, "Centre from the middle of the box (pixels)", _DE_NOVO),
 )
-_DEFAULTS = {
-    "--ini_threshold": 0.01,
-    "--extend_inimask": 0.0,
-    "--width_soft_edge": 0.0,
-    "--lowpass": -1.0,
-}
+_DEFAULTS = {"--ini_threshold": 0.01, "--extend_inimask": 0.0, "--width_soft_edge": 0.0, "--lowpass": -1.0}
 
 
 class MaskCreation(Job):
@@ -48,18 +43,20 @@ class MaskCreation(Job):
     type: ClassVar[JobType] = JobType("MaskCreate", "relion.maskcreate", 12, "Mask creation")
     Options = MaskCreateOptions
     program: ClassVar[Program] = Program.of(
-        "maskcreate", MaskCreateOptions, _EXTRA, defaults=_DEFAULTS, relion_name="relion_mask_create",
+        "maskcreate",
+        MaskCreateOptions,
+        _EXTRA,
+        defaults=_DEFAULTS,
+        relion_name="relion_mask_create",
         summary="a soft mask of a map, a model, or a sphere",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: MaskCreateOptions, directory: str) -> list[Node]:
         return [Node(f"{directory}mask.mrc", MASK)]
 
     @classmethod
-    def output_flags(
-        cls, options: MaskCreateOptions, directory: str, is_continue: bool
-    ) -> list[str]:
+    def output_flags(cls, options: MaskCreateOptions, directory: str, is_continue: bool) -> list[str]:
         combined = [f"--{options.combination}", options.fn_combine] if options.fn_combine else []
         return ["--o", f"{directory}mask.mrc", *combined]
 
@@ -135,9 +132,7 @@ class MaskCreation(Job):
             one = read_volume(_required(flags), flags["--angpix"])
             found = automatic_mask(one.tensor, None, one.pixel_size_angst)
         say = self.context.say
-        say(
-            f" Threshold {found.threshold.value:.4g} of the smoothed map ({found.threshold.reason})"
-        )
+        say(f" Threshold {found.threshold.value:.4g} of the smoothed map ({found.threshold.reason})")
         say(f" Extended by {found.extend_px:.1f} px, soft edge of {found.soft_edge_px:.1f} px")
         if found.curves is not None:
             say(f" FSC with random phases at the resolution: {found.random_fsc:.3f}")
@@ -151,17 +146,18 @@ class MaskCreation(Job):
 
         flags = self.arguments
         return MaskShape(
-            flags["--extend_inimask"], flags["--width_soft_edge"], fill=flags["--fill"],
-            central_z_share=flags["--z_percentage"] if flags["--helix"] else 1.0, invert=flags["--invert"],
-        )  # fmt: skip
+            flags["--extend_inimask"],
+            flags["--width_soft_edge"],
+            fill=flags["--fill"],
+            central_z_share=flags["--z_percentage"] if flags["--helix"] else 1.0,
+            invert=flags["--invert"],
+        )
 
     def _report(self, mask: Tensor) -> None:
         share = float((mask > 0.5).double().mean())
         self.context.say(f" The mask covers {share:.1%} of the box")
         if share <= 0 or share >= 1:
-            self.context.warn(
-                " WARNING: the mask covers nothing or everything: check the threshold"
-            )
+            self.context.warn(" WARNING: the mask covers nothing or everything: check the threshold")
 
 
 def _required(flags: Arguments) -> str:

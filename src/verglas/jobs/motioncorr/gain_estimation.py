@@ -54,9 +54,7 @@ def readable(
             warn(f"left out: {error}")
 
 
-def estimate_gain(
-    paths: Sequence[str], warn: Callable[[str], None], eer_grouping: int = 32
-) -> GainEstimate:
+def estimate_gain(paths: Sequence[str], warn: Callable[[str], None], eer_grouping: int = 32) -> GainEstimate:
     """A gain from the movies themselves. Raises ValueError if none can be read."""
     from verglas.motion.gain import GainEstimate
 

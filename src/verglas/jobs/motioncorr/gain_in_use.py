@@ -18,9 +18,7 @@ class GainInUse:
     turn: tuple[int, int]  # rotation, flip
 
 
-def settled_gain(
-    arguments: Arguments, context: RunContext, movie_names: Sequence[str]
-) -> GainInUse:
+def settled_gain(arguments: Arguments, context: RunContext, movie_names: Sequence[str]) -> GainInUse:
     """Settle how the gain lies. Raises JobFailed for a gain that no movie could use."""
     path, turn = str(arguments["--gainref"]), (arguments["--gain_rot"], arguments["--gain_flip"])
     if not path:
@@ -45,7 +43,7 @@ def _name(path: str, turn: tuple[int, int], context: RunContext) -> str:
 
 def _found_turn(
     path: str, given: tuple[int, int], grouping: int, context: RunContext, movie_names: Sequence[str]
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """The orientation that fits the movies' pixel pattern, or the given one; says which and why."""
     from verglas.jobs.motioncorr.gain_estimation import find_orientation
 

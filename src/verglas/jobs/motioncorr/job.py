@@ -14,14 +14,7 @@ from verglas.jobs.contract.nodes import LOGFILE, MICROGRAPHS, MOVIES, Node
 from verglas.jobs.contract.optics_table import optics_table
 from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAside, SetAsideList
-from verglas.jobs.contract.tables import (
-    Row,
-    optics_by_group,
-    output_root,
-    read_list,
-    reuse_rows,
-    table_of,
-)
+from verglas.jobs.contract.tables import Row, optics_by_group, output_root, read_list, reuse_rows, table_of
 from verglas.jobs.motioncorr.files import MovieFiles
 from verglas.jobs.motioncorr.gain_in_use import GainInUse, settled_gain
 from verglas.jobs.motioncorr.metadata import MovieFacts, read_statistics
@@ -65,24 +58,29 @@ class MotionCorrection(MicrographJob[MotionInputs]):
     """Aligns the frames of every movie and adds them up; unusable movies are set aside."""
 
     type: ClassVar[JobType] = JobType(
-        "MotionCorr", "relion.motioncorr", 1, "Motion correction", incremental=True, list_rank=1,
-        cleaned=("*/*.com", "*/*.err", "*/*.out", "*/*.log"), cleaned_harshly=("*/*",),
-    )  # fmt: skip
+        "MotionCorr",
+        "relion.motioncorr",
+        1,
+        "Motion correction",
+        incremental=True,
+        list_rank=1,
+        cleaned=("*/*.com", "*/*.err", "*/*.out", "*/*.log"),
+        cleaned_harshly=("*/*",),
+    )
     Options = MotionCorrOptions
     program: ClassVar[Program] = Program.of(
-        "motioncorr", MotionCorrOptions, EXTRA_FLAGS, relion_name="relion_run_motioncorr",
+        "motioncorr",
+        MotionCorrOptions,
+        EXTRA_FLAGS,
+        relion_name="relion_run_motioncorr",
         summary="align the frames of movies and add them up",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: MotionCorrOptions, directory: str) -> list[Node]:
         suffix = "motioncorr"
         nodes = [
-            Node(
-                f"{directory}corrected_micrographs.star",
-                MICROGRAPHS,
-                f"{MICROGRAPHS.label}.{suffix}",
-            ),
+            Node(f"{directory}corrected_micrographs.star", MICROGRAPHS, f"{MICROGRAPHS.label}.{suffix}"),
             Node(f"{directory}logfile.pdf", LOGFILE, f"{LOGFILE.label}.{suffix}"),
         ]
         if options.do_save_movies:
@@ -99,9 +97,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
         if options.bin_factor < 1:
             complaints.append(f"the binning factor must be at least 1, got {options.bin_factor:g}")
         if options.do_dose_weighting and options.dose_per_frame <= 0:
-            complaints.append(
-                f"dose weighting needs the dose per frame, got {options.dose_per_frame:g} e/A2"
-            )
+            complaints.append(f"dose weighting needs the dose per frame, got {options.dose_per_frame:g} e/A2")
         return complaints
 
     @property
@@ -132,10 +128,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
         facts = self._facts(item)
         try:
             self._correct(item, facts, device)
-        except (
-            ValueError,
-            OSError,
-        ) as reason:  # what the movie, its gain or its defects are guilty of
+        except (ValueError, OSError) as reason:  # what the movie, its gain or its defects are guilty of
             raise SetAside(str(reason)) from reason
 
     def _correct(self, item: Item, facts: MovieFacts, device: str) -> None:
@@ -144,15 +137,11 @@ class MotionCorrection(MicrographJob[MotionInputs]):
 
         flags = self.arguments
         movie = open_movie(
-            item.source,
-            eer_grouping=flags["--eer_grouping"],
-            eer_upsampling=flags["--eer_upsampling"],
+            item.source, eer_grouping=flags["--eer_grouping"], eer_upsampling=flags["--eer_upsampling"]
         )
         if movie.kind == "eer":
             facts = replace(
-                facts,
-                eer_upsampling=flags["--eer_upsampling"],
-                eer_grouping=flags["--eer_grouping"],
+                facts, eer_upsampling=flags["--eer_upsampling"], eer_grouping=flags["--eer_grouping"]
             )
         files = self._files(item)
         files.image.parent.mkdir(parents=True, exist_ok=True)
@@ -179,11 +168,7 @@ class MotionCorrection(MicrographJob[MotionInputs]):
         if self.arguments["--save_movies"]:
             path = self.context.directory / "corrected_micrograph_movies.star"
             write_star(path, self._stack_list(done))
-        titles = {
-            "Total": "Total motion (Å)",
-            "Early": "Early motion (Å)",
-            "Late": "Late motion (Å)",
-        }
+        titles = {"Total": "Total motion (Å)", "Early": "Early motion (Å)", "Late": "Late motion (Å)"}
         columns = {f"rlnAccumMotion{when}": title for when, title in titles.items()}
         summary = Summary("Motion correction", columns, drift_pictures, "rlnAccumMotionTotal")
         write_log(self.context.directory / "logfile.pdf", summary, rows)

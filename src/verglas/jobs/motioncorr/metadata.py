@@ -127,9 +127,7 @@ def read_statistics(path: Path, early_dose_e_a2: float) -> tuple[float, float, f
 
     star = read_star(path)
     general, shifts = star["general"], star["global_shift"]
-    track = np.stack(
-        [shifts.floats("rlnMicrographShiftY"), shifts.floats("rlnMicrographShiftX")], axis=1
-    )
+    track = np.stack([shifts.floats("rlnMicrographShiftY"), shifts.floats("rlnMicrographShiftX")], axis=1)
     used = track[:, 0] > NOT_USED + 1
     found = motion_statistics(
         track[used],

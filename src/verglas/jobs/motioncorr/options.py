@@ -131,9 +131,7 @@ class MotionCorrOptions(RankOptions, ThreadOptions, QueueOptions):
         True, label="Use RELION's own implementation?", flag="--use_own",
         help="Always Yes here: " + _NATIVE, **_MOTION,
     )  # fmt: skip
-    fn_motioncor2_exe: str = option(
-        "", label="MOTIONCOR2 executable:", command=True, help=_NATIVE, **_MOTION
-    )
+    fn_motioncor2_exe: str = option("", label="MOTIONCOR2 executable:", command=True, help=_NATIVE, **_MOTION)
     use_gpu: bool = option(
         False, label="Use GPU acceleration?", tab="Motion", ours=True,
         help="Correct on graphics cards; every MPI process keeps a movie of its own on its card.",
@@ -143,9 +141,7 @@ class MotionCorrOptions(RankOptions, ThreadOptions, QueueOptions):
         flag_if=lambda options: options.use_gpu, flag_empty=True,
         help="Device numbers; ':' between ranks, ',' within one; empty: all.",
     )  # fmt: skip
-    other_motioncor2_args: str = option(
-        "", label="Other MOTIONCOR2 arguments", help=_NATIVE, **_MOTION
-    )
+    other_motioncor2_args: str = option("", label="Other MOTIONCOR2 arguments", help=_NATIVE, **_MOTION)
 
     def command_line(self) -> list[str]:
         """The flags; the spectra's group is passed in frames, as the program wants it."""

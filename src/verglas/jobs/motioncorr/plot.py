@@ -42,9 +42,7 @@ def drift_eps(
     return "\n".join([*lines, "showpage", "%%EOF", ""])
 
 
-def _path(
-    centre: Point, track: Sequence[Point], scale: float, colour: str, radius: float
-) -> list[str]:
+def _path(centre: Point, track: Sequence[Point], scale: float, colour: str, radius: float) -> list[str]:
     points = [(centre[0] + scale * x, centre[1] - scale * y) for x, y in track]
     lines = [f"{colour} setrgbcolor 0.7 setlinewidth newpath"]
     lines += [f"{x:.2f} {y:.2f} {'lineto' if n else 'moveto'}" for n, (x, y) in enumerate(points)]

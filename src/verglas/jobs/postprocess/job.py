@@ -31,12 +31,7 @@ _EXTRA = (
     Flag("--o", "postprocess", "Output rootname"),
     Flag("--force_mask", False, "Use the mask even where it makes the resolution worse"),
     Flag("--autob_highres", 0.0, "Highest resolution of the B-factor fit (Å); 0: Nyquist"),
-    Flag(
-        "--randomize_at_fsc",
-        0.8,
-        "Randomise phases where the unmasked FSC drops below this",
-        _EXPERT,
-    ),
+    Flag("--randomize_at_fsc", 0.8, "Randomise phases where the unmasked FSC drops below this", _EXPERT),
     Flag("--randomize_at_A", -1.0, "Randomise phases from this resolution on (Å)", _EXPERT),
     Flag("--filter_edge_width", 2, "Width of the low-pass filter's edge (shells)", _EXPERT),
     Flag("--random_seed", 0, "Seed of the random phases", _EXPERT),
@@ -56,9 +51,13 @@ class PostProcessing(Job):
     )
     Options = PostProcessOptions
     program: ClassVar[Program] = Program.of(
-        "postprocess", PostProcessOptions, _EXTRA, defaults=_DEFAULTS, relion_name="relion_postprocess",
+        "postprocess",
+        PostProcessOptions,
+        _EXTRA,
+        defaults=_DEFAULTS,
+        relion_name="relion_postprocess",
         summary="resolution of two half maps and their sharpened mean",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: PostProcessOptions, directory: str) -> list[Node]:
@@ -71,9 +70,7 @@ class PostProcessing(Job):
         ]
 
     @classmethod
-    def output_flags(
-        cls, options: PostProcessOptions, directory: str, is_continue: bool
-    ) -> list[str]:
+    def output_flags(cls, options: PostProcessOptions, directory: str, is_continue: bool) -> list[str]:
         return ["--o", f"{directory}postprocess"]
 
     @classmethod
@@ -144,18 +141,25 @@ class PostProcessing(Job):
         flags, weight = self.arguments, self.arguments["--molweight"]
         at = flags["--randomize_at_A"]
         curves, mean = half_map_curves(
-            halves[0].tensor, halves[1].tensor, mask, randomise_below=flags["--randomize_at_fsc"],
+            halves[0].tensor,
+            halves[1].tensor,
+            mask,
+            randomise_below=flags["--randomize_at_fsc"],
             random_from=int(grid.extent_angst / at) if at > 0 else None,
-            force_mask=flags["--force_mask"], seed=flags["--random_seed"],
-        )  # fmt: skip
+            force_mask=flags["--force_mask"],
+            seed=flags["--random_seed"],
+        )
         more: dict[str, Any] = {}
         if mask is not None:
             factor = mask_factor(mask)
             more |= {"mask_factor": factor, "mask_curve": particle_fsc(curves.unmasked, factor)}
         if weight > 0:
             factor = weight_factor(weight, grid.size, grid.pixel_size_angst)
-            more |= {"molecular_weight_kda": weight, "weight_factor": factor,
-                     "weight_curve": particle_fsc(curves.unmasked, factor)}  # fmt: skip
+            more |= {
+                "molecular_weight_kda": weight,
+                "weight_factor": factor,
+                "weight_curve": particle_fsc(curves.unmasked, factor),
+            }
         sharpening = sharpening_of(mean, curves.true, self._settings(grid))
         names = (halves[0].path, halves[1].path)
         if flags["--model"]:
@@ -170,10 +174,12 @@ class PostProcessing(Job):
             grid.pixel_size_angst,
             mtf=read_mtf(flags["--mtf"], flags["--mtf_angpix"]) if flags["--mtf"] else None,
             b_factor_a2=None if flags["--auto_bfac"] else flags["--adhoc_bfac"],
-            fit_from_angst=flags["--autob_lowres"], fit_to_angst=flags["--autob_highres"],
-            weight_by_fsc=not flags["--skip_fsc_weighting"], low_pass_angst=flags["--low_pass"],
+            fit_from_angst=flags["--autob_lowres"],
+            fit_to_angst=flags["--autob_highres"],
+            weight_by_fsc=not flags["--skip_fsc_weighting"],
+            low_pass_angst=flags["--low_pass"],
             edge_shells=flags["--filter_edge_width"],
-        )  # fmt: skip
+        )
 
     def _model_curve(self, volume: Volume, mean: Tensor, mask: Tensor | None) -> Tensor:
         from verglas.fourier import inverse
@@ -199,9 +205,7 @@ class PostProcessing(Job):
             notes.append(f"Phases are random from {start:.2f} Å on")
         notes.append(f"B-factor: {sharpening.b_factor_a2:.1f} Å²")
         if sharpening.fit is not None:
-            notes[-1] += (
-                f" (line through the Guinier plot, r² = {sharpening.fit.determination:.3f})"
-            )
+            notes[-1] += f" (line through the Guinier plot, r² = {sharpening.fit.determination:.3f})"
         for note in notes:
             self.context.say(f" {note}")
         found = complaints(result.curves, grid.size, grid.pixel_size_angst)

@@ -66,11 +66,7 @@ def shell_columns(n_shells: int, grid: Grid) -> dict[str, Any]:
     frequency = shells / grid.extent_angst
     resolution = np.divide(1.0, frequency, out=np.full(n_shells, _NO_RESOLUTION), where=shells > 0)
     frequency[0] = 1 / _NO_RESOLUTION
-    return {
-        "rlnSpectralIndex": shells,
-        "rlnResolution": frequency,
-        "rlnAngstromResolution": resolution,
-    }
+    return {"rlnSpectralIndex": shells, "rlnResolution": frequency, "rlnAngstromResolution": resolution}
 
 
 def postprocess_tables(result: Result) -> list[StarTable]:
@@ -145,9 +141,7 @@ def _guinier_columns(result: Result) -> dict[str, Any]:
 
 def fsc_xml(curve: Floats, grid: Grid, title: str = "RELION masked-corrected FSC") -> str:
     """The FSC as the EMDB takes it."""
-    lines = [
-        f'<fsc title="{escape(title)}" xaxis="Resolution (A-1)" yaxis="Correlation Coefficient">'
-    ]
+    lines = [f'<fsc title="{escape(title)}" xaxis="Resolution (A-1)" yaxis="Correlation Coefficient">']
     frequencies = shell_columns(len(curve), grid)["rlnResolution"]
     for x, y in zip(frequencies, curve):
         lines += ["  <coordinate>", f"    <x>{x:.6g}</x>", f"    <y>{y:.6g}</y>", "  </coordinate>"]

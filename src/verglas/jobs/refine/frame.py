@@ -100,9 +100,12 @@ def _ranks(arguments: Arguments, context: RunContext, root: str) -> Any:
     main = comm.Get_rank() == 0
     through_disc = arguments["--combine_weights_via_disc"]
     return MpiRanks(
-        comm, root, via_disc=through_disc and not arguments["--dont_combine_weights_via_disc"],
-        say=context.say if main else _silent, warn=context.warn if main else _silent,
-    )  # fmt: skip
+        comm,
+        root,
+        via_disc=through_disc and not arguments["--dont_combine_weights_via_disc"],
+        say=context.say if main else _silent,
+        warn=context.warn if main else _silent,
+    )
 
 
 def _silent(text: str) -> None:

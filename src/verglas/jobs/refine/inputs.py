@@ -13,12 +13,7 @@ from verglas.jobs.refine.files.names import RunNames, newest_iteration
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
 from verglas.jobs.refine.frame import RunFrame
 from verglas.jobs.refine.images.source import Images
-from verglas.jobs.refine.options.settings import (
-    changed_settings,
-    parity_of,
-    settings_of,
-    with_changes,
-)
+from verglas.jobs.refine.options.settings import changed_settings, parity_of, settings_of, with_changes
 from verglas.jobs.refine.reference import read_references
 from verglas.jobs.refine.telling.doubts import doubts
 
@@ -36,9 +31,7 @@ class RefineInputs:
     listed: ParticleList
     settings: EmSettings
     images: Images
-    references: Any = (
-        None  # of a new run: (K, N, N) or (1, N, N, N) array; None: from the particles
-    )
+    references: Any = None  # of a new run: (K, N, N) or (1, N, N, N) array; None: from the particles
     state: State | None = None  # of the iteration to go on from; None: a new run
 
 
@@ -70,11 +63,7 @@ def _new(frame: RunFrame) -> RefineInputs:
     if settings.halves is not None:
         listed = with_halves(listed, arguments["--i"], settings.random_seed)
     _check_numbers(listed, settings.n_classes)
-    if (
-        settings.relax_symmetry
-        and settings.halves is None
-        and not max(settings.local_sigma_deg) > 0
-    ):
+    if settings.relax_symmetry and settings.halves is None and not max(settings.local_sigma_deg) > 0:
         frame.warn(
             " WARNING: --relax_sym acts in local searches only, and without --sigma_ang there are none"
         )
@@ -125,9 +114,12 @@ def first_assignments(listed: ParticleList, settings: EmSettings) -> Assignments
     fresh.set_aside.update(given.set_aside)
     if settings.dims == 3:
         return replace(
-            fresh, rot_deg=given.rot_deg, tilt_deg=given.tilt_deg, psi_deg=given.psi_deg,
+            fresh,
+            rot_deg=given.rot_deg,
+            tilt_deg=given.tilt_deg,
+            psi_deg=given.psi_deg,
             origin_yx_angst=given.origin_yx_angst,
-        )  # fmt: skip
+        )
     if settings.helix is not None and listed.particles.psi_prior_deg is not None:
         fresh.psi_deg = listed.particles.psi_prior_deg.copy()
     return fresh
@@ -141,11 +133,7 @@ def _check_numbers(listed: ParticleList, n_classes: int) -> None:
 
 def _check_priors(path: str, listed: ParticleList, settings: EmSettings) -> None:
     filaments = settings.helix is not None or settings.sigma_psi_deg > 0
-    if (
-        settings.dims == 3
-        and max(settings.local_sigma_deg) > 0
-        and "rlnAngleRot" not in listed.table
-    ):
+    if settings.dims == 3 and max(settings.local_sigma_deg) > 0 and "rlnAngleRot" not in listed.table:
         raise JobFailed(
             f"{path} has no rlnAngleRot: local searches need orientations to begin from; refine globally first, "
             "or leave out --sigma_ang"

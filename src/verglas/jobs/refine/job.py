@@ -91,18 +91,14 @@ class RefineJob(Job):
         if state.joined:
             done = "the refinement has converged already"
         if not self.arguments["--only_do_unfinished"]:
-            raise JobFailed(
-                f"{done}: " + ("begin a new run" if state.joined else "ask for more iterations")
-            )
+            raise JobFailed(f"{done}: " + ("begin a new run" if state.joined else "ask for more iterations"))
         frame.say(f" There is nothing left to do: {done}")
 
     def _write(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
         if not frame.is_main:
             return
         words = shlex.join([self.program.relion_name, *self._command_words()])
-        write_iteration(
-            inputs.names, engine.settings, engine.state, inputs.listed, words, __version__
-        )
+        write_iteration(inputs.names, engine.settings, engine.state, inputs.listed, words, __version__)
         write_set_aside(Path(inputs.names.root).parent, engine.state, inputs.listed)
 
     def _command_words(self) -> list[str]:
@@ -123,16 +119,20 @@ def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:
     devices, watcher = frame.devices(), frame.watcher()
     if inputs.state is not None:
         return Refinement.resume(
-            settings, particles, source, inputs.state,
-            devices=devices, ranks=frame.ranks, watcher=watcher,
-        )  # fmt: skip
+            settings, particles, source, inputs.state, devices=devices, ranks=frame.ranks, watcher=watcher
+        )
     tell_doubts(frame, inputs)
     references = None if inputs.references is None else torch.from_numpy(inputs.references)
     return Refinement.start(
-        settings, particles, source, references=references,
+        settings,
+        particles,
+        source,
+        references=references,
         assignments=first_assignments(inputs.listed, settings),
-        devices=devices, ranks=frame.ranks, watcher=watcher,
-    )  # fmt: skip
+        devices=devices,
+        ranks=frame.ranks,
+        watcher=watcher,
+    )
 
 
 def _solvent_mask(frame: RunFrame, inputs: RefineInputs, model: Model) -> Any:
@@ -175,16 +175,13 @@ def _tell_views(frame: RunFrame, engine: Refinement) -> None:
         frame.warn(f" WARNING: {doubt}")
 
 
-def _note_problems(
-    frame: RunFrame, listed: ParticleList, engine: Refinement, told: set[int]
-) -> None:
+def _note_problems(frame: RunFrame, listed: ParticleList, engine: Refinement, told: set[int]) -> None:
     """Say once which particles were set aside, and why. Raises JobFailed if none is left."""
     aside, names = engine.state.assignments.set_aside, listed.particles.names
     if len(aside) == len(names):
         first = min(aside)
         raise JobFailed(
-            f"none of the {len(aside)} particles can be used; "
-            f"the first, {names[first]}: {aside[first]}"
+            f"none of the {len(aside)} particles can be used; the first, {names[first]}: {aside[first]}"
         )
     for particle in sorted(set(aside) - told):
         frame.warn(f" WARNING: particle {names[particle]} was set aside: {aside[particle]}")

@@ -39,9 +39,8 @@ class MpiRanks:
     """The ranks of an MPI communicator."""
 
     def __init__(
-        self, comm: Any, root: str, *, via_disc: bool, say: Callable[[str], None],
-        warn: Callable[[str], None],
-    ) -> None:  # fmt: skip
+        self, comm: Any, root: str, *, via_disc: bool, say: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
         self.comm = self._comm = comm
         self._root, self._via_disc = root, via_disc
         self._say, self._warn = say, warn

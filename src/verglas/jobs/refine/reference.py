@@ -28,9 +28,7 @@ LABEL = "rlnReferenceImage"
 Array = npt.NDArray[np.float32]
 
 
-def read_references(
-    arguments: Arguments, optics: OpticsGroup, say: Callable[[str], None]
-) -> Array | None:
+def read_references(arguments: Arguments, optics: OpticsGroup, say: Callable[[str], None]) -> Array | None:
     """References (n, N, N) of 2D or (n, N, N, N), n = 1 or K, in the box of `optics`; None if none is given.
 
     Raises JobFailed where they cannot be what the user means.
@@ -99,22 +97,18 @@ def _check_values(name: str, maps: Array, dims: int) -> None:
     sides = maps.shape[1:]
     if len(set(sides)) > 1 or sides[0] % 2 or sides[0] < 8:
         shape = " x ".join(map(str, sides))
-        raise JobFailed(
-            f"the reference {name} is {shape} px: its sides must be equal, even and at least 8"
-        )
+        raise JobFailed(f"the reference {name} is {shape} px: its sides must be equal, even and at least 8")
     for number, one in enumerate(maps, 1):
         which = f"image {number} of {name}" if len(maps) > 1 else name
         if not np.isfinite(one).all():
-            raise JobFailed(
-                f"the reference {which} holds values that are not finite (NaN or infinite)"
-            )
+            raise JobFailed(f"the reference {which} holds values that are not finite (NaN or infinite)")
         if one.min() == one.max():
             raise JobFailed(f"the reference {which} has the same value everywhere ({one.max():g})")
 
 
 def _fitted(
     name: str, maps: Array, pixel: float, optics: OpticsGroup, dims: int, say: Callable[[str], None]
-) -> Array:  # fmt: skip
+) -> Array:
     """In the pixel size and box of the particles."""
     import torch
 

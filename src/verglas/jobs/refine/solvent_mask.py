@@ -30,9 +30,7 @@ def read_solvent_mask(name: str, shape: tuple[int, ...], pixel_size_angst: float
     if not np.isfinite(mask).all():
         raise JobFailed(f"the mask {name} holds values that are not finite (NaN or infinite)")
     if mask.min() < 0 or mask.max() > 1:
-        raise JobFailed(
-            f"the mask {name} has values outside [0, 1]: from {mask.min():g} to {mask.max():g}"
-        )
+        raise JobFailed(f"the mask {name} has values outside [0, 1]: from {mask.min():g} to {mask.max():g}")
     if mask.max() == 0:
         raise JobFailed(f"the mask {name} is empty: all its values are 0")
     return mask
@@ -40,7 +38,7 @@ def read_solvent_mask(name: str, shape: tuple[int, ...], pixel_size_angst: float
 
 def _check_frame(
     name: str, image: Image, found: tuple[int, ...], wanted: tuple[int, ...], pixel_size_angst: float
-) -> None:  # fmt: skip
+) -> None:
     if found != wanted:
         sizes = (" x ".join(map(str, each)) for each in (found, wanted))
         raise JobFailed("the mask {} is {} px, the references are {} px".format(name, *sizes))

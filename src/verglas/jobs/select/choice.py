@@ -67,9 +67,7 @@ def _carried_over(directory: Path, chosen: np.ndarray, averages: np.ndarray) -> 
         return carried
     (directory / PREVIOUS).write_bytes((directory / BACKUP).read_bytes())
     (directory / PREVIOUS_AVERAGES).write_bytes((directory / _AVERAGES).read_bytes())
-    write_star(
-        directory / PROPOSED, [StarTable.from_columns("", {"rlnSelected": carried.astype(int)})]
-    )
+    write_star(directory / PROPOSED, [StarTable.from_columns("", {"rlnSelected": carried.astype(int)})])
     raise NothingToDo(
         "waiting for you: the classes were computed anew; the old choice was carried over to "
         f"{int(same.sum())} of {len(averages)} classes, look at the others in the class gallery"

@@ -147,9 +147,7 @@ def _averages(classes: StarTable) -> np.ndarray:
     return np.asarray(read_images([(path, index or 0) for path, index in names]))
 
 
-def _write_averages(
-    run: Classification, classes: np.ndarray, recentre: bool, directory: Path
-) -> None:
+def _write_averages(run: Classification, classes: np.ndarray, recentre: bool, directory: Path) -> None:
     """Rows of the chosen classes; re-centred averages are saved as a stack of their own."""
     kept = run.classes.take(classes - 1)
     if "@" not in kept.strings("rlnReferenceImage")[0]:

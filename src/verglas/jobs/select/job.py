@@ -12,13 +12,7 @@ from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.tables import read_list
 from verglas.jobs.select.classes import select_classes
 from verglas.jobs.select.options import SelectOptions
-from verglas.jobs.select.rows import (
-    remove_duplicates,
-    select_by_axis,
-    select_values,
-    split,
-    without_outliers,
-)
+from verglas.jobs.select.rows import remove_duplicates, select_by_axis, select_values, split, without_outliers
 from verglas.jobs.select.thresholds import select_by_thresholds
 
 _EXTRA = (
@@ -35,9 +29,12 @@ class SubsetSelection(Job):
     )
     Options = SelectOptions
     program: ClassVar[Program] = Program.of(
-        "select", SelectOptions, _EXTRA, relion_name="relion_star_handler",
+        "select",
+        SelectOptions,
+        _EXTRA,
+        relion_name="relion_star_handler",
         summary="keep a part of classes, micrographs or particles",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: SelectOptions, directory: str) -> list[Node]:
@@ -68,16 +65,18 @@ class SubsetSelection(Job):
     def check(cls, options: SelectOptions) -> list[str]:
         inputs = [options.fn_model, options.fn_mic, options.fn_data]
         ways = [
-            options.do_select_values, options.do_discard, options.do_split,
-            options.do_remove_duplicates, options.do_thresholds, options.do_select_axis,
-        ]  # fmt: skip
+            options.do_select_values,
+            options.do_discard,
+            options.do_split,
+            options.do_remove_duplicates,
+            options.do_thresholds,
+            options.do_select_axis,
+        ]
         complaints = []
         if sum(map(bool, inputs)) != 1:
             complaints.append("fill exactly one of the model, micrographs and particles fields")
         if sum(ways) > 1:
-            complaints.append(
-                "choose one of thresholds, values, an axis, statistics, subsets and duplicates"
-            )
+            complaints.append("choose one of thresholds, values, an axis, statistics, subsets and duplicates")
         if not options.fn_model and not any(ways):
             complaints.append(
                 "say how to select: thresholds, values, an axis, statistics, subsets or duplicates"
@@ -112,15 +111,11 @@ class SubsetSelection(Job):
             limits = float(flags["--minval"]), float(flags["--maxval"])
             return select_values(table, flags["--select"], *limits)
         if "--select_axis" in flags.given:
-            return select_by_axis(
-                table, flags["--select_axis"], flags["--axis_min"], flags["--axis_max"]
-            )
+            return select_by_axis(table, flags["--select_axis"], flags["--axis_min"], flags["--axis_max"])
         if flags["--discard_on_stats"]:
             return without_outliers(table, flags["--discard_label"], flags["--discard_sigma"])
         if "--remove_duplicates" in flags.given:
-            return remove_duplicates(
-                star, table, flags["--remove_duplicates"], flags["--image_angpix"]
-            )
+            return remove_duplicates(star, table, flags["--remove_duplicates"], flags["--image_angpix"])
         raise JobFailed(
             "say how to select: --select, --select_axis, --discard_on_stats or --remove_duplicates"
         )

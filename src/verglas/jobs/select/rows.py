@@ -140,9 +140,7 @@ def positions_angst(star: StarFile, table: StarTable, pixel_angst: float) -> np.
 
 def _column(table: StarTable, label: str) -> np.ndarray:
     if label not in table:
-        raise JobFailed(
-            f"table {table.name} has no column {label}; it has {', '.join(table.labels)}"
-        )
+        raise JobFailed(f"table {table.name} has no column {label}; it has {', '.join(table.labels)}")
     return table.floats(label)
 
 

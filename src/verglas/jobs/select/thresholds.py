@@ -74,9 +74,7 @@ def parse_thresholds(text: str) -> tuple[Threshold, ...]:
 
 def complaints(thresholds: Iterable[Threshold], figures: Mapping[str, float]) -> str:
     """All limits that the figures (by short name) miss, in words."""
-    found = [
-        each.complaint(figures[each.kind.key]) for each in thresholds if each.kind.key in figures
-    ]
+    found = [each.complaint(figures[each.kind.key]) for each in thresholds if each.kind.key in figures]
     return "; ".join(filter(None, found))
 
 
@@ -188,9 +186,7 @@ def _failures(arguments: Arguments) -> list[Row]:
 def aside_row(name: str, reason: str, kind: str, figures: Mapping[str, float] = {}) -> Row:
     """A row of the selection's `set_aside.star`: why, of which kind, and the figures judged."""
     labels = {kind.key: kind.label for kind in KINDS}
-    return {NAME: name, REASON: reason, KIND: kind} | {
-        labels[key]: value for key, value in figures.items()
-    }
+    return {NAME: name, REASON: reason, KIND: kind} | {labels[key]: value for key, value in figures.items()}
 
 
 def aside_table(rows: Sequence[Row]) -> StarTable:

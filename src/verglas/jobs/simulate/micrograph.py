@@ -24,11 +24,7 @@ class MicrographTask:
 
 
 def write_micrographs(
-    directory: Path,
-    settings: SessionSettings,
-    *,
-    workers: int = 2,
-    progress: Progress | None = None,
+    directory: Path, settings: SessionSettings, *, workers: int = 2, progress: Progress | None = None
 ) -> list[Path]:
     """Micrographs of a session's settings, `micrographs.star` to import them, truth/ beside them."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -238,9 +238,7 @@ def _field(settings: SessionSettings, kind: str, motion: Motion) -> Any:
     )
 
 
-def _background(
-    settings: SessionSettings, kind: str, ice_angst: float, rng: np.random.Generator
-) -> Any:
+def _background(settings: SessionSettings, kind: str, ice_angst: float, rng: np.random.Generator) -> Any:
     from verglas.simulate.background import BackgroundSettings
 
     carbon = rng.uniform() < settings.carbon_movies

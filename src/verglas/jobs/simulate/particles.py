@@ -22,11 +22,7 @@ STACK = "particles.mrcs"
 
 
 def write_particles(
-    directory: Path,
-    settings: ParticleSettings,
-    *,
-    device: str = "cpu",
-    progress: Progress | None = None,
+    directory: Path, settings: ParticleSettings, *, device: str = "cpu", progress: Progress | None = None
 ) -> Path:
     """Simulate and write a stack and its STAR files; returns the path of `particles.star`.
 
@@ -37,9 +33,7 @@ def write_particles(
     directory.mkdir(parents=True, exist_ok=True)
     maker, models = particle_maker(settings, device)
     shown = progress or SilentProgress()
-    shown.start(
-        f"Simulating {settings.count} particles of {settings.box} pixels ...", settings.count
-    )
+    shown.start(f"Simulating {settings.count} particles of {settings.box} pixels ...", settings.count)
     dtype = "float16" if settings.half_precision else "float32"
     done = 0
     with StackWriter(directory / STACK, settings.pixel_size_angst, dtype=dtype) as stack:
@@ -53,9 +47,7 @@ def write_particles(
     return _write_stars(directory, settings, maker.truth)
 
 
-def particle_maker(
-    settings: ParticleSettings, device: str
-) -> tuple[ParticleMaker, list[AtomicModel]]:
+def particle_maker(settings: ParticleSettings, device: str) -> tuple[ParticleMaker, list[AtomicModel]]:
     """The images' maker and the atomic models of the classes."""
     from verglas.simulate.particles import ParticleImaging, ParticleMaker
     from verglas.simulate.projection import AtomProjector, ProjectionSettings
@@ -142,9 +134,7 @@ def _optics(settings: ParticleSettings) -> StarTable:
     return optics_table(settings, {}, images)
 
 
-def _write_maps(
-    directory: Path, settings: ParticleSettings, models: list[AtomicModel], scale: float
-) -> None:
+def _write_maps(directory: Path, settings: ParticleSettings, models: list[AtomicModel], scale: float) -> None:
     """`truth_map.mrc`, `truth_map2.mrc` ...: the maps whose slices the particles show (grey scale too)."""
     from verglas.formats.mrc import write_mrc
     from verglas.simulate.projection import ProjectionSettings

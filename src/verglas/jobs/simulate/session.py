@@ -41,8 +41,7 @@ def write_session(
     shown = progress or SilentProgress()
     shown.start(f"Simulating {len(tasks)} movies ...", len(tasks))
     for done, (task, result) in enumerate(
-        run_tasks(write_movie, todo, workers=min(workers, max(len(todo), 1))),
-        len(tasks) - len(todo) + 1,
+        run_tasks(write_movie, todo, workers=min(workers, max(len(todo), 1))), len(tasks) - len(todo) + 1
     ):
         if isinstance(result, Poison):
             raise RuntimeError(f"{task.movie}: {result}")
@@ -85,11 +84,7 @@ def write_gain(path: Path, settings: SessionSettings) -> None:
     elif settings.gain_flip == 2:
         gain = gain[:, ::-1]
     # the option turns clockwise on a screen whose rows run down: the file is turned the other way
-    write_mrc(
-        path,
-        np.ascontiguousarray(np.rot90(gain, settings.gain_rotation)),
-        settings.pixel_size_angst,
-    )
+    write_mrc(path, np.ascontiguousarray(np.rot90(gain, settings.gain_rotation)), settings.pixel_size_angst)
 
 
 def _truth_of(session: Path, movie_name: str) -> Path:

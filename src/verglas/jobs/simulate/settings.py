@@ -134,6 +134,4 @@ class ParticleSettings:
                 f"defocus from {self.defocus_min_angst:g} to {self.defocus_max_angst:g} Å is no range"
             )
         if self.views and len(self.models) > 1:
-            raise ValueError(
-                "classes are either views or models: with several models leave views 0"
-            )
+            raise ValueError("classes are either views or models: with several models leave views 0")

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from verglas.jobs.simulate.movie import MovieTruth
 
 
-def write_movie_truth(
-    path: Path, settings: SessionSettings, movie_name: str, truth: MovieTruth
-) -> None:
+def write_movie_truth(path: Path, settings: SessionSettings, movie_name: str, truth: MovieTruth) -> None:
     """Tables general, micrograph, particles, global_shift, local_motion_model, hot_pixels of one movie.
 
     Coordinates are pixels of the unbinned, motion-corrected micrograph (motion is zero at the first frame).
@@ -103,10 +101,7 @@ def _global_shift(truth: MovieTruth) -> StarTable:
 
 def _local_model(truth: MovieTruth) -> StarTable:
     coefficients = truth.motion.local.ravel()
-    columns = {
-        "rlnMotionModelCoeffsIdx": range(len(coefficients)),
-        "rlnMotionModelCoeff": coefficients,
-    }
+    columns = {"rlnMotionModelCoeffsIdx": range(len(coefficients)), "rlnMotionModelCoeff": coefficients}
     return StarTable.from_columns("local_motion_model", columns)
 
 

@@ -35,16 +35,16 @@ class ParticleSorting(Job):
     type: ClassVar[JobType] = JobType("Sort", "relion.sort", 6, "Particle sorting")
     Options = SortOptions
     program: ClassVar[Program] = Program.of(
-        "sort", SortOptions, _EXTRA, relion_name="relion_particle_sort",
+        "sort",
+        SortOptions,
+        _EXTRA,
+        relion_name="relion_particle_sort",
         summary="rank particles by what their references do not explain",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: SortOptions, directory: str) -> list[Node]:
-        return [
-            Node(f"{directory}particles_sort.star", PARTICLES),
-            Node(f"{directory}logfile.pdf", LOGFILE),
-        ]
+        return [Node(f"{directory}particles_sort.star", PARTICLES), Node(f"{directory}logfile.pdf", LOGFILE)]
 
     @classmethod
     def check(cls, options: SortOptions) -> list[str]:
@@ -62,14 +62,13 @@ class ParticleSorting(Job):
         path = flags["--ref"] or model_of(flags["--i"])
         if not path:
             raise JobFailed(f"there is no model beside {flags['--i']}: give references by --ref")
-        scores = sorting_scores(
-            self._features(listed, read_references(path, flags["--angpix_ref"]))
-        )
+        scores = sorting_scores(self._features(listed, read_references(path, flags["--angpix_ref"])))
         directory = self.context.directory
         write_pdf(
-            directory / "logfile.pdf", f"Particle sorting: {len(scores)} particles",
+            directory / "logfile.pdf",
+            f"Particle sorting: {len(scores)} particles",
             {"z-score": scores.numpy()},
-        )  # fmt: skip
+        )
         table = listed.table.with_columns({Z_SCORE: scores.numpy()})
         write_star(directory / "particles_sort.star", [listed.optics_table, table])
         self.context.say(f" {int((scores > 1).sum())} of {len(scores)} particles score above 1")
@@ -106,9 +105,8 @@ class ParticleSorting(Job):
         return features
 
     def _of_batch(
-        self, listed: ParticleList, rows: Any, group: OpticsGroup, projector: Projector,
-        source: StackSource,
-    ) -> Tensor:  # fmt: skip
+        self, listed: ParticleList, rows: Any, group: OpticsGroup, projector: Projector, source: StackSource
+    ) -> Tensor:
         import torch
 
         from verglas.fourier import centre_signs, forward, inverse, shift_in_fourier
@@ -146,6 +144,4 @@ class ParticleSorting(Job):
     def _check_classes(listed: ParticleList, references: References) -> None:
         highest = int(listed.assignments.class_index.max(initial=-1)) + 1
         if highest > len(references.data):
-            raise JobFailed(
-                f"particles are of class {highest}, {references.path} has {len(references.data)}"
-            )
+            raise JobFailed(f"particles are of class {highest}, {references.path} has {len(references.data)}")

@@ -41,15 +41,21 @@ class ParticleSubtraction(Job):
     """Predictions of the unwanted part at each particle's pose are taken off its image."""
 
     type: ClassVar[JobType] = JobType(
-        "Subtract", "relion.subtract", 14, "Particle subtraction",
+        "Subtract",
+        "relion.subtract",
+        14,
+        "Particle subtraction",
         cleaned_harshly=("subtracted.*", "Particles/subtracted*.mrcs"),
-    )  # fmt: skip
+    )
     Options = SubtractOptions
     program: ClassVar[Program] = Program.of(
-        "subtract", SubtractOptions, _EXTRA, relion_name="relion_particle_subtract",
+        "subtract",
+        SubtractOptions,
+        _EXTRA,
+        relion_name="relion_particle_subtract",
         defaults={f"--center_{axis}": NO_CENTRE for axis in "xyz"},
         summary="take a part of the signal off particles",
-    )  # fmt: skip
+    )
 
     @classmethod
     def expected_outputs(cls, options: SubtractOptions, directory: str) -> list[Node]:
@@ -104,11 +110,7 @@ class _Subtraction:
     """One run of the job: groups of particles that share optics and a half-set."""
 
     def __init__(
-        self,
-        job: ParticleSubtraction,
-        refinement: Refinement,
-        listed: ParticleList,
-        keep: Volume | None,
+        self, job: ParticleSubtraction, refinement: Refinement, listed: ParticleList, keep: Volume | None
     ) -> None:
         self.flags, self.context = job.arguments, job.context
         self.refinement, self.listed, self.keep = refinement, listed, keep
@@ -145,9 +147,7 @@ class _Subtraction:
             centre = centre_of_mass_px(self.keep.data)
         else:
             return None
-        self.context.say(
-            f" Centred on {', '.join(f'{value:.2f}' for value in centre)} px of the map"
-        )
+        self.context.say(f" Centred on {', '.join(f'{value:.2f}' for value in centre)} px of the map")
         return tuple(value * self.pixel for value in centre)
 
     def write(self) -> None:
@@ -193,9 +193,7 @@ class _Subtraction:
         projector = Projector.of(unwanted, model.current_size)
         return Predictor(projector, extent, geometry, self.refinement.ctf_use)
 
-    def _batch(
-        self, rows: Ints, number: int, half: int, predictor: Predictor, stack: StackWriter
-    ) -> None:
+    def _batch(self, rows: Ints, number: int, half: int, predictor: Predictor, stack: StackWriter) -> None:
         import torch
 
         from verglas.particles.subtraction import moved_and_cut, new_centre, subtracted
@@ -209,8 +207,7 @@ class _Subtraction:
         factor = torch.from_numpy(model.norm_average / found.norm[rows]).float()
         pixel = group.pixel_size_angst
         left = subtracted(
-            torch.from_numpy(images) * factor[:, None, None],
-            self._predictions(rows, predictor, half),
+            torch.from_numpy(images) * factor[:, None, None], self._predictions(rows, predictor, half)
         )
         box = self.flags["--new_box"] if self.flags["--new_box"] > 0 else group.box_size
         if self.centre_angst is not None:
@@ -223,9 +220,7 @@ class _Subtraction:
     def _readable(self, rows: Ints, images: Any) -> tuple[Ints, Any]:
         good = np.isfinite(images).all(axis=(1, 2))
         for row in rows[~good]:
-            self.source.problems.setdefault(
-                int(row), "its image holds values that are no finite numbers"
-            )
+            self.source.problems.setdefault(int(row), "its image holds values that are no finite numbers")
         return rows[good], images[good]
 
     def _predictions(self, rows: Ints, predictor: Predictor, half: int) -> Tensor:
@@ -240,9 +235,7 @@ class _Subtraction:
         names = particles.group_names
         scale = [scales.get(names[group], 1.0) for group in particles.scale_group[rows]]
         group = particles.optics[int(particles.optics_group[rows[0]])]
-        return predictor.transforms(
-            poses, ctf_parameters(particles, rows, group), torch.tensor(scale)
-        )
+        return predictor.transforms(poses, ctf_parameters(particles, rows, group), torch.tensor(scale))
 
     def _write_list(self) -> None:
         directory = self.context.directory
@@ -254,9 +247,7 @@ class _Subtraction:
         aside.write()
         rows = np.array(sorted(self.names), np.int64)
         if not len(rows):
-            raise JobFailed(
-                f"not one particle could be read: {next(iter(self.source.problems.values()))}"
-            )
+            raise JobFailed(f"not one particle could be read: {next(iter(self.source.problems.values()))}")
         table = self.listed.table.take(rows)
         names: dict[str, Any] = {
             IMAGE: [self.names[int(row)] for row in rows],
@@ -265,13 +256,9 @@ class _Subtraction:
         origins = self.origins[rows]
         if self.centre_angst is not None:
             names |= {"rlnOriginXAngst": origins[:, 1], "rlnOriginYAngst": origins[:, 0]}
-        write_star(
-            directory / "particles_subtracted.star", [self._optics(), table.with_columns(names)]
-        )
+        write_star(directory / "particles_subtracted.star", [self._optics(), table.with_columns(names)])
         self.source.close()
-        self.context.say(
-            f" {len(rows)} subtracted particles in {directory / 'particles_subtracted.star'}"
-        )
+        self.context.say(f" {len(rows)} subtracted particles in {directory / 'particles_subtracted.star'}")
 
     def _optics(self) -> StarTable:
         table, box = self.listed.optics_table, self.flags["--new_box"]

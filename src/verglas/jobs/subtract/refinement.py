@@ -47,9 +47,7 @@ class Refinement:
         if second in general and general.string(second) not in ("", "None"):
             names.append(general.string(second))
         return cls(
-            tuple(_half_model(name) for name in names),
-            general.string("rlnExperimentalDataStarFile"),
-            general,
+            tuple(_half_model(name) for name in names), general.string("rlnExperimentalDataStarFile"), general
         )
 
     def says(self, label: str) -> bool:
@@ -61,17 +59,17 @@ class Refinement:
         from verglas.maps.prediction import CtfUse
 
         return CtfUse(
-            self.says("rlnDoCorrectCtf"), self.says("rlnDoIgnoreCtfUntilFirstPeak"),
-            self.says("rlnCtfDataArePhaseFlipped"), self.says("rlnDoOnlyFlipCtfPhases"),
-        )  # fmt: skip
+            self.says("rlnDoCorrectCtf"),
+            self.says("rlnDoIgnoreCtfUntilFirstPeak"),
+            self.says("rlnCtfDataArePhaseFlipped"),
+            self.says("rlnDoOnlyFlipCtfPhases"),
+        )
 
 
 def _half_model(path: str) -> HalfModel:
     general, classes = _table(path, "model_general"), _table(path, "model_classes")
     pixel = general.number("rlnPixelSize")
-    maps = tuple(
-        read_volume(name, pixel, "reference") for name in classes.strings("rlnReferenceImage")
-    )
+    maps = tuple(read_volume(name, pixel, "reference") for name in classes.strings("rlnReferenceImage"))
     groups = _table(path, "model_groups")
     names = [after_job(name) for name in groups.strings("rlnGroupName")]
     scales = dict(zip(names, groups.floats("rlnGroupScaleCorrection")))

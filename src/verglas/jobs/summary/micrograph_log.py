@@ -67,10 +67,7 @@ def write_summary(directory: Path, summary: Summary, rows: Rows) -> None:
 def _values(rows: Rows, columns: Mapping[str, str]) -> dict[str, Floats]:
     """Title -> values, for labels that rows have; nan where one has none."""
     present = [label for label in columns if any(label in row for row in rows[:1])]
-    return {
-        columns[label]: np.array([float(row.get(label, "nan")) for row in rows])
-        for label in present
-    }
+    return {columns[label]: np.array([float(row.get(label, "nan")) for row in rows]) for label in present}
 
 
 def _stamp(title: str, rows: Rows, values: Mapping[str, Floats], directory: Path) -> str:
@@ -114,11 +111,7 @@ def _write_page(
 
 
 def _shot(
-    rows: Rows,
-    index: int,
-    values: Mapping[str, Floats],
-    pictures: Pictures,
-    known: Mapping[str, str],
+    rows: Rows, index: int, values: Mapping[str, Floats], pictures: Pictures, known: Mapping[str, str]
 ) -> Shot:
     name = str(rows[index].get(NAME, index + 1))
     facts = [(title, float(numbers[index])) for title, numbers in values.items()]

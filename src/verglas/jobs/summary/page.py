@@ -80,9 +80,7 @@ def _statistics(columns: Mapping[str, Floats]) -> str:
         numbers = (middle, low, high, finite.min(), finite.max())
         cells = "".join(f"<td>{shown(number)}</td>" for number in numbers)
         rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
-    heads = "".join(
-        f"<th>{head}</th>" for head in ("", "median", "10 %", "90 %", "lowest", "highest")
-    )
+    heads = "".join(f"<th>{head}</th>" for head in ("", "median", "10 %", "90 %", "lowest", "highest"))
     return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 

@@ -105,9 +105,7 @@ def _points(x: Floats, y: Floats) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
 
 
-def _frame(
-    marks: list[str], title: str, y_range: tuple[float, float], x_range: tuple[str, str]
-) -> str:
+def _frame(marks: list[str], title: str, y_range: tuple[float, float], x_range: tuple[str, str]) -> str:
     bottom = _HEIGHT - _BOTTOM
     labels = [
         f'<text x="{_LEFT - 5}" y="{_TOP + 9}" text-anchor="end">{shown(y_range[1])}</text>',

@@ -27,9 +27,7 @@ def both_names(one: str, other: str = "") -> tuple[str, str]:
     return found[0], found[1]
 
 
-def read_half_maps(
-    one: str, other: str = "", pixel_size_angst: float = -1.0
-) -> tuple[Volume, Volume]:
+def read_half_maps(one: str, other: str = "", pixel_size_angst: float = -1.0) -> tuple[Volume, Volume]:
     """Half 1 and half 2. Raises NothingToDo while one is missing, JobFailed where they are no pair."""
     names = both_names(one, other)
     if Path(names[0]).exists() and Path(names[1]).exists() and Path(names[0]).samefile(names[1]):

@@ -30,9 +30,7 @@ def read_mtf(path: str, pixel_size_angst: float) -> DetectorMtf:
         raise JobFailed(f"{path} is no MTF: {error}") from error
     if pixel_size_angst <= 0:
         raise JobFailed(f"the MTF {path} needs the detector's pixel size: give --mtf_angpix")
-    if not bool(((values >= 0) & (values <= 1.5)).all()) or bool(
-        (frequencies[1:] <= frequencies[:-1]).any()
-    ):
+    if not bool(((values >= 0) & (values <= 1.5)).all()) or bool((frequencies[1:] <= frequencies[:-1]).any()):
         raise JobFailed(
             f"{path} is no MTF: values from 0 to 1 at ascending frequencies are wanted, got values from "
             f"{float(values.min()):g} to {float(values.max()):g}"

@@ -91,6 +91,4 @@ def check_same_grid(volume: Volume, like: Volume, what: str) -> None:
         )
     one, other = volume.header_pixel_angst, like.header_pixel_angst
     if one > 0 and other > 0 and abs(one / other - 1) > SAME_PIXEL:
-        raise JobFailed(
-            f"the {what} {volume.path} has pixels of {one:g} Å, {like.path} of {other:g} Å"
-        )
+        raise JobFailed(f"the {what} {volume.path} has pixels of {one:g} Å, {like.path} of {other:g} Å")

@@ -95,17 +95,19 @@ def local_resolution(
         sums.add(points, curves)
         found.append(curves)
         on_progress(place + len(points), len(grid.points))
-    lines = [
-        torch.cat([getattr(part, name) for part in found]) for name in LocalCurves.__annotations__
-    ]
+    lines = [torch.cat([getattr(part, name) for part in found]) for name in LocalCurves.__annotations__]
     resolution, filtered = sums.result()
     return LocalMaps(resolution, filtered, LocalCurves(*lines))
 
 
 def _curves(
-    grid: WindowGrid, points: Tensor, halves: list[Tensor], random: list[Tensor], start: int,
+    grid: WindowGrid,
+    points: Tensor,
+    halves: list[Tensor],
+    random: list[Tensor],
+    start: int,
     settings: LocalSettings,
-) -> LocalCurves:  # fmt: skip
+) -> LocalCurves:
     masked, randomised = (_window_fsc(grid, points, *pair) for pair in (halves, random))
     true = torch.stack([true_fsc(m, r, start) for m, r in zip(masked, randomised)])
     extent = grid.size * settings.pixel_size_angst
@@ -117,9 +119,7 @@ def _curves(
 
 def _window_fsc(grid: WindowGrid, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """FSC of windows at the shells of the whole box, (b, N//2+1) float64 on the CPU."""
-    one, two = (
-        forward(grid.cut(half, points) * grid.mask, 3).flatten(1) for half in (first, second)
-    )
+    one, two = (forward(grid.cut(half, points) * grid.mask, 3).flatten(1) for half in (first, second))
     order, lengths = _by_shell(grid.width, first.device)
     one, two = one[:, order], two[:, order]
     products = torch.stack([(one.conj() * two).real, _power(one), _power(two)])
@@ -174,9 +174,7 @@ class _Sums:
         inverse_resolution = (1 / curves.resolution_angst).float().to(device)
         masks = grid.mask.expand(len(points), *grid.mask.shape)
         grid.add_to(self.weight, masks, points)
-        grid.add_to(
-            self.inverse_resolution, masks * inverse_resolution[:, None, None, None], points
-        )
+        grid.add_to(self.inverse_resolution, masks * inverse_resolution[:, None, None, None], points)
         grid.add_to(self.filtered, filtered, points)
 
     def _filtered(self, points: Tensor, curves: LocalCurves) -> Tensor:

@@ -24,12 +24,7 @@ class WindowGrid:
 
     @classmethod
     def of(
-        cls,
-        size: int,
-        step_px: int,
-        radius_px: int,
-        edge_px: int,
-        device: torch.device | str = "cpu",
+        cls, size: int, step_px: int, radius_px: int, edge_px: int, device: torch.device | str = "cpu"
     ) -> WindowGrid:
         """A grid from the first voxel on, points within N/2 - radius of the centre.
 
@@ -55,9 +50,7 @@ class WindowGrid:
         width = width or self.width
         offset = torch.arange(width) - width // 2 + len(padded) // 2
         places = (points[:, :, None] + offset).to(padded.device)
-        return padded[
-            places[:, 0, :, None, None], places[:, 1, None, :, None], places[:, 2, None, None, :]
-        ]
+        return padded[places[:, 0, :, None, None], places[:, 1, None, :, None], places[:, 2, None, None, :]]
 
     def pad(self, volume: Tensor, margin: int = 0) -> Tensor:
         """The map with zeros around it, so that every window lies within."""

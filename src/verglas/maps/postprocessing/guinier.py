@@ -34,9 +34,7 @@ def log_means(sums: Tensor, counts: Tensor) -> Tensor:
     return torch.where(means > 0, means.clamp_min(1e-300).log(), NO_AMPLITUDE)
 
 
-def fit_line(
-    squared: Tensor, log_amplitudes: Tensor, lowest_angst: float, highest_angst: float
-) -> LineFit:
+def fit_line(squared: Tensor, log_amplitudes: Tensor, lowest_angst: float, highest_angst: float) -> LineFit:
     """Least squares over shells between two resolutions in Å (the second 0: to the end).
 
     Shells without amplitude are left out. Raises ValueError if fewer than three are left.

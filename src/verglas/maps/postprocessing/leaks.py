@@ -10,9 +10,7 @@ from torch import Tensor
 from verglas.maps.postprocessing.half_map_curves import HalfMapCurves
 from verglas.maps.shell_correlation import fsc
 
-SOLVENT_FSC = (
-    0.05  # mean over the last third of shells; noise of independent halves averages to 0.00 ± 0.01
-)
+SOLVENT_FSC = 0.05  # mean over the last third of shells; noise of independent halves averages to 0.00 ± 0.01
 RANDOM_FSC = 0.1  # with random phases, at the resolution
 _LEAST_SOLVENT = 0.1  # of the inscribed sphere, for the solvent to say anything
 

@@ -89,10 +89,12 @@ def sharpening_of(spectrum: Tensor, fsc: Tensor, settings: SharpeningSettings) -
     sharpened = torch.where(within, sharpened, 0.0)
     factors = sharpened * _filter(radius, size, fsc, settings)
     guinier = Guinier(
-        squared, logs(torch.ones_like(radius)),
+        squared,
+        logs(torch.ones_like(radius)),
         None if settings.mtf is None else logs(detector),
-        logs(weighted) if settings.weight_by_fsc else None, logs(sharpened),
-    )  # fmt: skip
+        logs(weighted) if settings.weight_by_fsc else None,
+        logs(sharpened),
+    )
     return Sharpening(factors, b_factor, fit, guinier)
 
 
@@ -100,9 +102,7 @@ def _detector_weights(frequency: Tensor, mtf: DetectorMtf, within: Tensor) -> Te
     values = mtf_at(frequency, mtf.frequencies, mtf.values, mtf.pixel_size_angst)
     if bool((values[within] <= 0).any()):
         place = float(frequency[within][values[within] <= 0][0])
-        raise ValueError(
-            f"the MTF is not positive at {1 / place:.2f} Å: nothing can be divided by it"
-        )
+        raise ValueError(f"the MTF is not positive at {1 / place:.2f} Å: nothing can be divided by it")
     return torch.where(within, 1 / values.clamp_min(1e-30), 1.0)
 
 

@@ -24,9 +24,7 @@ class FrameSource(Protocol):
     def n_frames(self) -> int: ...
     @property
     def shape_yx(self) -> tuple[int, int]: ...
-    def frames(
-        self, start: int = ..., stop: int | None = ..., *, dtype: Any = ...
-    ) -> Iterator[Array]:
+    def frames(self, start: int = ..., stop: int | None = ..., *, dtype: Any = ...) -> Iterator[Array]:
         """Frames start to stop (0-based, half open); dtype None keeps the stored type."""
 
 

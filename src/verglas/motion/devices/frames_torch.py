@@ -17,9 +17,7 @@ Array = np.ndarray[Any, Any]
 class TorchFrames(CorrectedFrames[Tensor]):
     """Yields tensors (y, x) float32."""
 
-    def __init__(
-        self, source: FrameSource, frame_range: range, options: FrameOptions, device: str
-    ) -> None:
+    def __init__(self, source: FrameSource, frame_range: range, options: FrameOptions, device: str) -> None:
         self.device, gain = device, options.gain
         self._gain = None if gain is None else torch.as_tensor(gain, device=device)
         super().__init__(source, frame_range, options)

@@ -45,9 +45,7 @@ class Stack(Protocol[A]):
     def shifted_sum(self, shifts_yx: Array, columns: Array | None = None) -> Self:
         """Sum over the images after shifting them by (M, 2) pixels, as a stack of one."""
 
-    def shift_gradients(
-        self, shifts_yx: Array, weighted_sum: Self, columns: Array | None = None
-    ) -> Array:
+    def shift_gradients(self, shifts_yx: Array, weighted_sum: Self, columns: Array | None = None) -> Array:
         """Derivative (M, 2) of the sum over the band of g |S|^2 by the shifts, given g S."""
 
     def shifted_images(self, shifts_yx: Array) -> A:

@@ -74,9 +74,15 @@ class CpuStack(Stack[Array]):
         band = self.band
         out = CpuStack.empty(band, 1)
         shifted_sum(
-            self.real, self.imaginary, band.frequencies_y, band.frequencies_x,
-            band.columns if columns is None else columns, shifts_yx, out.real[0], out.imaginary[0],
-        )  # fmt: skip
+            self.real,
+            self.imaginary,
+            band.frequencies_y,
+            band.frequencies_x,
+            band.columns if columns is None else columns,
+            shifts_yx,
+            out.real[0],
+            out.imaginary[0],
+        )
         return out
 
     def shift_gradients(
@@ -85,10 +91,15 @@ class CpuStack(Stack[Array]):
         """Derivative of the sum over the band of g |S|^2 by the shifts, given g S."""
         band = self.band
         gradients: Array = shift_gradients(
-            self.real, self.imaginary, band.frequencies_y, band.frequencies_x,
+            self.real,
+            self.imaginary,
+            band.frequencies_y,
+            band.frequencies_x,
             band.columns if columns is None else columns,
-            shifts_yx, weighted_sum.real[0], weighted_sum.imaginary[0],
-        )  # fmt: skip
+            shifts_yx,
+            weighted_sum.real[0],
+            weighted_sum.imaginary[0],
+        )
         return gradients
 
     def shifted_images(self, shifts_yx: Array) -> Array:  # (M, *grid_yx) float32
@@ -111,7 +122,5 @@ class CpuStack(Stack[Array]):
         transforms = fft.rfft2(windows, overwrite_x=True)
         norm = np.float32(1 / np.sqrt(np.prod(band.grid_yx)))
         return CpuStack(
-            band,
-            np.multiply(transforms.real, norm, order="C"),
-            np.multiply(transforms.imag, norm, order="C"),
+            band, np.multiply(transforms.real, norm, order="C"), np.multiply(transforms.imag, norm, order="C")
         )

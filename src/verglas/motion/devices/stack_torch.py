@@ -111,14 +111,10 @@ class TorchStack(Stack[torch.Tensor]):
     def shifted_images(self, shifts_yx: Array) -> torch.Tensor:  # (M, *grid_yx)
         grid = self.band.grid_yx
         norm = float(np.sqrt(np.prod(grid)))
-        parts = [
-            torch.fft.irfft2(self._moved(part, shifts_yx), grid) * norm for part in self._chunks()
-        ]
+        parts = [torch.fft.irfft2(self._moved(part, shifts_yx), grid) * norm for part in self._chunks()]
         return torch.cat(parts)
 
-    def cut_tile(
-        self, images: torch.Tensor, band: Band, corner_yx: Array, offsets_yx: Array
-    ) -> TorchStack:
+    def cut_tile(self, images: torch.Tensor, band: Band, corner_yx: Array, offsets_yx: Array) -> TorchStack:
         """See `tiles.cut_tile`."""
         n_images, height, width = images.shape
         places = torch.as_tensor(corner_yx + offsets_yx, device=images.device)

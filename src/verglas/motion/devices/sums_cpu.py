@@ -65,16 +65,27 @@ class CpuSum(FrameSum[Array]):
         phases_x = np.exp(-2j * np.pi * self._x * shift_yx[1]).astype(np.complex64)
         weighted = "weighted" in self.sums
         _accumulate(
-            transform, phases_y, phases_x, self._weight,
-            self.sums.get("weighted", self._nothing), self.sums.get("plain", self._nothing),
-            weighted, "plain" in self.sums,
-        )  # fmt: skip
+            transform,
+            phases_y,
+            phases_x,
+            self._weight,
+            self.sums.get("weighted", self._nothing),
+            self.sums.get("plain", self._nothing),
+            weighted,
+            "plain" in self.sums,
+        )
         if half is not None:
             total = self.sums[half]
             _accumulate(
-                transform, phases_y, phases_x, self._weight,
-                total if weighted else self._nothing, total, weighted, not weighted,
-            )  # fmt: skip
+                transform,
+                phases_y,
+                phases_x,
+                self._weight,
+                total if weighted else self._nothing,
+                total,
+                weighted,
+                not weighted,
+            )
         if weighted:
             _decay(self._weight, self._ratio, self._squares)
 

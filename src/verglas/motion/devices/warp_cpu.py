@@ -77,9 +77,7 @@ def _row_shifts(coefficients: Array, y: float, per_x: float, shifts: Array) -> N
 def _whole_shifts(shifts_y: Array, shifts_x: Array, keys: Array) -> None:
     """One number per pixel that tells the whole shifts along y and x apart."""
     for x in range(keys.shape[0]):
-        keys[x] = np.int32(np.floor(-shifts_y[x])) * np.int32(65536) + np.int32(
-            np.floor(-shifts_x[x])
-        )
+        keys[x] = np.int32(np.floor(-shifts_y[x])) * np.int32(65536) + np.int32(np.floor(-shifts_x[x]))
 
 
 @njit(cache=True)
@@ -113,7 +111,14 @@ def warp(
             top, left = row + whole_y - 1 + margin, start + whole_x - 1 + margin
             around, run = slice(left, left + stop - start + 3), slice(start, stop)
             _sample_run(
-                padded[top, around], padded[top + 1, around], padded[top + 2, around],
-                padded[top + 3, around], shifts_y[run], shifts_x[run], whole_y, whole_x, out[row, run],
-            )  # fmt: skip
+                padded[top, around],
+                padded[top + 1, around],
+                padded[top + 2, around],
+                padded[top + 3, around],
+                shifts_y[run],
+                shifts_x[run],
+                whole_y,
+                whole_x,
+                out[row, run],
+            )
             start = stop

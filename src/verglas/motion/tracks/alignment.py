@@ -71,17 +71,13 @@ def align(
             break
     judged = work.judge(shifts, signal)
     found, signal = work.step(shifts, "all")
-    return Alignment(
-        found.mean, found.covariance, TRACK_PRIORS[work.priors[found.best]], signal, *judged
-    )
+    return Alignment(found.mean, found.covariance, TRACK_PRIORS[work.priors[found.best]], signal, *judged)
 
 
 class _Scoring:
     """Steps of Fisher scoring over one stack; priors without weight are dropped on the way."""
 
-    def __init__(
-        self, stack: Stack[Any], all_power: Array, amplitudes: Array, times: Array
-    ) -> None:
+    def __init__(self, stack: Stack[Any], all_power: Array, amplitudes: Array, times: Array) -> None:
         self.stack, self.all_power, self.amplitudes = stack, all_power, amplitudes
         self.priors = np.arange(len(TRACK_PRIORS))
         self.covariances = track_covariances(times)
@@ -91,9 +87,7 @@ class _Scoring:
         band = self.stack.band
         columns = band.columns_within(band.limit, rows)
         total = self.stack.shifted_sum(shifts, columns)
-        signal = estimate_signal(
-            total.mean_power(rows), self.all_power, self.amplitudes, band.counts(rows)
-        )
+        signal = estimate_signal(total.mean_power(rows), self.all_power, self.amplitudes, band.counts(rows))
         total.weight(signal.weights[None])
         information = signal.information(band, rows=rows)
         pull = self.stack.shift_gradients(shifts, total, columns) + information @ shifts

@@ -53,10 +53,7 @@ def coarse_shifts(
         change = _interpolated(np.array([peak.shift_yx for peak in peaks]), found)
         change -= change[0]
         far = np.sqrt((change**2).sum(axis=1).mean()) > FAR_GRID_PX * band.scale_yx.max()
-        trials = [
-            _moved(band, transforms, shifts + step * change)
-            for step in (steps if far else steps[:1])
-        ]
+        trials = [_moved(band, transforms, shifts + step * change) for step in (steps if far else steps[:1])]
         best = 0
         if far:
             powers = [(weight * np.abs(np.sum(trial, axis=0)) ** 2).sum() for trial in trials]

@@ -28,9 +28,7 @@ LAST = 0.5
 ROUNDS = ((0.03, 0.03, 0.06), (0.12, LAST))  # cycles per pixel; tiles are cut before each group
 STRENGTHS = (0.0, *np.logspace(-2, 1, 10).tolist())  # rms of one mode of local motion, pixels
 SMALLEST_TILE = 96  # grid pixels
-TILES = (
-    10  # per side, if patches are coarser and tiles not too small: motion varies within a tile too
-)
+TILES = 10  # per side, if patches are coarser and tiles not too small: motion varies within a tile too
 LEAST_GAIN = 3.0  # log-likelihood: twenty to one
 TILE_SMOOTHING = 1.0  # rings, which are coarse here
 
@@ -84,9 +82,7 @@ class _LocalFit:
         spatial, self.temporal = orthonormal_basis(times)
         self.spatial = spatial
         self.modes = np.einsum(
-            "ta,mb->tmab",
-            space_basis(self.grid.places_yx) @ spatial,
-            time_basis(times) @ self.temporal,
+            "ta,mb->tmab", space_basis(self.grid.places_yx) @ spatial, time_basis(times) @ self.temporal
         ).reshape(len(self.grid.places_yx), len(times), -1)  # (T, M, C)
         self.track = np.zeros((len(times), 2))  # on top of the global alignment
         self.coefficients = np.zeros((self.modes.shape[2], 2))
@@ -121,9 +117,7 @@ class _LocalFit:
         n_frames, n_modes = len(self.times), self.modes.shape[2]
         total = np.zeros((n_frames + n_modes, n_frames + n_modes))
         pull = np.zeros((n_frames + n_modes, 2))
-        for tile, weighted, left, shift, modes in zip(
-            self.tiles, sums, residual, shifts, self.modes
-        ):
+        for tile, weighted, left, shift, modes in zip(self.tiles, sums, residual, shifts, self.modes):
             weighted.weight(self.signal.weights[None])
             tile_pull = tile.shift_gradients(left, weighted, columns) + information @ shift
             design = np.concatenate([np.eye(n_frames), modes], axis=1)
@@ -189,9 +183,7 @@ class _LocalFit:
         """Signal spectrum from the tiles as they are aligned now, up to the present limit."""
         power = np.mean([one.mean_power(rows) for one in sums], axis=0)
         counts = self.tile_band.counts(rows) * len(sums)
-        found = signal_given_noise(
-            power, self.signal.noise, self.signal.amplitudes, counts, TILE_SMOOTHING
-        )
+        found = signal_given_noise(power, self.signal.noise, self.signal.amplitudes, counts, TILE_SMOOTHING)
         within = self.tile_band.ring_frequencies <= limit
         self.signal = replace(self.signal, ssnr=np.where(within, found.ssnr, self.signal.ssnr))
 

@@ -40,9 +40,7 @@ class TrackPrior:
         return FREE_VELOCITY * np.outer(u, u) + self.walk * walk + self.bend * integrated
 
 
-TRACK_PRIORS = tuple(
-    TrackPrior(walk, bend, clock) for clock in CLOCKS for walk in WALKS for bend in BENDS
-)
+TRACK_PRIORS = tuple(TrackPrior(walk, bend, clock) for clock in CLOCKS for walk in WALKS for bend in BENDS)
 
 
 @dataclass(frozen=True, slots=True)

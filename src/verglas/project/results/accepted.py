@@ -17,9 +17,7 @@ from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 
 # what differs from micrograph to micrograph within one reason: measured values, names of files
-_VALUE = re.compile(
-    r"(?<![\w.])[-+]?\d[\d.,]*(e[-+]?\d+)?( ?(Å|µm|°|%|px|bytes))?(?=, accepted is)"
-)
+_VALUE = re.compile(r"(?<![\w.])[-+]?\d[\d.,]*(e[-+]?\d+)?( ?(Å|µm|°|%|px|bytes))?(?=, accepted is)")
 _FILE = re.compile(r"\S*[/\\]\S+|\S+\.(mrcs?|tiff?|eer|star)\b")
 _SPACES = re.compile(r"\s+")
 
@@ -92,8 +90,9 @@ def _newest_list(project: Project, graph: Graph) -> str | None:
 
     def lists(names: list[str]) -> list[str]:
         kinds = {node: graph.nodes[node].type for node in names if node in graph.nodes}
-        return [node for node, kind in kinds.items() if kind in (MICROGRAPHS, MOVIES)
-                and project.exists(node)]  # fmt: skip
+        return [
+            node for node, kind in kinds.items() if kind in (MICROGRAPHS, MOVIES) and project.exists(node)
+        ]
 
     for name in reversed(list(graph.processes)):
         extracts = job_type(graph.processes[name].folder).extracts
@@ -141,18 +140,20 @@ def _set_aside(project: Project, job: str) -> dict[str, str]:
     """Stem of the file -> reason: a movie and its micrograph have the same stem."""
     try:
         table = read_table(project, f"{job}{SET_ASIDE}").first
-        names = (
-            name.rsplit("/", 1)[-1].rpartition(".")[0] for name in table.strings(table.labels[0])
-        )
+        names = (name.rsplit("/", 1)[-1].rpartition(".")[0] for name in table.strings(table.labels[0]))
         return dict(zip(names, table.strings(REASON)))
     except (OSError, StarError):
         return {}
 
 
 def _count_values(
-    project: Project, graph: Graph, job: str, counts: dict[str, int | None],
-    reasons: Counter[str], explained: int,
-) -> None:  # fmt: skip
+    project: Project,
+    graph: Graph,
+    job: str,
+    counts: dict[str, int | None],
+    reasons: Counter[str],
+    explained: int,
+) -> None:
     """What a selection on one column left out: it lists no reasons, its settings are one."""
     if not job_type(graph.processes[job].folder).selects:
         return

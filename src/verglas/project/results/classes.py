@@ -55,9 +55,7 @@ class Gallery:
     @property
     def best_angst(self) -> float | None:
         """Of classes that hold particles; None in iteration 0, which is only what was begun with."""
-        known = [
-            row.resolution_angst for row in self.classes if row.resolution_angst and not row.empty
-        ]
+        known = [row.resolution_angst for row in self.classes if row.resolution_angst and not row.empty]
         return round(min(known), 1) if known and self.iteration > 0 else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,9 +91,7 @@ def gallery(project: Project, model: str) -> Gallery:
     """Read a model (or optimiser) STAR file; anew when it has changed. Raises OSError, StarError."""
     model = _model_of(project, model)
     data = model.replace("_model.star", "_data.star")
-    found = _gallery(
-        project, model, tuple(file_stamp(project.root / each) for each in (model, data))
-    )
+    found = _gallery(project, model, tuple(file_stamp(project.root / each) for each in (model, data)))
     return replace(found, models=models_of(project, found.job))
 
 
@@ -109,21 +105,29 @@ def _gallery(project: Project, model: str, stamps: tuple[str, ...]) -> Gallery:
     members = _members(project, data, len(table))
     rows = [
         ClassRow(
-            index + 1, image, float(share), float(angst) if angst < _WORST_ANGST else None,
+            index + 1,
+            image,
+            float(share),
+            float(angst) if angst < _WORST_ANGST else None,
             int(members[index]) if members is not None else None,
             not (members[index] if members is not None else share > 0),
         )
         for index, (image, share, angst) in enumerate(
             zip(table.strings("rlnReferenceImage"), shares, resolutions)
         )
-    ]  # fmt: skip
+    ]
     job = owner_of(model) or str(Path(model).parent) + "/"
     return Gallery(
-        model, job, iteration_of(model), general.number("rlnPixelSize"),
+        model,
+        job,
+        iteration_of(model),
+        general.number("rlnPixelSize"),
         general.integer("rlnOriginalImageSize"),
-        general.integer("rlnReferenceDimensionality"), rows, [],
+        general.integer("rlnReferenceDimensionality"),
+        rows,
+        [],
         data if members is not None else None,
-    )  # fmt: skip
+    )
 
 
 def iteration_of(model: str) -> int:

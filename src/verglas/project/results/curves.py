@@ -24,9 +24,7 @@ def fsc_curves(project: Project, path: str) -> list[dict[str, Any]]:
         for key, shown in _CURVES.items():
             if x and key in table and len(table) > 1:
                 curve = table.floats(key)
-                found.append(
-                    {"name": f"{name} {shown}", "x": table.floats(x).tolist(), "y": _finite(curve)}
-                )
+                found.append({"name": f"{name} {shown}", "x": table.floats(x).tolist(), "y": _finite(curve)})
     return found
 
 
@@ -47,9 +45,7 @@ def angles(project: Project, path: str, n_bins: int = 36) -> dict[str, Any]:
     columns = np.clip((around / 360 * 2 * n_bins).astype(int), 0, 2 * n_bins - 1)
     counts = np.zeros((n_bins, 2 * n_bins), int)
     np.add.at(counts, (rows, columns), step)
-    return {
-        "counts": counts.tolist(), "particles": len(rot), "symmetry": symmetry, "mates": order,
-    }  # fmt: skip
+    return {"counts": counts.tolist(), "particles": len(rot), "symmetry": symmetry, "mates": order}
 
 
 def symmetry_of(project: Project, data: str) -> str:

@@ -19,18 +19,12 @@ Matrices = NDArray[np.float64]  # (g, 3, 3)
 def mates(directions: NDArray[np.float64], symmetry: str) -> NDArray[np.float64]:
     """Directions (n, 3) equivalent under a point group, as (n, g, 3). Raises ValueError for its name."""
     operators = _operators(symmetry.strip().upper())
-    signs = np.sign(
-        np.linalg.det(operators)
-    )  # a projection does not tell a mirror image from its back
-    found: NDArray[np.float64] = np.einsum(
-        "ni,gij->ngj", directions, signs[:, None, None] * operators
-    )
+    signs = np.sign(np.linalg.det(operators))  # a projection does not tell a mirror image from its back
+    found: NDArray[np.float64] = np.einsum("ni,gij->ngj", directions, signs[:, None, None] * operators)
     return found
 
 
-def directions_of(
-    rot_deg: NDArray[np.float64], tilt_deg: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def directions_of(rot_deg: NDArray[np.float64], tilt_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit vectors (n, 3) of Euler angles: the third row of their matrices."""
     rot, tilt = np.deg2rad(rot_deg), np.deg2rad(tilt_deg)
     return np.stack([np.sin(tilt) * np.cos(rot), np.sin(tilt) * np.sin(rot), np.cos(tilt)], 1)
@@ -63,7 +57,5 @@ def _rotation(angle: float, axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rodrigues' formula; the axis is a unit vector."""
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turned: NDArray[np.float64] = (
-        np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    )
+    turned: NDArray[np.float64] = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
     return turned

@@ -15,18 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from verglas.formats.epu import UnreadableEpu, read_epu_image, xml_of_movie
-from verglas.formats.epu_grid import (
-    HOLE,
-    EpuSquare,
-    read_epu_square,
-    square_and_hole,
-    square_file,
-)
+from verglas.formats.epu_grid import HOLE, EpuSquare, read_epu_square, square_and_hole, square_file
 from verglas.formats.mdoc import MdocSection, UnreadableMdoc, mdoc_of_movie, read_mdoc
 
-BAR_UM = (
-    15.0  # positions closer than this lie in one square: holes are 1-4 µm apart, bars 20 µm wide
-)
+BAR_UM = 15.0  # positions closer than this lie in one square: holes are 1-4 µm apart, bars 20 µm wide
 SAME_HOLE_UM = 0.6  # positions closer than this are exposures of one hole
 READ_PER_LOOK = 400  # mdoc files read in one look
 _MULTI_SHOT = re.compile(r"(.*)_X([+-]?\d+)Y([+-]?\d+)-\d+$")

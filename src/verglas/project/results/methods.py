@@ -51,9 +51,7 @@ def _collected(known: Known) -> str:
 def _motion(known: Known, values: Mapping[str, str]) -> str:
     patches = (values.get("patch_x", "1"), values.get("patch_y", "1"))
     how = "as a whole" if patches == ("1", "1") else f"in {patches[0]} × {patches[1]} patches"
-    dose = (
-        " and the frames were weighted by dose" if values.get("do_dose_weighting") == "Yes" else ""
-    )
+    dose = " and the frames were weighted by dose" if values.get("do_dose_weighting") == "Yes" else ""
     binned = values.get("bin_factor", "1")
     smaller = f", binned {binned} times" if binned not in ("1", "1.0") else ""
     return f"Beam-induced motion was corrected {how}{smaller}{dose}."
@@ -92,9 +90,9 @@ def _extraction(known: Known, values: Mapping[str, str]) -> str:
 
 
 def _classes(known: Known, values: Mapping[str, str]) -> str:
-    by = "variable-metric gradient descent" if values.get("do_grad") == "Yes" else (
-        "expectation maximisation"
-    )  # fmt: skip
+    by = (
+        "variable-metric gradient descent" if values.get("do_grad") == "Yes" else ("expectation maximisation")
+    )
     text = (
         f"They were classified in two dimensions into {values.get('nr_classes')} classes by "
         f"regularised-likelihood {by} (T = {values.get('tau_fudge')}, mask diameter "

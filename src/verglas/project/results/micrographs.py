@@ -37,9 +37,7 @@ class MicrographTable:
     def kinds(self) -> list[FigureKind]:
         """The figures that are known of some micrograph, in the order of the work."""
         return [
-            kind
-            for kind in KINDS
-            if kind.key in self.columns and np.isfinite(self.columns[kind.key]).any()
+            kind for kind in KINDS if kind.key in self.columns and np.isfinite(self.columns[kind.key]).any()
         ]
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,9 +56,7 @@ def micrograph_lists(project: Project, graph: Graph | None = None) -> list[str]:
     """Lists of micrographs on disc, the richest and newest first."""
     graph = graph or project.graph()
     found = [
-        node.name
-        for node in graph.nodes.values()
-        if node.type == MICROGRAPHS and project.exists(node.name)
+        node.name for node in graph.nodes.values() if node.type == MICROGRAPHS and project.exists(node.name)
     ]
     order = {name: place for place, name in enumerate(found)}
     return sorted(found, key=lambda name: (job_type(folder_of(name)).list_rank, -order[name]))
@@ -84,9 +80,7 @@ def _joined(project: Project, path: str, stamps: tuple[int, ...]) -> MicrographT
     names = table.strings(NAME)
     columns = _columns(table)
     if "defocus_u_angst" in columns and "astigmatism_angst" not in columns:
-        columns["astigmatism_angst"] = np.abs(
-            columns["defocus_u_angst"] - columns["defocus_v_angst"]
-        )
+        columns["astigmatism_angst"] = np.abs(columns["defocus_u_angst"] - columns["defocus_v_angst"])
     columns = _motion(project, names) | _of_picks(project, names) | columns
     columns["time_s"] = times_taken_s(project, names)
     return MicrographTable(path, names, columns, pixel_size_of(star))
@@ -140,9 +134,7 @@ def _taken_over(table: StarTable, names: list[str]) -> dict[str, np.ndarray]:
 
 
 def _list_of(star: StarFile) -> StarTable:
-    found = star.get("micrographs") or next(
-        (table for table in star.values() if NAME in table), None
-    )
+    found = star.get("micrographs") or next((table for table in star.values() if NAME in table), None)
     if found is None or NAME not in found:
         raise StarError("the file lists no micrographs", star.path)
     return found

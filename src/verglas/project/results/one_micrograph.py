@@ -17,12 +17,7 @@ from verglas.jobs.coordinates.reading import FOM, X, Y, names_in, read_coordinat
 from verglas.jobs.coordinates.source import CoordinateSource
 from verglas.jobs.manualpick.files import PICK_NAME, picks_path
 from verglas.jobs.registry import job_type
-from verglas.project.confinement import (
-    LARGEST_TABLE,
-    read_small_text,
-    read_table,
-    regular_file,
-)
+from verglas.project.confinement import LARGEST_TABLE, read_small_text, read_table, regular_file
 from verglas.project.names import folder_of, owner_of
 from verglas.project.project import Project
 

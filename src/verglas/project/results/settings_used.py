@@ -10,9 +10,21 @@ from verglas.project.project import Project
 from verglas.project.registration import ForeignJob, load_job
 
 _OF_THE_MACHINE = {
-    "nr_mpi", "nr_threads", "do_queue", "queuename", "qsub", "qsubscript", "min_dedicated", "gpu_ids",
-    "use_gpu", "nr_pool", "do_preread_images", "do_parallel_discio", "scratch_dir", "other_args",
-}  # fmt: skip
+    "nr_mpi",
+    "nr_threads",
+    "do_queue",
+    "queuename",
+    "qsub",
+    "qsubscript",
+    "min_dedicated",
+    "gpu_ids",
+    "use_gpu",
+    "nr_pool",
+    "do_preread_images",
+    "do_parallel_discio",
+    "scratch_dir",
+    "other_args",
+}
 
 
 @dataclass(frozen=True)

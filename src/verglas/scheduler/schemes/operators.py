@@ -62,9 +62,7 @@ class Values:
     @staticmethod
     def _set(group: dict[str, Variable], name: str, text: str, kind: str) -> None:
         if name not in group:
-            raise OperatorFailed(
-                f"{name!r} is not a {kind} variable: the result has no place to go"
-            )
+            raise OperatorFailed(f"{name!r} is not a {kind} variable: the result has no place to go")
         group[name].value = text
 
 

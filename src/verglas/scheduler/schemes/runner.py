@@ -42,9 +42,7 @@ class SchemeStopped(Exception):
 class SchemeRunner:
     """One Scheme at work. Its state is on disc after every node, so `run` also continues."""
 
-    def __init__(
-        self, project: Project, name: str, say: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, project: Project, name: str, say: Callable[[str], None] = lambda text: None) -> None:
         self.project, self.say = project, say
         self.folder = scheme_folder(project, name)
         self.path = scheme_path(self.folder)
@@ -63,9 +61,7 @@ class SchemeRunner:
                 self._walk()
             except Exception as error:
                 self._mail(f"{self.scheme.name} stopped: {error}")
-                record_event(
-                    self.project.root, "scheme-stopped", str(error), scheme=self.scheme.name
-                )
+                record_event(self.project.root, "scheme-stopped", str(error), scheme=self.scheme.name)
                 raise
             finally:
                 write_scheme(self.path, self.scheme)
@@ -87,9 +83,7 @@ class SchemeRunner:
             elif node in self.scheme.jobs:
                 self._job(node, self.scheme.jobs[node])
             else:
-                raise SchemeStopped(
-                    f"{node} is neither an operator nor a job of {self.scheme.name}"
-                )
+                raise SchemeStopped(f"{node} is neither an operator nor a job of {self.scheme.name}")
             node = self.scheme.next_node(node)
 
     def _operate(self, operator: Operator) -> bool:
@@ -225,9 +219,7 @@ def scheme_folder(project: Project, name: str) -> Path:
     for parent in ("Schemes", "Schedules"):
         if (project.root / parent / short).is_dir():
             return project.root / parent / short
-    known = (
-        ", ".join(each.parent.name for each in project.root.glob("Sche*s/*/sche*.star")) or "none"
-    )
+    known = ", ".join(each.parent.name for each in project.root.glob("Sche*s/*/sche*.star")) or "none"
     raise FileNotFoundError(f"there is no scheme {short!r}; there are: {known}")
 
 

@@ -109,26 +109,23 @@ def read_scheme(path: Path) -> Scheme:
     for row in _rows(star, f"{word.lower()}_operators"):
         prefix = f"rln{word}Operator"
         scheme.operators[row[f"{prefix}Name"]] = Operator(
-            row[f"{prefix}Type"],
-            row[f"{prefix}Output"],
-            row[f"{prefix}Input1"],
-            row[f"{prefix}Input2"],
+            row[f"{prefix}Type"], row[f"{prefix}Output"], row[f"{prefix}Input1"], row[f"{prefix}Input2"]
         )
     for row in _rows(star, f"{word.lower()}_jobs"):
         scheme.jobs[row[f"rln{word}JobNameOriginal"]] = SchemeJob(
-            row[f"rln{word}JobName"],
-            row[f"rln{word}JobMode"],
-            row[f"rln{word}JobHasStarted"] == "1",
+            row[f"rln{word}JobName"], row[f"rln{word}JobMode"], row[f"rln{word}JobHasStarted"] == "1"
         )
     for row in _rows(star, f"{word.lower()}_edges"):
         prefix = f"rln{word}Edge"
         scheme.edges.append(
             Edge(
-                row[f"{prefix}InputNodeName"], row[f"{prefix}OutputNodeName"], row[f"{prefix}IsFork"] == "1",
+                row[f"{prefix}InputNodeName"],
+                row[f"{prefix}OutputNodeName"],
+                row[f"{prefix}IsFork"] == "1",
                 row.get(f"{prefix}OutputNodeNameIfTrue", UNDEFINED),
                 row.get(f"{prefix}BooleanVariable", UNDEFINED),
             )
-        )  # fmt: skip
+        )
     return scheme
 
 
@@ -166,25 +163,34 @@ def _tables(scheme: Scheme) -> Iterator[StarTable]:
         }
         yield StarTable.from_columns(f"{small}_{kind}", columns)
     prefix, operators = f"rln{word}Operator", list(scheme.operators.values())
-    yield StarTable.from_columns(f"{small}_operators", {
-        f"{prefix}Name": list(scheme.operators),
-        f"{prefix}Type": [each.type for each in operators],
-        f"{prefix}Output": [each.output for each in operators],
-        f"{prefix}Input1": [each.input1 for each in operators],
-        f"{prefix}Input2": [each.input2 for each in operators],
-    })  # fmt: skip
+    yield StarTable.from_columns(
+        f"{small}_operators",
+        {
+            f"{prefix}Name": list(scheme.operators),
+            f"{prefix}Type": [each.type for each in operators],
+            f"{prefix}Output": [each.output for each in operators],
+            f"{prefix}Input1": [each.input1 for each in operators],
+            f"{prefix}Input2": [each.input2 for each in operators],
+        },
+    )
     jobs = list(scheme.jobs.values())
-    yield StarTable.from_columns(f"{small}_jobs", {
-        f"rln{word}JobNameOriginal": list(scheme.jobs),
-        f"rln{word}JobName": [each.name for each in jobs],
-        f"rln{word}JobMode": [each.mode for each in jobs],
-        f"rln{word}JobHasStarted": [int(each.has_started) for each in jobs],
-    })  # fmt: skip
+    yield StarTable.from_columns(
+        f"{small}_jobs",
+        {
+            f"rln{word}JobNameOriginal": list(scheme.jobs),
+            f"rln{word}JobName": [each.name for each in jobs],
+            f"rln{word}JobMode": [each.mode for each in jobs],
+            f"rln{word}JobHasStarted": [int(each.has_started) for each in jobs],
+        },
+    )
     prefix = f"rln{word}Edge"
-    yield StarTable.from_columns(f"{small}_edges", {
-        f"{prefix}InputNodeName": [each.start for each in scheme.edges],
-        f"{prefix}OutputNodeName": [each.end for each in scheme.edges],
-        f"{prefix}IsFork": [int(each.is_fork) for each in scheme.edges],
-        f"{prefix}OutputNodeNameIfTrue": [each.end_if_true for each in scheme.edges],
-        f"{prefix}BooleanVariable": [each.variable for each in scheme.edges],
-    })  # fmt: skip
+    yield StarTable.from_columns(
+        f"{small}_edges",
+        {
+            f"{prefix}InputNodeName": [each.start for each in scheme.edges],
+            f"{prefix}OutputNodeName": [each.end for each in scheme.edges],
+            f"{prefix}IsFork": [int(each.is_fork) for each in scheme.edges],
+            f"{prefix}OutputNodeNameIfTrue": [each.end_if_true for each in scheme.edges],
+            f"{prefix}BooleanVariable": [each.variable for each in scheme.edges],
+        },
+    )

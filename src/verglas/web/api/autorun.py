@@ -54,13 +54,15 @@ def start(body: NewSchedule, project: Asked, person: Asker) -> dict[str, Any]:
     else:
         jobs = [name for name, each in graph.processes.items() if each.status is Status.SCHEDULED]
     if not jobs:
-        raise HTTPException(
-            422, "there is no scheduled job: fill in a form and press Schedule first"
-        )
+        raise HTTPException(422, "there is no scheduled job: fill in a form and press Schedule first")
     order = Order(
-        body.name, tuple(graph.in_order(jobs)), body.repeat, body.min_wait_min,
-        body.wait_before_min, body.on_failure,
-    )  # fmt: skip
+        body.name,
+        tuple(graph.in_order(jobs)),
+        body.repeat,
+        body.min_wait_min,
+        body.wait_before_min,
+        body.on_failure,
+    )
     begin(project, order)
     record(project, person, f"autorun {order.name}: {len(jobs)} jobs, {order.repeat} times")
     return {"name": order.name}
@@ -116,13 +118,21 @@ def _shown(folder: ScheduleFolder) -> dict[str, Any]:
         gone = elapsed_s(state.started_boot, state.started_boottime_s, state.started_wall_s)
         wait_s = max(0.0, wanted_min * 60 - gone)
     return {
-        "name": folder.name, "jobs": list(order.jobs), "repeat": order.repeat,
-        "min_wait_min": order.min_wait_min, "phase": state.phase, "round": state.round,
-        "in_hand": state.in_hand, "message": absence or state.message, "over": state.is_over,
-        "wanted": folder.is_wanted, "alive": folder.lease.is_held(),
-        "next_round_in_s": wait_s, "now_s": time.time(),
+        "name": folder.name,
+        "jobs": list(order.jobs),
+        "repeat": order.repeat,
+        "min_wait_min": order.min_wait_min,
+        "phase": state.phase,
+        "round": state.round,
+        "in_hand": state.in_hand,
+        "message": absence or state.message,
+        "over": state.is_over,
+        "wanted": folder.is_wanted,
+        "alive": folder.lease.is_held(),
+        "next_round_in_s": wait_s,
+        "now_s": time.time(),
         "results": {job: vars_of(result) for job, result in state.results.items()},
-    }  # fmt: skip
+    }
 
 
 def vars_of(result: Any) -> dict[str, Any]:

@@ -116,9 +116,7 @@ def select(body: Choice, request: Request, project: Asked, person: Asker) -> dic
     count = len(gallery(project, body.model).classes)
     wrong = [number for number in body.classes if not 1 <= number <= count]
     if wrong or not body.classes:
-        raise HTTPException(
-            422, f"choose classes from 1 to {count}" + (f", not {wrong}" if wrong else "")
-        )
+        raise HTTPException(422, f"choose classes from 1 to {count}" + (f", not {wrong}" if wrong else ""))
     values = {"fn_model": body.model, "do_recenter": "Yes" if body.recenter else "No"}
     if body.job:
         name = project.job_name(body.job)

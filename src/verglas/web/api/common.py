@@ -47,9 +47,7 @@ async def operator_of(request: Request) -> Person:
     """For what only somebody may do who may run commands on the server's machine."""
     person = await person_of(request)
     if not person.may_command or person.project:
-        raise HTTPException(
-            403, "only an operator may do this: it opens the machine, not a project"
-        )
+        raise HTTPException(403, "only an operator may do this: it opens the machine, not a project")
     return person
 
 
@@ -94,9 +92,7 @@ def record(project: Project, person: Person, text: str) -> None:
     record_event(project.root, "person", text, person=person.name)
 
 
-def answered(
-    request: Request, key: tuple[str, ...], stamp: str, make: Callable[[], Any]
-) -> Response:
+def answered(request: Request, key: tuple[str, ...], stamp: str, make: Callable[[], Any]) -> Response:
     """An answer that is made once for all who ask, until its stamp changes."""
     answers: Answers = request.app.state.answers
     return sent_as(request, answers.get((request.path_params["pid"], *key), stamp, make))

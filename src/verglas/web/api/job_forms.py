@@ -52,10 +52,13 @@ def new_form(folder: Name, project: Asked) -> dict[str, Any]:
     """The form of a new job, with the values used last in this project."""
     job = job_class(folder)
     return {
-        "type": folder, "title": job.type.title, "tabs": forms.form_of(job),
-        "values": forms.default_values(project, job), "incremental": job.type.incremental,
+        "type": folder,
+        "title": job.type.title,
+        "tabs": forms.form_of(job),
+        "values": forms.default_values(project, job),
+        "incremental": job.type.incremental,
         "interactive": job.type.interactive,
-    }  # fmt: skip
+    }
 
 
 @router.get("/nodes", response_model=list[shapes.OfferShown])
@@ -64,10 +67,15 @@ def nodes(project: Asked, type: Name = "") -> list[dict[str, Any]]:
     """Browse: what can be an input, existing and expected (all types without one)."""
     offers = browse(project, node_type_named(type) if type else None)
     return [
-        {"name": each.name, "type": each.type_name, "exists": each.exists,
-         "producer": each.producer, "shown_producer": each.shown_producer}
+        {
+            "name": each.name,
+            "type": each.type_name,
+            "exists": each.exists,
+            "producer": each.producer,
+            "shown_producer": each.shown_producer,
+        }
         for each in offers
-    ]  # fmt: skip
+    ]
 
 
 @router.post("/check", response_model=shapes.Checked)
@@ -81,9 +89,14 @@ def check(form: FormValues, project: Asked) -> dict[str, Any]:
     job = class_for(form.type) if form.type else loaded_job(project, known).job
     checked = forms.check(job, form.values)
     found: dict[str, Any] = {
-        "problems": checked.problems, "complaints": checked.complaints,
-        "warnings": checked.warnings, "missing": [], "active": {}, "command": "", "outputs": [],
-    }  # fmt: skip
+        "problems": checked.problems,
+        "complaints": checked.complaints,
+        "warnings": checked.warnings,
+        "missing": [],
+        "active": {},
+        "command": "",
+        "outputs": [],
+    }
     if checked.options is not None:
         name = known or f"{job.type.folder}/jobNNN/"
         found["active"] = forms.active_fields(job, checked.options)
@@ -102,9 +115,7 @@ def make_or_start(form: NewJob, request: Request, project: Asked, person: Asker)
     if form.action == "edit":
         edit(project, name, form.values)
     elif form.action == "schedule":
-        name = register(
-            project, asked.job, asked.options, name=name or None, is_continue=asked.is_continue
-        )
+        name = register(project, asked.job, asked.options, name=name or None, is_continue=asked.is_continue)
     else:
         _demand_inputs(project, asked.options)
         launched = launch_as(project, asked)
@@ -135,6 +146,4 @@ def _asked(project: Project, person: Person, form: NewJob) -> LoadedJob:
 def _demand_inputs(project: Project, options: Any) -> None:
     missing = forms.missing_inputs(project, options)
     if missing:
-        raise HTTPException(
-            422, f"not there yet: {', '.join(missing)}; Schedule runs the job when it is"
-        )
+        raise HTTPException(422, f"not there yet: {', '.join(missing)}; Schedule runs the job when it is")

@@ -18,15 +18,7 @@ from verglas.project.note import write_note
 from verglas.project.project import Project
 from verglas.project.registration import ForeignJob
 from verglas.project.summary import job_summaries, summary
-from verglas.project.trash import (
-    clean,
-    delete,
-    deleted_jobs,
-    empty,
-    files_to_clean,
-    jobs_to_delete,
-    undelete,
-)
+from verglas.project.trash import clean, delete, deleted_jobs, empty, files_to_clean, jobs_to_delete, undelete
 from verglas.scheduler.launch import abort, terminate
 from verglas.scheduler.schedule import rounds_done
 from verglas.web import forms
@@ -98,12 +90,16 @@ def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
     try:
         loaded = loaded_job(project, name)
         found |= {
-            "title": loaded.job.type.title, "tabs": forms.form_of(loaded.job),
-            "values": loaded.options.texts(), "is_continue": loaded.is_continue,
-            "warnings": list(loaded.warnings), "type": loaded.job.type.folder,
-            "incremental": loaded.job.type.incremental, "page": loaded.job.type.page,
+            "title": loaded.job.type.title,
+            "tabs": forms.form_of(loaded.job),
+            "values": loaded.options.texts(),
+            "is_continue": loaded.is_continue,
+            "warnings": list(loaded.warnings),
+            "type": loaded.job.type.folder,
+            "incremental": loaded.job.type.incremental,
+            "page": loaded.job.type.page,
             "has_halves": loaded.job.type.has_halves,
-        }  # fmt: skip
+        }
     except (ForeignJob, OSError, ValueError) as error:
         found |= {"title": folder, "tabs": [], "values": {}, "unknown": str(error)}
     return found
@@ -111,9 +107,7 @@ def job(folder: Name, job: Name, project: Asked) -> dict[str, Any]:
 
 @router.get("/jobs/{folder}/{job}/log", response_model=shapes.Log)
 @routes.status
-def log(
-    folder: Name, job: Name, project: Asked, which: Literal["out", "err"] = "out"
-) -> dict[str, Any]:
+def log(folder: Name, job: Name, project: Asked, which: Literal["out", "err"] = "out") -> dict[str, Any]:
     """The end of run.out or run.err; progress bars as numbers."""
     name = job_of(project, folder, job)
     return log_tail(project, name + (RUN_OUT if which == "out" else RUN_ERR))
@@ -210,9 +204,11 @@ def files(project: Asked, folder: FileName = "", ending: Name = "") -> list[str]
 def _shown_node(project: Project, graph: Any, name: str) -> dict[str, Any]:
     node = graph.nodes.get(name)
     return {
-        "name": name, "type": _type_name(node) if node else "", "exists": project.exists(name),
+        "name": name,
+        "type": _type_name(node) if node else "",
+        "exists": project.exists(name),
         "producer": graph.producer_of(name) or "",
-    }  # fmt: skip
+    }
 
 
 def _type_name(node: Any) -> str:

@@ -23,17 +23,7 @@ from verglas.scheduler.live.requests.snapshot import take_snapshot
 from verglas.scheduler.live.requests.trial import files_of
 from verglas.scheduler.live.requests.verdicts import give_verdict, try_again
 from verglas.scheduler.settings import load_settings, save_settings
-from verglas.web.api.common import (
-    Asked,
-    Asker,
-    FileName,
-    Name,
-    Values,
-    answered,
-    image_of,
-    picture,
-    record,
-)
+from verglas.web.api.common import Asked, Asker, FileName, Name, Values, answered, image_of, picture, record
 from verglas.web.door.access import Person
 from verglas.web.door.roles import check_path
 from verglas.web.live import drawn as live_pictures
@@ -50,9 +40,21 @@ from verglas.web.serving.worker import Worker
 
 router = routes.router("/api/p/{pid}/live", "live")
 _GIVEN = {
-    "pixel-size", "kv", "cs", "amplitude-contrast", "dose-per-frame", "dose", "gain", "gain-rot",
-    "gain-flip", "diameter", "eer-grouping", "bin", "movies", "thresholds",
-}  # fmt: skip
+    "pixel-size",
+    "kv",
+    "cs",
+    "amplitude-contrast",
+    "dose-per-frame",
+    "dose",
+    "gain",
+    "gain-rot",
+    "gain-flip",
+    "diameter",
+    "eer-grouping",
+    "bin",
+    "movies",
+    "thresholds",
+}
 _RESOURCES = {"name", "first", "workers", "devices", "profile"}
 
 
@@ -191,8 +193,8 @@ def grid(name: Name, request: Request, project: Asked) -> Response:
 
 @router.get("/{name}/file", response_model=Lines)
 def what_became_of(
-    name: Name, request: Request, project: Asked, text: Annotated[str, Query(min_length=2, max_length=300)],
-) -> dict[str, Any]:  # fmt: skip
+    name: Name, request: Request, project: Asked, text: Annotated[str, Query(min_length=2, max_length=300)]
+) -> dict[str, Any]:
     """What became of a file: taken, set aside, not taken and why, never seen."""
     status = live.session_status(project, name)["status"] or {}
     known: LiveMovies = request.app.state.live_movies
@@ -201,9 +203,8 @@ def what_became_of(
 
 @router.get("/{name}/shown", response_model=list[shapes.MovieShown])
 def shown(
-    name: Name, request: Request, project: Asked,
-    numbers: Annotated[list[int], Query(max_length=24)],
-) -> list[dict[str, Any]]:  # fmt: skip
+    name: Name, request: Request, project: Asked, numbers: Annotated[list[int], Query(max_length=24)]
+) -> list[dict[str, Any]]:
     """Size and picks of some movies: what a small picture of each is drawn from."""
     live.check_session(project, name)
     known: LiveMovies = request.app.state.live_movies
@@ -277,9 +278,7 @@ def snapshot(name: Name, body: Snapshot, project: Asked, person: Asker) -> dict[
 
 def _beginning(project: Project, person: Person, body: NewSession) -> Beginning:
     """Only folders of the project or of its registered data directories are watched."""
-    folder_of(
-        project, str(fixed_folder(body.folder)) if glob.has_magic(body.folder) else body.folder
-    )
+    folder_of(project, str(fixed_folder(body.folder)) if glob.has_magic(body.folder) else body.folder)
     given = {key: value.strip() for key, value in body.given.items() if value.strip()}
     for path in (body.folder, given.get("movies", "")):
         if ".." in Path(path).parts:

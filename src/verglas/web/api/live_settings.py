@@ -47,9 +47,7 @@ def settings(name: Name, project: Asked) -> dict[str, Any]:
     return {
         stage: {
             "options": known.options(stage, known.latest(stage)),
-            "changes": [
-                {"scope": version.scope, "values": version.changed} for version in versions[1:]
-            ],
+            "changes": [{"scope": version.scope, "values": version.changed} for version in versions[1:]],
         }
         for stage, versions in known.versions.items()
         if versions
@@ -78,9 +76,7 @@ def cost(name: Name, body: Change, project: Asked) -> shapes.CostShown:
 
 @router.post("/{name}/try", response_model=list[shapes.TrialShown])
 @routes.long
-def trial(
-    name: Name, body: Trial, request: Request, project: Asked, person: Asker
-) -> list[dict[str, Any]]:
+def trial(name: Name, body: Trial, request: Request, project: Asked, person: Asker) -> list[dict[str, Any]]:
     """Micrographs with other options, each beside what it has now; nothing changes."""
     live.check_session(project, name)
     live.check_settings(person, project, live.by_stage(body.values))
@@ -89,9 +85,14 @@ def trial(
         raise HTTPException(409, "another trial is at work: try again when it has ended")
     try:
         found = worker.call(
-            project.root, live_work.try_settings, project.root, name, body.micrographs,
-            live.by_stage(body.values), limit_s=TRIAL_S,
-        )  # fmt: skip
+            project.root,
+            live_work.try_settings,
+            project.root,
+            name,
+            body.micrographs,
+            live.by_stage(body.values),
+            limit_s=TRIAL_S,
+        )
     finally:
         request.app.state.trial.release()
     return [live_pictures.trial_shown(project, each) for each in found]
@@ -99,9 +100,13 @@ def trial(
 
 @router.get("/{name}/try/{number}/{picture_of}")
 def trial_picture(
-    name: Name, number: int, picture_of: Literal["micrograph", "spectrum"], request: Request,
-    project: Asked, side: int = 640,
-) -> Response:  # fmt: skip
+    name: Name,
+    number: int,
+    picture_of: Literal["micrograph", "spectrum"],
+    request: Request,
+    project: Asked,
+    side: int = 640,
+) -> Response:
     """The micrograph or the power spectrum of a movie's last trial."""
     live.check_session(project, name)
     file = live_pictures.trial_file(LiveFolder(project.root, name), number, picture_of)

@@ -55,10 +55,7 @@ def volume(path: FileName, project: Asked, side: int = 96) -> Response:
     data, voxel = small_map(image_of(project, path), max(16, min(side, MAX_SIDE)))
     answer = picture(map_bytes(data, voxel), "application/octet-stream", lasting=False)
     answer.headers["x-voxel"] = f"{voxel:.6g}"
-    answer.headers["x-mean"], answer.headers["x-deviation"] = (
-        f"{data.mean():.6g}",
-        f"{data.std():.6g}",
-    )
+    answer.headers["x-mean"], answer.headers["x-deviation"] = (f"{data.mean():.6g}", f"{data.std():.6g}")
     answer.headers["x-maximum"] = f"{data.max():.6g}"
     return answer
 
@@ -69,9 +66,7 @@ def section(
 ) -> Response:
     """One section at a fraction 0..1 of an axis."""
     try:
-        return picture(
-            slice_png(image_of(project, path), axis, position), "image/png", lasting=False
-        )
+        return picture(slice_png(image_of(project, path), axis, position), "image/png", lasting=False)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
 

@@ -105,25 +105,33 @@ def info(path: FileName, list: FileName, request: Request, project: Asked) -> di
     pyramid = request.app.state.pyramids.pyramid(file)
     height, width = pyramid.shape_yx
     return {
-        "width": width, "height": height, "tile": TILE, "levels": pyramid.n_levels,
-        "changed": file.stat().st_mtime_ns, "drift": one_micrograph.drift(project, path),
+        "width": width,
+        "height": height,
+        "tile": TILE,
+        "levels": pyramid.n_levels,
+        "changed": file.stat().st_mtime_ns,
+        "drift": one_micrograph.drift(project, path),
         "ctf": one_micrograph.ctf_profile(project, list, path) if list else None,
         "has_spectrum": bool(list and ctf_image_path(project, list, path)),
-    }  # fmt: skip
+    }
 
 
 @router.get("/tile")
 def tile(
-    path: FileName, level: int, column: int, row: int, request: Request, project: Asked,
-    low_pass: float = 0, pixel_size: float = 1,
-) -> Response:  # fmt: skip
+    path: FileName,
+    level: int,
+    column: int,
+    row: int,
+    request: Request,
+    project: Asked,
+    low_pass: float = 0,
+    pixel_size: float = 1,
+) -> Response:
     """One 512-pixel tile as JPEG; `low_pass` in Å filters the micrograph."""
     file = image_of(project, path)
     if low_pass > 0:
         filtered = request.app.state.pyramids.low_passed(file, pixel_size, low_pass)
-        return picture(
-            jpeg_bytes(_part(filtered.image, filtered.level, level, column, row)), "image/jpeg"
-        )
+        return picture(jpeg_bytes(_part(filtered.image, filtered.level, level, column, row)), "image/jpeg")
     pyramid = request.app.state.pyramids.pyramid(file)
     try:
         return picture(jpeg_bytes(pyramid.tile(level, column, row)), "image/jpeg")
@@ -160,9 +168,7 @@ def picks(node: FileName, micrograph: FileName, project: Asked) -> dict[str, Any
 
 
 @router.post("/manualpick", response_model=Named)
-def new_manualpick(
-    body: NewManualPick, request: Request, project: Asked, person: Asker
-) -> dict[str, Any]:
+def new_manualpick(body: NewManualPick, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Make a Manual picking job that begins with another job's picks; the page then edits it."""
     job = job_class("ManualPick")
     values = {"fn_in": body.list}
@@ -194,9 +200,7 @@ def save_picks(
 
 
 @router.post("/picks/{folder}/{job}/finish", response_model=Named)
-def finish_picks(
-    folder: Name, job: Name, request: Request, project: Asked, person: Asker
-) -> dict[str, Any]:
+def finish_picks(folder: Name, job: Name, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Rebuild the lists of a Manual picking job, so that Extraction sees what was picked."""
     name = job_of(project, folder, job)
     asked = replace(loaded_job(project, name), is_continue=True)

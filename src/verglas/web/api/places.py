@@ -97,13 +97,14 @@ def folders(request: Request, person: Operator, path: FileName = "") -> Folders:
             )
     except (PermissionError, NotADirectoryError, FileNotFoundError) as error:
         raise HTTPException(404, f"{start}: {error.strerror}") from None
-    shown = [
-        Folder(name=name, is_project=_is_project(place / name)) for name in names[:MOST_FOLDERS]
-    ]
+    shown = [Folder(name=name, is_project=_is_project(place / name)) for name in names[:MOST_FOLDERS]]
     return Folders(
-        path=str(place), parent=str(place.parent) if place != place.parent else None,
-        is_project=_is_project(place), folders=shown, left_out=max(0, len(names) - MOST_FOLDERS),
-    )  # fmt: skip
+        path=str(place),
+        parent=str(place.parent) if place != place.parent else None,
+        is_project=_is_project(place),
+        folders=shown,
+        left_out=max(0, len(names) - MOST_FOLDERS),
+    )
 
 
 @router.post("/projects")

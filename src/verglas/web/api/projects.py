@@ -57,9 +57,13 @@ def log_in(login: Login, request: Request, response: Response) -> dict[str, Any]
         raise HTTPException(401, "this token is not known here, or it has expired")
     key = settings.access.open_session(login.token)
     response.set_cookie(
-        COOKIE, key, httponly=True, samesite="strict", path=settings.root_path or "/",
+        COOKIE,
+        key,
+        httponly=True,
+        samesite="strict",
+        path=settings.root_path or "/",
         secure=request.url.scheme == "https",
-    )  # fmt: skip
+    )
     return {"name": person.name, "role": person.role}
 
 
@@ -82,23 +86,17 @@ def projects(request: Request, person: Asker) -> list[dict[str, Any]]:
             continue
         states = [job.status for job in job_summaries(project)]
         counts = {state: states.count(state) for state in dict.fromkeys(states)}
-        found.append(
-            {"id": key, "title": project.root.name, "path": str(project.root), "jobs": counts}
-        )
+        found.append({"id": key, "title": project.root.name, "path": str(project.root), "jobs": counts})
     return found
 
 
 @router.post("/p/{pid}/share")
 @routes.status
-def share(
-    pid: Name, body: Share, request: Request, project: Asked, person: Operator
-) -> dict[str, Any]:
+def share(pid: Name, body: Share, request: Request, project: Asked, person: Operator) -> dict[str, Any]:
     """Make a read-only link that ends by itself; the token is told only once."""
     settings = request.app.state.settings
     if not settings.needs_token:
-        raise HTTPException(
-            409, "this server answers on this machine only; start it with --host to share it"
-        )
+        raise HTTPException(409, "this server answers on this machine only; start it with --host to share it")
     token = settings.access.add(body.name, "viewer", days=body.days, project=pid)
     record(project, person, f"share link for {body.name}, {body.days:g} days")
     return {"token": token, "address": f"{settings.root_path}/#/p/{pid}/project?token={token}"}
@@ -118,9 +116,7 @@ def shares(pid: Name, request: Request, project: Asked, person: Operator) -> lis
 
 @router.delete("/p/{pid}/share/{name}")
 @routes.status
-def unshare(
-    pid: Name, name: Name, request: Request, project: Asked, person: Operator
-) -> dict[str, Any]:
+def unshare(pid: Name, name: Name, request: Request, project: Asked, person: Operator) -> dict[str, Any]:
     """Take the links of a name to this project back."""
     count = request.app.state.settings.access.remove(name, project=pid)
     if not count:

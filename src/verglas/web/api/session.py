@@ -65,9 +65,7 @@ def events(project: Asked, since: Name = "", last: int = 500) -> list[dict[str, 
 
 
 @router.post("/thresholds")
-def apply_thresholds(
-    body: Limits, request: Request, project: Asked, person: Asker
-) -> dict[str, Any]:
+def apply_thresholds(body: Limits, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
     """Select jobs that keep what lies within the limits, and run: one after another."""
     table_of(project, body.micrographs)
     limits = [Limit(present(each.figure), each.low, each.high) for each in body.limits]
@@ -99,9 +97,7 @@ def report_as_pdf(project: Asked, sample: Name = "", microscope: Name = "") -> R
 
 
 @router.get("/file", response_class=Response)
-def file(
-    path: FileName, pid: Name, request: Request, project: Asked, download: bool = False
-) -> Response:
+def file(path: FileName, pid: Name, request: Request, project: Asked, download: bool = False) -> Response:
     """A file of the project: PDF and pictures as they are, anything readable as plain text.
 
     `download` sends any file, of any size, to be kept.

@@ -24,9 +24,16 @@ def blocks(path: FileName, request: Request, project: Asked) -> dict[str, Any]:
 
 @router.get("/page", response_model=shapes.TablePage)
 def page(
-    path: FileName, request: Request, project: Asked, block: Name = "", offset: int = 0,
-    count: int = 200, sort: Name = "", descending: bool = False, filter: Filters = [],  # noqa: B006
-) -> dict[str, Any]:  # fmt: skip
+    path: FileName,
+    request: Request,
+    project: Asked,
+    block: Name = "",
+    offset: int = 0,
+    count: int = 200,
+    sort: Name = "",
+    descending: bool = False,
+    filter: Filters = [],  # noqa: B006
+) -> dict[str, Any]:
     """Rows of a table. A filter is `label sign value` with one of < > <= >= = != ~ (contains)."""
     opened = request.app.state.tables.get(project, path)
     return tables.page(
@@ -36,9 +43,14 @@ def page(
 
 @router.get("/plot", response_model=shapes.TablePlot)
 def plot(
-    path: FileName, request: Request, project: Asked, y: Name, block: Name = "", x: Name = "",
+    path: FileName,
+    request: Request,
+    project: Asked,
+    y: Name,
+    block: Name = "",
+    x: Name = "",
     filter: Filters = [],  # noqa: B006
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A column against another (or the row number); at most 20,000 points."""
     opened = request.app.state.tables.get(project, path)
     return tables.plot(opened, block, x, y, filter)

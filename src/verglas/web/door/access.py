@@ -127,9 +127,7 @@ class AccessBook:
 
     def still_valid(self, person: Person) -> bool:
         """Whether somebody who came in earlier might come in now."""
-        return person is LOCAL or any(
-            each == person and each.is_valid(time.time()) for each in self.people
-        )
+        return person is LOCAL or any(each == person and each.is_valid(time.time()) for each in self.people)
 
     @property
     def _sessions_file(self) -> Path | None:
@@ -140,8 +138,7 @@ class AccessBook:
             return dict(self._sessions)
         try:
             return {
-                str(key): str(value)
-                for key, value in json.loads(self._sessions_file.read_text()).items()
+                str(key): str(value) for key, value in json.loads(self._sessions_file.read_text()).items()
             }
         except (OSError, ValueError, AttributeError):
             return {}

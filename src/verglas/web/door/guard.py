@@ -163,9 +163,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             known = {key for key, _ in message["headers"]}
-            extra = [
-                (k.encode(), v.encode()) for k, v in _HEADERS.items() if k.encode() not in known
-            ]
+            extra = [(k.encode(), v.encode()) for k, v in _HEADERS.items() if k.encode() not in known]
             message["headers"] = [*message["headers"], *extra]
         await send(message)
 
@@ -175,9 +173,7 @@ def _with_headers(send: Send) -> Send:
 async def _refuse(scope: Scope, receive: Receive, send: Send, reason: _Refused) -> None:
     if scope["type"] == "websocket":
         await receive()
-        await send(
-            {"type": "websocket.close", "code": 4000 + reason.status, "reason": reason.text[:120]}
-        )
+        await send({"type": "websocket.close", "code": 4000 + reason.status, "reason": reason.text[:120]})
         return
     body = json.dumps({"error": reason.text}).encode()
     headers: list[Any] = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]

@@ -16,9 +16,12 @@ class NotAllowed(PermissionError):
 
 
 def check_values(
-    person: Person, project: Project, job: type[Job], values: Mapping[str, str],
+    person: Person,
+    project: Project,
+    job: type[Job],
+    values: Mapping[str, str],
     stored: Mapping[str, str] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Whether a person may give a job these options; `stored` are those it has. Raises NotAllowed.
 
     Commands that somebody else entered stay as they are: they may be run, not changed.

@@ -30,20 +30,28 @@ def shown(project: Project, folder: LiveFolder, movie: Movie) -> dict[str, Any]:
 def trial_shown(project: Project, trial: Trial) -> dict[str, Any]:
     """A trial's figures beside the present ones, with what its two pictures are drawn from."""
     rows = [
-        {"key": kind.key, "title": kind.title, "unit": kind.unit,
-         "now": trial.now.get(kind.key), "trial": trial.trial[kind.key]}
+        {
+            "key": kind.key,
+            "title": kind.title,
+            "unit": kind.unit,
+            "now": trial.now.get(kind.key),
+            "trial": trial.trial[kind.key],
+        }
         for kind in KINDS
         if kind.key in trial.trial
-    ]  # fmt: skip
+    ]
     trial_files, now_files = trial.trial_files, trial.now_files
     new = {key: trial_files.get(key, "").startswith(f"{OWN_FOLDER}/") for key in now_files}
     return {
-        "number": trial.number, "name": trial.name, "aside": trial.aside, "figures": rows,
+        "number": trial.number,
+        "name": trial.name,
+        "aside": trial.aside,
+        "figures": rows,
         "new": new,  # which pictures the trial has of its own
         "now_files": now_files,
         "now": _drawn(project, now_files),
         "trial": _drawn(project, trial_files) if trial_files else None,
-    }  # fmt: skip
+    }
 
 
 def trial_file(folder: LiveFolder, number: int, kind: str) -> Path | None:
@@ -81,6 +89,4 @@ def _picks(project: Project, path: str) -> dict[str, Any]:
             "fom": table.floats(FOM).tolist() if FOM in table else None,
             "threshold": None,
         }
-    return {
-        key: each[:MOST_PICKS] if isinstance(each, list) else each for key, each in found.items()
-    }
+    return {key: each[:MOST_PICKS] if isinstance(each, list) else each for key, each in found.items()}

@@ -52,10 +52,12 @@ def health(project: Project, name: str, status: dict[str, Any], disc: DiscWatch)
     if chosen is not None:
         share = chosen.particles / max(1, chosen.classified)
         found |= {
-            "chosen_classes": chosen.classes, "good_particles": chosen.particles,
-            "good_share": round(share, 4), "best_chosen_angst": chosen.best_angst,
+            "chosen_classes": chosen.classes,
+            "good_particles": chosen.particles,
+            "good_share": round(share, 4),
+            "best_chosen_angst": chosen.best_angst,
             "model": chosen.model,
-        }  # fmt: skip
+        }
     found |= _rates(status, share, settings.goal_particles)
     found["verdict"] = asdict(verdict(status, disc_hours(project, status, disc, settings)))
     use = disc.of(project)
@@ -98,9 +100,7 @@ def verdict(status: dict[str, Any], hours_of_disc: float | None = None) -> Verdi
         return Verdict("warn", "Paused", "resume it to go on")
     if phase not in AT_WORK:
         return Verdict("", "Finished" if phase == "finished" else "Quiet")
-    return (
-        _behind(status) or _few_kept(status) or _full(hours_of_disc) or Verdict("good", "Healthy")
-    )
+    return _behind(status) or _few_kept(status) or _full(hours_of_disc) or Verdict("good", "Healthy")
 
 
 def _behind(status: dict[str, Any]) -> Verdict | None:
@@ -166,9 +166,8 @@ def _of(shown: Gallery, numbers: set[int]) -> Chosen | None:
         return None
     chosen = replace(shown, classes=rows)
     return Chosen(
-        shown.model, len(rows), sum(row.particles or 0 for row in rows), classified,
-        chosen.best_angst,
-    )  # fmt: skip
+        shown.model, len(rows), sum(row.particles or 0 for row in rows), classified, chosen.best_angst
+    )
 
 
 def _rates(status: dict[str, Any], share: float, goal: int) -> dict[str, Any]:
@@ -195,12 +194,7 @@ def health_stamp(project: Project, name: str, disc: DiscWatch) -> str:
     files = (project.root / PIPELINE, own / "settings.json", project.root / model)
     selects = project.root / "Select"
     return "|".join(
-        (
-            *(file_stamp(path) for path in files),
-            file_stamp(selects),
-            str(state),
-            str(disc.of(project)),
-        )
+        (*(file_stamp(path) for path in files), file_stamp(selects), str(state), str(disc.of(project)))
     )
 
 

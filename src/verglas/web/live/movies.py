@@ -96,9 +96,7 @@ class LiveMovies:
         rows.update(movies, known.touched)
         anew = known.judged_by != judging
         which = range(len(movies)) if anew else [each.number - 1 for each in known.touched]
-        rows.judge(
-            movies, lambda movie: (*verdict_of(movie, judging), _by_hand(movie, judging)), which
-        )
+        rows.judge(movies, lambda movie: (*verdict_of(movie, judging), _by_hand(movie, judging)), which)
         known.judged_by, known.touched = judging, []
 
     def grid(self, project: Project, name: str) -> tuple[str, Callable[[], dict[str, Any]]]:
@@ -114,9 +112,7 @@ class LiveMovies:
             counts = len(places.squares), len(places.holes), len(places.hole_of), pending
             return f"{known.rows.epoch} {counts}", lambda: {**places.as_dict(), "pending": pending}
 
-    def what_became_of(
-        self, project: Project, name: str, text: str, status: dict[str, Any]
-    ) -> list[str]:
+    def what_became_of(self, project: Project, name: str, text: str, status: dict[str, Any]) -> list[str]:
         """Files of that name (or a part of it), and what became of each, in words."""
         folder = LiveFolder(project.root, name)
         known, judging = self._known(folder), judging_of(project, folder)
@@ -126,9 +122,7 @@ class LiveMovies:
         if len(fitting) > SHOWN_FATES:
             told.append(f"... and {len(fitting) - SHOWN_FATES} more movies of such names")
         told += [
-            f"{file}: seen, not taken: {why}"
-            for file, why in status.get("not_taken") or []
-            if text in file
+            f"{file}: seen, not taken: {why}" for file, why in status.get("not_taken") or [] if text in file
         ]
         return told or [_why_unseen(folder.order().wildcard, text)]
 

@@ -53,9 +53,7 @@ class MovieRows:
         self, movies: Sequence[Movie], verdict: Callable[[Movie], Verdict], rows: Iterable[int]
     ) -> None:
         """Judge these rows; those whose verdict differs have changed."""
-        different = {
-            row: now for row in rows if (now := verdict(movies[row])) != self.verdicts[row]
-        }
+        different = {row: now for row in rows if (now := verdict(movies[row])) != self.verdicts[row]}
         if not different:
             return
         self.change += 1

@@ -129,9 +129,14 @@ class CostShown(Shape):
     @classmethod
     def of(cls, cost: Cost) -> CostShown:
         return cls(
-            movies=cost.movies, stage=cost.stage, seconds_each=cost.seconds_each, workers=cost.workers,
-            verdicts=cost.verdicts, edited=list(cost.edited), session_s=round(cost.session_s, 1),
-        )  # fmt: skip
+            movies=cost.movies,
+            stage=cost.stage,
+            seconds_each=cost.seconds_each,
+            workers=cost.workers,
+            verdicts=cost.verdicts,
+            edited=list(cost.edited),
+            session_s=round(cost.session_s, 1),
+        )
 
 
 class TrialDrawn(Shape):

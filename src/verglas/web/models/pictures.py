@@ -113,9 +113,7 @@ class GalleryShown(Shape):
     classes: list[ClassRow]
     models: list[str]
     data: str | None
-    best_angst: float | None = Field(
-        description="of classes that hold particles; null in iteration 0"
-    )
+    best_angst: float | None = Field(description="of classes that hold particles; null in iteration 0")
     columns: int = Field(description="of the picture of all averages")
     changed: int
 

@@ -38,9 +38,7 @@ def resized(image: Bytes, side: int) -> Bytes:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
-def sprite(
-    images: NDArray[np.floating], side: int = 128, columns: int = SPRITE_COLUMNS
-) -> tuple[bytes, int]:
+def sprite(images: NDArray[np.floating], side: int = 128, columns: int = SPRITE_COLUMNS) -> tuple[bytes, int]:
     """Images of (count, n, n) in rows of `columns`, each on its own grey scale; PNG and the tile's side.
 
     One file for a whole gallery: a browser that draws 200 pictures from one is much quicker than one
@@ -70,9 +68,7 @@ def check_box(path: Path, longest: int) -> None:
     header = read_mrc_header(path)
     if max(header.shape_yx) > longest:
         height, width = header.shape_yx
-        raise TooLarge(
-            f"{path.name} has images of {width:,} x {height:,} pixels, at most {longest:,}"
-        )
+        raise TooLarge(f"{path.name} has images of {width:,} x {height:,} pixels, at most {longest:,}")
 
 
 def spectrum_png(path: Path, side: int = 512) -> bytes:

@@ -99,9 +99,10 @@ class Pyramid:
         count = max(0, min(count, self.shape_yx[0] - top))
         if header.mode == FOUR_BIT:
             part = replace(
-                header, shape_yx=(count, self.shape_yx[1]),
+                header,
+                shape_yx=(count, self.shape_yx[1]),
                 data_offset=header.data_offset + top * header.row_bytes,
-            )  # fmt: skip
+            )
             with open(self.path, "rb") as file:
                 return read_images_at(file, part, 0, 1, self.path)[0]
         mapped = np.memmap(self.path, header.dtype, "r", header.data_offset, shape=self.shape_yx)

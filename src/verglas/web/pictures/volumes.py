@@ -64,9 +64,7 @@ def slice_png(path: Path, axis: str, position: float, side: int = 384) -> bytes:
     if number == 0:
         section = data.read(index, 1)[0]
     else:
-        section = np.stack(
-            [data.read(z, 1)[0].take(index, number - 1) for z in range(data.shape[0])]
-        )
+        section = np.stack([data.read(z, 1)[0].take(index, number - 1) for z in range(data.shape[0])])
     return png_bytes(resized(between(section[::-1], low, high), side))
 
 

@@ -15,20 +15,11 @@ from verglas.formats.stack import read_images
 from verglas.formats.star import StarError
 from verglas.project.confinement import confined
 from verglas.project.project import Project
-from verglas.project.results.accepted import (
-    Acceptance,
-    ParticleCounts,
-    acceptance,
-    particle_counts,
-)
+from verglas.project.results.accepted import Acceptance, ParticleCounts, acceptance, particle_counts
 from verglas.project.results.acquisition import acquisition
 from verglas.project.results.classes import averages, gallery, model_lists
 from verglas.project.results.methods import Known, methods_paragraph
-from verglas.project.results.micrographs import (
-    MicrographTable,
-    micrograph_lists,
-    micrograph_table,
-)
+from verglas.project.results.micrographs import MicrographTable, micrograph_lists, micrograph_table
 from verglas.project.results.settings_used import JobSettings, settings_used
 from verglas.project.summary import job_summaries
 
@@ -96,10 +87,23 @@ def report_facts(project: Project, sample: str = "", microscope: str = "") -> Re
     low, high = _extremes(table)
     failed = [(job.name, job.reason) for job in job_summaries(project) if job.status == "Failed"]
     return ReportFacts(
-        project.root.name, str(project.root), now, [(key, str(text)) for key, text in given if text],
-        _totals(accepted, particles, table, times), accepted, times, _series(table), pauses_of(times),
-        low, high, classes, jobs, failed, _versions(), methods_paragraph(known),
-    )  # fmt: skip
+        project.root.name,
+        str(project.root),
+        now,
+        [(key, str(text)) for key, text in given if text],
+        _totals(accepted, particles, table, times),
+        accepted,
+        times,
+        _series(table),
+        pauses_of(times),
+        low,
+        high,
+        classes,
+        jobs,
+        failed,
+        _versions(),
+        methods_paragraph(known),
+    )
 
 
 def _table(project: Project) -> MicrographTable | None:
@@ -134,10 +138,7 @@ def clock(time_s: float) -> str:
 
 
 def _totals(
-    accepted: Acceptance | None,
-    particles: ParticleCounts,
-    table: MicrographTable | None,
-    times: Floats,
+    accepted: Acceptance | None, particles: ParticleCounts, table: MicrographTable | None, times: Floats
 ) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if accepted is not None:
@@ -184,8 +185,7 @@ def _classes(project: Project) -> Classes | None:
             filled = [row for row in shown.classes if not row.empty]
             rows = sorted(filled, key=lambda row: -row.share)[:MOST_CLASSES]
             named = zip(rows, averages(project, rows))
-            real = [(str(confined(project, row.image.partition("@")[2])), index)
-                    for row, (_, index) in named]  # fmt: skip
+            real = [(str(confined(project, row.image.partition("@")[2])), index) for row, (_, index) in named]
             if not real:
                 return None
             images = read_images(real)

@@ -36,9 +36,14 @@ code { font: 0.92em ui-monospace, monospace }
 def report_html(facts: ReportFacts) -> str:
     """All of the facts, on what prints as one sheet of A4."""
     parts = [
-        _head(facts), _totals(facts), _plots(facts), _extremes(facts), _classes(facts.classes),
-        _settings(facts), f"<h2>A paragraph for Methods</h2><p class=methods>{escape(facts.methods)}</p>",
-    ]  # fmt: skip
+        _head(facts),
+        _totals(facts),
+        _plots(facts),
+        _extremes(facts),
+        _classes(facts.classes),
+        _settings(facts),
+        f"<h2>A paragraph for Methods</h2><p class=methods>{escape(facts.methods)}</p>",
+    ]
     body = "\n".join(part for part in parts if part)
     title = escape(f"Session report: {facts.title}")
     return (
@@ -48,17 +53,14 @@ def report_html(facts: ReportFacts) -> str:
 
 
 def _head(facts: ReportFacts) -> str:
-    given = "".join(
-        f"<span><b>{escape(key)}</b> {escape(text)}</span>" for key, text in facts.particulars
-    )
+    given = "".join(f"<span><b>{escape(key)}</b> {escape(text)}</span>" for key, text in facts.particulars)
     where = f"<div class=soft>{escape(facts.root)} · {escape(facts.made)}</div>"
     return f"<h1>{escape(facts.title)}</h1>{where}<div class=row>{given}</div>"
 
 
 def _totals(facts: ReportFacts) -> str:
     tiles = "".join(
-        f"<div class=tile><b>{escape(value)}</b>{escape(name)}</div>"
-        for name, value in facts.totals
+        f"<div class=tile><b>{escape(value)}</b>{escape(name)}</div>" for name, value in facts.totals
     )
     return f"<h2>Totals</h2><div class=row>{tiles}</div>{_reasons(facts)}{_problems(facts)}"
 
@@ -71,9 +73,7 @@ def _reasons(facts: ReportFacts) -> str:
     rest = sum(count for _, count in accepted.reasons[MOST_REASONS:])
     rows += [("other reasons", rest)] if rest else []
     rows += [("not processed yet", accepted.unexplained)] if accepted.unexplained else []
-    cells = "".join(
-        f"<tr><td class=n>{count:,}<td>{escape(why[:MOST_LETTERS])}" for why, count in rows
-    )
+    cells = "".join(f"<tr><td class=n>{count:,}<td>{escape(why[:MOST_LETTERS])}" for why, count in rows)
     return f"<h2>Accepted, and what was set aside by reason</h2><table>{cells}</table>"
 
 

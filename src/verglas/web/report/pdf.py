@@ -57,9 +57,7 @@ class _Sheet:
         self.figure.add_artist(_rule(self.y))
         self.y -= 0.003
 
-    def lines(
-        self, text: str, most: int = 99, *, colour: str = "black", left: float = _LEFT
-    ) -> None:
+    def lines(self, text: str, most: int = 99, *, colour: str = "black", left: float = _LEFT) -> None:
         wrapped = textwrap.wrap(text, _LETTERS)
         for line in wrapped[:most]:
             self.figure.text(left, self.y, line, fontsize=_SMALL, va="top", color=colour)

@@ -14,10 +14,7 @@ MAX_POINTS = 1500
 
 
 def time_svg(
-    times_s: np.ndarray,
-    values: np.ndarray,
-    label: str,
-    pauses: Sequence[tuple[float, float]] = (),
+    times_s: np.ndarray, values: np.ndarray, label: str, pauses: Sequence[tuple[float, float]] = ()
 ) -> str:
     """Values against the time of day; every n-th if there are many; pauses are grey."""
     known = np.isfinite(times_s) & np.isfinite(values)
@@ -67,9 +64,7 @@ def _pause_svg(pause: tuple[float, float], limits: tuple[float, float]) -> str:
     span = max(high - low, 1e-12)
     left, right = (PAD + (t - low) / span * (WIDTH - 4 - PAD) for t in pause)
     height = HEIGHT - 30
-    return (
-        f'<rect x="{left:.1f}" y="14" width="{right - left:.1f}" height="{height}" fill="#dfe5eb"/>'
-    )
+    return f'<rect x="{left:.1f}" y="14" width="{right - left:.1f}" height="{height}" fill="#dfe5eb"/>'
 
 
 def _frame(inside: str, label: str, values: np.ndarray | None, begin: str, end: str) -> str:
@@ -79,9 +74,7 @@ def _frame(inside: str, label: str, values: np.ndarray | None, begin: str, end: 
     texts += f'<text x="{WIDTH - 4}" y="{HEIGHT - 4}" text-anchor="end">{end}</text>'
     if values is not None:
         texts += f'<text x="{PAD - 2}" y="22" text-anchor="end">{values.max():.3g}</text>'
-        texts += (
-            f'<text x="{PAD - 2}" y="{HEIGHT - 16}" text-anchor="end">{values.min():.3g}</text>'
-        )
+        texts += f'<text x="{PAD - 2}" y="{HEIGHT - 16}" text-anchor="end">{values.min():.3g}</text>'
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'font-family="system-ui" font-size="8" fill="#4b5a69">{axis}{inside}{texts}</svg>'

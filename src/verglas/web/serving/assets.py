@@ -17,9 +17,7 @@ _TEXTS = ("text/", "application/javascript", "application/json", "image/svg+xml"
 async def index(request: Request) -> Response:
     """The page itself; browsers ask each time whether it has changed."""
     if not (STATIC / "index.html").exists():
-        raise HTTPException(
-            503, "the pages are not built: run `npm ci && npm run build` in frontend/"
-        )
+        raise HTTPException(503, "the pages are not built: run `npm ci && npm run build` in frontend/")
     return _sent(request, "index.html", "no-cache")
 
 

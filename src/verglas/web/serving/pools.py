@@ -74,10 +74,7 @@ class Pool:
         done: asyncio.Future[Any] = loop.create_future()
         call = _Call()
         thread = threading.Thread(
-            target=self._work,
-            args=(call, key, work, loop, done),
-            daemon=True,
-            name=f"request {key}",
+            target=self._work, args=(call, key, work, loop, done), daemon=True, name=f"request {key}"
         )
         thread.start()
         try:
@@ -91,9 +88,13 @@ class Pool:
         return answer
 
     def _work(
-        self, call: _Call, key: str, work: Callable[[], Any], loop: asyncio.AbstractEventLoop,
+        self,
+        call: _Call,
+        key: str,
+        work: Callable[[], Any],
+        loop: asyncio.AbstractEventLoop,
         done: asyncio.Future[Any],
-    ) -> None:  # fmt: skip
+    ) -> None:
         _at_work.call = call
         try:
             tell, what = done.set_result, work()

@@ -37,11 +37,15 @@ MOST_WAITING = 100  # messages of a page that does not take them
 Stamp = tuple[float, int]
 # files of our own folder -> what a page calls the part that changed with them
 _PARTS = (
-    ("schedules/*/state.json", "schedules"), ("live/*/status.json", "live/{}"),
-    ("live/*/state.json", "live/{}"), ("live/*/movies.jsonl", "movies/{}"),
-    ("live/*/manual.star", "movies/{}"), ("live/*/unlike.star", "movies/{}"),
-    ("drafts/*.json", "drafts"), ("events.jsonl", "events"),
-)  # fmt: skip
+    ("schedules/*/state.json", "schedules"),
+    ("live/*/status.json", "live/{}"),
+    ("live/*/state.json", "live/{}"),
+    ("live/*/movies.jsonl", "movies/{}"),
+    ("live/*/manual.star", "movies/{}"),
+    ("live/*/unlike.star", "movies/{}"),
+    ("drafts/*.json", "drafts"),
+    ("events.jsonl", "events"),
+)
 
 
 class Look:
@@ -60,9 +64,7 @@ class Look:
         before, self._state = self._state, state
         if not before:
             return []
-        return sorted(
-            part for part in state.keys() | before.keys() if state.get(part) != before.get(part)
-        )
+        return sorted(part for part in state.keys() | before.keys() if state.get(part) != before.get(part))
 
     def logs(self, names: set[str]) -> dict[str, dict[str, Any]]:
         """The ends of those of these logs that changed since the last call."""

@@ -29,9 +29,7 @@ class Worker:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
-    def call(
-        self, root: Path, function: Callable[..., Any], *arguments: Any, limit_s: float = 300.0
-    ) -> Any:
+    def call(self, root: Path, function: Callable[..., Any], *arguments: Any, limit_s: float = 300.0) -> Any:
         """`function(*arguments)` in the directory `root`. Raises what it raises, WorkerDied."""
         with self._lock:
             pipe = self._running()

@@ -48,11 +48,7 @@ def show_directions(flags: Arguments, say: Say = print) -> None:
     Path(flags["--o"]).parent.mkdir(parents=True, exist_ok=True)
     found = _fsc(flags, say) if flags["--half"] else None
     views = _coverage(flags, say) if flags["--i"] else None
-    tables = (
-        []
-        if found is None
-        else [_table("directional_fsc", found.directions, found.resolution_angst)]
-    )
+    tables = [] if found is None else [_table("directional_fsc", found.directions, found.resolution_angst)]
     if views is not None:
         tables.append(_table("coverage", views.directions, views.sampling))
     write_star(f"{flags['--o']}.star", tables)
@@ -70,9 +66,7 @@ def _fsc(flags: Arguments, say: Say) -> DirectionalFsc:
         maps = [one * mask for one in maps]
     found = directional_fsc(maps[0], maps[1], first.pixel_size_angst, flags["--cone"])
     low, high = float(found.resolution_angst.min()), float(found.resolution_angst.max())
-    say(
-        f" Resolution by direction: {low:.2f} to {high:.2f} Å; worst over best {found.worst_over_best:.2f}"
-    )
+    say(f" Resolution by direction: {low:.2f} to {high:.2f} Å; worst over best {found.worst_over_best:.2f}")
     return found
 
 
@@ -93,14 +87,10 @@ def _coverage(flags: Arguments, say: Say) -> Coverage:
         full = torch.cat([angles, torch.zeros(len(angles), 1)], 1)
         angles = rot_tilt_of(group.direction_mates(euler_matrices(full)[:, 2])).reshape(-1, 2)
     found = coverage(angles)
-    say(
-        f" Efficiency of the views (sampling compensation factor): {found.efficiency:.2f}; 1 is even"
-    )
+    say(f" Efficiency of the views (sampling compensation factor): {found.efficiency:.2f}; 1 is even")
     unseen = float((found.sampling == 0).double().mean())
     if unseen > 0:
-        say(
-            f" WARNING: {unseen:.1%} of Fourier space is seen by no view: the map is stretched there"
-        )
+        say(f" WARNING: {unseen:.1%} of Fourier space is seen by no view: the map is stretched there")
     return found
 
 

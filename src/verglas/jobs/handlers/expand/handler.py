@@ -66,8 +66,6 @@ def _expanded(flags: Arguments, table: StarTable) -> tuple[dict[str, Any], int]:
     if missing:
         raise JobFailed(f"{flags['--i']} has no {', '.join(missing)}")
     origins = np.stack([table.floats(label) for label in ORIGINS], 1)
-    found, moved = expanded_helix(
-        angles, origins, flags["--twist"], flags["--rise"], flags["--asu"]
-    )
+    found, moved = expanded_helix(angles, origins, flags["--twist"], flags["--rise"], flags["--asu"])
     columns = dict(zip(ANGLES, found.reshape(-1, 3).T))
     return columns | dict(zip(ORIGINS, moved.reshape(-1, 2).T)), flags["--asu"]

@@ -21,11 +21,7 @@ PROGRAM = Program(
         for flag in (
             Flag("--i", "", "Particles of a refinement with halves"),
             Flag("--half", "", "One of its unfiltered half maps"),
-            Flag(
-                "--half2",
-                "",
-                "The other one (default: the same name with half1 and half2 exchanged)",
-            ),
+            Flag("--half2", "", "The other one (default: the same name with half1 and half2 exchanged)"),
             Flag("--mask", "", "Solvent mask; by default an automatic one"),
             Flag("--angpix", -1.0, "Pixel size of the maps (Å); by default from the header"),
             Flag("--distance", NEIGHBOUR_ANGST, "Particles closer than this (Å) share their image"),

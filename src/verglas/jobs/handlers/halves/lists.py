@@ -28,9 +28,7 @@ def list_leaks(star: StarFile, table: StarTable, distance_angst: float) -> list[
     half = table.ints(HALF)
     other = sorted(set(half.tolist()) - {1, 2})
     if other:
-        raise JobFailed(
-            f"{HALF} is {', '.join(map(str, other))} for some particles: 1 or 2 is wanted"
-        )
+        raise JobFailed(f"{HALF} is {', '.join(map(str, other))} for some particles: 1 or 2 is wanted")
     found = [_shared(_images(table), half, "image", _IMAGE_ADVICE)]
     if TUBE in table and MICROGRAPH in table:
         tubes = zip(table.strings(MICROGRAPH), table.strings(TUBE))

@@ -36,9 +36,7 @@ _FOURIER = (
     Flag("--directional", "", "Low and high pass along X, Y or Z only"),
     Flag("--bfactor", 0.0, "Apply this B-factor (Å²); negative sharpens"),
     Flag("--LoG", -1.0, "Laplacian of Gaussian for blobs of this diameter (Å)"),
-    Flag(
-        "--local_filter", "", "Low-pass every voxel at the resolution (Å) that this map has there"
-    ),
+    Flag("--local_filter", "", "Low-pass every voxel at the resolution (Å) that this map has there"),
     Flag("--phase_randomise", -1.0, "Random phases beyond this resolution (Å)"),
     Flag("--random_seed", 1, "Seed of the random phases"),
     Flag("--adjust_power", "", "Take the mean amplitude of every shell from this image"),
@@ -70,9 +68,7 @@ _MEASURES = (
 )
 _AVERAGES = (
     Flag("--average", False, "Write the mean of all images"),
-    Flag(
-        "--avg_bin", -1, "Add up every so many frames, as RELION does (sums in spite of the name)"
-    ),
+    Flag("--avg_bin", -1, "Add up every so many frames, as RELION does (sums in spite of the name)"),
     Flag("--avg_first", -1, "First frame, from 1"),
     Flag("--avg_last", -1, "Last frame"),
     Flag("--eer_grouping", 32, "Hardware frames per frame of an EER movie"),

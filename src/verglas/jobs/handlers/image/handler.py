@@ -89,9 +89,7 @@ def operations_of(flags: Arguments) -> ImageOperations:
         centre_on_mass=flags["--shift_com"],
         shift_xyz_px=(flags["--shift_x"], flags["--shift_y"], flags["--shift_z"]),
         symmetry=PointGroup.of(flags["--sym"]).operators.numpy() if flags["--sym"] else None,
-        onto_axes_of=PointGroup.of(flags["--align_symmetry"])
-        if flags["--align_symmetry"]
-        else None,
+        onto_axes_of=PointGroup.of(flags["--align_symmetry"]) if flags["--align_symmetry"] else None,
         new_pixel_size_angst=_positive(flags["--rescale_angpix"]),
         new_box_px=_positive(flags["--new_box"]),
         **images,
@@ -117,9 +115,7 @@ def _measure(flags: Arguments, file: ImageFile, rows: list[int] | None, say: Say
         if pixel <= 0:
             raise JobFailed(f"{file.path}: the header has no pixel size; give --angpix")
         if file.is_stack and file.count > 1:
-            raise JobFailed(
-                f"{file.path} holds {file.count} images; curves are of one map or image"
-            )
+            raise JobFailed(f"{file.path} holds {file.count} images; curves are of one map or image")
         _, image = next(file.images(rows))
         if flags["--fsc"]:
             say(fsc_text(image, read_mrc(flags["--fsc"]).data, pixel))
@@ -147,16 +143,12 @@ def _average(flags: Arguments, files: list[tuple[ImageFile, list[int] | None]], 
     if total is None:
         raise JobFailed(f"{flags['--i']} holds no images")
     pixel = _pixel_size(flags, files[0][0])
-    result, pixel = _applied(
-        operations_of(flags), (total / count).astype(np.float32), pixel, flags["--i"]
-    )
+    result, pixel = _applied(operations_of(flags), (total / count).astype(np.float32), pixel, flags["--i"])
     _write_single(flags, result, _header_pixel(flags, pixel), flags["--o"])
     say(f" Written: {flags['--o']} (mean of {count} images)")
 
 
-def _one_file(
-    flags: Arguments, operations: ImageOperations, file: ImageFile, target: str, say: Say
-) -> None:
+def _one_file(flags: Arguments, operations: ImageOperations, file: ImageFile, target: str, say: Say) -> None:
     if target.endswith(".png"):
         _picture(flags, operations, file, target)
     else:
@@ -165,11 +157,7 @@ def _one_file(
 
 
 def _write(
-    flags: Arguments,
-    operations: ImageOperations,
-    file: ImageFile,
-    rows: list[int] | None,
-    target: str,
+    flags: Arguments, operations: ImageOperations, file: ImageFile, rows: list[int] | None, target: str
 ) -> tuple[float, int]:
     """Write the images of one file; the pixel size and the width of what was written."""
     Path(target).parent.mkdir(parents=True, exist_ok=True)

@@ -119,26 +119,29 @@ def _uniform(flags: Arguments, projector: Projector, volume: Volume, root: str) 
 
     count, rng = flags["--nr_uniform"], np.random.default_rng(flags["--random_seed"])
     angles = np.stack(
-        [rng.uniform(0, 360, count), np.degrees(np.arccos(rng.uniform(-1, 1, count))),
-         rng.uniform(0, 360, count)], 1,
-    )  # fmt: skip
+        [
+            rng.uniform(0, 360, count),
+            np.degrees(np.arccos(rng.uniform(-1, 1, count))),
+            rng.uniform(0, 360, count),
+        ],
+        1,
+    )
     with StackWriter(f"{root}.mrcs", volume.pixel_size_angst) as stack:
         for start in range(0, count, BATCH):
             part = torch.from_numpy(angles[start : start + BATCH])
             images = _plain(projector, volume, Poses(part, torch.zeros(len(part), 2)))
             stack.add(_with_noise(flags, images.numpy(), rng))
     optics = {
-        "rlnOpticsGroup": [1], "rlnOpticsGroupName": ["optics1"],
-        "rlnImagePixelSize": [volume.pixel_size_angst], "rlnImageSize": [volume.size],
+        "rlnOpticsGroup": [1],
+        "rlnOpticsGroupName": ["optics1"],
+        "rlnImagePixelSize": [volume.pixel_size_angst],
+        "rlnImageSize": [volume.size],
         "rlnImageDimensionality": [2],
-    }  # fmt: skip
+    }
     columns = {f"rlnAngle{name}": angles[:, n] for n, name in enumerate(("Rot", "Tilt", "Psi"))}
     columns |= {"rlnOriginXAngst": np.zeros(count), "rlnOriginYAngst": np.zeros(count)}
     particles = columns | {"rlnOpticsGroup": [1] * count, "rlnImageName": _names(count, root)}
-    tables = [
-        StarTable.from_columns("optics", optics),
-        StarTable.from_columns("particles", particles),
-    ]
+    tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)]
     write_star(f"{root}.star", tables)
 
 

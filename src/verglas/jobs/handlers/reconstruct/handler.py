@@ -38,15 +38,11 @@ PROGRAM = Program(
             Flag("--i", "", "Particles with orientations", required=True),
             Flag("--o", "relion.mrc", "Output map"),
             Flag("--sym", "c1", "Point group"),
-            Flag(
-                "--maxres", -1.0, "Use frequencies up to this resolution (Å); by default to Nyquist"
-            ),
+            Flag("--maxres", -1.0, "Use frequencies up to this resolution (Å); by default to Nyquist"),
             Flag("--pad", 2.0, "Padding factor"),
             Flag("--subset", -1, "1 or 2: particles of that half only"),
             Flag("--class", -1, "Particles of this class only"),
-            Flag(
-                "--angpix", -1.0, "Pixel size of the map (Å); by default of the first optics group"
-            ),
+            Flag("--angpix", -1.0, "Pixel size of the map (Å); by default of the first optics group"),
             Flag("--ctf", False, "Correct for the CTF", _CTF),
             Flag("--ctf_intact_first_peak", False, "CTF = 1 up to its first peak", _CTF),
             Flag("--ctf_phase_flipped", False, "The images were phase flipped", _CTF),
@@ -67,9 +63,7 @@ PROGRAM = Program(
 )
 
 
-def reconstruct_particles(
-    flags: Arguments, say: Say = print, progress: Progress | None = None
-) -> None:
+def reconstruct_particles(flags: Arguments, say: Say = print, progress: Progress | None = None) -> None:
     """Do what the flags say. Raises JobFailed, NothingToDo, ValueError, OSError."""
     _Reconstruction(flags, say, progress or MouseProgress()).run()
 
@@ -148,15 +142,15 @@ class _Reconstruction:
 
         flags = self.flags
         use = CtfUse(
-            flags["--ctf"], flags["--ctf_intact_first_peak"], flags["--ctf_phase_flipped"],
+            flags["--ctf"],
+            flags["--ctf_intact_first_peak"],
+            flags["--ctf_phase_flipped"],
             flags["--only_flip_phases"],
-        )  # fmt: skip
+        )
         geometry = image_geometry(self.listed.particles.optics[number])
         return ImageFrame(geometry, self.box * self.pixel, use)
 
-    def _add(
-        self, sums: BackProjector, frame: ImageFrame, rows: Ints, number: int, images: Any
-    ) -> None:
+    def _add(self, sums: BackProjector, frame: ImageFrame, rows: Ints, number: int, images: Any) -> None:
         import torch
 
         from verglas.em.images.transfer import ctf_parameters
@@ -167,17 +161,13 @@ class _Reconstruction:
         pixel = frame.geometry.pixel_size_angst
         poses = poses_of(self.listed.assignments, rows, pixel, one_class=True)
         angles = poses.angles_deg + self._errors((len(rows), 3), self.flags["--angular_error"])
-        shifts = poses.origins_yx_px + self._errors(
-            (len(rows), 2), self.flags["--shift_error"] / pixel
-        )
+        shifts = poses.origins_yx_px + self._errors((len(rows), 2), self.flags["--shift_error"] / pixel)
         values = frame.centred(torch.from_numpy(images), shifts)
         values[:, 0, 0] = 0  # the mean of an image says nothing of the particle
         transfer = frame.transfer(ctf_parameters(particles, rows, particles.optics[number]))
         weight = torch.from_numpy(self.weights[rows]).float()[:, None, None]
         premultiplied = frame.geometry.ctf_premultiplied and frame.use.apply
-        data, power = (
-            (values, transfer) if premultiplied else (values * transfer, transfer.square())
-        )
+        data, power = (values, transfer) if premultiplied else (values * transfer, transfer.square())
         sums.insert(data * weight, power * weight, frame.matrices(angles))
 
     def _errors(self, shape: tuple[int, int], deviation: float) -> Tensor:

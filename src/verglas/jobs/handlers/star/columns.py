@@ -14,17 +14,13 @@ from verglas.jobs.contract.tables import optics_by_group
 _AXES = "XYZ"
 
 
-def operated(
-    table: StarTable, label: str, set_to: str, multiply_by: float, add_to: float
-) -> StarTable:
+def operated(table: StarTable, label: str, set_to: str, multiply_by: float, add_to: float) -> StarTable:
     """The column set to a value, or multiplied and then added to.
 
     Whole-number columns stay whole: fractions are cut off, as RELION cuts them.
     """
     if label not in table:
-        raise JobFailed(
-            f"table {table.name} has no column {label}; it has {', '.join(table.labels)}"
-        )
+        raise JobFailed(f"table {table.name} has no column {label}; it has {', '.join(table.labels)}")
     if set_to:
         return with_constant(table, label, set_to)
     if label_type(label) in (LabelType.STRING, LabelType.VECTOR):
@@ -102,10 +98,7 @@ def _image_pixels(star: StarFile, table: StarTable, given: float) -> np.ndarray:
     optics = optics_by_group(star)
     try:
         return np.array(
-            [
-                float(optics[group]["rlnImagePixelSize"])
-                for group in table.ints("rlnOpticsGroup").tolist()
-            ]
+            [float(optics[group]["rlnImagePixelSize"]) for group in table.ints("rlnOpticsGroup").tolist()]
         )
     except KeyError as missing:
         raise JobFailed(f"the pixel size of the images is not known: no {missing}") from missing

@@ -29,9 +29,7 @@ def compared(
     for table in (first, second):
         missing = [label for label in labels if label not in table]
         if missing or not labels:
-            raise JobFailed(
-                f"table {table.name} has no column {missing[0] if missing else 'to compare by'}"
-            )
+            raise JobFailed(f"table {table.name} has no column {missing[0] if missing else 'to compare by'}")
     if label_type(labels[0]) in (LabelType.STRING, None):
         if len(labels) > 1:
             raise JobFailed(f"{labels[0]} holds text: it is compared alone, without --label2")
@@ -40,9 +38,7 @@ def compared(
         in_second = np.array([name in known[1] for name in names[0]], bool)
         in_first = np.array([name in known[0] for name in names[1]], bool)
     else:
-        points = [
-            np.stack([table.floats(label) for label in labels], 1) for table in (first, second)
-        ]
+        points = [np.stack([table.floats(label) for label in labels], 1) for table in (first, second)]
         in_second = cKDTree(points[1]).query(points[0])[0] <= largest_distance
         in_first = cKDTree(points[0]).query(points[1])[0] <= largest_distance
     return Comparison(first.take(in_second), first.take(~in_second), second.take(~in_first))

@@ -96,9 +96,13 @@ def _split(flags: Arguments, star: StarFile, table: StarTable, say: Say) -> None
 def _histogram(flags: Arguments, table: StarTable, say: Say) -> None:
     label = flags["--hist_column"]
     histogram = Histogram.of(
-        table.floats(label), flags["--hist_bins"], flags["--hist_min"], flags["--hist_max"],
-        in_percent=flags["--in_percent"], cumulative=flags["--show_cumulative"],
-    )  # fmt: skip
+        table.floats(label),
+        flags["--hist_bins"],
+        flags["--hist_min"],
+        flags["--hist_max"],
+        in_percent=flags["--in_percent"],
+        cumulative=flags["--show_cumulative"],
+    )
     for line in histogram.lines():
         say(line)
     path = Path(flags["--o"]).with_suffix(".eps")

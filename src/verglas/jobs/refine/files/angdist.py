@@ -35,9 +35,7 @@ def write_angular_distributions(base: str, model: Model, sampling: Sampling) -> 
             write_text(f"{base}_class{k + 1:03d}_angdist.bild", text)
 
 
-def cylinders(
-    vectors: np.ndarray, weights: np.ndarray, extent_angst: float, step_deg: float
-) -> str:
+def cylinders(vectors: np.ndarray, weights: np.ndarray, extent_angst: float, step_deg: float) -> str:
     """Cylinders along unit vectors (D, 3) with heights and redness by weight (D,); Å from the box centre."""
     inner = INNER * extent_angst
     radius = WIDTH * inner * math.radians(step_deg)

@@ -48,9 +48,7 @@ def read_checkpoint(path: str, parity: ParitySwitches) -> Checkpoint:
             listed = with_halves(listed, data)
         _check_same_run(path, models, listed)
         sampling = _sampling(sampling_table, settings)
-        state = _state(
-            optimiser, [_model(each, listed, settings) for each in models], sampling, listed
-        )
+        state = _state(optimiser, [_model(each, listed, settings) for each in models], sampling, listed)
     except (StarError, OSError) as error:
         raise JobFailed(f"cannot go on from {path}: {error}") from error
     return Checkpoint(settings, state, listed, optimiser.string("rlnSolventMaskName"))
@@ -191,9 +189,7 @@ def _noise(star: StarFile, listed: ParticleList, settings: EmSettings) -> np.nda
 
 def _spectrum(table: StarTable | None) -> np.ndarray:
     if table is None:
-        raise JobFailed(
-            "the model file lacks a noise spectrum (model_group_N or model_optics_group_N)"
-        )
+        raise JobFailed("the model file lacks a noise spectrum (model_group_N or model_optics_group_N)")
     return np.array(table.floats("rlnSigma2Noise"))
 
 
@@ -204,15 +200,17 @@ def _scales(star: StarFile, listed: ParticleList) -> np.ndarray:
     return np.array([known.get(name, 1.0) for name in listed.particles.group_names])
 
 
-def _state(
-    optimiser: StarTable, models: Sequence[Model], sampling: Sampling, listed: ParticleList
-) -> State:
+def _state(optimiser: StarTable, models: Sequence[Model], sampling: Sampling, listed: ParticleList) -> State:
     from verglas.em.state.model import State
 
     return State(
-        optimiser.integer("rlnCurrentIteration"), tuple(models), listed.assignments, sampling,
-        **counters(optimiser), moments=_moments(optimiser),
-    )  # fmt: skip
+        optimiser.integer("rlnCurrentIteration"),
+        tuple(models),
+        listed.assignments,
+        sampling,
+        **counters(optimiser),
+        moments=_moments(optimiser),
+    )
 
 
 def _moments(optimiser: StarTable) -> Moments | None:

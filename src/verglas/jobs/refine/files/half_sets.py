@@ -24,9 +24,7 @@ def with_halves(listed: ParticleList, path: str, seed: int | None = None) -> Par
     if SUBSET in table:
         half = _given(table, path)
     elif seed is None:
-        raise JobFailed(
-            f"{path} has no {SUBSET}, which says to which half-set each particle belongs"
-        )
+        raise JobFailed(f"{path} has no {SUBSET}, which says to which half-set each particle belongs")
     else:
         half = _drawn(table, np.random.default_rng(seed))
     for number in (0, 1):

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 
 def model_tables(
-    base: str, settings: EmSettings, model: Model, sampling: Sampling, listed: ParticleList,
-    rows: Ints,
-) -> list[StarTable]:  # fmt: skip
+    base: str, settings: EmSettings, model: Model, sampling: Sampling, listed: ParticleList, rows: Ints
+) -> list[StarTable]:
     """All tables of the `_model.star` of one model, whose files begin with `base`; `rows`: its particles."""
     general = _general(settings, model, sampling)
     tables = [general, _classes(base, settings, model)]
@@ -29,9 +28,7 @@ def model_tables(
     tables += _groups(settings, model, listed, rows)
     if model.dims == 3:
         tables += [
-            StarTable.from_columns(
-                f"model_pdf_orient_class_{k + 1}", {"rlnOrientationDistribution": weights}
-            )
+            StarTable.from_columns(f"model_pdf_orient_class_{k + 1}", {"rlnOrientationDistribution": weights})
             for k, weights in enumerate(model.direction_weights)
         ]
     return tables
@@ -66,11 +63,7 @@ def _general(settings: EmSettings, model: Model, sampling: Sampling) -> StarTabl
 
 def _prior_widths(settings: EmSettings, sampling: Sampling) -> dict[str, Any]:
     """σ of rot, tilt and psi in use: of local searches, or in 2D around the filament's psi."""
-    widths = (
-        sampling.local_sigma_deg
-        if sampling.dims == 3
-        else (0.0, 0.0, max(0.0, settings.sigma_psi_deg))
-    )
+    widths = sampling.local_sigma_deg if sampling.dims == 3 else (0.0, 0.0, max(0.0, settings.sigma_psi_deg))
     labels = ("rlnSigmaPriorRotAngle", "rlnSigmaPriorTiltAngle", "rlnSigmaPriorPsiAngle")
     return {"rlnOrientationalPriorMode": int(max(widths) > 0)} | dict(zip(labels, widths))
 
@@ -136,9 +129,7 @@ def _class_spectra(model: Model, k: int) -> StarTable:
     return StarTable.from_columns(f"model_class_{k + 1}", columns)
 
 
-def _groups(
-    settings: EmSettings, model: Model, listed: ParticleList, rows: Ints
-) -> list[StarTable]:
+def _groups(settings: EmSettings, model: Model, listed: ParticleList, rows: Ints) -> list[StarTable]:
     """Scale groups and their noise: RELION 3.1 has one spectrum per group, ours is of the optics group."""
     particles = listed.particles
     counts = np.bincount(particles.scale_group[rows], minlength=len(model.scale))

@@ -24,9 +24,7 @@ def newest_iteration(root: str) -> str:
     if last.exists():
         return str(last)
     found = sorted(
-        last.parent.glob(
-            f"{glob.escape(last.stem.removesuffix('_optimiser'))}_it???_optimiser.star"
-        )
+        last.parent.glob(f"{glob.escape(last.stem.removesuffix('_optimiser'))}_it???_optimiser.star")
     )
     return str(found[-1]) if found else ""
 

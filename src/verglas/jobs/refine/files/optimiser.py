@@ -16,38 +16,92 @@ OF_NO_ITERATION = -1  # RELION's number of the last iteration of an automatic re
 
 # Labels of RELION 3.1 in its order, and what it writes for what is not in use here.
 _RELION: dict[str, Any] = {
-    "rlnOutputRootName": "", "rlnModelStarFile": "", "rlnModelStarFile2": None,
-    "rlnExperimentalDataStarFile": "", "rlnOrientSamplingStarFile": "", "rlnCurrentIteration": 0,
-    "rlnNumberOfIterations": 0, "rlnDoSplitRandomHalves": False, "rlnJoinHalvesUntilThisResolution": -1.0,
-    "rlnAdaptiveOversampleOrder": 1, "rlnAdaptiveOversampleFraction": 0.999, "rlnRandomSeed": 0,
-    "rlnParticleDiameter": -1.0, "rlnWidthMaskEdge": 5, "rlnDoZeroMask": False,
-    "rlnDoSolventFlattening": False, "rlnDoSolventFscCorrection": False, "rlnSolventMaskName": "None",
-    "rlnSolventMask2Name": "None", "rlnBodyStarFile": "None", "rlnTauSpectrumName": "None",
-    "rlnMaximumCoarseImageSize": -1, "rlnHighresLimitExpectation": -1.0, "rlnLowresLimitExpectation": -1.0,
-    "rlnIncrementImageSize": 10, "rlnDoMapEstimation": True, "rlnDoFastSubsetOptimisation": False,
-    "rlnDoExternalReconstruct": False, "rlnDoStochasticGradientDescent": False, "rlnDoStochasticEM": False,
-    "rlnSgdInitialIterations": 50, "rlnSgdFinalIterations": 50, "rlnSgdInBetweenIterations": 200,
-    "rlnSgdInitialResolution": 35.0, "rlnSgdFinalResolution": 15.0, "rlnSgdInitialSubsetSize": 100,
-    "rlnSgdFinalSubsetSize": 500, "rlnSgdMuFactor": 0.0, "rlnSgdSigma2FudgeInitial": 8.0,
-    "rlnSgdSigma2FudgeHalflife": -1, "rlnSgdSkipAnneal": False, "rlnSgdSubsetSize": -1,
-    "rlnSgdWriteEverySubset": 1, "rlnSgdStepsize": 0.5, "rlnDoAutoRefine": False,
-    "rlnAutoLocalSearchesHealpixOrder": 4, "rlnNumberOfIterWithoutResolutionGain": 0,
-    "rlnBestResolutionThusFar": 0.0, "rlnNumberOfIterWithoutChangingAssignments": 0,
-    "rlnDoSkipAlign": False, "rlnDoSkipRotate": False, "rlnOverallAccuracyRotations": 999.0,
-    "rlnOverallAccuracyTranslationsAngst": 999.0, "rlnChangesOptimalOrientations": 999.0,
-    "rlnChangesOptimalOffsets": 999.0, "rlnChangesOptimalClasses": 1.0, "rlnSmallestChangesOrientations": 999.0,
-    "rlnSmallestChangesOffsets": 999.0, "rlnSmallestChangesClasses": 9999999,
-    "rlnLocalSymmetryFile": "None", "rlnDoHelicalRefine": False, "rlnIgnoreHelicalSymmetry": False,
-    "rlnFourierMask": "None", "rlnHelicalTwistInitial": 0.0, "rlnHelicalRiseInitial": 0.0,
-    "rlnHelicalCentralProportion": 0.3, "rlnNrHelicalNStart": 1, "rlnHelicalMaskTubeInnerDiameter": -1.0,
-    "rlnHelicalMaskTubeOuterDiameter": -1.0, "rlnHelicalSymmetryLocalRefinement": False,
-    "rlnHelicalSigmaDistance": -1.0, "rlnHelicalKeepTiltPriorFixed": False, "rlnHasConverged": False,
-    "rlnHasHighFscAtResolLimit": False, "rlnHasLargeSizeIncreaseIterationsAgo": 0,
-    "rlnDoCorrectNorm": False, "rlnDoCorrectScale": False, "rlnDoCorrectCtf": False,
-    "rlnDoIgnoreCtfUntilFirstPeak": False, "rlnCtfDataArePhaseFlipped": False,
-    "rlnDoOnlyFlipCtfPhases": False, "rlnRefsAreCtfCorrected": True, "rlnFixSigmaNoiseEstimates": False,
-    "rlnFixSigmaOffsetEstimates": False, "rlnMaxNumberOfPooledParticles": 1,
-}  # fmt: skip
+    "rlnOutputRootName": "",
+    "rlnModelStarFile": "",
+    "rlnModelStarFile2": None,
+    "rlnExperimentalDataStarFile": "",
+    "rlnOrientSamplingStarFile": "",
+    "rlnCurrentIteration": 0,
+    "rlnNumberOfIterations": 0,
+    "rlnDoSplitRandomHalves": False,
+    "rlnJoinHalvesUntilThisResolution": -1.0,
+    "rlnAdaptiveOversampleOrder": 1,
+    "rlnAdaptiveOversampleFraction": 0.999,
+    "rlnRandomSeed": 0,
+    "rlnParticleDiameter": -1.0,
+    "rlnWidthMaskEdge": 5,
+    "rlnDoZeroMask": False,
+    "rlnDoSolventFlattening": False,
+    "rlnDoSolventFscCorrection": False,
+    "rlnSolventMaskName": "None",
+    "rlnSolventMask2Name": "None",
+    "rlnBodyStarFile": "None",
+    "rlnTauSpectrumName": "None",
+    "rlnMaximumCoarseImageSize": -1,
+    "rlnHighresLimitExpectation": -1.0,
+    "rlnLowresLimitExpectation": -1.0,
+    "rlnIncrementImageSize": 10,
+    "rlnDoMapEstimation": True,
+    "rlnDoFastSubsetOptimisation": False,
+    "rlnDoExternalReconstruct": False,
+    "rlnDoStochasticGradientDescent": False,
+    "rlnDoStochasticEM": False,
+    "rlnSgdInitialIterations": 50,
+    "rlnSgdFinalIterations": 50,
+    "rlnSgdInBetweenIterations": 200,
+    "rlnSgdInitialResolution": 35.0,
+    "rlnSgdFinalResolution": 15.0,
+    "rlnSgdInitialSubsetSize": 100,
+    "rlnSgdFinalSubsetSize": 500,
+    "rlnSgdMuFactor": 0.0,
+    "rlnSgdSigma2FudgeInitial": 8.0,
+    "rlnSgdSigma2FudgeHalflife": -1,
+    "rlnSgdSkipAnneal": False,
+    "rlnSgdSubsetSize": -1,
+    "rlnSgdWriteEverySubset": 1,
+    "rlnSgdStepsize": 0.5,
+    "rlnDoAutoRefine": False,
+    "rlnAutoLocalSearchesHealpixOrder": 4,
+    "rlnNumberOfIterWithoutResolutionGain": 0,
+    "rlnBestResolutionThusFar": 0.0,
+    "rlnNumberOfIterWithoutChangingAssignments": 0,
+    "rlnDoSkipAlign": False,
+    "rlnDoSkipRotate": False,
+    "rlnOverallAccuracyRotations": 999.0,
+    "rlnOverallAccuracyTranslationsAngst": 999.0,
+    "rlnChangesOptimalOrientations": 999.0,
+    "rlnChangesOptimalOffsets": 999.0,
+    "rlnChangesOptimalClasses": 1.0,
+    "rlnSmallestChangesOrientations": 999.0,
+    "rlnSmallestChangesOffsets": 999.0,
+    "rlnSmallestChangesClasses": 9999999,
+    "rlnLocalSymmetryFile": "None",
+    "rlnDoHelicalRefine": False,
+    "rlnIgnoreHelicalSymmetry": False,
+    "rlnFourierMask": "None",
+    "rlnHelicalTwistInitial": 0.0,
+    "rlnHelicalRiseInitial": 0.0,
+    "rlnHelicalCentralProportion": 0.3,
+    "rlnNrHelicalNStart": 1,
+    "rlnHelicalMaskTubeInnerDiameter": -1.0,
+    "rlnHelicalMaskTubeOuterDiameter": -1.0,
+    "rlnHelicalSymmetryLocalRefinement": False,
+    "rlnHelicalSigmaDistance": -1.0,
+    "rlnHelicalKeepTiltPriorFixed": False,
+    "rlnHasConverged": False,
+    "rlnHasHighFscAtResolLimit": False,
+    "rlnHasLargeSizeIncreaseIterationsAgo": 0,
+    "rlnDoCorrectNorm": False,
+    "rlnDoCorrectScale": False,
+    "rlnDoCorrectCtf": False,
+    "rlnDoIgnoreCtfUntilFirstPeak": False,
+    "rlnCtfDataArePhaseFlipped": False,
+    "rlnDoOnlyFlipCtfPhases": False,
+    "rlnRefsAreCtfCorrected": True,
+    "rlnFixSigmaNoiseEstimates": False,
+    "rlnFixSigmaOffsetEstimates": False,
+    "rlnMaxNumberOfPooledParticles": 1,
+}
 
 # field of State -> label. RELION keeps the smallest change of classes as a whole number, and not whether the
 # sampling is fine enough.
@@ -83,9 +137,7 @@ def optimiser_table(names: RunNames, settings: EmSettings, state: State) -> Star
     known["rlnBestResolutionThusFar"] = state.model.current_resolution
     known["rlnMaxNumberOfPooledParticles"] = names.pooled
     values = _RELION | known
-    values = {
-        key: int(v) if isinstance(v, bool) else v for key, v in values.items() if v is not None
-    }
+    values = {key: int(v) if isinstance(v, bool) else v for key, v in values.items() if v is not None}
     return StarTable.from_columns("optimiser_general", values, is_list=True)
 
 
@@ -96,9 +148,7 @@ def counters(optimiser: StarTable) -> dict[str, Any]:
     defaults = {field: getattr(State, field) for field in _COUNTERS}
     whole = value_of(optimiser, "rlnSmallestChangesClasses", defaults["best_change_classes"])
     defaults["best_change_classes"] = whole
-    return {
-        field: value_of(optimiser, label, defaults[field]) for field, label in _COUNTERS.items()
-    }
+    return {field: value_of(optimiser, label, defaults[field]) for field, label in _COUNTERS.items()}
 
 
 def _kind(settings: EmSettings, state: State) -> dict[str, Any]:

@@ -31,7 +31,7 @@ SET_ASIDE = "set_aside.star"
 
 def write_iteration(
     names: RunNames, settings: EmSettings, state: State, listed: ParticleList, command: str, version: str
-) -> None:  # fmt: skip
+) -> None:
     """Write all files of an iteration; the optimiser last, because it says that the others are there."""
     from verglas.em.schedule.common import usable_particles
 
@@ -82,10 +82,7 @@ def write_moments(names: RunNames, state: State) -> None:
     if moments is None:
         return
     with atomic_write(names.moments(state.iteration)) as out:
-        np.savez(
-            out, first=moments.first.cpu().numpy(), second=moments.second.cpu().numpy(),
-            age=moments.age,
-        )  # fmt: skip
+        np.savez(out, first=moments.first.cpu().numpy(), second=moments.second.cpu().numpy(), age=moments.age)
 
 
 def data_tables(state: State, listed: ParticleList) -> list[StarTable]:
@@ -132,10 +129,7 @@ def write_set_aside(directory: Path, state: State, listed: ParticleList) -> None
 def sampling_tables(settings: EmSettings, sampling: Sampling) -> list[StarTable]:
     """Tables of `_sampling.star`."""
     saved, asked = labelled(settings, "sampling"), sampling.original
-    values: dict[str, Any] = {
-        "rlnIs3DSampling": sampling.dims == 3,
-        "rlnIs3DTranslationalSampling": 0,
-    }
+    values: dict[str, Any] = {"rlnIs3DSampling": sampling.dims == 3, "rlnIs3DTranslationalSampling": 0}
     if sampling.dims == 3:
         values["rlnHealpixOrder"] = sampling.healpix_order
         values["rlnSymmetryGroup"] = saved["rlnSymmetryGroup"]

@@ -52,17 +52,21 @@ def read_particles(path: str, *, with_ctf: bool, going_on: bool = False) -> Part
         raise JobFailed(f"{path} has no rlnDefocusU: run CTF estimation first, or leave out --ctf")
     defocus_u = column("rlnDefocusU")
     particles = Particles(
-        names=tuple(names), optics=optics, optics_group=groups, scale_group=scale_group,
-        group_names=group_names, defocus_u_angst=defocus_u,
+        names=tuple(names),
+        optics=optics,
+        optics_group=groups,
+        scale_group=scale_group,
+        group_names=group_names,
+        defocus_u_angst=defocus_u,
         defocus_v_angst=column("rlnDefocusV", default=defocus_u),
-        defocus_angle_deg=column("rlnDefocusAngle"), phase_shift_deg=column("rlnPhaseShift"),
-        b_factor_a2=column("rlnCtfBfactor"), ctf_scale=column("rlnCtfScalefactor", default=1.0),
+        defocus_angle_deg=column("rlnDefocusAngle"),
+        phase_shift_deg=column("rlnPhaseShift"),
+        b_factor_a2=column("rlnCtfBfactor"),
+        ctf_scale=column("rlnCtfScalefactor", default=1.0),
         psi_prior_deg=column("rlnAnglePsiPrior") if "rlnAnglePsiPrior" in table else None,
         number=table.ints(PARTICLE_NUMBER) if going_on and PARTICLE_NUMBER in table else None,
-    )  # fmt: skip
-    return ParticleList(
-        optics_table, table, particles, _assignments(table, column, particles, with_ctf)
     )
+    return ParticleList(optics_table, table, particles, _assignments(table, column, particles, with_ctf))
 
 
 @dataclass(frozen=True)
@@ -86,31 +90,31 @@ def optics_groups(table: StarTable, path: str) -> tuple[tuple[OpticsGroup, ...],
     for row in range(len(table)):
         number, vector = _numbers_of(table, row), _vectors_of(table, row)
         matrix = (
-            number("rlnMagMat00", 1.0), number("rlnMagMat01", 0.0),
-            number("rlnMagMat10", 0.0), number("rlnMagMat11", 1.0),
-        )  # fmt: skip
-        name = (
-            table.string("rlnOpticsGroupName", row)
-            if "rlnOpticsGroupName" in table
-            else str(row + 1)
+            number("rlnMagMat00", 1.0),
+            number("rlnMagMat01", 0.0),
+            number("rlnMagMat10", 0.0),
+            number("rlnMagMat11", 1.0),
         )
+        name = table.string("rlnOpticsGroupName", row) if "rlnOpticsGroupName" in table else str(row + 1)
         try:
             group = OpticsGroup(
-                name, int(number("rlnImageSize", 0)), number("rlnImagePixelSize", 0.0),
-                number("rlnVoltage", 300.0), number("rlnSphericalAberration", 2.7),
+                name,
+                int(number("rlnImageSize", 0)),
+                number("rlnImagePixelSize", 0.0),
+                number("rlnVoltage", 300.0),
+                number("rlnSphericalAberration", 2.7),
                 number("rlnAmplitudeContrast", 0.1),
                 bool(number("rlnCtfDataAreCtfPremultiplied", 0)),
-                vector("rlnEvenZernike"), vector("rlnOddZernike"),
+                vector("rlnEvenZernike"),
+                vector("rlnOddZernike"),
                 (number("rlnBeamTiltX", 0.0), number("rlnBeamTiltY", 0.0)),
                 None if matrix == (1, 0, 0, 1) else matrix,
                 original_pixel_size_angst=number("rlnMicrographOriginalPixelSize", 0.0),
-            )  # fmt: skip
+            )
         except ValueError as error:
             raise JobFailed(f"{path}: {error}") from error
         found.append(group)
-    numbers = (
-        table.ints("rlnOpticsGroup") if "rlnOpticsGroup" in table else range(1, len(table) + 1)
-    )
+    numbers = table.ints("rlnOpticsGroup") if "rlnOpticsGroup" in table else range(1, len(table) + 1)
     return tuple(found), {int(number): i for i, number in enumerate(numbers)}
 
 
@@ -154,26 +158,25 @@ def _scale_groups(table: StarTable) -> tuple[npt.NDArray[np.int64], tuple[str, .
     return np.zeros(len(table), np.int64), ("group_1",)
 
 
-def _assignments(
-    table: StarTable, column: _Columns, particles: Particles, with_ctf: bool
-) -> Assignments:
+def _assignments(table: StarTable, column: _Columns, particles: Particles, with_ctf: bool) -> Assignments:
     """Poses of an earlier job where the file has them; unusable particles are set aside."""
     from verglas.em.state.particles import Assignments
 
     classes = column("rlnClassNumber").astype(np.int64) - 1
     found = Assignments(
-        rot_deg=column("rlnAngleRot"), tilt_deg=column("rlnAngleTilt"), psi_deg=column("rlnAnglePsi"),
+        rot_deg=column("rlnAngleRot"),
+        tilt_deg=column("rlnAngleTilt"),
+        psi_deg=column("rlnAnglePsi"),
         origin_yx_angst=np.stack([column("rlnOriginYAngst"), column("rlnOriginXAngst")], 1),
-        class_index=classes, norm=column("rlnNormCorrection", default=1.0),
+        class_index=classes,
+        norm=column("rlnNormCorrection", default=1.0),
         log_likelihood=column("rlnLogLikeliContribution"),
         p_max=column("rlnMaxValueProbDistribution"),
         n_significant=column("rlnNrOfSignificantSamples").astype(np.int64),
-    )  # fmt: skip
+    )
     found.norm[~(found.norm > 0)] = 1.0
     if with_ctf:
-        for row in np.nonzero(~np.isfinite(particles.defocus_u_angst + particles.defocus_v_angst))[
-            0
-        ]:
+        for row in np.nonzero(~np.isfinite(particles.defocus_u_angst + particles.defocus_v_angst))[0]:
             found.set_aside[int(row)] = "its defocus is not a number"
     return found
 

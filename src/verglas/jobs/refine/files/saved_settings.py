@@ -50,9 +50,11 @@ def sampling_asked(table: StarTable) -> Steps:
         return number
 
     return Steps(
-        int(asked("rlnHealpixOrder", 2.0)), asked("rlnPsiStep"), asked("rlnOffsetRange"),
+        int(asked("rlnHealpixOrder", 2.0)),
+        asked("rlnPsiStep"),
+        asked("rlnOffsetRange"),
         asked("rlnOffsetStep"),
-    )  # fmt: skip
+    )
 
 
 def saved_settings(
@@ -107,9 +109,7 @@ def _prior_widths(general: StarTable) -> tuple[float, float, float]:
     """σ of rot, tilt and psi around what is known of a particle; zeros: there is no such prior."""
     if not value_of(general, "rlnOrientationalPriorMode", 0):
         return 0.0, 0.0, 0.0
-    rot, tilt, psi = (
-        general.number(f"rlnSigmaPrior{angle}Angle") for angle in ("Rot", "Tilt", "Psi")
-    )
+    rot, tilt, psi = (general.number(f"rlnSigmaPrior{angle}Angle") for angle in ("Rot", "Tilt", "Psi"))
     return rot, tilt, psi
 
 

@@ -19,9 +19,15 @@ def image_geometry(group: OpticsGroup) -> ImageGeometry:
     from verglas.maps.prediction import ImageGeometry
 
     return ImageGeometry(
-        group.box_size, group.pixel_size_angst, group.voltage_kv, group.cs_mm, group.odd_zernike,
-        group.beam_tilt_mrad, group.magnification, group.ctf_premultiplied,
-    )  # fmt: skip
+        group.box_size,
+        group.pixel_size_angst,
+        group.voltage_kv,
+        group.cs_mm,
+        group.odd_zernike,
+        group.beam_tilt_mrad,
+        group.magnification,
+        group.ctf_premultiplied,
+    )
 
 
 def angles_of(found: Assignments, rows: Ints) -> npt.NDArray[np.float64]:
@@ -29,9 +35,7 @@ def angles_of(found: Assignments, rows: Ints) -> npt.NDArray[np.float64]:
     return np.stack([found.rot_deg[rows], found.tilt_deg[rows], found.psi_deg[rows]], 1)
 
 
-def poses_of(
-    found: Assignments, rows: Ints, pixel_size_angst: float, *, one_class: bool = False
-) -> Poses:
+def poses_of(found: Assignments, rows: Ints, pixel_size_angst: float, *, one_class: bool = False) -> Poses:
     """Poses of particles whose images have this pixel size; with `one_class` all show the first map."""
     import torch
 

@@ -48,7 +48,7 @@ class Scratch:
 
     def copy(
         self, source: StackSource, names: Sequence[str], groups: Ints, bar: Bar, say: Callable[[str], None]
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Copy what fits. Raises OSError where the directory cannot be used at all."""
         self.top.mkdir(parents=True, exist_ok=True)
         self._remove_left()
@@ -75,9 +75,7 @@ class Scratch:
                 f"{self.top} is full or its share for others ({self._floor / 1e9:g} GB) is reached"
             )
         write_text(
-            self._folder / _MANIFEST,
-            json.dumps({"digest": digest, "names": self.names}),
-            durable=False,
+            self._folder / _MANIFEST, json.dumps({"digest": digest, "names": self.names}), durable=False
         )
         if self._keep:
             (self._folder / _KEPT).touch()
@@ -86,9 +84,7 @@ class Scratch:
         """How many particles were copied; None where the disc has no room for them."""
         assert self._folder is not None
         images = source.read(piece)
-        good = np.isfinite(images).all(
-            (1, 2)
-        )  # others keep their names, so that messages say where they are
+        good = np.isfinite(images).all((1, 2))  # others keep their names, so that messages say where they are
         images, piece = images[good], piece[good]
         if not len(piece):
             return 0

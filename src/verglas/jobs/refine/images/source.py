@@ -34,7 +34,7 @@ class Images:
     @classmethod
     def opened(
         cls, arguments: Arguments, particles: Particles, comm: Any, context: RunContext, bar: Bar
-    ) -> Images:  # fmt: skip
+    ) -> Images:
         """Open the images of a run. `comm`: the ranks' communicator, None for a process alone.
 
         Raises JobFailed where an image name cannot be understood or no stack exists.
@@ -57,7 +57,7 @@ class Images:
     @classmethod
     def _own(
         cls, arguments: Arguments, particles: Particles, comm: Any, context: RunContext, bar: Bar
-    ) -> Images:  # fmt: skip
+    ) -> Images:
         stacks = stack_source(particles, particles.names)
         if missing := stacks.none_there():
             raise JobFailed(
@@ -95,23 +95,23 @@ class Images:
 
     def _use_scratch(
         self, arguments: Arguments, particles: Particles, comm: Any, say: Callable[[str], None], bar: Bar
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Copy once per host; the ranks of a host share the copy."""
         assert self._stacks is not None
         host = _ranks_of_host(comm)
         names: list[str] = []
         if host is None or host.Get_rank() == 0:
             self._scratch = Scratch(
-                arguments["--scratch_dir"], arguments["--keep_free_scratch"],
-                keep=arguments["--keep_scratch"], reuse=arguments["--reuse_scratch"],
-            )  # fmt: skip
+                arguments["--scratch_dir"],
+                arguments["--keep_free_scratch"],
+                keep=arguments["--keep_scratch"],
+                reuse=arguments["--reuse_scratch"],
+            )
             try:
                 self._scratch.copy(self._stacks, particles.names, particles.optics_group, bar, say)
                 names = self._scratch.names
             except OSError as error:
-                say(
-                    f" WARNING: no use of the scratch directory: {error}; images stay where they are"
-                )
+                say(f" WARNING: no use of the scratch directory: {error}; images stay where they are")
         if host is not None:
             names = json.loads(host.bcast(json.dumps(names), root=0))
         if names:

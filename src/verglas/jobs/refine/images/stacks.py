@@ -61,9 +61,7 @@ class StackSource:
         box = result.shape[-1]
         if opened.shape_yx != (box, box):
             shape = "x".join(map(str, opened.shape_yx))
-            self._note(
-                indices[rows], f"{path} holds images of {shape} px, its optics group says {box}"
-            )
+            self._note(indices[rows], f"{path} holds images of {shape} px, its optics group says {box}")
             return
         inside = self._index[indices[rows]] < len(opened)
         for row in rows[~inside]:

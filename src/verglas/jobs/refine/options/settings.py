@@ -62,9 +62,7 @@ def changed_settings(settings: EmSettings, arguments: Arguments) -> EmSettings:
     given = _asked(arguments, (o for o in _of_part("") if not o.fixed), only_given=True)
     if settings.dims == 3 and "healpix_order" in given:
         given = {"psi_step_deg": -1.0} | given  # as large as between directions
-    return _checked(
-        replace, settings, **given, **_special(arguments), **_parts(arguments, settings)
-    )
+    return _checked(replace, settings, **given, **_special(arguments), **_parts(arguments, settings))
 
 
 def saved_value(settings: EmSettings, option: EngineOption) -> Any:
@@ -114,9 +112,7 @@ def _of_part(part: str) -> Iterable[EngineOption]:
     return (option for option in ENGINE_OPTIONS if option.part == part and option.flag)
 
 
-def _asked(
-    arguments: Arguments, options: Iterable[EngineOption], only_given: bool = False
-) -> dict[str, Any]:
+def _asked(arguments: Arguments, options: Iterable[EngineOption], only_given: bool = False) -> dict[str, Any]:
     """Field -> value of some options."""
     values: dict[str, Any] = {}
     for option in options:
@@ -140,9 +136,7 @@ def _special(arguments: Arguments) -> dict[str, Any]:
     if arguments["--no_init_blobs"] or arguments["--init_blobs"]:
         values["blob_init"] = arguments["--init_blobs"]
     if arguments["--precision"] not in ("tensor", "single", "double"):
-        raise JobFailed(
-            f"--precision {arguments['--precision']!r} is none of tensor, single, double"
-        )
+        raise JobFailed(f"--precision {arguments['--precision']!r} is none of tensor, single, double")
     return values
 
 
@@ -153,10 +147,7 @@ def _parts(arguments: Arguments, known: EmSettings | None) -> dict[str, Any]:
     halves = _wants_halves(arguments)
     wanted: dict[str, tuple[bool, Any]] = {
         "gradient": (arguments["--grad"], GradientSettings()),
-        "helix": (
-            any(flag in arguments.given for flag in _HELIX),
-            HelixSettings(bimodal_psi=False),
-        ),
+        "helix": (any(flag in arguments.given for flag in _HELIX), HelixSettings(bimodal_psi=False)),
         "halves": (halves, HalvesSettings()),
     }
     found: dict[str, Any] = {}
@@ -174,9 +165,7 @@ def _parts(arguments: Arguments, known: EmSettings | None) -> dict[str, Any]:
 def _along_helix(arguments: Arguments, values: dict[str, Any]) -> dict[str, Any]:
     """--helix is what restricts offsets to the rise."""
     if not arguments["--helix"]:
-        return {
-            key: v for key, v in values.items() if key not in ("rise_angst", "n_asymmetric_units")
-        }
+        return {key: v for key, v in values.items() if key not in ("rise_angst", "n_asymmetric_units")}
     return values | {"rise_angst": max(0.0, arguments["--helical_rise_initial"])}
 
 

@@ -52,9 +52,7 @@ def _pixel_doubt(particles: Particles) -> Iterator[str]:
         yield f"{path} has a pixel size of {header:g} A in its header, its optics group says {wanted:g} A"
 
 
-def _norm_doubt(
-    particles: Particles, source: Source, rows: np.ndarray, radius_px: float
-) -> Iterator[str]:
+def _norm_doubt(particles: Particles, source: Source, rows: np.ndarray, radius_px: float) -> Iterator[str]:
     images = source.read(rows)
     good = (np.abs(images) < LARGEST).all((1, 2))  # the others are set aside with their own reasons
     images, rows = images[good], rows[good]

@@ -36,9 +36,7 @@ def progress_file(root: str) -> str:
 class ProgressStream:
     """Appends to the stream of one run; a new run begins it anew."""
 
-    def __init__(
-        self, path: str, *, goes_on: bool, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: str, *, goes_on: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
         self._begin = clock()
         self._told = -EVERY_S
@@ -89,9 +87,7 @@ def figures(settings: EmSettings, state: State) -> dict[str, Any]:
     return {
         "iteration": state.iteration,
         "iterations": settings.n_iterations,
-        "resolution_angst": known(1 / model.current_resolution)
-        if model.current_resolution > 0
-        else None,
+        "resolution_angst": known(1 / model.current_resolution) if model.current_resolution > 0 else None,
         "image_size_px": model.current_size,
         "average_p_max": known(model.average_p_max),
         "log_likelihood": known(model.log_likelihood, math.inf),

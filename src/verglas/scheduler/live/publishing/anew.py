@@ -62,9 +62,7 @@ def _try(problems: list[str], title: str, step: Callable[[], None]) -> None:
         step()
     except NothingToDo:
         return
-    except (
-        JobFailed, StarError, OSError, ValueError, LookupError, ArithmeticError, RuntimeError,
-    ) as error:  # fmt: skip
+    except (JobFailed, StarError, OSError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
         problems.append(f"{title}: {type(error).__name__}: {error}")
 
 
@@ -102,9 +100,7 @@ class _Steps:
                 items.append(item)
                 done.append(movie)
         anew = frozenset(
-            item.name
-            for item, movie in zip(items, done)
-            if self.anew is None or movie.name in self.anew
+            item.name for item, movie in zip(items, done) if self.anew is None or movie.name in self.anew
         )
         aside.write()
         if items:
@@ -140,8 +136,7 @@ class _Steps:
                 raise CannotSplice(f"{directory} lists nothing yet")
             numbers = [movie.number for movie in movies]
             counts = [
-                int(movie.figures.get("particles", 0)) if folder == EXTRACTION else 1
-                for movie in movies
+                int(movie.figures.get("particles", 0)) if folder == EXTRACTION else 1 for movie in movies
             ]
             for name in names:
                 lists.add(Path(directory) / name, numbers, counts)

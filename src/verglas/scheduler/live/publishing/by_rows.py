@@ -70,9 +70,7 @@ class _Changes:
 
     def import_movies(self) -> Tables:
         optics = self.chain.optics
-        fresh: Fresh = {
-            each.number: movies_list(optics, [each.name], [each.group]) for each in self.movies
-        }
+        fresh: Fresh = {each.number: movies_list(optics, [each.name], [each.group]) for each in self.movies}
         self._splice(IMPORT, "movies.star", fresh)
         names, groups = [each.name for each in self.movies], [each.group for each in self.movies]
         return movies_list(optics, names, groups)
@@ -100,9 +98,7 @@ class _Changes:
             self._splice(stage, name, changed, None if job.common_columns else neutral)
         return _joined(next_lists)
 
-    def _items(
-        self, stage: str, job: MicrographJob[Any], listed: Tables
-    ) -> Iterator[tuple[Movie, Item]]:
+    def _items(self, stage: str, job: MicrographJob[Any], listed: Tables) -> Iterator[tuple[Movie, Item]]:
         if not listed:
             return
         key = "name" if stage == MOTION else "micrograph"
@@ -127,9 +123,7 @@ class _Changes:
         limits = parse_thresholds(options.get("thresholds", ""))
         manual = read_verdicts(Path(options["fn_manual"])) if options.get("fn_manual") else {}
         accepted: Fresh = {movie.number: () for movie in self.movies}
-        aside: Fresh = {
-            key: () for movie in self.movies for key in (movie.number, *_failure_keys(movie))
-        }
+        aside: Fresh = {key: () for movie in self.movies for key in (movie.number, *_failure_keys(movie))}
         for movie in self.movies:
             if movie.number in self.listed:
                 # columns in the order in which the whole selection looks at the lists
@@ -162,9 +156,7 @@ class _Changes:
                 fresh[movie.number] = alone if version else ()
             self._splice(stage, SETTINGS_RECORD, fresh)
 
-    def _splice(
-        self, folder: str, name: str, fresh: Fresh, missing: Filler | None = neutral
-    ) -> None:
+    def _splice(self, folder: str, name: str, fresh: Fresh, missing: Filler | None = neutral) -> None:
         path = str(Path(self.chain.jobs[folder]) / name)
         self.lists.by_path[path].splice(fresh, missing=missing)
 

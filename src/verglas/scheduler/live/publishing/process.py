@@ -96,9 +96,7 @@ class _Publisher:
             return (), False
         settings = StageSettings.read(Path(task.folder) / "settings.json")
         cpu = time.process_time()
-        anew = (
-            None if self.first or task.fresh else frozenset(m.name for m in self.changed.values())
-        )
+        anew = None if self.first or task.fresh else frozenset(m.name for m in self.changed.values())
         self.situation = _situation(task)
         problems, self.lists = rebuild_all(task, self.ledger, settings, anew)
         self.first, self.rebuilt = False, len(self.ledger.movies)
@@ -121,9 +119,7 @@ class _Publisher:
         movies = [self.changed[number] for number in sorted(self.changed)]
         try:
             publish_changes(task, lists, movies)
-        except (
-            CannotSplice, SetAside, JobFailed, NothingToDo, StarError, OSError, ValueError, LookupError,
-        ):  # fmt: skip
+        except (CannotSplice, SetAside, JobFailed, NothingToDo, StarError, OSError, ValueError, LookupError):
             return False
         self.lists = lists
         self.changed.clear()

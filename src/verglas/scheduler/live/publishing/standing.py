@@ -46,9 +46,7 @@ class Lists:
 
     def of(self, directory: str) -> list[SplicedList]:
         """Lists of one job."""
-        return [
-            each for each in self.by_path.values() if str(each.path.parent) == str(Path(directory))
-        ]
+        return [each for each in self.by_path.values() if str(each.path.parent) == str(Path(directory))]
 
     @property
     def accepted(self) -> int:

@@ -28,9 +28,7 @@ class ClassState:
     @classmethod
     def read(cls, folder: LiveFolder) -> ClassState:
         known = read_json(state_file(folder))
-        return cls(
-            **{key: value for key, value in known.items() if key in cls.__dataclass_fields__}
-        )
+        return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})
 
     def write(self, folder: LiveFolder) -> None:
         write_text(state_file(folder), json.dumps(asdict(self)))

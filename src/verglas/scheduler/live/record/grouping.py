@@ -85,6 +85,5 @@ class BeamShiftGroups:
         stem = self.name.rstrip("0123456789") or "opticsGroup"
         names = [self.name] + [f"{stem}{n}" for n in range(2, max(1, len(self.centres)) + 1)]
         return [
-            optics_row(number, name, mtf=self.mtf, **self.microscope)
-            for number, name in enumerate(names, 1)
+            optics_row(number, name, mtf=self.mtf, **self.microscope) for number, name in enumerate(names, 1)
         ]

@@ -85,9 +85,15 @@ class Ledger:
         """Enter a new movie."""
         number = len(self.movies) + 1
         line = {
-            "k": "taken", "m": number, "name": name, "path": path, "stamp": stamp, "group": group,
-            "frames": frames, "t": round(time.time(), 3),
-        }  # fmt: skip
+            "k": "taken",
+            "m": number,
+            "name": name,
+            "path": path,
+            "stamp": stamp,
+            "group": group,
+            "frames": frames,
+            "t": round(time.time(), 3),
+        }
         self._append(line)
         return self.movies[number - 1]
 
@@ -179,9 +185,14 @@ class Ledger:
         if number != len(self.movies) + 1 or line["name"] in self.by_name:
             return None
         movie = Movie(
-            number, line["name"], line["path"], line["stamp"], line.get("group", 1),
-            line.get("frames", 0), line.get("t", 0.0),
-        )  # fmt: skip
+            number,
+            line["name"],
+            line["path"],
+            line["stamp"],
+            line.get("group", 1),
+            line.get("frames", 0),
+            line.get("t", 0.0),
+        )
         self.movies.append(movie)
         self.by_name[movie.name] = movie
         return movie

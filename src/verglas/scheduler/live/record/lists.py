@@ -34,17 +34,13 @@ def optics_row(
     }
 
 
-def movies_list(
-    optics: Sequence[Row], names: Sequence[str], groups: Sequence[int]
-) -> list[StarTable]:
+def movies_list(optics: Sequence[Row], names: Sequence[str], groups: Sequence[int]) -> list[StarTable]:
     """The tables of `movies.star`."""
     movies = {"rlnMicrographMovieName": list(names), "rlnOpticsGroup": list(groups)}
     return [optics_table(optics), StarTable.from_columns("movies", movies)]
 
 
-def write_movies_list(
-    path: Path, optics: Sequence[Row], names: Sequence[str], groups: Sequence[int]
-) -> None:
+def write_movies_list(path: Path, optics: Sequence[Row], names: Sequence[str], groups: Sequence[int]) -> None:
     """Write `movies.star` as the Import job would."""
     write_star(path, movies_list(optics, names, groups))
 
@@ -70,15 +66,19 @@ def settings_record(
     """The tables of `verglas_settings.star`."""
     rows = list(changes)
     return [
-        StarTable.from_columns("settings_versions", {
-            "verglasSettingsVersion": [number for number, _, _ in rows],
-            "rlnJobOptionVariable": [key for _, key, _ in rows],
-            "rlnJobOptionValue": [value for _, _, value in rows],
-        }),
-        StarTable.from_columns("settings_of_micrographs", {
-            "rlnMicrographMovieName": list(names), "verglasSettingsVersion": list(versions),
-        }),
-    ]  # fmt: skip
+        StarTable.from_columns(
+            "settings_versions",
+            {
+                "verglasSettingsVersion": [number for number, _, _ in rows],
+                "rlnJobOptionVariable": [key for _, key, _ in rows],
+                "rlnJobOptionValue": [value for _, _, value in rows],
+            },
+        ),
+        StarTable.from_columns(
+            "settings_of_micrographs",
+            {"rlnMicrographMovieName": list(names), "verglasSettingsVersion": list(versions)},
+        ),
+    ]
 
 
 def write_references(path: Path, stack: str, count: int) -> None:

@@ -29,8 +29,13 @@ from verglas.project.project import OWN_FOLDER
 
 NEWEST, OLDEST = "newest", "oldest"
 RUNNING, PAUSED, FINISHING, FINISHED, STOPPED, FAILED = (
-    "running", "paused", "finishing", "finished", "stopped", "failed",
-)  # fmt: skip
+    "running",
+    "paused",
+    "finishing",
+    "finished",
+    "stopped",
+    "failed",
+)
 OVER = (FINISHED, STOPPED, FAILED)
 
 
@@ -64,9 +69,7 @@ class LiveOrder:
                 f"a session needs at least one worker and thread, got {self.workers} and {self.threads}"
             )
         if self.classes_growth <= 1:
-            raise ValueError(
-                f"2D classes need growth above 1 between updates, got {self.classes_growth}"
-            )
+            raise ValueError(f"2D classes need growth above 1 between updates, got {self.classes_growth}")
         if not self.devices:
             raise ValueError("a session needs at least one device")
 
@@ -165,9 +168,7 @@ class LiveFolder(OwnedFolder):
 def all_sessions(root: Path) -> list[LiveFolder]:
     """Every live session of a project, by name."""
     found = (root / OWN_FOLDER / "live").glob("*/order.json")
-    return sorted(
-        (LiveFolder(root, path.parent.name) for path in found), key=lambda each: each.name
-    )
+    return sorted((LiveFolder(root, path.parent.name) for path in found), key=lambda each: each.name)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -43,12 +43,14 @@ def write_report(root: Path, folder: LiveFolder, ledger: Ledger) -> Path:
 
 def _totals(status: LiveStatus) -> str:
     rows = [
-        ("Movies taken", status.found), ("Accepted", status.accepted),
+        ("Movies taken", status.found),
+        ("Accepted", status.accepted),
         ("Set aside by thresholds, by hand or by 2D classes", status.set_aside),
-        ("Could not be processed", status.failed), ("Particles", status.particles),
+        ("Could not be processed", status.failed),
+        ("Particles", status.particles),
         ("Median time from complete file to particles", f"{status.latency_s:.1f} s"),
         ("Thresholds", status.thresholds or "none"),
-    ]  # fmt: skip
+    ]
     cells = "".join(f"<tr><td>{name}<td>{html.escape(str(value))}" for name, value in rows)
     stages = "".join(
         f"<tr><td>{each.name}<td>{each.job}<td>{each.done}<td>{each.aside}<td>{each.mean_s:.2f} s"

@@ -142,9 +142,7 @@ def _pixel(first: MovieInfo, stated: Stated) -> list[Finding]:
 
 def _super_resolution(first: MovieInfo, stated: Stated) -> list[Finding]:
     height, width = first.shape_yx
-    camera = next(
-        (name for (h, w), name in PHYSICAL.items() if {height, width} == {2 * h, 2 * w}), None
-    )
+    camera = next((name for (h, w), name in PHYSICAL.items() if {height, width} == {2 * h, 2 * w}), None)
     if camera is None or first.kind == "eer":
         return []
     if stated.bin_factor >= 2:
@@ -164,9 +162,7 @@ def _dose(first: MovieInfo, stated: Stated, mean: float) -> list[Finding]:
     counted = mean / pixel**2
     said = f"{mean:.3g} counts per pixel and frame are {counted:.3g} per Å²"
     if dose <= 0:
-        text = (
-            f"{said}; no dose is known: for a counting camera give --dose-per-frame {counted:.2g}"
-        )
+        text = f"{said}; no dose is known: for a counting camera give --dose-per-frame {counted:.2g}"
         return [Finding("dose", False, text)]
     ratio = counted / dose
     if 0.6 <= ratio <= 1.4:

@@ -75,9 +75,7 @@ class LiveStatus:
     judged: int = 0  # accepted, set aside or failed: no longer on their way
     latency_s: float = 0.0  # from complete file to extracted, median of the last 50
     stages: list[StageStatus] = field(default_factory=list)
-    devices: dict[str, str] = field(
-        default_factory=dict
-    )  # device -> "working", "idle", or why benched
+    devices: dict[str, str] = field(default_factory=dict)  # device -> "working", "idle", or why benched
     newest: list[MicrographStatus] = field(default_factory=list)
     not_taken: list[tuple[str, str]] = field(default_factory=list)  # file, why
     problems: list[str] = field(default_factory=list)
@@ -90,10 +88,13 @@ class LiveStatus:
     def line(self) -> str:
         """Health of the session in one line."""
         parts = [
-            f"{self.phase}", f"in {self.in_per_hour:.0f}/h", f"done {self.done_per_hour:.0f}/h",
-            f"lag {self.lag_s:.0f} s", f"{self.accepted} of {self.judged or self.found} accepted",
+            f"{self.phase}",
+            f"in {self.in_per_hour:.0f}/h",
+            f"done {self.done_per_hour:.0f}/h",
+            f"lag {self.lag_s:.0f} s",
+            f"{self.accepted} of {self.judged or self.found} accepted",
             f"{self.particles} particles",
-        ]  # fmt: skip
+        ]
         if self.failed:
             parts.append(f"{self.failed} failed")
         return ", ".join(parts)

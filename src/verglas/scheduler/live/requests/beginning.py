@@ -78,9 +78,12 @@ def look_of(intake: Intake) -> Look:
     first = [Path(info.path) for info in some_movies(intake.wildcard, FIRST_CHECKED)]
     values = {key: fact.value for key, fact in intake.facts.items()}
     return Look(
-        dict(intake.facts), list(intake.warnings), [key for key in NEEDED if key not in intake.facts],
-        list(check_inputs(first, Stated.of(values))) if first else [], [path.name for path in first],
-    )  # fmt: skip
+        dict(intake.facts),
+        list(intake.warnings),
+        [key for key in NEEDED if key not in intake.facts],
+        list(check_inputs(first, Stated.of(values))) if first else [],
+        [path.name for path in first],
+    )
 
 
 def options_of(intake: Intake, lent: Options, asked: Beginning) -> Options:
@@ -96,9 +99,7 @@ def set_going(
     project: Project, order: LiveOrder, intake: Intake, options: Options, asked: Beginning
 ) -> tuple[LiveFolder, Path | None]:
     """Register the jobs and write the order; the session's folder, and the profile that was saved."""
-    folder = set_up(
-        project, order, intake, options, classes=asked.classes, by_beam_shift=asked.by_beam_shift
-    )
+    folder = set_up(project, order, intake, options, classes=asked.classes, by_beam_shift=asked.by_beam_shift)
     return folder, write_profile(asked.profile, options) if asked.profile else None
 
 

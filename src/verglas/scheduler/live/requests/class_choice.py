@@ -10,12 +10,7 @@ from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import StarFile, read_star
 from verglas.jobs.chain import CLASSES
 from verglas.project.project import Project
-from verglas.scheduler.live.record.class_state import (
-    ClassState,
-    chosen_file,
-    newest_averages,
-    write_others,
-)
+from verglas.scheduler.live.record.class_state import ClassState, chosen_file, newest_averages, write_others
 from verglas.scheduler.live.record.order import LiveFolder
 
 AVERAGES, DATA = "_classes.mrcs", "_data.star"
@@ -74,6 +69,4 @@ def _are_current(project: Project, folder: LiveFolder, state: ClassState) -> boo
     now, followed = read_mrc(path).data, read_mrc(chosen_file(folder)).data
     if max(state.chosen) > len(now) or now.shape[1:] != followed.shape[1:]:
         return False
-    return all(
-        any(np.array_equal(now[number - 1], each) for each in followed) for number in state.chosen
-    )
+    return all(any(np.array_equal(now[number - 1], each) for each in followed) for number in state.chosen)

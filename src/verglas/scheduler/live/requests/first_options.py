@@ -20,9 +20,7 @@ PATCH_PIXELS = 800
 DIAMETERS = ("100", "180")
 
 
-def chain_options(
-    intake: Intake, changed: Mapping[str, Mapping[str, str]]
-) -> dict[str, dict[str, str]]:
+def chain_options(intake: Intake, changed: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     """Options by job folder; `changed` (what the user or a profile sets) goes before all."""
     pixel = intake.number("pixel-size")
     binning = float(intake.facts["bin"].value) if "bin" in intake.facts else 1.0
@@ -94,11 +92,7 @@ def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]
     return {
         PICKING: {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
         EXTRACTION: extract,
-        CLASSES: {
-            "particle_diameter": f"{1.1 * most:g}",
-            "nr_classes": "50",
-            "do_grad": "Yes",
-        },
+        CLASSES: {"particle_diameter": f"{1.1 * most:g}", "nr_classes": "50", "do_grad": "Yes"},
     }
 
 
@@ -137,9 +131,7 @@ def groups(intake: Intake, *, by_beam_shift: bool) -> BeamShiftGroups:
         "pixel_size_angst": intake.number("pixel-size"), "voltage_kv": intake.number("kv"),
         "cs_mm": intake.number("cs"), "amplitude_contrast": intake.number("amplitude-contrast"),
     }  # fmt: skip
-    tolerance = (
-        float(intake.facts["shift-tolerance"].value) if "shift-tolerance" in intake.facts else 0.0
-    )
+    tolerance = float(intake.facts["shift-tolerance"].value) if "shift-tolerance" in intake.facts else 0.0
     return BeamShiftGroups(
         microscope=microscope, mtf=intake.text("mtf"), by_beam_shift=by_beam_shift,
         tolerance=tolerance,

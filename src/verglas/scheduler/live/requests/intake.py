@@ -19,12 +19,7 @@ from verglas.formats.epu import (
 from verglas.formats.mdoc import UnreadableMdoc, mdoc_of_movie, read_mdoc
 from verglas.formats.movies import MovieInfo
 from verglas.scheduler.live.requests.facts import Fact, Intake, number_or_text
-from verglas.scheduler.live.requests.movies_found import (
-    GAIN_NAME,
-    find_wildcard,
-    first_movie,
-    some_movies,
-)
+from verglas.scheduler.live.requests.movies_found import GAIN_NAME, find_wildcard, first_movie, some_movies
 
 GAIN_ENDINGS = (".gain", ".mrc", ".tif", ".tiff", ".dm4", ".dm3")
 EER_FRACTION_DOSE = 1.0  # e/A2 of a fraction that EER frames are grouped to
@@ -37,9 +32,7 @@ def look_at_session(source: str, given: dict[str, str]) -> Intake:
     """
     wildcard = find_wildcard(source, given.get("movies", ""))
     intake = Intake(wildcard)
-    intake.facts["movies"] = Fact(
-        wildcard, "given" if glob.has_magic(source) else f"found in {source}"
-    )
+    intake.facts["movies"] = Fact(wildcard, "given" if glob.has_magic(source) else f"found in {source}")
     first = first_movie(wildcard)
     if first is not None:
         intake.first = first
@@ -81,9 +74,7 @@ def _read_companions(intake: Intake, movie: Path) -> None:
             return
 
 
-def _add(
-    intake: Intake, key: str, value: float | str | None, source: str, *, assumed: bool = False
-) -> None:
+def _add(intake: Intake, key: str, value: float | str | None, source: str, *, assumed: bool = False) -> None:
     """A fact, unless a better source gave it before."""
     if value is not None and value != "" and key not in intake.facts:
         intake.facts[key] = Fact(value, source, assumed)
@@ -94,13 +85,7 @@ def _microscope(intake: Intake) -> None:
         _add(intake, "kv", intake.epu.voltage_kv, f"EPU, {Path(intake.epu.path).name}")
     if intake.mdoc is not None:
         _add(intake, "kv", intake.mdoc.voltage_kv, "SerialEM's mdoc")
-    _add(
-        intake,
-        "cs",
-        2.7,
-        "no program records it; 2.7 mm is usual, 0.01 with a corrector",
-        assumed=True,
-    )
+    _add(intake, "cs", 2.7, "no program records it; 2.7 mm is usual, 0.01 with a corrector", assumed=True)
     _add(intake, "amplitude-contrast", 0.1, "usual for ice", assumed=True)
 
 
@@ -110,9 +95,7 @@ def _pixel_size(intake: Intake, first: MovieInfo) -> None:
         width = epu.width or first.shape_yx[1]
         finer = first.shape_yx[1] / width if first.kind != "eer" else 1.0
         if abs(finer - round(finer)) < 0.05 and round(finer) >= 2:
-            source = (
-                f"EPU's {epu.pixel_size_angst:.4f} Å over {round(finer)}: super-resolution frames"
-            )
+            source = f"EPU's {epu.pixel_size_angst:.4f} Å over {round(finer)}: super-resolution frames"
             _add(intake, "pixel-size", epu.pixel_size_angst / round(finer), source)
             _add(intake, "bin", float(round(finer)), "back to physical pixels")
         _add(intake, "pixel-size", epu.pixel_size_angst, f"EPU, {Path(epu.path).name}")
@@ -183,8 +166,6 @@ def _gain_files(folder: Path, names: list[str]) -> list[Path]:
         return []
     exact = [name for name in entries if name in names]
     likely = [
-        name
-        for name in entries
-        if GAIN_NAME.search(name) and Path(name).suffix.lower() in GAIN_ENDINGS
+        name for name in entries if GAIN_NAME.search(name) and Path(name).suffix.lower() in GAIN_ENDINGS
     ]
     return [folder / name for name in [*exact, *likely]]

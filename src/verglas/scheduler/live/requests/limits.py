@@ -6,11 +6,7 @@ from collections.abc import Iterable
 
 from verglas.jobs.chain import PICKING, SELECTION
 from verglas.jobs.select.figures import KINDS
-from verglas.jobs.select.thresholds import (
-    judge,
-    parse_thresholds,
-    read_verdicts,
-)
+from verglas.jobs.select.thresholds import judge, parse_thresholds, read_verdicts
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
 from verglas.scheduler.live.record.chain import change_options
@@ -33,9 +29,7 @@ def thresholds_now(project: Project, folder: LiveFolder) -> list[str]:
     """The limits in force, and what limits can be set on."""
     options = read_settings(project.root / folder.order().jobs[SELECTION]).options
     now = options.get("thresholds", "") or "none"
-    known = [
-        f"  {kind.label or kind.key:<28} {kind.key:<22} {kind.title} {kind.unit}" for kind in KINDS
-    ]
+    known = [f"  {kind.label or kind.key:<28} {kind.key:<22} {kind.title} {kind.unit}" for kind in KINDS]
     return [f"limits: {now}", "limits can be set on:", *known]
 
 

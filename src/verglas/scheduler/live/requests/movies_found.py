@@ -51,14 +51,7 @@ def find_wildcard(source: str, pattern: str = "") -> str:
 
 def _epu_wildcard(source: str) -> str:
     data = os.path.join(source, "Images-Disc*", "GridSquare_*", "Data")
-    for pattern in (
-        "*_EER.eer",
-        "*.eer",
-        "*_[fF]ractions.tiff",
-        "*_[fF]ractions.mrc",
-        "*.tiff",
-        "*.tif",
-    ):
+    for pattern in ("*_EER.eer", "*.eer", "*_[fF]ractions.tiff", "*_[fF]ractions.mrc", "*.tiff", "*.tif"):
         if glob.glob(os.path.join(data, pattern)):
             return os.path.join(data, pattern)
     try:

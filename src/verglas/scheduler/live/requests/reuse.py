@@ -22,23 +22,42 @@ from verglas.scheduler.live.requests.facts import Fact, Intake, number_or_text
 Options = dict[str, dict[str, str]]  # job folder -> option -> text
 
 _SESSION_KEYS = (
-    "fn_in_raw", "input_star_mics", "fn_input_autopick", "star_mics", "coords_suffix", "fn_img",
-    "fn_mic", "fn_motion", "fn_picks", "fn_manual", "do_thresholds", "fn_gain_ref", "fn_defect",
+    "fn_in_raw",
+    "input_star_mics",
+    "fn_input_autopick",
+    "star_mics",
+    "coords_suffix",
+    "fn_img",
+    "fn_mic",
+    "fn_motion",
+    "fn_picks",
+    "fn_manual",
+    "do_thresholds",
+    "fn_gain_ref",
+    "fn_defect",
     "other_args",
-)  # fmt: skip
+)
 """Options that belong to one session: its files and inputs."""
 _FACTS = {
-    "pixel-size": (IMPORT, "angpix"), "kv": (IMPORT, "kV"), "cs": (IMPORT, "Cs"),
-    "amplitude-contrast": (IMPORT, "Q0"), "bin": (MOTION, "bin_factor"),
+    "pixel-size": (IMPORT, "angpix"),
+    "kv": (IMPORT, "kV"),
+    "cs": (IMPORT, "Cs"),
+    "amplitude-contrast": (IMPORT, "Q0"),
+    "bin": (MOTION, "bin_factor"),
     "dose-per-frame": (MOTION, "dose_per_frame"),
-    "eer-grouping": (MOTION, "eer_grouping"), "gain-rot": (MOTION, "gain_rot"),
-    "gain-flip": (MOTION, "gain_flip"), "thresholds": (SELECTION, "thresholds"),
-}  # fmt: skip
+    "eer-grouping": (MOTION, "eer_grouping"),
+    "gain-rot": (MOTION, "gain_rot"),
+    "gain-flip": (MOTION, "gain_flip"),
+    "thresholds": (SELECTION, "thresholds"),
+}
 """Options that follow from what is known about a session."""
 _SIZED = (
-    (MOTION, "patch_x"), (MOTION, "patch_y"), (EXTRACTION, "extract_size"),
-    (EXTRACTION, "do_rescale"), (EXTRACTION, "rescale"),
-)  # fmt: skip
+    (MOTION, "patch_x"),
+    (MOTION, "patch_y"),
+    (EXTRACTION, "extract_size"),
+    (EXTRACTION, "do_rescale"),
+    (EXTRACTION, "rescale"),
+)
 """Options that follow from the size of a pixel."""
 
 
@@ -131,7 +150,5 @@ def options_like(project: Project) -> Options:
     found = {}
     for folder, name in jobs.items():
         job_options = dict(read_settings(project.root / name).options)
-        found[folder] = {
-            key: value for key, value in job_options.items() if key not in _SESSION_KEYS
-        }
+        found[folder] = {key: value for key, value in job_options.items() if key not in _SESSION_KEYS}
     return found

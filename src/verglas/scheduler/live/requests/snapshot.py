@@ -49,9 +49,7 @@ def _listed(project: Project, source: str, block: str) -> StarFile:
     return star
 
 
-def _particles(
-    project: Project, folder: LiveFolder, micrographs: StarFile
-) -> tuple[str, StarFile, str]:
+def _particles(project: Project, folder: LiveFolder, micrographs: StarFile) -> tuple[str, StarFile, str]:
     """Their list, the rows to freeze, and which they are in words."""
     names = set(micrographs["micrographs"].strings("rlnMicrographName"))
     chosen = chosen_particles(project, folder, names)
@@ -64,8 +62,13 @@ def _particles(
 
 def _register(project: Project, field: str, source: str) -> str:
     """A Select job that keeps every row: its limits hold for all."""
-    texts = {field: source, "do_select_values": "Yes", "select_label": "rlnOpticsGroup",
-             "select_minval": "0", "select_maxval": "1000000"}  # fmt: skip
+    texts = {
+        field: source,
+        "do_select_values": "Yes",
+        "select_label": "rlnOpticsGroup",
+        "select_minval": "0",
+        "select_maxval": "1000000",
+    }
     return begin_job(project, SELECTION, texts)
 
 

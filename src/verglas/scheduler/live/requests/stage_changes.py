@@ -6,17 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verglas.jobs.chain import PICKING, STAGES
-from verglas.jobs.select.thresholds import (
-    read_manual,
-)
+from verglas.jobs.select.thresholds import read_manual
 from verglas.project.project import Project
 from verglas.scheduler.live.record.chain import change_options, checked_options
-from verglas.scheduler.live.record.edited_picks import (
-    edited_among,
-    lay_aside,
-    named,
-    refuse_misfits,
-)
+from verglas.scheduler.live.record.edited_picks import edited_among, lay_aside, named, refuse_misfits
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder, read_json
 from verglas.scheduler.live.record.stage_settings import ALL, NEW, StageSettings
@@ -127,9 +120,7 @@ class Cost:
         return self.movies * self.seconds_each / max(1, self.workers)
 
 
-def preview_settings(
-    folder: LiveFolder, values: Mapping[str, Mapping[str, str]], scope: str
-) -> Cost:
+def preview_settings(folder: LiveFolder, values: Mapping[str, Mapping[str, str]], scope: str) -> Cost:
     """What `change_settings` would cost; nothing is written. Raises ValueError, KeyError."""
     settings = StageSettings.read(folder.settings_file)
     for stage, changed in values.items():
@@ -144,10 +135,13 @@ def preview_settings(
     means = {each["name"]: float(each["mean_s"]) for each in status.get("stages", [])}
     order = folder.order()
     return Cost(
-        len(again), STAGES[first], sum(means.get(stage, 0.0) for stage in STAGES[first:]),
-        order.workers * len(order.all_devices), len(read_manual(folder.manual_file)),
+        len(again),
+        STAGES[first],
+        sum(means.get(stage, 0.0) for stage in STAGES[first:]),
+        order.workers * len(order.all_devices),
+        len(read_manual(folder.manual_file)),
         tuple(movie.micrograph for movie in _edited(folder, again, STAGES[first])),
-    )  # fmt: skip
+    )
 
 
 def _shown(values: Mapping[str, str]) -> str:

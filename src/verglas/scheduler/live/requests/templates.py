@@ -23,14 +23,16 @@ def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[
         raise LookupError("choose classes first: verglas live classes --choose 1,4,7")
     image = read_mrc(chosen_file(folder))
     source = str(chosen_file(folder).relative_to(project.root))
-    texts = {"do_raw": "No", "do_other": "Yes", "fn_in_other": source,
-             "node_type": "2D references (.star or .mrcs)"}  # fmt: skip
+    texts = {
+        "do_raw": "No",
+        "do_other": "Yes",
+        "fn_in_other": source,
+        "node_type": "2D references (.star or .mrcs)",
+    }
     name = begin_job(project, IMPORT, texts)
     stack = project.root / name / chosen_file(folder).name
     write_stack(stack, image.data, image.pixel_size_angst)
-    write_references(
-        project.root / name / "references.star", f"{name}{stack.name}", len(image.data)
-    )
+    write_references(project.root / name / "references.star", f"{name}{stack.name}", len(image.data))
     end_job(project, name, f"verglas live classes --templates: {source}")
     changed = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack.name}"}
     told = change_settings(project, folder, {PICKING: changed}, scope)

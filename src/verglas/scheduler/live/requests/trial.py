@@ -54,11 +54,7 @@ class Trial:
 
 
 def try_movies(
-    project: Project,
-    folder: LiveFolder,
-    which: Sequence[str],
-    changed: Changes,
-    device: str = "cpu",
+    project: Project, folder: LiveFolder, which: Sequence[str], changed: Changes, device: str = "cpu"
 ) -> list[Trial]:
     """Process movies from the first changed stage on, each beside what it has.
 
@@ -69,8 +65,7 @@ def try_movies(
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: expected options of {', '.join(STAGES)}")
     return [
-        _try_one(project, folder, movie, changed, device)
-        for movie in find_movies(Ledger.of(folder), which)
+        _try_one(project, folder, movie, changed, device) for movie in find_movies(Ledger.of(folder), which)
     ]
 
 
@@ -80,9 +75,7 @@ def read_trial(folder: LiveFolder, number: int) -> Trial | None:
     return Trial(**known) if known else None
 
 
-def files_of(
-    movie_name: str, directories: Mapping[str, str | Path], micrograph: str = ""
-) -> dict[str, str]:
+def files_of(movie_name: str, directories: Mapping[str, str | Path], micrograph: str = "") -> dict[str, str]:
     """Where the results of a movie lie, given the directories of the stages."""
     root = output_root(movie_name, directories[MOTION], without_dots=True)
     micrograph = micrograph or f"{root}.mrc"
@@ -91,17 +84,14 @@ def files_of(
     return {"micrograph": micrograph, "spectrum": spectrum, "picks": picks}
 
 
-def _try_one(
-    project: Project, folder: LiveFolder, movie: Movie, changed: Changes, device: str
-) -> Trial:
+def _try_one(project: Project, folder: LiveFolder, movie: Movie, changed: Changes, device: str) -> Trial:
     trial = _trial_folder(folder, movie.number)
     shutil.rmtree(trial, ignore_errors=True)
     jobs = folder.order().jobs
     first = min((INDEX[stage] for stage in changed), default=0)
     where = trial.relative_to(project.root)
     directories = {
-        stage: where / stage / "job000" if INDEX[stage] >= first else Path(jobs[stage])
-        for stage in STAGES
+        stage: where / stage / "job000" if INDEX[stage] >= first else Path(jobs[stage]) for stage in STAGES
     }
     now_files = files_of(movie.name, jobs)
     try:
@@ -120,9 +110,13 @@ def _trial_folder(folder: LiveFolder, number: int) -> Path:
 
 
 def _run(
-    folder: LiveFolder, movie: Movie, changed: Changes, first: int,
-    directories: Mapping[str, Path], device: str,
-) -> tuple[dict[str, float], str]:  # fmt: skip
+    folder: LiveFolder,
+    movie: Movie,
+    changed: Changes,
+    first: int,
+    directories: Mapping[str, Path],
+    device: str,
+) -> tuple[dict[str, float], str]:
     """Figures of the stages that were done again, and the name of the micrograph they are of."""
     settings = StageSettings.read(folder.settings_file)
     jobs = folder.order().jobs
@@ -142,9 +136,7 @@ def _run(
             continue
         if stage == EXTRACTION:
             texts["coords_suffix"] = f"{directories[PICKING]}/coords_suffix_autopick.star"
-            task = StageTask(
-                movie.number, stage, jobs[stage], texts, -version, listed[source], False
-            )
+            task = StageTask(movie.number, stage, jobs[stage], texts, -version, listed[source], False)
         checked_options(stage, texts)
         found, listed[stage] = run_stage(task, device, directories[stage])
         figures |= found

@@ -6,16 +6,8 @@ import json
 from collections.abc import Sequence
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.select.thresholds import (
-    ACCEPT,
-    REJECT,
-    read_manual,
-    write_manual,
-)
-from verglas.scheduler.live.record.edited_picks import (
-    edited_among,
-    named,
-)
+from verglas.jobs.select.thresholds import ACCEPT, REJECT, read_manual, write_manual
+from verglas.scheduler.live.record.edited_picks import edited_among, named
 from verglas.scheduler.live.record.ledger import Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder, read_json
 
@@ -53,9 +45,7 @@ def give_verdict(
             verdicts[movie.micrograph] = (verdict, why or "by hand")
         else:
             verdicts.pop(movie.micrograph, None)
-        told.append(
-            f"{movie.micrograph}: {verdict + 'ed by hand' if verdict else 'as the limits say'}"
-        )
+        told.append(f"{movie.micrograph}: {verdict + 'ed by hand' if verdict else 'as the limits say'}")
     write_manual(folder.manual_file, verdicts)
     return told
 
@@ -66,9 +56,7 @@ def try_again(folder: LiveFolder, words: Sequence[str], ledger: Ledger | None = 
     Movies that are named and whose picks somebody edited are extracted again with those.
     """
     ledger = ledger or Ledger.of(folder)
-    wanted = (
-        find_movies(ledger, words) if words else [each for each in ledger.movies if each.is_aside]
-    )
+    wanted = find_movies(ledger, words) if words else [each for each in ledger.movies if each.is_aside]
     failed = [movie for movie in wanted if movie.is_aside]
     intact = (movie for movie in wanted if not movie.is_aside)
     edited = edited_among(folder.root, folder.order().jobs, intact)

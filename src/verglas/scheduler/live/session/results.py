@@ -30,9 +30,7 @@ KILLS_UNTIL_POISON = 8  # by SIGKILL: perhaps not the movie's fault
 class Results:
     """Takes outcomes of workers into a session's journal."""
 
-    def __init__(
-        self, known: Known, lanes: Lanes, routing: Routing, pace: Pace, log: SessionLog
-    ) -> None:
+    def __init__(self, known: Known, lanes: Lanes, routing: Routing, pace: Pace, log: SessionLog) -> None:
         self.known, self.lanes, self.routing, self.pace, self.log = known, lanes, routing, pace, log
         self.deaths: dict[tuple[int, str], list[Died]] = {}
         self.pause_until_s = 0.0  # the disc could not be written
@@ -68,9 +66,7 @@ class Results:
             self._died(lane, task, movie, result)
             return
         else:
-            self.known.ledger.set_aside(
-                movie, task.stage, f"{type(result.error).__name__}: {result.error}"
-            )
+            self.known.ledger.set_aside(movie, task.stage, f"{type(result.error).__name__}: {result.error}")
         self.routing.route(movie)
 
     def _done(self, lane: Lane, task: StageTask, movie: Movie, result: StageDone) -> None:
@@ -114,9 +110,7 @@ class Results:
         self.pause_until_s = time.monotonic() + PAUSE_S
         if result.reason != self._told:
             self._told = result.reason
-            self.log.show(
-                f"paused: {result.reason}; it goes on by itself when files can be written"
-            )
+            self.log.show(f"paused: {result.reason}; it goes on by itself when files can be written")
 
     def _died(self, lane: Lane, task: StageTask, movie: Movie, died: Died) -> None:
         deaths = self.deaths.setdefault((task.number, task.stage), [])

@@ -112,10 +112,17 @@ class Routing:
         )
         again = have != 0 and have != wanted
         return StageTask(
-            movie.number, stage, known.jobs[stage], known.settings.options(stage, wanted),
-            wanted, listed, again, len(self.lanes.lanes), known.order.memory_bytes,
+            movie.number,
+            stage,
+            known.jobs[stage],
+            known.settings.options(stage, wanted),
+            wanted,
+            listed,
+            again,
+            len(self.lanes.lanes),
+            known.order.memory_bytes,
             again and stage == PICKING and self._picks_are_kept(movie),
-        )  # fmt: skip
+        )
 
     def _picks_are_kept(self, movie: Movie) -> bool:
         """Whether somebody edited the picks: then they are kept, whatever the settings say."""

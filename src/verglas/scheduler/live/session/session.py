@@ -61,9 +61,8 @@ class LiveSession:
         self.log, self.pace = SessionLog(project.root, self.order.name), Pace()
         self.lanes = Lanes(work, self.order.all_devices, self.order.workers, self.order.threads)
         self.watcher = Watcher(
-            self.order.wildcard, Path(self.jobs[IMPORT].rstrip("/")), self.order.settle_s,
-            self.order.n_frames,
-        )  # fmt: skip
+            self.order.wildcard, Path(self.jobs[IMPORT].rstrip("/")), self.order.settle_s, self.order.n_frames
+        )
         self.routing = Routing(self.known, self.lanes, self.log)
         self.results = Results(self.known, self.lanes, self.routing, self.pace, self.log)
         self.listing = Listing(self.known, self.watcher, self.lanes, self.log)
@@ -235,10 +234,13 @@ class LiveSession:
         """Whether everything that can be done is done and listed."""
         candidates = any(each.info is not None for each in self.watcher.waiting)
         return not (
-            self._is_busy or len(self.routing.queues) or candidates or not self.listing.is_current
+            self._is_busy
+            or len(self.routing.queues)
+            or candidates
+            or not self.listing.is_current
             or not self.routing.is_settled
             or self._looks_at_end < 2
-        )  # fmt: skip
+        )
 
     def _finish(self) -> bool:
         from verglas.scheduler.live.record.report import write_report

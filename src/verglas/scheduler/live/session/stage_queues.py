@@ -14,12 +14,8 @@ class StageQueues:
     """Movie numbers ready for each stage, newest or oldest first."""
 
     first: str
-    _heaps: dict[str, list[tuple[int, int]]] = field(
-        default_factory=lambda: {stage: [] for stage in STAGES}
-    )
-    _members: dict[str, set[int]] = field(
-        default_factory=lambda: {stage: set() for stage in STAGES}
-    )
+    _heaps: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
+    _members: dict[str, set[int]] = field(default_factory=lambda: {stage: set() for stage in STAGES})
 
     def add(self, stage: str, number: int, *, late: bool = False) -> None:
         """`late` movies come after all others: they were tried before, or have a result already."""

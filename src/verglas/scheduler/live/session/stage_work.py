@@ -23,9 +23,11 @@ from verglas.jobs.contract.unwritable import Unwritable
 from verglas.scheduler.live.record.stage_jobs import on_list, quiet, scratch_list, stage_arguments
 
 NUMERICS = (
-    "verglas.motion.correction", "verglas.ctf", "verglas.picking.log_picker",
+    "verglas.motion.correction",
+    "verglas.ctf",
+    "verglas.picking.log_picker",
     "verglas.particles.extraction",
-)  # fmt: skip
+)
 _FAULTS = ("cuda", "cudnn", "cublas", "cufft", "device-side", "out of memory", "nccl")
 
 
@@ -140,9 +142,7 @@ def run_stage(task: StageTask, device: str, directory: Path) -> tuple[dict[str, 
         return figures_of(task.stage, item, listed, f"{directory}/")[0], listed
 
 
-def figures_of(
-    stage: str, item: Item, listed: bytes, directory: str
-) -> tuple[dict[str, float], str]:
+def figures_of(stage: str, item: Item, listed: bytes, directory: str) -> tuple[dict[str, float], str]:
     """What the pages show of a result, by name with unit, and the micrograph's name."""
     from verglas.jobs.select.figures import figures_of_list, figures_of_picks
 
@@ -168,9 +168,8 @@ def _prepare(task: StageTask, directory: Path | None) -> _Prepared:
     if known is None or known.options != task.options:
         kind, parsed = stage_arguments(task.stage, task.options, f"{where}/")
         context = RunContext(
-            where, workers=task.workers, memory_bytes=task.memory_bytes or None, say=quiet,
-            warn=quiet,
-        )  # fmt: skip
+            where, workers=task.workers, memory_bytes=task.memory_bytes or None, say=quiet, warn=quiet
+        )
         where.mkdir(parents=True, exist_ok=True)
         known = _prepared[key] = _Prepared(kind, context, parsed, dict(task.options))
     return known

@@ -60,9 +60,7 @@ class Session(Protocol):
 class StreamingClasses:
     """The Class2D job of a session at work."""
 
-    def __init__(
-        self, project: Project, folder: LiveFolder, session: Session, log: SessionLog
-    ) -> None:
+    def __init__(self, project: Project, folder: LiveFolder, session: Session, log: SessionLog) -> None:
         self.project, self.folder, self.session, self.log = project, folder, session, log
         self.order = folder.order()
         self.name = self.order.jobs.get(CLASSES, "")
@@ -118,9 +116,7 @@ class StreamingClasses:
     def _is_due(self, lag_s: float, listed: int) -> bool:
         order = self.order
         again = self.unlike_s > 0 and self.session.lists_cover(self.unlike_s)
-        grown = again or listed >= max(
-            order.classes_from, order.classes_growth * self.state.particles
-        )
+        grown = again or listed >= max(order.classes_from, order.classes_growth * self.state.particles)
         calm = lag_s <= order.max_lag_for_2d_s
         return grown and calm and time.monotonic() >= self._not_before_s
 

@@ -83,9 +83,7 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
         latency_s=round(session.pace.latency.median, 2),
         stages=_stages(session),
         devices=_devices(session),
-        newest=[
-            _micrograph(session, movie) for movie in session.known.ledger.movies[-NEWEST:][::-1]
-        ],
+        newest=[_micrograph(session, movie) for movie in session.known.ledger.movies[-NEWEST:][::-1]],
         not_taken=[(each.raw.name, each.reason) for each in waiting[-NOT_TAKEN:]],
         problems=list(session.log.problems),
         classes=asdict(session.streaming.state),
@@ -136,6 +134,13 @@ def _micrograph(session: AtWork, movie: Movie) -> MicrographStatus:
         kind, reason = session.known.verdict(movie)
     done = [stage for stage, made in zip(STAGES, movie.made) if made > 0]
     return MicrographStatus(
-        movie.number, movie.name, movie.micrograph, done[-1] if done else "", movie.figures,
-        reason, kind, movie.taken_s, movie.ready_s,
-    )  # fmt: skip
+        movie.number,
+        movie.name,
+        movie.micrograph,
+        done[-1] if done else "",
+        movie.figures,
+        reason,
+        kind,
+        movie.taken_s,
+        movie.ready_s,
+    )

@@ -89,9 +89,7 @@ class Watcher:
                 candidate.stamp, candidate.since_s = stamp, now
                 candidate.info = self._read(candidate)
             if candidate.info is not None and self._is_complete(candidate, now):
-                found.append(
-                    NewMovie(candidate.raw, candidate.stamp, candidate.info, candidate.since_s)
-                )
+                found.append(NewMovie(candidate.raw, candidate.stamp, candidate.info, candidate.since_s))
                 self._take(path, candidate)
         return found
 
@@ -131,8 +129,7 @@ class Watcher:
         if info.shape_yx != self.shape_yx and self.shape_yx is not None:
             (height, width), (first_height, first_width) = info.shape_yx, self.shape_yx
             return (
-                f"wrong shape: {width} x {height} pixels, the first movie has "
-                f"{first_width} x {first_height}"
+                f"wrong shape: {width} x {height} pixels, the first movie has {first_width} x {first_height}"
             )
         if self.n_frames and info.n_frames != self.n_frames and info.kind != "eer":
             return f"{info.n_frames} frames, this session expects {self.n_frames}"
@@ -189,9 +186,7 @@ class Watcher:
         return "**" in self.wildcard
 
 
-def _new_entries(
-    folder: str, state: _Folder, pattern: str, deep: bool
-) -> tuple[list[str], list[str]]:
+def _new_entries(folder: str, state: _Folder, pattern: str, deep: bool) -> tuple[list[str], list[str]]:
     """New matching names of a folder, and (only if `deep`) the new folders in it.
 
     Many known files cost a comparison of two sets, made outside Python's own loop.
@@ -202,11 +197,7 @@ def _new_entries(
         return [], []
     new, state.names = sorted(there - state.names), there
     before = "" if folder == "." else f"{folder.rstrip('/')}/"
-    names = [
-        before + name
-        for name in new
-        if fnmatch.fnmatch(name, pattern) and not is_unfinished_name(name)
-    ]
+    names = [before + name for name in new if fnmatch.fnmatch(name, pattern) and not is_unfinished_name(name)]
     if not deep:
         return names, []
     movies = set(names)

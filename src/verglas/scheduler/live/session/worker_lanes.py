@@ -43,9 +43,7 @@ class Lanes:
 
     def idle(self) -> list[Lane]:
         """Lanes that can take a task; those with a living worker first."""
-        free = [
-            lane for lane in self.lanes if lane.task is None and lane.device not in self.benched
-        ]
+        free = [lane for lane in self.lanes if lane.task is None and lane.device not in self.benched]
         return sorted(free, key=lambda lane: lane.worker is None)
 
     @property
