@@ -170,7 +170,7 @@ def test_an_input_without_micrographs(project: Path) -> None:
     with pytest.raises(NothingToDo, match="empty"):
         run()
     write_star(LIST, [StarTable.from_columns("movies", {"rlnMicrographMovieName": ["a"]})])
-    with pytest.raises(JobFailed, match="expected a table micrographs"):
+    with pytest.raises(JobFailed, match="expected a table data_micrographs, found data_movies"):
         run()
     assert CtfEstimation.check(CtfFindOptions())
 

@@ -12,6 +12,7 @@ from verglas.formats.star.neutral import neutral
 from verglas.jobs.contract.base import JobFailed, NothingToDo
 
 Row = dict[str, Any]
+_OLD_NAMES = ("", "images")  # of lists before RELION 3.1
 _OLD_ITEMS = ("rlnImageName", "rlnMicrographName", "rlnMicrographMovieName")
 
 
@@ -37,7 +38,8 @@ def read_list(path: str | os.PathLike[str], *blocks: str) -> tuple[StarFile, Sta
             return star, table
     if list(star) == ["optics"]:  # a table without rows is not written
         raise NothingToDo(f"{path} lists nothing yet")
-    if "optics" not in star and any(label in star.first for label in _OLD_ITEMS):
+    old = "optics" not in star and star.first.name in _OLD_NAMES
+    if old and any(label in star.first for label in _OLD_ITEMS):
         raise JobFailed(before_optics_groups(path))
     found = ", ".join(f"data_{name}" for name in star)
     raise JobFailed(f"{path}: expected a table data_{' or data_'.join(blocks)}, found {found}")
