@@ -6,6 +6,8 @@ Reading a stack and sending it to a GPU takes longer than most iterations. Half 
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,12 +21,18 @@ SHARE = 0.45  # of a device's memory that images may take
 class ImageCache:
     """A source that remembers what it has read, as far as the memory of its device allows."""
 
-    def __init__(self, source: ImageSource, n: int, device: torch.device) -> None:
+    def __init__(
+        self, source: ImageSource, n: int, device: torch.device, room_bytes: int | None = None
+    ) -> None:
+        """Of the images of n particles; `room_bytes` by default a share of the device's memory."""
         self.source, self.device = source, device
         self._slot = np.full(n, -1, np.int64)
         self._blocks: list[Tensor] = []
         self._used = 0
-        self._room = int(SHARE * torch.cuda.get_device_properties(device).total_memory)
+        self._lock = threading.Lock()  # several threads may feed one GPU
+        if room_bytes is None:
+            room_bytes = int(SHARE * torch.cuda.get_device_properties(device).total_memory)
+        self._room = room_bytes
 
     @property
     def problems(self) -> dict[int, str]:
@@ -33,19 +41,20 @@ class ImageCache:
         return found
 
     def read(self, indices: Ints) -> Tensor:
-        """Images (b, N, N) float32 on the device."""
+        """Images (b, N, N) float32 on the device; those that are kept always as they are kept."""
+        missing = self._slot[indices] < 0
+        fresh = None
+        if missing.any():
+            fresh = torch.as_tensor(self.source.read(indices[missing])).to(self.device).float()
+            self._keep(indices[missing], fresh)
         slots = self._slot[indices]
-        missing = slots < 0
-        if not missing.any():
+        kept = slots >= 0
+        if fresh is None or kept.all():
             return self._kept(slots)
-        fresh = torch.as_tensor(self.source.read(indices[missing])).to(self.device).float()
-        self._keep(indices[missing], fresh)
-        if missing.all():
-            return fresh
         images = fresh.new_empty((len(indices), *fresh.shape[1:]))
         images[torch.from_numpy(missing).to(self.device)] = fresh
-        known = torch.from_numpy(~missing).to(self.device)
-        images[known] = self._kept(slots[~missing])
+        if kept.any():
+            images[torch.from_numpy(kept).to(self.device)] = self._kept(slots[kept])
         return images
 
     def _kept(self, slots: Ints) -> Tensor:
@@ -61,7 +70,10 @@ class ImageCache:
         """Remember images of particles as long as there is room; those of another box are read again."""
         halves = images.half()
         good = torch.isfinite(halves).flatten(1).all(1)
-        rows, halves = rows[good.cpu().numpy()], halves[good]
+        with self._lock:
+            self._fill(rows[good.cpu().numpy()], halves[good])
+
+    def _fill(self, rows: Ints, halves: Tensor) -> None:
         start = 0
         while start < len(rows):
             if self._used == BLOCK * len(self._blocks) and not self._more(halves[0]):
@@ -78,8 +90,9 @@ class ImageCache:
     def _more(self, image: Tensor) -> bool:
         """Room for another block, if the device has it."""
         size = BLOCK * image.numel() * 2
-        free, _ = torch.cuda.mem_get_info(self.device)
-        if (len(self._blocks) + 1) * size > self._room or 2 * size > free:
+        if (len(self._blocks) + 1) * size > self._room:
+            return False
+        if self.device.type == "cuda" and 2 * size > torch.cuda.mem_get_info(self.device)[0]:
             return False
         self._blocks.append(torch.empty((BLOCK, *image.shape), dtype=torch.float16, device=self.device))
         return True
