@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from verglas.em.images.preparation import Prepared
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring.tile import FineBatch
 from verglas.em.state.sums import PriorSums
@@ -356,7 +358,7 @@ def second_pass(size: int, n: int) -> None:
     )
     collected = LatticeSums.empty(problem.volume.lattice, 1, torch.float32, DEVICE, 2)
     priors = PriorSums.zeros(1, 1)
-    work = lambda: volume_second_pass(operands, found, weighted, batch, collected, priors)  # noqa: E731
+    work = partial(volume_second_pass, operands, found, weighted, batch, collected, priors, Additions())
     outcome = work()
     ms = milliseconds(work, 2)
     print(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from plain.maximisation import iterate
 from plain.problem import Filament
 from two_sides import SECOND_PASSES, assert_agrees, choose_second_pass, one_iteration, stated_twice
 
+from verglas.em.operands.retry import TooLarge
 from verglas.em.run import expectation, second_pass
+from verglas.em.scoring.sparse_batch import batched_second_pass
 from verglas.em.state.settings import HelixSettings
 
 BOX, PIXEL, N, SHELLS = 24, 3.0, 6, 9
@@ -121,6 +125,43 @@ def test_memory_that_runs_out_halves_the_work_and_changes_nothing(problem, monke
     assert any("memory ran out" in note for note in parts.notes)
     np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
     np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)
+
+
+SHORT = "[enforce fail] DefaultCPUAllocator: can't allocate memory: 9e9 bytes"
+
+
+def test_memory_that_runs_out_in_a_later_part_counts_nothing_twice(problem, monkeypatch):
+    """The first chunk of hits has been added when the second does not fit."""
+    run, _ = problem
+    choose_second_pass(monkeypatch, "batched pass of a GPU")
+    whole, after_whole = one_iteration(run)
+    calls = []
+
+    def in_two(self, few):
+        for some in torch.tensor_split(few, 2):
+            yield some, partial(self._with_kept_slices, short_of_memory, self.operands.fine)
+
+    def short_of_memory(operands, coarse, rows, *rest):
+        calls.append(len(rows))
+        if len(calls) == 2:
+            raise RuntimeError(SHORT)
+        return batched_second_pass(operands, coarse, rows, *rest)
+
+    monkeypatch.setattr(second_pass.SecondPass, "_sparse_parts", in_two)
+    parts, after_parts = one_iteration(run)
+    assert len(calls) > 3
+    np.testing.assert_allclose(parts.found.p_max, whole.found.p_max, rtol=1e-12)
+    np.testing.assert_allclose(after_parts.references, after_whole.references, atol=1e-12)
+    np.testing.assert_allclose(after_parts.class_weights, after_whole.class_weights, rtol=1e-12)
+
+
+def test_memory_that_runs_out_after_additions_ends_the_run_instead_of_counting_twice(problem, monkeypatch):
+    def short(*arguments):
+        raise RuntimeError(SHORT)
+
+    monkeypatch.setattr(expectation, "note_poses", short)
+    with pytest.raises(TooLarge, match="while results were added"):
+        one_iteration(problem[0])
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(problem, monkeypatch):

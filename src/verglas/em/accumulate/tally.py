@@ -32,12 +32,16 @@ def add_results(
     outcome: Outcome,
     sums: WeightedSums,
     found: Assignments,
+    constants: Tensor,
 ) -> None:
-    """What does not depend on how poses were searched: noise, scale, norm and likelihoods."""
+    """What does not depend on how poses were searched: noise, scale, norm and likelihoods.
+
+    `constants` (b,) as of `likelihood_constants`.
+    """
     _add_noise(operands, particles, rows, images, outcome, sums)
     estep = operands.estep
     found.p_max[rows] = outcome.p_max.numpy()
-    found.log_likelihood[rows] = log_likelihoods(operands, images, outcome).numpy()
+    found.log_likelihood[rows] = log_likelihoods(operands, constants, outcome).numpy()
     unexplained = outcome.spectra.sum(1) + images.prepared.high_power.cpu().double()
     before = found.norm[rows] / estep.model.norm_average
     norm = before * np.sqrt(2 * unexplained.clamp_min(0).numpy())
@@ -71,14 +75,21 @@ def _add_noise(
         sums.ctf_power.index_add_(0, groups, power.cpu().double())
 
 
-def log_likelihoods(operands: Operands, images: Weighted, outcome: Outcome) -> Tensor:
-    """ln Σ π e^-D - Σ ln(2πσ²) per particle, with π normalised to 1 over the grid (refinement.md §2.10)."""
-    if operands.estep.cross_correlation:
-        return outcome.log_sum
+def likelihood_constants(images: Weighted) -> Tensor:
+    """Σ |X|²/(2σ²) + Σ ln(2πσ²) per particle (b,), float64 on the CPU: the same for all poses.
+
+    Made before anything is added to sums, because it needs large arrays.
+    """
     noise = images.noise_power[:, 1:].double()
     misfit = (images.image_power[:, 1:].double() / (2 * noise)).sum(1)
     misfit += images.prepared.high_power.double() / 2
-    constants = torch.log(2 * torch.pi * noise).sum(1)
+    return (misfit + torch.log(2 * torch.pi * noise).sum(1)).cpu()
+
+
+def log_likelihoods(operands: Operands, constants: Tensor, outcome: Outcome) -> Tensor:
+    """ln Σ π e^-D - Σ ln(2πσ²) per particle, with π normalised to 1 over the grid (refinement.md §2.10)."""
+    if operands.estep.cross_correlation:
+        return outcome.log_sum
     children = operands.poses.children * operands.poses.shift_children
     shifts = operands.poses.prior_shifts_angst.shape[0]
-    return outcome.log_sum - (misfit + constants).cpu() - float(np.log(children * shifts))
+    return outcome.log_sum - constants - float(np.log(children * shifts))

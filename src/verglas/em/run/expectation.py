@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from verglas.em.accumulate.outcome import Outcome
-from verglas.em.accumulate.tally import add_results, note_poses
+from verglas.em.accumulate.tally import add_results, likelihood_constants, note_poses
 from verglas.em.operands.batches import batch_size, batches
 from verglas.em.operands.operands import EStep, Operands
+from verglas.em.operands.retry import Additions, in_parts
 from verglas.em.operands.slices import SliceSums
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.local import Bucket, LocalSearch
 from verglas.em.run.reading import Read, Reader
-from verglas.em.run.retry import in_parts
 from verglas.em.run.screening import scored
 from verglas.em.run.second_pass import SecondPass, insert_slices, slice_sums
 from verglas.em.scoring.coarse import coarse_pass
@@ -47,6 +47,7 @@ class Expectation:
     threads: int = 1  # that share the device
     notes: set[str] = field(default_factory=set)  # what the user should know afterwards
     lattice_sums: LatticeSums | None = None  # where poses are scored straight from the volumes
+    additions: Additions = field(default_factory=Additions)
 
     @property
     def reader(self) -> Reader:
@@ -142,7 +143,7 @@ class Expectation:
             def work(chosen: Tensor, read: Read = read) -> None:
                 self._listed(search, local, read.part(chosen))
 
-            in_parts(torch.arange(len(read.rows)), work, self.notes.add)
+            in_parts(torch.arange(len(read.rows)), work, self.notes.add, self.additions)
             done += len(batch)
             since_flush += len(batch)
             if since_flush >= FLUSH_EVERY:
@@ -158,11 +159,28 @@ class Expectation:
         priors = PriorSums.zeros(self.estep.model.n_classes, operands.poses.n_directions)
         if self.lattice_sums is None:
             raise ValueError("a pass from the volumes needs sums to add to")
-        outcome, count = search.local_passes(
-            around, weighted, self.reader.shift_prior(operands, read), batch, self.lattice_sums, priors
-        )
+        sums, shift_prior = self.lattice_sums, self.reader.shift_prior(operands, read)
+        constants = likelihood_constants(weighted)
+        outcome = Outcome.empty(len(read.rows), self.estep.model.n_shells)
+        counts = torch.zeros(len(read.rows), dtype=torch.int64)
+
+        def work(rows: Tensor) -> None:
+            at = rows.to(weighted.score.device)
+            found, counts[rows] = search.local_passes(
+                around.rows(at),
+                weighted.rows(at),
+                shift_prior[at],
+                batch.rows(rows),
+                sums,
+                priors,
+                self.additions,
+            )
+            outcome.put(rows, found)
+
+        for rows in torch.split(torch.arange(len(read.rows)), search.together(around)):
+            in_parts(rows, work, self.notes.add, self.additions)
         self.sums.add_priors(priors)
-        self._note(operands, read, weighted, outcome, count)
+        self._note(operands, read, weighted, outcome, counts, constants)
 
     def _bucket_batches(self, operands: Operands, rows: Ints) -> Iterator[list[Bucket]]:
         waiting: list[Bucket] = []
@@ -194,7 +212,7 @@ class Expectation:
                 prior = None if turn_prior is None else turn_prior[chosen]
                 self._searched(operands, part, prior, collected, search)
 
-        in_parts(torch.arange(len(read.rows)), work, self.notes.add)
+        in_parts(torch.arange(len(read.rows)), work, self.notes.add, self.additions)
 
     def _searched(
         self,
@@ -211,15 +229,32 @@ class Expectation:
         coarse = coarse_pass(operands, weighted, shift_prior, turn_prior)
         batch = self.reader.fine_batch(operands, read)
         second = SecondPass(
-            operands, coarse, weighted, batch, self.sums, collected, self.threads, search, self.lattice_sums
+            operands,
+            coarse,
+            weighted,
+            batch,
+            self.sums,
+            collected,
+            self.threads,
+            self.additions,
+            search,
+            self.lattice_sums,
         )
+        constants = likelihood_constants(weighted)
         outcome = second.run(self.notes.add)
-        self._note(operands, read, weighted, outcome, coarse.n_significant.cpu())
+        self._note(operands, read, weighted, outcome, coarse.n_significant.cpu(), constants)
 
     def _note(
-        self, operands: Operands, read: Read, weighted: Weighted, outcome: Outcome, n_significant: Tensor
+        self,
+        operands: Operands,
+        read: Read,
+        weighted: Weighted,
+        outcome: Outcome,
+        n_significant: Tensor,
+        constants: Tensor,
     ) -> None:
         """Write down the poses of a batch and add what it tells beside its back-projections."""
+        self.additions.begin()
         rows, old_px = read.rows, read.old_px
         self.found.n_significant[rows] = n_significant.numpy()
         good = scored(read.images, rows, outcome, self.found.set_aside)
@@ -227,8 +262,9 @@ class Expectation:
             chosen = torch.from_numpy(good.nonzero()[0])
             rows, old_px = rows[good], old_px[good]
             weighted, outcome = (weighted.rows(chosen.to(weighted.score.device)), outcome.rows(chosen))
+            constants = constants[chosen]
         note_poses(operands, self.found, rows, old_px, outcome)
-        add_results(operands, self.particles, rows, weighted, outcome, self.sums, self.found)
+        add_results(operands, self.particles, rows, weighted, outcome, self.sums, self.found, constants)
 
     def _fixed(self, operands: Operands, read: Read) -> None:
         """Particles keep their orientation; with `skip_align` their offset, too."""
@@ -246,13 +282,14 @@ class Expectation:
         poses = FixedPoses(torch.from_numpy(angles), rest, prior.to(self.estep.device))
         priors = PriorSums.zeros(self.estep.model.n_classes, operands.poses.n_directions)
         batch = self.reader.fine_batch(operands, read)
-        fixed = fixed_pass(operands, poses, weighted, batch, self.sums, priors)
+        constants = likelihood_constants(weighted)
+        fixed = fixed_pass(operands, poses, weighted, batch, self.sums, priors, self.additions)
         self.sums.add_priors(priors)
         found.n_significant[rows] = fixed.n_significant.cpu().numpy()
         found.class_index[rows] = fixed.klass.cpu().numpy()
         best = rest[torch.arange(len(rows)), fixed.shift.cpu()].numpy()
         found.origin_yx_angst[rows] = old_px * pixel_size + best
-        add_results(operands, self.particles, rows, weighted, fixed.outcome, self.sums, found)
+        add_results(operands, self.particles, rows, weighted, fixed.outcome, self.sums, found, constants)
 
 
 def _room_for_sums(estep: EStep, n: int) -> torch.device:

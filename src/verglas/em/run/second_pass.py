@@ -7,8 +7,9 @@ where all fine slices are kept, else part by part.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,12 +17,12 @@ from torch import Tensor
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.operands.batches import collections, row_bytes, tile_limits
 from verglas.em.operands.operands import Operands
-from verglas.em.operands.slices import SliceSums, insert
+from verglas.em.operands.retry import Additions, Work, in_parts
+from verglas.em.operands.slices import Slices, SliceSums, insert
 from verglas.em.operands.weighting import Weighted
-from verglas.em.run.retry import in_parts
 from verglas.em.scoring.coarse import CoarsePass
 from verglas.em.scoring.sparse import sparse_second_pass
-from verglas.em.scoring.sparse_batch import batched_second_pass
+from verglas.em.scoring.sparse_batch import batched_second_pass, chunks
 from verglas.em.scoring.tile import FineBatch, make_tile, score_tile
 from verglas.em.scoring.tile_sums import accumulate
 from verglas.em.scoring.tiling import tiles
@@ -32,6 +33,7 @@ from verglas.em.volumes.volume import LatticeSums
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
 SPARSE_SHARE = 0.1  # the same in 3D, as a share of the coarse poses
+SparsePass = Callable[..., Outcome]
 GPU_SPARSE_POSES = 64  # the same on a GPU
 
 
@@ -81,6 +83,7 @@ class SecondPass:
     sums: WeightedSums
     collected: list[SliceSums]
     threads: int
+    additions: Additions
     volumes: VolumeSearch | None = None
     lattice_sums: LatticeSums | None = None  # of `volumes`
     priors: PriorSums = field(init=False)
@@ -92,7 +95,7 @@ class SecondPass:
         self.outcome = Outcome.empty(len(self.images.score), estep.model.n_shells)
         self.priors = PriorSums.zeros(estep.model.n_classes, operands.poses.n_directions)
         if self.volumes is not None:
-            in_parts(torch.arange(len(coarse.n_significant)), self._from_volumes, note)
+            in_parts(torch.arange(len(coarse.n_significant)), self._from_volumes, note, self.additions)
             self.sums.add_priors(self.priors)
             return self.outcome
         count = coarse.n_significant
@@ -101,11 +104,11 @@ class SecondPass:
         if (on_cpu or operands.fine is not None) and not estep.cross_correlation:
             sparse = count <= (self._most_poses() if on_cpu else GPU_SPARSE_POSES)
             few = (sparse & (count > 0)).nonzero().flatten()
-            work = self._with_kept_slices if operands.fine is not None else self._with_new_slices
-            in_parts(few, work, note)
+            for chosen, work in self._sparse_parts(few):
+                in_parts(chosen, work, note, self.additions)
         many = (~sparse & (count > 0)).nonzero().flatten()
         for chosen in tiles(coarse, many, row_bytes(operands), *tile_limits(estep.device)):
-            in_parts(chosen, self._tile, note)
+            in_parts(chosen, self._tile, note, self.additions)
         self.sums.add_priors(self.priors)
         return self.outcome
 
@@ -118,7 +121,9 @@ class SecondPass:
         if len(chosen) < len(coarse.n_significant):
             at = chosen.to(images.score.device)
             coarse, images, batch = coarse.of(at), images.rows(at), batch.rows(chosen)
-        self.outcome.put(chosen, volumes.second_pass(coarse, images, batch, sums, self.priors))
+        self.outcome.put(
+            chosen, volumes.second_pass(coarse, images, batch, sums, self.priors, self.additions)
+        )
 
     def _most_poses(self) -> int:
         """Significant poses of a particle up to which the sparse pass costs less than tiles, on a CPU."""
@@ -126,49 +131,56 @@ class SecondPass:
             return SPARSE_POSES
         return max(SPARSE_POSES, int(SPARSE_SHARE * self.coarse.weights[0].numel()))
 
-    def _with_kept_slices(self, few: Tensor) -> None:
+    def _sparse_parts(self, few: Tensor) -> Iterator[tuple[Tensor, Work]]:
+        """Particles with few significant poses in parts, and what treats them."""
+        if self.operands.fine is None:
+            for some in torch.split(few, PARTICLES_PER_SLICES):
+                yield some, self._with_new_slices
+        elif self.operands.estep.device.type == "cpu":
+            yield few, partial(self._with_kept_slices, sparse_second_pass, self.operands.fine)
+        else:
+            for some in chunks(self.operands, self.coarse, few):
+                yield some, partial(self._with_kept_slices, batched_second_pass, self.operands.fine)
+
+    def _with_kept_slices(self, second_pass: SparsePass, slices: Slices, few: Tensor) -> None:
         """Particles one by one, or hit by hit, with the slices there are."""
         operands = self.operands
-        assert operands.fine is not None
-        on_cpu = operands.estep.device.type == "cpu"
-        second_pass = sparse_second_pass if on_cpu else batched_second_pass
-        self.outcome.put(
-            few.cpu(),
-            second_pass(
-                operands,
-                self.coarse,
-                few,
-                self.images,
-                self.batch,
-                operands.fine,
-                torch.arange(operands.n_fine),
-                self.collected,
-                self.priors,
-            ),
+        found = second_pass(
+            operands,
+            self.coarse,
+            few,
+            self.images,
+            self.batch,
+            slices,
+            torch.arange(operands.n_fine),
+            self.collected,
+            self.priors,
+            self.additions,
         )
+        self.outcome.put(few.cpu(), found)
 
-    def _with_new_slices(self, few: Tensor) -> None:
-        """The same with slices made for some particles at a time."""
+    def _with_new_slices(self, some: Tensor) -> None:
+        """The same with slices made for these particles."""
         operands, coarse = self.operands, self.coarse
-        slice_of = torch.arange(operands.n_fine)
-        for some in torch.split(few, PARTICLES_PER_SLICES):
-            hit = coarse.hits(some).flatten(0, 1).any(0).nonzero().flatten()
-            columns = operands.children_of(hit)
-            slice_of[columns] = torch.arange(len(columns))
-            sums = slice_sums(operands, len(columns), self.threads)
-            found = sparse_second_pass(
-                operands,
-                coarse,
-                some,
-                self.images,
-                self.batch,
-                operands.fine_slices(columns),
-                slice_of,
-                sums,
-                self.priors,
-            )
-            insert_slices(operands, self.sums, sums, columns)
-            self.outcome.put(some, found)
+        hit = coarse.hits(some).flatten(0, 1).any(0).nonzero().flatten()
+        columns = operands.children_of(hit)
+        slice_of = torch.zeros(operands.n_fine, dtype=torch.int64)
+        slice_of[columns] = torch.arange(len(columns))
+        sums = slice_sums(operands, len(columns), self.threads)
+        found = sparse_second_pass(
+            operands,
+            coarse,
+            some,
+            self.images,
+            self.batch,
+            operands.fine_slices(columns),
+            slice_of,
+            sums,
+            self.priors,
+            self.additions,
+        )
+        insert_slices(operands, self.sums, sums, columns)
+        self.outcome.put(some, found)
 
     def _tile(self, chosen: Tensor) -> None:
         """Particles × poses as dense products."""
@@ -177,7 +189,7 @@ class SecondPass:
         result = score_tile(operands, tile, self.images.rows(chosen))
         kept = operands.fine is not None
         sums = self.collected[0] if kept else slice_sums(operands, len(tile.columns), self.threads)[0]
-        found = accumulate(operands, result, sums, self.priors, self.batch)
+        found = accumulate(operands, result, sums, self.priors, self.batch, self.additions)
         self.outcome.put(chosen.cpu(), found)
         if not kept:
             insert_slices(operands, self.sums, [sums], tile.columns)

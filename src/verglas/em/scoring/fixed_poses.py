@@ -14,6 +14,7 @@ from torch import Tensor
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.operands import Operands
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.slices import insert
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
@@ -49,6 +50,7 @@ def fixed_pass(
     batch: FineBatch,
     sums: WeightedSums,
     priors: PriorSums,
+    additions: Additions,
 ) -> FixedOutcome:
     """Score, weigh and add up a batch of particles with fixed orientations."""
     slices = operands.maker.complex(poses.angles_deg, len(operands.pixels))  # (K, b, P)
@@ -58,8 +60,6 @@ def fixed_pass(
     found = RowWeights.of(scores.flatten(1), operands.estep.settings.adaptive_fraction)
     gamma = found.truncated().view(scores.shape)
     residual, scale = _residuals(images, slices, shifted, gamma, batch)
-    _back_project(operands, poses, sums, images, back, gamma, slices, batch)
-    _count(poses, gamma, batch, priors, operands)
     spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
     k = scores.shape[2]
     outcome = Outcome.empty(b, operands.estep.model.n_shells)
@@ -71,6 +71,9 @@ def fixed_pass(
         spectra=spectra,
         scale_sums=scale,
     )
+    additions.begin()
+    _back_project(operands, poses, sums, images, back, gamma, slices, batch)
+    _count(poses, gamma, batch, priors, operands)
     return FixedOutcome(outcome, found.best % k, found.best // k, found.count)
 
 

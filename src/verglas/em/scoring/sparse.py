@@ -11,6 +11,7 @@ from torch import Tensor
 
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.operands.operands import Operands
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.slices import Slices, SliceSums
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring.coarse import CoarsePass
@@ -29,6 +30,7 @@ def sparse_second_pass(
     slice_of: Tensor,
     sums: list[SliceSums],
     priors: PriorSums,
+    additions: Additions,
 ) -> Outcome:
     """Second pass of particles `rows` of a batch; one thread for each of `sums`.
 
@@ -105,6 +107,7 @@ def sparse_second_pass(
             part.sigma2_offset.numpy(),
         )
 
+    additions.begin()
     if len(sums) == 1:
         run(0)
     else:

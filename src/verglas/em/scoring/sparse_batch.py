@@ -17,6 +17,7 @@ from torch import Tensor
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.operands import Operands
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.slices import Slices, SliceSums, shifted_each
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
@@ -52,28 +53,23 @@ def batched_second_pass(
     slice_of: Tensor,
     sums: list[SliceSums],
     priors: PriorSums,
+    additions: Additions,
 ) -> Outcome:
     """Second pass of particles `rows` of a batch; arguments as of `sparse_second_pass`."""
-    result = Outcome.empty(len(rows), operands.estep.model.n_shells)
-    where = slice_of.to(rows.device)
-    per_hit = len(operands.pixels) * operands.poses.shift_children * 8
-    counts = coarse.n_significant[rows]
-    for part in _chunks(counts, max(1, CHUNK_BYTES // per_hit)):
-        chosen = rows[part]
-        hits = _hits(operands, coarse, chosen)
-        found = _chunk(operands, hits, images.rows(chosen), batch, chosen, slices, where, sums[0], priors)
-        result.put(torch.arange(part.start, part.stop), found)
-    return result
+    hits = _hits(operands, coarse, rows)
+    mine, where = images.rows(rows), slice_of.to(rows.device)
+    return _chunk(operands, hits, mine, batch, rows, slices, where, sums[0], priors, additions)
 
 
-def _chunks(counts: Tensor, most: int) -> Iterator[slice]:
-    """Runs of particles with at most `most` hits together (one particle at least)."""
-    ends = counts.cumsum(0).cpu()
+def chunks(operands: Operands, coarse: CoarsePass, rows: Tensor) -> Iterator[Tensor]:
+    """Particles `rows` of a batch in runs whose hits fit into memory together (one particle at least)."""
+    most = max(1, CHUNK_BYTES // (len(operands.pixels) * operands.poses.shift_children * 8))
+    ends = coarse.n_significant[rows].cumsum(0).cpu()
     start, done = 0, 0
     while start < len(ends):
         stop = int(torch.searchsorted(ends, done + most, right=True))
         stop = max(stop, start + 1)
-        yield slice(start, stop)
+        yield rows[start:stop]
         start, done = stop, int(ends[stop - 1])
 
 
@@ -110,6 +106,7 @@ def _chunk(
     where: Tensor,
     sums: SliceSums,
     priors: PriorSums,
+    additions: Additions,
 ) -> Outcome:
     numbers = where[hits.columns]
     references = slices.rows[numbers]  # (h, C, 2(P-1))
@@ -123,13 +120,18 @@ def _chunk(
     spectra, scale_sums, accepted = _residuals(
         operands, hits, images, batch, gamma, per_slice, references, power, moved, slices.origin[numbers]
     )
-    _back_project(operands, hits, images, batch.halves[rows], gamma, per_slice, phases, where, sums)
-    priors.add(_prior_sums(operands, hits, batch, rows, gamma))
+    halves = batch.halves[rows]
+    projected = list(_back_projections(hits, images, halves, gamma, per_slice, phases, where, sums))
+    counts = _prior_sums(operands, hits, batch, rows, gamma)
     children = hits.columns.shape[1] * hits.shifts.shape[1]
     hit = hits.first + best // children
     child = best % children
     column = hits.columns[hit, child % hits.columns.shape[1]]
     shift = hits.shifts[hit, child // hits.columns.shape[1]]
+    additions.begin()
+    for half, columns, data, weight in projected:
+        sums.add(half, columns, data, weight)
+    priors.add(counts)
     return Outcome(column, shift, p_max, log_sum, accepted, spectra, scale_sums)
 
 
@@ -186,8 +188,7 @@ def _per_particle(hits: Hits, values: Tensor, m: int) -> Tensor:
     return values.new_zeros((m, values.shape[1])).index_add_(0, hits.particle, values)
 
 
-def _back_project(
-    operands: Operands,
+def _back_projections(
     hits: Hits,
     images: Weighted,
     halves: Tensor,
@@ -196,8 +197,8 @@ def _back_project(
     phases: Tensor,
     where: Tensor,
     sums: SliceSums,
-) -> None:
-    """Σ Γ Y°_t and Σ Γ V of every hit into its slices."""
+) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
+    """Half, slices, Σ Γ Y°_t and Σ Γ V of the hits of every pseudo-half-set."""
     moved = shifted_each(images.back[hits.particle, 1:], phases)
     data = gamma.mT @ moved  # (h, C, 2(P-1))
     n = data.shape[-1] // 2
@@ -209,7 +210,7 @@ def _back_project(
     half_of = halves[hits.particle][:, None].expand_as(used)
     for half in range(sums.data.shape[0]):
         chosen = used if sums.data.shape[0] == 1 else used & (half_of == half)
-        sums.add(half, columns[chosen], planar[chosen], weight[chosen])
+        yield half, columns[chosen], planar[chosen], weight[chosen]
 
 
 def _prior_sums(operands: Operands, hits: Hits, batch: FineBatch, rows: Tensor, gamma: Tensor) -> PriorSums:

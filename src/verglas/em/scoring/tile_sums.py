@@ -11,6 +11,7 @@ from verglas.compute.gemm import product
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
 from verglas.em.operands.operands import Operands
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.slices import Slices, SliceSums, shifted
 from verglas.em.poses.helix import across_squared
 from verglas.em.scoring.tile import FineBatch, TileResult
@@ -20,7 +21,12 @@ SMALL_SHARE = 0.7  # leave out unused rows and columns when fewer than this shar
 
 
 def accumulate(
-    operands: Operands, result: TileResult, sums: SliceSums, priors: PriorSums, batch: FineBatch
+    operands: Operands,
+    result: TileResult,
+    sums: SliceSums,
+    priors: PriorSums,
+    batch: FineBatch,
+    additions: Additions,
 ) -> Outcome:
     """Add a tile's back-projections to `sums` and its counts to `priors`; what its particles showed.
 
@@ -33,9 +39,9 @@ def accumulate(
     residual, scale_sums = _residuals(operands, result, gamma, per_slice, columns, slices, batch)
     spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
     counts = _prior_sums(operands, result, gamma, columns, batch)
-    additions = list(_back_projections(operands, result, sums, gamma, per_slice, batch))
-    # nothing has been added so far: a tile that runs out of memory can be tried again in parts
-    for half, data, weight in additions:
+    projected = list(_back_projections(operands, result, sums, gamma, per_slice, batch))
+    additions.begin()
+    for half, data, weight in projected:
         sums.add(half, columns if kept else places, data, weight)
     priors.add(counts)
     posterior, n = result.posterior, tile.columns.numel()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.operands.operands import Operands, class_log_prior
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.local import Neighbourhoods
 from verglas.em.poses.step_table import StepTable
@@ -82,14 +83,26 @@ class VolumeSearch:
         )
 
     def second_pass(
-        self, coarse: CoarsePass, images: Weighted, batch: FineBatch, sums: LatticeSums, priors: PriorSums
+        self,
+        coarse: CoarsePass,
+        images: Weighted,
+        batch: FineBatch,
+        sums: LatticeSums,
+        priors: PriorSums,
+        additions: Additions,
     ) -> Outcome:
         """Children of the significant poses of a dense coarse pass over the whole grid."""
         device, n = images.score.device, self.operands.poses.n_orientations
         columns = torch.arange(coarse.weights.shape[2], device=device)
         hits = coarse.weights >= coarse.threshold[:, None, None]
         found = CoarseHits(hits, columns, columns // n, self.operands.orientation_prior, coarse.shift_prior)
-        return volume_second_pass(self.fine, found, images, batch, sums, priors)
+        return volume_second_pass(self.fine, found, images, batch, sums, priors, additions)
+
+    def together(self, around: Neighbourhoods) -> int:
+        """How many particles of a batch go through both local passes at once."""
+        k = self.operands.estep.model.n_classes
+        width = around.numbers.shape[1] * k * len(self.coarse_phases) * 8
+        return max(1, LIST_BYTES // width)
 
     def local_passes(
         self,
@@ -99,18 +112,11 @@ class VolumeSearch:
         batch: FineBatch,
         sums: LatticeSums,
         priors: PriorSums,
+        additions: Additions,
     ) -> tuple[Outcome, Tensor]:
-        """Both passes over neighbourhoods of the particles of a batch; the second value (b,) counts hits."""
-        b, k = len(images.score), self.operands.estep.model.n_classes
-        outcome = Outcome.empty(b, self.operands.estep.model.n_shells)
-        counts = torch.zeros(b, dtype=torch.int64)
-        width = around.numbers.shape[1] * k * len(self.coarse_phases) * 8
-        for rows in torch.split(torch.arange(b), max(1, LIST_BYTES // width)):
-            at = rows.to(images.score.device)
-            part, mine = images.rows(at), batch.rows(rows)
-            found, counts[rows] = self._hits(around.rows(at), part, shift_prior[at])
-            outcome.put(rows, volume_second_pass(self.fine, found, part, mine, sums, priors))
-        return outcome, counts
+        """Both passes over neighbourhoods of some particles; the second value (b,) counts hits."""
+        found, counts = self._hits(around, images, shift_prior)
+        return volume_second_pass(self.fine, found, images, batch, sums, priors, additions), counts
 
     def _hits(
         self, around: Neighbourhoods, images: Weighted, shift_prior: Tensor

@@ -5,7 +5,7 @@ The same quantities as `em/scoring/sparse_kernel.py`; what is back-projected goe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from verglas.compute.gemm import Precision
 from verglas.em.accumulate.outcome import Outcome
 from verglas.em.images.pixels import sums_by_shell
+from verglas.em.operands.retry import Additions
 from verglas.em.operands.weighting import Weighted
 from verglas.em.poses.helix import across_squared
 from verglas.em.scoring.tile import FineBatch
@@ -92,25 +93,36 @@ def volume_second_pass(
     batch: FineBatch,
     sums: LatticeSums,
     priors: PriorSums,
+    additions: Additions,
 ) -> Outcome:
     """Second pass of b particles: posterior of the children of their hits, and its sums.
 
     Back-projections of half h and class k go to accumulator h * K + k of `sums`. They are added for many
-    particles together, in order of direction: neighbours meet the same part of the lattice.
+    particles together, in order of direction: neighbours meet the same part of the lattice. Nothing is added
+    before all particles are scored.
     """
     result = Outcome.empty(len(images.score), operands.n_shells)
     own = _images(images, operands.order)
-    waiting: list[Pairs] = []
+    scored: list[Pairs] = []
     for lists in hit_lists(found, operands.children, operands.shift_children, CHUNK_BYTES):
         poses, pairs = _posterior(operands, lists, own)
         result.put_columns(lists.rows.cpu(), **poses)
+        scored.append(pairs)
+    for parts in _together(scored):
+        _accumulate(operands, parts, own, batch, sums, priors, result, additions)
+    return result
+
+
+def _together(scored: list[Pairs]) -> Iterator[list[Pairs]]:
+    """Runs of parts with about PAIRS_TOGETHER accepted poses."""
+    waiting: list[Pairs] = []
+    for pairs in scored:
         waiting.append(pairs)
         if sum(len(part.share) for part in waiting) > PAIRS_TOGETHER:
-            _accumulate(operands, waiting, own, batch, sums, priors, result)
+            yield waiting
             waiting = []
     if waiting:
-        _accumulate(operands, waiting, own, batch, sums, priors, result)
-    return result
+        yield waiting
 
 
 def _images(images: Weighted, order: Tensor | None) -> ListImages:
@@ -210,10 +222,12 @@ def _accumulate(
     sums: LatticeSums,
     priors: PriorSums,
     result: Outcome,
+    additions: Additions,
 ) -> None:
     """Everything that is summed over accepted poses."""
     pairs = Pairs.joined(parts)
     accepted = pairs.merged(operands, batch.halves)
+    additions.begin()
     agreement = accumulate_lists(
         operands.volume,
         operands.pixels,
