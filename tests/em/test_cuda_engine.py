@@ -96,16 +96,18 @@ def test_an_iteration_on_a_gpu_is_that_of_the_cpu(case, monkeypatch):
     elif here.settings.dims == 3:
         there = from_volumes(monkeypatch, there)
     there.iterate()
-    assert_same(there, here, 2e-4 if CUDA else 1e-8)
+    # mini-batches limit the number of poses, which ties decide: single precision may keep another one there
+    tied = 0.05 if CUDA and "mini-batches" in case else 0
+    assert_same(there, here, 2e-4 if CUDA else 1e-8, tied)
 
 
-def assert_same(there: Refinement, here: Refinement, tolerance: float) -> None:
+def assert_same(there: Refinement, here: Refinement, tolerance: float, tied: float = 0) -> None:
+    """`tied` is the share of the particles whose largest weight may differ."""
     mine, theirs = there.state, here.state
     a, b = mine.assignments, theirs.assignments
     same = (np.abs(a.psi_deg - b.psi_deg) < 0.01) & (a.class_index == b.class_index)
     assert same.mean() >= (0.95 if CUDA else 1)  # poses of equal weight may change places
-    away = np.abs(a.p_max - b.p_max)  # a limit on the number of poses is kept to within ties
-    assert (away < tolerance).mean() >= (0.95 if CUDA else 1)
+    assert (np.abs(a.p_max - b.p_max) >= tolerance).mean() <= tied
     for k, model in enumerate(theirs.models):
         found = mine.models[k]
         scale = float(model.references.abs().max())

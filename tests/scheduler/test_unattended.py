@@ -16,6 +16,8 @@ from typing import ClassVar
 import pytest
 
 from verglas.jobs.contract.base import JobAborted
+from verglas.project.journal import is_unsettled
+from verglas.project.lock import lock_holder, project_lock
 from verglas.project.owner import Owner
 from verglas.scheduler import disc as disc_module
 from verglas.scheduler import supervisor as supervisor_module
@@ -229,6 +231,27 @@ def test_what_lost_all_its_processes_is_said_to_be_dead_and_goes_on(project, sch
     assert [each["cause"] for each in events if each["kind"] == "alarm"] == ["dead-night"]
 
 
+def stop_between_changes(root, owners):
+    """SIGSTOP at a moment when none of them holds the project's lock."""
+    while True:
+        for owner in owners:
+            os.kill(owner.pid, signal.SIGSTOP)
+        if lock_holder(root) is None and not is_unsettled(root):
+            return
+        for owner in owners:
+            os.kill(owner.pid, signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def test_who_only_reads_waits_once_for_a_change_that_stands_still(project, schedule, monkeypatch, caplog):
+    monkeypatch.setattr("verglas.project.project.SETTLE_PATIENCE_S", 0.2)
+    with project_lock(project.root, "a process that stands still"):
+        monkeypatch.setattr("verglas.project.project.is_unsettled", lambda root: True)
+        for _ in range(3):
+            project.settle()
+    assert [each.getMessage()[:20] for each in caplog.records] == ["an unfinished change"]
+
+
 def test_processes_that_stand_still_are_not_replaced(project, schedule, movie):
     """SIGSTOP (a suspended laptop, a debugger): nobody starts a second one, and all goes on afterwards."""
     movie("a")
@@ -237,8 +260,7 @@ def test_processes_that_stand_still_are_not_replaced(project, schedule, movie):
     assert begin_work(folder)
     leases = (supervisor_lease(project.root), folder.lease)
     owners = [lease.holder() for lease in leases]
-    for owner in owners:
-        os.kill(owner.pid, signal.SIGSTOP)
+    stop_between_changes(project.root, owners)
     status = subprocess.run(
         [sys.executable, "-m", "verglas.cli.main", "status"], capture_output=True, text=True
     )

@@ -22,6 +22,7 @@ from verglas.project.pipeline_file import pipeline_bytes, read_pipeline
 log = logging.getLogger("verglas.project")
 
 SETTLE_PATIENCE_S = 10.0  # of who only reads
+_waited_in_vain: set[Path] = set()  # projects whose lock was not to be had: said once, and waited for once
 MARKER = ".gui_projectdir"
 OWN_FOLDER = ".verglas"  # schedules, events: everything of ours that RELION does not know
 
@@ -94,12 +95,16 @@ class Project:
         """Finish a change whose process was killed; where nothing can be written, that has to wait."""
         if not is_unsettled(self.root):
             return
+        patience = 0.0 if self.root in _waited_in_vain else SETTLE_PATIENCE_S
         try:
-            with project_lock(self.root, "finish a change", timeout_s=SETTLE_PATIENCE_S):
+            with project_lock(self.root, "finish a change", timeout_s=patience):
                 if settle(self.root):
                     log.warning("finished a change of the project that a dead process had begun")
+            _waited_in_vain.discard(self.root)
         except OSError as error:
-            log.warning("an unfinished change of the project stays for now: %s", error)
+            if self.root not in _waited_in_vain:
+                log.warning("an unfinished change of the project stays for now: %s", error)
+            _waited_in_vain.add(self.root)
 
     def _whole(self) -> Graph:
         """The graph, by who holds the lock. Raises CutPipeline."""
