@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from verglas.simulate.detector import Camera, count_electrons, counting_mtf
 from verglas.simulate.motion import Motion
+from verglas.simulate.own_motion import add_particles
 from verglas.simulate.specimen import Specimen
 from verglas.simulate.warp import bend
 
@@ -26,12 +27,26 @@ class Exposure:
     voltage_kv: float = 300.0
     damage: bool = True
     mtf: bool = True
+    frame_b_factors_a2: tuple[float, ...] = ()  # of each frame, beside damage; empty: none
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.dose_per_frame_e_a2 <= 0:
             raise ValueError(
                 f"a movie needs frames and dose, got {self.frames} of {self.dose_per_frame_e_a2} e/Å²"
             )
+        if self.frame_b_factors_a2 and len(self.frame_b_factors_a2) != self.frames:
+            raise ValueError(f"{len(self.frame_b_factors_a2)} B-factors for {self.frames} frames")
+
+    def envelope(self, frame: int, s: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """What a frame shows of the specimen at frequencies s (1/Å), besides the camera; None: all."""
+        envelope = None
+        if self.damage:
+            dose = self.pre_exposure_e_a2 + (frame + 0.5) * self.dose_per_frame_e_a2
+            envelope = np.exp(np.float32(-dose) * damage_rate(s, self.voltage_kv))
+        if self.frame_b_factors_a2:
+            blur = np.exp(np.float32(-self.frame_b_factors_a2[frame] / 4) * s**2)
+            envelope = blur if envelope is None else envelope * blur
+        return envelope
 
 
 def expose_movie(
@@ -41,6 +56,7 @@ def expose_movie(
     motion: Motion,
     camera: Camera,
     rng: np.random.Generator,
+    tracks_yx: NDArray[np.float64] | None = None,  # (n, frames, 2) of particles that are apart, in all
 ) -> Iterator[NDArray[np.uint16]]:
     """Yield the raw frames (H, W). The first frame has no motion."""
     if len(motion.global_xy) != exposure.frames:
@@ -53,16 +69,26 @@ def expose_movie(
     still = specimen.contrast
     if exposure.mtf:
         still = still * counting_mtf(s * np.float32(exposure.pixel_size_angst))
-    rate = damage_rate(s, exposure.voltage_kv)
     for frame in range(exposure.frames):
         seen = still * _moved(motion.global_xy[frame], ky, kx)
-        if exposure.damage:
-            dose = exposure.pre_exposure_e_a2 + (frame + 0.5) * exposure.dose_per_frame_e_a2
-            seen *= np.exp(np.float32(-dose) * rate)
+        envelope = exposure.envelope(frame, s)
+        if envelope is not None:
+            seen *= envelope
         image = scipy.fft.irfft2(seen, s=specimen.padded_yx)
         x, y = (-float(value) for value in motion.global_xy[frame])
         image = bend(image, motion.at_frame(frame), specimen.origin_yx, frame_yx, (x, y))
+        if specimen.apart is not None and tracks_yx is not None:
+            seen_alone = _envelope_of_boxes(exposure, frame, specimen.apart.box)
+            add_particles(image, specimen.origin_yx, specimen.apart, tracks_yx[:, frame], seen_alone)
         yield camera.expose(flat * (1 + image[top : top + height, left : left + width]), rng)
+
+
+def _envelope_of_boxes(exposure: Exposure, frame: int, box: int) -> NDArray[np.float32]:
+    """Damage, blur and camera for the boxes of single particles."""
+    *_, s = _grids((box, box), exposure.pixel_size_angst)
+    envelope = exposure.envelope(frame, s)
+    mtf = counting_mtf(s * np.float32(exposure.pixel_size_angst)) if exposure.mtf else np.ones_like(s)
+    return mtf if envelope is None else mtf * envelope
 
 
 def expose_micrograph(

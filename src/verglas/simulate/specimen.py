@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from verglas.geometry.euler import euler_matrices
 from verglas.simulate.background import Background, BackgroundSettings, make_background
 from verglas.simulate.optics import Microscope, frame_frequencies
+from verglas.simulate.own_motion import ApartImages, apart_images, lay
 from verglas.simulate.placement import place_particles
 from verglas.simulate.projection import AtomProjector
 from verglas.simulate.scattering import interaction_constant
@@ -33,6 +34,7 @@ class FieldSettings:
     views_deg: tuple[tuple[float, float], ...] = ()  # empty: uniform orientations
     jitter_deg: float = 3.0
     margin: int = 48  # pixels of specimen around the frame, for motion to bring in
+    apart: bool = False  # particles are kept apart from their surroundings, to be moved one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Specimen:
     padded_yx: tuple[int, int]
     origin_yx: tuple[int, int]  # of the frame in the padded field
     truth: FieldTruth
+    apart: ApartImages | None = None  # particles (those of the truth first) that `contrast` lacks
 
 
 def make_specimen(
@@ -72,7 +75,15 @@ def make_specimen(
     padded, origin = _padded(field)
     ground = make_background(padded, pixel, background, rng)
     truth, around = _scatter(field, background, ground, origin, pixel, len(projectors), rng)
-    slabs = _project(projectors, around, padded, origin)
+    projected = _project(projectors, around)
+    apart = None
+    slabs: dict[float, NDArray[np.float32]] = {}
+    if field.apart:
+        apart = apart_images(
+            projected, np.round(around.centres_yx), around.defocus_offsets_angst, pixel, microscope
+        )
+    else:
+        slabs = _slabs(projected, around, padded, origin)
     slabs.setdefault(0.0, np.zeros(padded, np.float32))
     slabs[0.0] += ground.ice
     if ground.carbon is not None:
@@ -83,7 +94,7 @@ def make_specimen(
         image += scipy.fft.rfft2(potential) * microscope.transfer(frequencies, offset).numpy()
     image *= np.float32(-2 * interaction_constant(microscope.voltage_kv))
     image[0, 0] = 0
-    return Specimen(image, ground.transmission, padded, origin, truth)
+    return Specimen(image, ground.transmission, padded, origin, truth, apart)
 
 
 def _padded(field: FieldSettings) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -141,34 +152,34 @@ def _heights(
     return rounded + 0.0  # no minus zero
 
 
-def _project(
-    projectors: list[AtomProjector], truth: FieldTruth, padded: tuple[int, int], origin: tuple[int, int]
-) -> dict[float, NDArray[np.float32]]:
-    """Projected potentials of all particles (V Å), one padded image for each height."""
-    slabs: dict[float, NDArray[np.float32]] = {}
+def _project(projectors: list[AtomProjector], truth: FieldTruth) -> NDArray[np.float32]:
+    """Projected potentials (n, box, box) in V Å of all particles, each about its nearest whole pixel."""
     matrices = euler_matrices(truth.eulers_deg)
-    whole = np.round(truth.centres_yx).astype(int)
-    rest = torch.from_numpy(truth.centres_yx - whole)
+    rest = torch.from_numpy(truth.centres_yx - np.round(truth.centres_yx))
+    box = max(projector.settings.box for projector in projectors)
+    found = np.zeros((len(truth.centres_yx), box, box), np.float32)
     for index, projector in enumerate(projectors):
         mine = np.flatnonzero(truth.models == index)
-        pixel = projector.settings.pixel_size_angst
+        pixel, small = projector.settings.pixel_size_angst, projector.settings.box
+        corner = box // 2 - small // 2
+        inside = slice(corner, corner + small)
         for begin in range(0, len(mine), _VIEWS_AT_ONCE):
             rows = mine[begin : begin + _VIEWS_AT_ONCE]
             images = projector.images(
                 matrices[rows].to(projector.device), (rest[rows] * pixel).to(projector.device)
             )
-            for row, image in zip(rows, images.cpu().numpy()):
-                offset = float(truth.defocus_offsets_angst[row])
-                slab = slabs.setdefault(offset, np.zeros(padded, np.float32))
-                _add(slab, image, whole[row] + origin)
+            found[rows, inside, inside] = images.cpu().numpy()
+    return found
+
+
+def _slabs(
+    projected: NDArray[np.float32], truth: FieldTruth, padded: tuple[int, int], origin: tuple[int, int]
+) -> dict[float, NDArray[np.float32]]:
+    """All particles in one padded image for each height."""
+    slabs: dict[float, NDArray[np.float32]] = {}
+    corners = np.round(truth.centres_yx).astype(int) + origin - projected.shape[-1] // 2
+    order = [row for model in np.unique(truth.models) for row in np.flatnonzero(truth.models == model)]
+    for row in order:
+        offset = float(truth.defocus_offsets_angst[row])
+        lay(slabs.setdefault(offset, np.zeros(padded, np.float32)), projected[row], corners[row])
     return slabs
-
-
-def _add(field: NDArray[np.float32], image: NDArray[np.float32], centre: NDArray[np.int64]) -> None:
-    """Add an image with its pixel N//2 at `centre`, cut off at the edges."""
-    box = len(image)
-    y, x = (int(value) - box // 2 for value in centre)
-    top, left = max(y, 0), max(x, 0)
-    bottom, right = min(y + box, field.shape[0]), min(x + box, field.shape[1])
-    if top < bottom and left < right:
-        field[top:bottom, left:right] += image[top - y : bottom - y, left - x : right - x]

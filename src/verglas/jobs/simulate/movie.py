@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from verglas.simulate.optics import Microscope
     from verglas.simulate.specimen import FieldTruth, Specimen
 
-_CAMERA, _MOVIE, _VIEWS = 0, 1, 2  # what a random sequence is for, beside the session's seed
+_CAMERA, _MOVIE, _VIEWS, _OWN = 0, 1, 2, 3  # what a random sequence is for, beside the session's seed
 JUNK = ("empty", "contaminated", "blurred")
 
 
@@ -44,6 +44,8 @@ class MovieTruth:
     camera: Camera
     kind: str  # "good", or one of JUNK
     ice_thickness_angst: float
+    tracks_yx: np.ndarray | None = None  # (n, frames, 2) pixels: where particles of the field go
+    frame_b_factors_a2: tuple[float, ...] = ()
 
 
 def write_movie(task: MovieTask, device: str = "cpu") -> str:
@@ -69,6 +71,7 @@ class Scene:
     exposure: Exposure
     truth: MovieTruth
     rng: np.random.Generator
+    tracks_yx: np.ndarray | None = None  # of all particles, those around the field too
 
 
 def simulate_movie(
@@ -80,7 +83,7 @@ def simulate_movie(
     scene = movie_scene(settings, index, device)
     truth = scene.truth
     frames = expose_movie(
-        scene.specimen, settings.shape_yx, scene.exposure, truth.motion, truth.camera, scene.rng
+        scene.specimen, settings.shape_yx, scene.exposure, truth.motion, truth.camera, scene.rng, scene.tracks_yx
     )
     return frames, truth
 
@@ -109,10 +112,32 @@ def movie_scene(settings: SessionSettings, index: int, device: str = "cpu") -> S
         voltage_kv=settings.voltage_kv,
         damage=settings.damage,
         mtf=settings.mtf,
+        frame_b_factors_a2=settings.frame_b_factors_a2,
     )
     camera = session_camera(settings)
-    truth = MovieTruth(microscope, specimen.truth, motion, camera, kind, ice)
-    return Scene(specimen, exposure, truth, rng)
+    tracks = _tracks(settings, index, specimen, motion)
+    known = None if tracks is None else tracks[: len(specimen.truth.centres_yx)]
+    truth = MovieTruth(
+        microscope, specimen.truth, motion, camera, kind, ice, known, settings.frame_b_factors_a2
+    )
+    return Scene(specimen, exposure, truth, rng, tracks)
+
+
+def _tracks(settings: SessionSettings, index: int, specimen: Specimen, motion: Motion) -> np.ndarray | None:
+    """Where particles that move by themselves go; None where they go with the field."""
+    if specimen.apart is None:
+        return None
+    from verglas.simulate.own_motion import OwnMotionSettings, field_tracks, own_tracks
+
+    centres = specimen.apart.centres_yx
+    reach = settings.own_motion_reach_angst / settings.pixel_size_angst
+    own = own_tracks(
+        centres,
+        settings.frames,
+        OwnMotionSettings(settings.own_motion_pixels, reach),
+        _generator(settings, _OWN, index),
+    )
+    return field_tracks(motion, centres, settings.shape_yx) + own
 
 
 def session_camera(settings: SessionSettings) -> Camera:
@@ -227,6 +252,7 @@ def _field(settings: SessionSettings, kind: str, motion: Motion) -> Any:
     from verglas.simulate.specimen import FieldSettings
 
     reach = float(np.abs(motion.global_xy).max()) + 4 * settings.local_pixels
+    reach += 3 * settings.own_motion_pixels
     return FieldSettings(
         settings.shape_yx,
         0 if kind in ("empty", "contaminated") else settings.particles,
@@ -235,6 +261,7 @@ def _field(settings: SessionSettings, kind: str, motion: Motion) -> Any:
         views_deg=session_views(settings),
         jitter_deg=settings.jitter_deg,
         margin=max(32, int(reach) + 8),
+        apart=settings.own_motion_pixels > 0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 
 FORMATS = ("tif", "mrc", "eer")
@@ -56,6 +57,10 @@ class SessionSettings:
     # motion
     drift_pixels: float = 7.0
     local_pixels: float = 1.5
+    own_motion_pixels: float = 0.0  # > 0: particles move by themselves, RMS along each axis in the end
+    own_motion_reach_angst: float = 300.0  # how far apart particles still move together
+    first_b_a2: float = 0.0  # B-factor of the first frame, less with every frame
+    dose_b_a2: float = 0.0  # B-factor that each e/Å² adds (beside `damage`)
     tracks: str | None = None  # a motion-correction STAR file: all movies move as it says
     damage: bool = True
     # what goes wrong
@@ -81,6 +86,17 @@ class SessionSettings:
     @property
     def shape_yx(self) -> tuple[int, int]:
         return self.size, self.width or self.size
+
+    @property
+    def frame_b_factors_a2(self) -> tuple[float, ...]:
+        """B-factor of each frame in Å²; empty where none is wanted."""
+        if not (self.first_b_a2 or self.dose_b_a2):
+            return ()
+        dose = self.dose_per_frame_e_a2
+        return tuple(
+            self.first_b_a2 * math.exp(-frame / 1.5) + self.dose_b_a2 * frame * dose
+            for frame in range(self.frames)
+        )
 
     def movie_name(self, index: int) -> str:
         """File name of a movie, counted from 0."""

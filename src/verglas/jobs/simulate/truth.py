@@ -26,6 +26,8 @@ def write_movie_truth(path: Path, settings: SessionSettings, movie_name: str, tr
         StarTable.from_columns("particles", _particles(movie_name, truth)),
         _global_shift(truth),
         _local_model(truth),
+        _frames(truth),
+        _tracks(truth),
         _pixels("hot_pixels", truth.camera.hot_yx),
         _pixels("dead_pixels", truth.camera.dead_yx),
     ]
@@ -97,6 +99,29 @@ def _global_shift(truth: MovieTruth) -> StarTable:
         "rlnMicrographShiftY": shifts[:, 1],
     }
     return StarTable.from_columns("global_shift", columns)
+
+
+def _frames(truth: MovieTruth) -> StarTable:
+    b_factors = truth.frame_b_factors_a2
+    columns = {
+        "rlnMicrographFrameNumber": range(1, len(b_factors) + 1),
+        "verglasFrameBfactor": list(b_factors),
+    }
+    return StarTable.from_columns("frames", columns)
+
+
+def _tracks(truth: MovieTruth) -> StarTable:
+    """Where particles (numbered from 1) are seen, in pixels from where they were in the first frame."""
+    if truth.tracks_yx is None:
+        return StarTable.from_columns("tracks", {"verglasParticle": []})
+    count, frames, _ = truth.tracks_yx.shape
+    columns = {
+        "verglasParticle": [particle + 1 for particle in range(count) for _ in range(frames)],
+        "rlnMicrographFrameNumber": list(range(1, frames + 1)) * count,
+        "verglasDisplacementX": truth.tracks_yx[..., 1].ravel(),
+        "verglasDisplacementY": truth.tracks_yx[..., 0].ravel(),
+    }
+    return StarTable.from_columns("tracks", columns)
 
 
 def _local_model(truth: MovieTruth) -> StarTable:
