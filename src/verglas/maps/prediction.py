@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from verglas.fourier import Projector, centre_signs, forward, frequency_grid, shift_in_fourier
+from verglas.fourier import Projector, forward, index_grid, shift_phases
 from verglas.geometry import euler_matrices
 from verglas.optics.aberrations import odd_phase
 from verglas.optics.contrast_transfer import CtfParameters, ctf
@@ -75,8 +75,13 @@ class ImageFrame:
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        indices_yx: Tensor | None = None,
     ) -> None:
-        """`model_extent_angst`: box times pixel of the map, which may differ from those of the images."""
+        """`model_extent_angst`: box times pixel of the map, which may differ from those of the images.
+
+        `indices_yx` (*grid, 2): frequencies, in periods per box, of the transforms; all of a half transform,
+        (N, N//2+1, 2), if not given.
+        """
         self.geometry, self.use = geometry, use
         self._frame = torch.eye(3, dtype=torch.float64) * geometry.extent_angst / model_extent_angst
         if geometry.magnification is not None:
@@ -84,8 +89,9 @@ class ImageFrame:
             block[:2, :2] = torch.tensor(geometry.magnification, dtype=torch.float64).reshape(2, 2)
             self._frame = torch.linalg.inv(block) @ self._frame
         box, pixel = geometry.box_size, geometry.pixel_size_angst
-        self._grid = frequency_grid(box, pixel, dtype=dtype, device=device)
-        self._signs = centre_signs(box, dtype=dtype, device=device)
+        self._indices = index_grid(box, device=device) if indices_yx is None else indices_yx.to(device)
+        self._grid = (self._indices.double() / (box * pixel)).to(dtype)
+        self._signs = 1 - 2 * (self._indices.sum(-1) & 1).to(dtype)
         self._modulation = self._odd_modulation()
 
     def matrices(self, angles_deg: Tensor) -> Tensor:
@@ -93,7 +99,7 @@ class ImageFrame:
         return (self._frame @ euler_matrices(angles_deg)).to(self._grid.device)
 
     def transfer(self, parameters: CtfParameters) -> Tensor:
-        """The CTF (n, N, N//2+1), squared for images that were multiplied by it; 1 where it is not used."""
+        """The CTF (n, *grid), squared for images that were multiplied by it; 1 where it is not used."""
         use = self.use
         if not use.apply:
             return torch.ones(len(parameters), *self._signs.shape, dtype=self._signs.dtype)
@@ -107,14 +113,19 @@ class ImageFrame:
         return values.square() if self.geometry.ctf_premultiplied else values
 
     def recorded(self, slices: Tensor, origins_yx_px: Tensor) -> Tensor:
-        """Half transforms of images as recorded, phase origin in pixel 0, of centred slices."""
-        values = shift_in_fourier(slices * self._signs, -origins_yx_px)
+        """Transforms (n, *grid) of images as recorded, phase origin in pixel 0, of centred slices."""
+        values = slices * self._signs * self._ramps(-origins_yx_px, slices.dtype)
         return values if self._modulation is None else values * self._modulation
 
     def centred(self, images: Tensor, origins_yx_px: Tensor) -> Tensor:
         """The reverse: centred half transforms of images (n, N, N), freed of odd aberrations."""
-        values = shift_in_fourier(forward(images.to(self._signs)), origins_yx_px) * self._signs
+        spectra = forward(images.to(self._signs))
+        values = spectra * self._ramps(origins_yx_px, spectra.dtype) * self._signs
         return values if self._modulation is None else values * self._modulation.conj()
+
+    def _ramps(self, shifts_yx_px: Tensor, dtype: torch.dtype) -> Tensor:
+        shifts = shifts_yx_px.to(self._indices.device)
+        return shift_phases(shifts, self._indices, self.geometry.box_size, dtype)
 
     def _odd_modulation(self) -> Tensor | None:
         """exp(+iφ_odd), None where there are no odd aberrations."""
@@ -140,21 +151,33 @@ class Predictor:
         model_extent_angst: float,
         geometry: ImageGeometry,
         use: CtfUse = CTF_APPLIED,
+        indices_yx: Tensor | None = None,  # (P, 2) frequencies to predict; all if not given
     ) -> None:
         values = projector.values
-        self.projector, self.geometry = projector, geometry
+        self.projector, self.geometry, self.indices_yx = projector, geometry, indices_yx
         self.frame = ImageFrame(
-            geometry, model_extent_angst, use, device=values.device, dtype=values.real.dtype
+            geometry,
+            model_extent_angst,
+            use,
+            device=values.device,
+            dtype=values.real.dtype,
+            indices_yx=indices_yx,
         )
 
     def transforms(
         self, poses: Poses, parameters: CtfParameters | None = None, scale: Tensor | None = None
     ) -> Tensor:
-        """Half transforms (n, N, N//2+1) of the images, phase origin in pixel 0; `scale` (n,) multiplies."""
+        """Half transforms (n, N, N//2+1), or (n, P), of the images, phase origin in pixel 0.
+
+        `scale` (n,) multiplies them.
+        """
         matrices = self.frame.matrices(poses.angles_deg)
-        values = self.projector.slices(matrices, self.geometry.box_size, poses.classes)
+        if self.indices_yx is None:
+            values = self.projector.slices(matrices, self.geometry.box_size, poses.classes)
+        else:
+            values = self.projector.at(matrices, self.indices_yx, poses.classes)
         if parameters is not None:
             values = values * self.frame.transfer(parameters)
         if scale is not None:
-            values = values * scale.to(values.real)[:, None, None]
+            values = values * scale.to(values.real).reshape(-1, *[1] * (values.ndim - 1))
         return self.frame.recorded(values, poses.origins_yx_px)

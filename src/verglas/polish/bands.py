@@ -51,6 +51,17 @@ class FrequencyBand:
         found = self.squared.double().sqrt().round().long()
         return torch.where(self.multiplicity > 0, found, -1)
 
+    @cached_property
+    def indices_yx(self) -> Tensor:
+        """(K, 2) frequencies of the points that are of use, row by row."""
+        return torch.nonzero(self.multiplicity > 0) - torch.tensor([self.radius, 0])
+
+    def laid(self, points: Tensor) -> Tensor:
+        """Points (..., K) in the order of `indices_yx` laid out as (..., 2r+1, r+1)."""
+        grid = points.new_zeros((*points.shape[:-1], *self.shape))
+        grid[..., self.multiplicity > 0] = points
+        return grid
+
     def take(self, spectra: Tensor) -> Tensor:
         """The band (..., 2r+1, r+1) of half transforms (..., N, N//2+1), N > 2r."""
         return spectra[..., : self.radius + 1].index_select(-2, self.rows % spectra.shape[-2])

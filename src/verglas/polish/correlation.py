@@ -58,8 +58,8 @@ def _stiffness(spectra: MovieSpectra, predictions: Tensor, weights: Tensor) -> N
     power = (predictions.real.square() + predictions.imag.square()).double().mean(0)
     turns = (2 * np.pi / spectra.box_px) ** 2 * spectra.band.squared / 2
     found = (weights.double() * power * turns).sum((-2, -1)) / spectra.n_frames
-    found = found.expand(spectra.n_frames).numpy()
-    return np.maximum(found, 1e-3 * max(float(found.max()), 1e-12))
+    by_frame = found.expand(spectra.n_frames).numpy()
+    return np.maximum(by_frame, 1e-3 * max(float(by_frame.max()), 1e-12))
 
 
 def _waves(displacements: Tensor, frequencies: Tensor) -> Tensor:

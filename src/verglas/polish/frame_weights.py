@@ -50,6 +50,7 @@ def fit_frame_weights(
     Raises ValueError where these hold no signal.
     """
     shells = np.arange(first_shell, last_shell + 1)
+    points = shells.astype(np.float64)
     if len(shells) < 3:
         raise ValueError(f"shells {first_shell} to {last_shell} are too few to fit B-factors")
     observed = correlation[:, shells]
@@ -57,11 +58,13 @@ def fit_frame_weights(
     best = int(np.argmax(observed.sum(axis=1)))
     common = np.maximum(observed[best], 0)
     if not common.any():
-        raise ValueError("no frame correlates with the reference: the particles and their movies do not agree")
+        raise ValueError(
+            "no frame correlates with the reference: the particles and their movies do not agree"
+        )
     amplitude, b_factor = np.ones(len(observed)), np.zeros(len(observed))
     for _ in range(ROUNDS):
         for frame, row in enumerate(observed):
-            amplitude[frame], b_factor[frame] = _fit_frame(row, common, squared, shells)
+            amplitude[frame], b_factor[frame] = _fit_frame(row, common, squared, points)
         shape = amplitude[:, None] * np.exp(-b_factor[:, None] * squared)
         power = (shape**2).sum(axis=0)
         common = np.maximum((shape * observed).sum(axis=0) / np.maximum(power, 1e-30), 0)

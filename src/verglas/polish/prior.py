@@ -7,7 +7,6 @@ changes (refinement.md §10.12.1).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

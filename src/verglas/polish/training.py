@@ -40,7 +40,8 @@ class Split:
                 f"fractions of the pixels lie between 0 and 1, got {align_fraction:g} and {judge_fraction:g}"
             )
         return cls(
-            last_shell * float(np.sqrt(align_fraction)), last_shell * float(np.sqrt(1 - judge_fraction)) + _GAP
+            last_shell * float(np.sqrt(align_fraction)),
+            last_shell * float(np.sqrt(1 - judge_fraction)) + _GAP,
         )
 
     def align(self, band: FrequencyBand) -> Tensor:

@@ -83,7 +83,13 @@ def simulate_movie(
     scene = movie_scene(settings, index, device)
     truth = scene.truth
     frames = expose_movie(
-        scene.specimen, settings.shape_yx, scene.exposure, truth.motion, truth.camera, scene.rng, scene.tracks_yx
+        scene.specimen,
+        settings.shape_yx,
+        scene.exposure,
+        truth.motion,
+        truth.camera,
+        scene.rng,
+        scene.tracks_yx,
     )
     return frames, truth
 

@@ -36,6 +36,7 @@ class FrameOptions:
     defects: Array | None = None  # (y, x) bool
     find_hot_pixels: bool = True
     keep_bytes: int = 0  # of raw frames that may be kept between passes
+    single_pass: bool = False  # hot pixels are known: the first frame alone says how bright pixels are
 
 
 class CorrectedFrames(ABC, Generic[A]):
@@ -53,7 +54,8 @@ class CorrectedFrames(ABC, Generic[A]):
         self.source, self.frame_range, self.gain = source, frame_range, gain
         self.shape_yx = source.shape_yx
         self._kept: list[A] | None = []
-        total = self._first_pass(options.keep_bytes)
+        summed = frame_range[:1] if options.single_pass else frame_range
+        total = self._first_pass(summed, options.keep_bytes)
         bad = np.zeros(self.shape_yx, bool) if defects is None else defects.astype(bool)
         if gain is not None:
             bad |= gain == 0
@@ -64,7 +66,7 @@ class CorrectedFrames(ABC, Generic[A]):
         self.bad = bad
         self._places = np.flatnonzero(bad)
         self._positions = np.stack(np.divmod(self._places, self.shape_yx[1]), axis=1)
-        self._mean = self._mean_of(total, ~bad) / len(self)
+        self._mean = self._mean_of(total, ~bad) / max(len(summed), 1)
         if not abs(self._mean) < MOST_COUNTS:
             raise ValueError(f"pixels are {self._mean:g} on average: this is no movie of counts")
         self._sigma = float(np.sqrt(abs(self._mean)))
@@ -87,10 +89,12 @@ class CorrectedFrames(ABC, Generic[A]):
         start, stop = self.frame_range.start, self.frame_range.stop
         return map(self._load, self.source.frames(start, stop, dtype=None))
 
-    def _first_pass(self, keep_bytes: int) -> A:
-        """Sum of the frames, times the gain."""
+    def _first_pass(self, summed: range, keep_bytes: int) -> A:
+        """Sum of frames, times the gain."""
         total = self._load(np.zeros(self.shape_yx, np.float32))
-        start, stop = self.frame_range.start, self.frame_range.stop
+        start, stop = summed.start, summed.stop
+        if len(summed) < len(self):
+            self._kept = None
         for raw in self.source.frames(start, stop, dtype=None):
             loaded = self._load(raw)
             self._add(loaded, total)
