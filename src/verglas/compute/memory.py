@@ -12,8 +12,9 @@ def keep_freed_memory() -> None:
     """Ask the allocator not to give arrays back to the system when they are freed.
 
     Items of a job need the same large arrays one after the other, and the system clears every page that
-    it hands out anew: a quarter to a half of the CPU seconds of motion correction. The process stays
-    as large as its largest item. Where the C library is not glibc nothing happens.
+    it hands out anew: a quarter to a half of the CPU seconds of motion correction, a third of those of
+    a global 3D iteration. The process stays as large as its largest item. Where the C library is not
+    glibc nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from verglas.compute.memory import keep_freed_memory
 from verglas.jobs.contract.base import JobFailed, RunContext
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.refine.files.names import RunNames, root_of_run
@@ -75,6 +76,7 @@ class RunFrame:
         from verglas.compute.devices import devices_by_rank
 
         if self.arguments["--cpu"]:
+            keep_freed_memory()
             return [torch.device("cpu")]
         try:
             per_rank = devices_by_rank(self.arguments["--gpu"].strip('"'))
@@ -85,6 +87,8 @@ class RunFrame:
         names = per_rank[self.ranks.rank % len(per_rank)]
         if len(per_rank) == 1 and self.ranks.size > 1:
             names = [names[self.ranks.rank % len(names)]]
+        if "cpu" in names:
+            keep_freed_memory()
         return [torch.device(name) for name in names]
 
 
