@@ -199,9 +199,11 @@ def test_a_dead_scheduler_comes_back_and_a_stopped_one_does_not(project, chain, 
     folder.create(Order("night", tuple(chain), repeat=50, min_wait_min=0.005))
     ensure_supervisor(project.root)
     first = _alive(folder, None)
+    until(lambda: folder.progress().phase != "new")
     os.kill(first, signal.SIGKILL)
     second = _alive(folder, first)
     assert second != first
+    until(lambda: "schedule-resumed" in {event["kind"] for event in read_events(project.root)})
     subprocess.run([sys.executable, "-m", "verglas.cli.main", "autorun", "stop", "night"], check=True)
     until(lambda: not folder.lease.is_held())
     time.sleep(1.5)  # the supervisor has looked again
