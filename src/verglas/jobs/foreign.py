@@ -25,15 +25,6 @@ FOREIGN: dict[str, JobType] = {
             cleaned_harshly=("analyse_component???_bin???.mrc",),
         ),
         JobType(
-            "Polish",
-            "relion.polish",
-            20,
-            "Bayesian polishing",
-            settings_name="bayespolish",
-            cleaned=("*/*_FCC_cc.mrc", "*/*_FCC_w0.mrc", "*/*_FCC_w1.mrc"),
-            cleaned_harshly=("*/*_shiny.mrcs", "*/*_shiny.star"),
-        ),
-        JobType(
             "CtfRefine",
             "relion.ctfrefine",
             21,

@@ -35,6 +35,7 @@ _JOBS: dict[str, str] = {
     "Subtract": "verglas.jobs.subtract.job:ParticleSubtraction",
     "PostProcess": "verglas.jobs.postprocess.job:PostProcessing",
     "LocalRes": "verglas.jobs.localres.job:LocalResolution",
+    "Polish": "verglas.jobs.polish.job:BayesianPolishing",
     "External": "verglas.jobs.external.job:External",
 }
 
@@ -52,6 +53,7 @@ PROGRAMS: dict[str, str] = {
     "subtract": "Subtract",
     "postprocess": "PostProcess",
     "localres": "LocalRes",
+    "motion_refine": "Polish",
     "external": "External",
 }
 

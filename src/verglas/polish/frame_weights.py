@@ -34,9 +34,10 @@ class FrameWeights:
         found: Array = worth / worth.sum(axis=0)
         return found
 
-    def first(self, frames: int) -> FrameWeights:
-        """Of a movie with fewer frames."""
-        return FrameWeights(self.amplitude[:frames], self.b_factor_a2[:frames])
+    def rows(self, start: int, stop: int) -> FrameWeights:
+        """Of some frames; those beyond the last known one are worth what it is."""
+        wanted = np.clip(np.arange(start, stop), 0, len(self.amplitude) - 1)
+        return FrameWeights(self.amplitude[wanted], self.b_factor_a2[wanted])
 
 
 def fit_frame_weights(

@@ -63,10 +63,10 @@ class RecordedMotion:
             )
         return range(start, stop)
 
-    def displacements(self, places_yx: Floats, frames: range) -> Floats:
+    def displacements(self, places_yx: Floats, frames: range, *, with_local: bool = True) -> Floats:
         """Where what lies at places (P, 2) of the corrected sum is seen in frames: (P, F, 2) from there."""
         moved = -np.broadcast_to(self.shifts_yx[frames.start : frames.stop], (len(places_yx), len(frames), 2))
-        if self.local is None:
+        if self.local is None or not with_local:
             return np.array(moved)
         fractions = places_yx / np.array(self.shape_yx) - 0.5
         times = np.arange(frames.start, frames.stop) - self.first_frame

@@ -1,0 +1,1 @@
+"""Bayesian polishing: particles followed through their movies."""
