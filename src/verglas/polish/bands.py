@@ -92,11 +92,16 @@ class FrequencyBand:
 
     def ramps(self, shifts_yx: Tensor) -> Tensor:
         """exp(-2πi k·t) (..., 2r+1, r+1) for shifts t (..., 2) in boxes: content moves down and right."""
-        turns_y = shifts_yx[..., :1].double() * self.rows
-        turns_x = shifts_yx[..., 1:].double() * self.columns
-        return _turned(turns_y)[..., :, None] * _turned(turns_x)[..., None, :]
+        along_y, along_x = self.waves(shifts_yx)
+        return along_y[..., :, None] * along_x[..., None, :]
+
+    def waves(self, shifts_yx: Tensor) -> tuple[Tensor, Tensor]:
+        """The two factors of `ramps`: (..., 2r+1) and (..., r+1)."""
+        along_y = waves(shifts_yx[..., :1].double() * self.rows)
+        return along_y, waves(shifts_yx[..., 1:].double() * self.columns)
 
 
-def _turned(turns: Tensor) -> Tensor:
+def waves(turns: Tensor) -> Tensor:
+    """exp(-2πi turns), complex64; whole turns are taken off before precision is."""
     angles = (-2 * torch.pi * (turns - turns.round())).float()
     return torch.polar(torch.ones_like(angles), angles)

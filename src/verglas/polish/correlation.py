@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from verglas.polish.bands import waves
 from verglas.polish.movie_spectra import MovieSpectra
 
 FINEST = 0.2  # periods of the highest frequency from one point of a table to the next: cubics follow that
@@ -64,6 +65,4 @@ def _stiffness(spectra: MovieSpectra, predictions: Tensor, weights: Tensor) -> N
 
 def _waves(displacements: Tensor, frequencies: Tensor) -> Tensor:
     """exp(2πi k t) (n, K) complex64."""
-    turns = displacements.double()[:, None] * frequencies.double()[None]
-    angles = (2 * torch.pi * (turns - turns.round())).float()
-    return torch.polar(torch.ones_like(angles), angles)
+    return waves(-displacements.double()[:, None] * frequencies.double()[None])

@@ -52,16 +52,16 @@ def frame_sums(spectra: MovieSpectra, predictions: Tensor, displacements_px: Arr
     """
     band, frames = spectra.band, spectra.n_frames
     product = torch.zeros((frames, *band.shape), dtype=torch.float64)
-    image, reference = torch.zeros_like(product), torch.zeros(band.shape, dtype=torch.float64)
+    reference = torch.zeros(band.shape, dtype=torch.float64)
     shifts = torch.from_numpy(-np.asarray(displacements_px) / spectra.box_px)
     for values, prediction, shift in zip(spectra.values, predictions, shifts):
-        moved = values * band.ramps(shift)
-        product += moved.real * prediction.real + moved.imag * prediction.imag
-        image += values.real.square() + values.imag.square()
+        along_y, along_x = band.waves(shift)
+        moved = (values * along_x[:, None, :]) * (prediction.conj() * along_y[:, :, None])
+        product += moved.real
         reference += prediction.real.square() + prediction.imag.square()
     return FrameSums(
         band.shell_sums(product).numpy(),
-        band.shell_sums(image).numpy(),
+        spectra.power.numpy(),
         band.shell_sums(reference).expand(frames, -1).numpy().copy(),
     )
 

@@ -24,8 +24,8 @@ class MovieSpectra:
 
     band: FrequencyBand
     values: Tensor  # (P, F, 2r+1, r+1) complex64
+    power: Tensor  # (F, r+1) float64: sums of |X|² over particles, in shells of the whole plane
     box_px: int  # of the particle images that predictions are made for
-    scale: float  # what raw transforms were multiplied by
 
     @property
     def n_frames(self) -> int:
@@ -33,11 +33,8 @@ class MovieSpectra:
 
     def noise(self) -> Tensor:
         """Mean power (r+1,) float64 by shell, of all particles and frames."""
-        total = torch.zeros(self.band.shape, dtype=torch.float64)
-        for each in self.values:
-            total += (each.real.square() + each.imag.square()).sum(0)
         counts = self.band.shell_counts * (self.values.shape[0] * self.n_frames)
-        return self.band.shell_sums(total) / counts.clamp_min(1)
+        return self.power.sum(0) / counts.clamp_min(1)
 
 
 @dataclass(frozen=True)
@@ -57,20 +54,21 @@ def movie_spectra(frames: Iterable[Array], centres_yx: Array, cutting: Cutting) 
     """
     count, n_frames = centres_yx.shape[:2]
     values = torch.empty((count, n_frames, *cutting.band.shape), dtype=torch.complex64)
+    power = torch.zeros((n_frames, cutting.band.radius + 1), dtype=torch.float64)
     used = 0
     for frame, image in enumerate(frames):
-        values[:, frame] = cut_frame(image, centres_yx[:, frame], cutting)
+        cut = cut_frame(image, centres_yx[:, frame], cutting)
+        values[:, frame] = cut
+        power[frame] = cutting.band.shell_sums(torch.linalg.vector_norm(cut, dim=0).square())
         used += 1
     if used != n_frames:
         raise ValueError(f"the movie has {used} frames, {n_frames} were expected")
-    found = MovieSpectra(cutting.band, values, cutting.box_px, 1.0)
-    noise, counts = found.noise(), cutting.band.shell_counts
-    power = float((noise * counts).sum() / counts.sum())
-    if not power > 0:
+    mean = float(power.sum() / (cutting.band.shell_counts.sum() * count * n_frames))
+    if not mean > 0:
         raise ValueError("the particles have no variance in the movie")
-    scale = 1 / (cutting.box_px * float(np.sqrt(n_frames * power)))
+    scale = 1 / (cutting.box_px * float(np.sqrt(n_frames * mean)))
     values *= scale
-    return MovieSpectra(cutting.band, values, cutting.box_px, scale)
+    return MovieSpectra(cutting.band, values, power * scale**2, cutting.box_px)
 
 
 def cut_frame(image: Array, centres_yx: Array, cutting: Cutting) -> Tensor:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from verglas.fourier import forward, inverse
 from verglas.fourier.crop import crop_spectrum
+from verglas.fourier.grid import row_indices
 from verglas.fourier.gridding import crop_box
-from verglas.fourier.shifts import shift_in_fourier
 from verglas.particles import kernels
+from verglas.polish.bands import waves
 from verglas.polish.movie_spectra import AT_ONCE
 
 Array = np.ndarray[Any, Any]
@@ -41,7 +42,8 @@ def recombined(
     side = images.scale_px
     total = torch.zeros((count, side, side // 2 + 1), dtype=torch.complex64)
     whole = np.round(places_yx).astype(np.int64)
-    rest = torch.from_numpy((whole - places_yx) * (side / images.window_px))
+    rest = torch.from_numpy((whole - places_yx) / images.window_px)
+    rows, columns = row_indices(side).double(), torch.arange(side // 2 + 1).double()
     corners = whole - images.window_px // 2
     for number, frame in enumerate(frames):
         frame = np.ascontiguousarray(frame, np.float32)
@@ -50,7 +52,11 @@ def recombined(
             pixels = np.empty((part.stop - start, images.window_px, images.window_px), np.float32)
             kernels.cut_stack(frame, corners[part, number, 1], corners[part, number, 0], pixels)
             spectra = crop_spectrum(forward(torch.from_numpy(pixels)), side)
-            total[part] += shift_in_fourier(spectra * weights[number], rest[part, number])
+            shift = rest[part, number]
+            spectra = (
+                spectra * waves(shift[:, :1] * rows)[:, :, None] * waves(shift[:, 1:] * columns)[:, None]
+            )
+            total[part] += spectra * weights[number]
     return _finished(total, images, transfer)
 
 

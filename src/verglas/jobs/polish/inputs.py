@@ -47,7 +47,9 @@ class MicrographItem(Item):
 
     @property
     def metadata(self) -> str:
-        return str(self.row.get(METADATA, ""))
+        """The motion metadata's file; empty where the list names none."""
+        found = str(self.row.get(METADATA, ""))
+        return "" if found == "None" else found
 
     def places_yx(self) -> Floats:
         """Coordinates (P, 2) in pixels of the micrograph: whole ones, as extraction cut them out."""
@@ -121,7 +123,7 @@ def motion_of(item: MicrographItem) -> RecordedMotion | None:
     """
     if not item.row:
         raise SetAside("the list of motion-corrected micrographs does not name it")
-    if item.metadata in ("", "None"):
+    if not item.metadata:
         return None
     motion = read_motion(item.metadata)
     if MicrographNames([Path(item.name).name]).find(Path(motion.movie_name).name) is None:

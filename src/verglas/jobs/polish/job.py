@@ -22,6 +22,7 @@ from verglas.jobs.polish.settings import boxes_of, check_flags
 if TYPE_CHECKING:
     from verglas.jobs.polish.weights import AllWeights
 
+MOST_NAMED = 20  # particles, in warnings
 TRACKS, PARTICLES_ANEW = "tracks", "particles"  # the two things that are done with a micrograph
 
 
@@ -160,8 +161,11 @@ class BayesianPolishing(MicrographJob[PolishInputs]):
         from verglas.jobs.polish.report import write_report
 
         directory = self.context.directory
-        for name, reason in self.inputs.left_out.items():
+        left_out = self.inputs.left_out
+        for name, reason in list(left_out.items())[:MOST_NAMED]:
             self.context.warn(f" WARNING: {name} is left out: {reason}")
+        if len(left_out) > MOST_NAMED:
+            self.context.warn(f" WARNING: {len(left_out)} particles in all are left out")
         plain = [item.name for item in done if not cast(MicrographItem, item).metadata]
         if plain:
             self.context.warn(

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Flags = Mapping[str, Any]
 LIKELIHOOD = 4 / np.pi  # what a correlation counts beside the prior: RELION's, so that parameters compare
-REACH_ANGST = 12.0  # how far from motion correction's tracks particles are looked for at first
-LEAST_REACH_PX = 5.0
+REACH_ANGST = 7.0  # how far from motion correction's tracks particles are looked for at first
+LEAST_REACH_PX = 4.0
 
 
 @dataclass(frozen=True, eq=False)
