@@ -147,7 +147,7 @@ def test_metadata_that_do_not_belong(in_scene, tmp_path, old, new, said):
 
     text = Path(f"{MOTION}Movies/mov_0001.star").read_text()
     if old not in text:  # numbers are written in columns
-        label, value = old.split()
+        label, _ = old.split()
         line = next(line for line in text.splitlines() if line.split()[:1] == [f"_{label}"])
         old, new = line, f"_{new}"
     wrong = tmp_path / "mov_0001.star"
