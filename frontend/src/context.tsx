@@ -1,7 +1,8 @@
 // What every page of a project knows.
 import { createContext, useContext } from "react";
-import type { Loaded, Watching } from "./hooks";
-import type { Jobs, Who } from "./types";
+import type { Loaded } from "./api/reads";
+import type { Jobs, Who } from "./api/types";
+import type { Watching } from "./api/watch";
 
 export interface ProjectContext {
   pid: string;

@@ -1,22 +1,25 @@
-// Figures of micrographs: what they are called and how they are shown, here and in the journal of a live session.
+// Figures of micrographs in the server's vocabulary: what they are called, in which unit they are shown.
+import type { FigureKind, Numbers } from "./api/types";
 
-/** Values are shown times `scale`; `live` is the key of the session's journal where it differs. */
-export const FIGURES: Record<
-  string,
-  { title: string; unit: string; scale?: number; live?: string }
-> = {
-  defocus_u_angst: { title: "Defocus", unit: "µm", scale: 1e-4 },
-  astigmatism_angst: { title: "Astigmatism", unit: "Å" },
-  fit_resolution_angst: { title: "CTF fit", unit: "Å", live: "ctf_resolution_angst" },
-  motion_angst: { title: "Drift", unit: "Å", live: "motion_total_angst" },
-  motion_early_angst: { title: "Early drift", unit: "Å" },
-  ice: { title: "Ice ring", unit: "", live: "ice_ring" },
-  picks: { title: "Picks", unit: "" },
-  fit_score: { title: "CTF figure of merit", unit: "", live: "ctf_merit" },
-  motion_late_angst: { title: "Late drift", unit: "Å" },
-  phase_shift_deg: { title: "Phase shift", unit: "°" },
-  tilt_deg: { title: "Tilt", unit: "°" },
-};
+export const unitOf = (kind: FigureKind) => kind.shown_unit || kind.unit;
+export const titled = (kind: FigureKind) =>
+  `${kind.title}${unitOf(kind) ? ` (${unitOf(kind)})` : ""}`;
 
-export const titled = (key: string) =>
-  `${FIGURES[key].title}${FIGURES[key].unit ? ` (${FIGURES[key].unit})` : ""}`;
+/** Columns by key in the units they are shown in; those that hold nothing are left out. */
+export function shownColumns(
+  columns: Record<string, Numbers>,
+  kinds: FigureKind[],
+): Record<string, Numbers> {
+  const found: Record<string, Numbers> = {};
+  for (const { key, shown_scale } of kinds) {
+    const values = columns[key];
+    if (!values?.some(v => v !== null && v !== 0)) continue;
+    found[key] =
+      shown_scale === 1 ? values : values.map(v => (v === null ? null : v * shown_scale));
+  }
+  return found;
+}
+
+/** What is a figure of a name: its key, its label, or an older one. */
+export const kindNamed = (name: string, kinds: FigureKind[]) =>
+  kinds.find(each => each.key === name || each.label === name || each.also.includes(name));

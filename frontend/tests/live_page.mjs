@@ -59,7 +59,7 @@ await withPage(base, async (page, problems) => {
   await page.getByText("taken back by hand").waitFor();
 
   step("a limit: what it would drop, apply, undo");
-  const histogram = page.getByLabel("histogram of Picks");
+  const histogram = page.getByLabel("histogram of Picks", { exact: true });
   await histogram.scrollIntoViewIfNeeded();
   await histogram.focus();
   for (let n = 0; n < 9; n++) await page.keyboard.press("ArrowRight");
@@ -93,8 +93,8 @@ await withPage(base, async (page, problems) => {
     before,
     "a trial changes nothing",
   );
-  await page.locator("dialog").getByRole("button", { name: "Apply" }).click();
-  await page.locator("dialog").waitFor({ state: "detached" });
+  await page.locator("[role=dialog]").getByRole("button", { name: "Apply" }).click();
+  await page.locator("[role=dialog]").waitFor({ state: "detached" });
   assert.equal((await ask("live/live1/settings")).AutoPick.options.log_diam_max, "230");
 
   step("a goal, a file that is missed, pause, resume");
@@ -117,7 +117,7 @@ await withPage(base, async (page, problems) => {
     "nothing is wider than the screen",
   );
   await page.getByRole("button", { name: "Stop" }).click();
-  await page.locator("dialog").getByRole("button", { name: "Stop" }).click();
+  await page.locator("[role=dialog]").getByRole("button", { name: "Stop" }).click();
   await page.getByRole("button", { name: "Resume" }).waitFor(LONG);
   assert.deepEqual(problems, []);
   step("done");

@@ -64,15 +64,15 @@ await withPage(base, async (page, problems) => {
     await page.getByRole("radio", { name: "all" }).check();
     await page.waitForTimeout(2500);
     await shot("session-tune");
-    await page.locator("dialog button", { hasText: "Close" }).click();
+    await page.locator("[role=dialog] button", { hasText: "Close" }).click();
     await page.keyboard.press("t");
     await page.waitForTimeout(2000);
     await page.locator("#field-log_diam_max").fill("260");
-    await page.locator("dialog button", { hasText: "Try" }).last().click();
+    await page.locator("[role=dialog] button", { hasText: "Try" }).last().click();
     await page.waitForResponse(answer => answer.url().endsWith("/try"), { timeout: 120000 });
     await page.waitForTimeout(3000);
     await shot("session-trial");
-    await page.locator("dialog button", { hasText: "Close" }).click();
+    await page.locator("[role=dialog] button", { hasText: "Close" }).click();
     await page.locator("button", { hasText: "New session" }).click();
     await page.getByRole("button", { name: "Look", exact: true }).click();
     await page.locator(".facts").waitFor({ timeout: 120000 });
@@ -87,7 +87,7 @@ await withPage(base, async (page, problems) => {
     await page.getByRole("button", { name: "Look again" }).click();
     await page.getByRole("button", { name: "Start", exact: true }).waitFor({ timeout: 120000 });
     await shot("session-new");
-    await page.locator("dialog button", { hasText: "Cancel" }).click();
+    await page.locator("[role=dialog] button", { hasText: "Cancel" }).click();
   }
   await page.setViewportSize({ width: 390, height: 844 });
   await open("session");

@@ -1,53 +1,66 @@
 // FSC of a model or postprocess file against resolution; without one, the signal to noise of its classes.
 import { useMemo } from "react";
+import type { Curve } from "../../api/types";
 import { useData } from "../../hooks";
-import { Loading, Problem } from "../../parts";
-import { LinePlot } from "../../plots";
-import type { Curve } from "../../types";
+import { asResolution, LinePlot } from "../../plots/lines";
+import { Loading, Problem } from "../../ui/parts";
 
-const MOST = 6;
+const MOST = 6,
+  FSC_RANGE: [number, number] = [-0.1, 1.05],
+  GOLD = [{ y: 0.143, text: "0.143" }];
+
+const isFsc = (curve: Curve) => curve.name.includes("FSC");
+const holds = (curve: Curve) => curve.y.some(v => v !== null && v !== 0);
 
 export function Curves({ pid, path }: { pid: string; path: string }) {
   const curves = useData<Curve[]>(`p/${pid}/maps/curves`, { path });
   const shown = useMemo(() => {
-    const fsc =
-      curves.data?.filter(
-        each => each.name.includes("FSC") && each.y.some(v => v !== null && v !== 0),
-      ) ?? [];
-    return (
-      fsc.length ? fsc : (curves.data?.filter(each => !each.name.includes("FSC")) ?? [])
-    ).slice(0, MOST);
+    const all = (curves.data ?? []).filter(each => !each.name.includes("guinier"));
+    const fsc = all.filter(each => isFsc(each) && holds(each));
+    return (fsc.length ? fsc : all.filter(each => !isFsc(each))).slice(0, MOST);
   }, [curves.data]);
+  const ofFsc = shown.length > 0 && isFsc(shown[0]);
+  const series = useMemo(
+    () =>
+      shown.map(each => ({
+        name: each.name.replace(/^(model_|fsc )/, ""),
+        y: ofFsc ? each.y : each.y.map(v => (v === null ? null : Math.log10(1 + v))),
+      })),
+    [shown, ofFsc],
+  );
   if (curves.error) return <Problem text={curves.error} />;
   if (!curves.data) return <Loading />;
   if (!shown.length) return <p className="hint">This file holds no curves.</p>;
-  const isFsc = shown[0].name.includes("FSC");
-  const series = shown.map(each => ({
-    name: each.name.replace("model_", ""),
-    y: isFsc ? each.y : each.y.map(v => (v === null ? null : Math.log10(1 + v))),
-  }));
   return (
     <>
-      {!isFsc && (
+      {!ofFsc && (
         <p className="hint">
           This file has no FSC (it comes from two half sets); shown is the signal to noise of its
           classes.
         </p>
       )}
       <LinePlot
-        height={220}
+        title={ofFsc ? "Fourier shell correlation" : "Signal to noise"}
+        height={230}
         x={shown[0].x}
         series={series}
-        xTitle={isFsc ? "1/Å" : "1/Å (log10(1 + SSNR))"}
-        yRange={isFsc ? [-0.1, 1.05] : undefined}
+        xTitle="spatial frequency (1/Å)"
+        yTitle={ofFsc ? "FSC" : "log10(1 + SSNR)"}
+        xSaid={asResolution}
+        yRange={ofFsc ? FSC_RANGE : undefined}
+        marks={ofFsc ? GOLD : undefined}
       />
-      {isFsc && <p className="hint">{crossing(shown[0].x, shown[0].y, 0.143)}</p>}
+      {ofFsc && (
+        <p className="hint">
+          {series[0].name} {crossing(shown[0].x, shown[0].y, 0.143)}
+        </p>
+      )}
     </>
   );
 }
 
-/** Where the first curve falls below a limit, in Å, between two shells by a straight line. */
-function crossing(x: number[], y: (number | null)[], limit: number): string {
+/** Where a curve falls below a limit, in Å, between two shells by a straight line. */
+export function crossing(x: number[], y: (number | null)[], limit: number): string {
   const at = y.findIndex((v, i) => i > 0 && v !== null && v < limit);
   if (at < 1) return `does not fall below ${limit}`;
   const [a, b] = [y[at - 1] ?? 1, y[at] ?? 0];

@@ -2,10 +2,11 @@
 import { useMemo, useState } from "react";
 import { useProject } from "../../context";
 import { go, link, useData, useRoute } from "../../hooks";
-import { Empty, Loading, Problem } from "../../parts";
+import { Empty, Loading, Problem } from "../../ui/parts";
 import { Curves } from "./curves";
 import { MapPanel } from "./panel";
 import { Orientations } from "./sphere";
+import "./maps.css";
 
 export interface KnownMaps {
   maps: string[];
@@ -13,10 +14,10 @@ export interface KnownMaps {
 }
 
 export function MapsPage() {
-  const { pid, watch } = useProject();
+  const { pid } = useProject();
   const { query } = useRoute();
-  const known = useData<KnownMaps>(`p/${pid}/maps`, {}, watch.version);
-  const classes = useData<{ models: string[] }>(`p/${pid}/classes`, {}, watch.version);
+  const known = useData<KnownMaps>(`p/${pid}/maps`);
+  const classes = useData<{ models: string[] }>(`p/${pid}/classes`);
   const a = query.get("a") || known.data?.maps[0] || "";
   const b = query.get("b") ?? "";
   const models = useMemo(
@@ -75,12 +76,10 @@ function ModelPart({
   models: string[];
   choose: (path: string) => void;
 }) {
-  const { pid, watch } = useProject();
-  const series = useData<{ models: string[] }>(
-    model ? `p/${pid}/maps/iterations` : null,
-    { model },
-    watch.version,
-  );
+  const { pid } = useProject();
+  const series = useData<{ models: string[] }>(model ? `p/${pid}/maps/iterations` : null, {
+    model,
+  });
   const steps = series.data?.models ?? [],
     at = steps.indexOf(model);
   return (

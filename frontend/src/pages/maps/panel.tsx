@@ -1,9 +1,9 @@
 // One map: isosurface with its threshold, sections along the three axes, a slider through the iterations.
 import { useEffect, useState } from "react";
-import { address } from "../../api";
+import { address } from "../../api/http";
 import { useProject } from "../../context";
-import { Loading, Problem } from "../../parts";
-import { baseName, number } from "../../words";
+import { Loading, Problem } from "../../ui/parts";
+import { baseName, number } from "../../ui/words";
 import { Surface, type Facts } from "./surface";
 
 // what goes across and up in a section along each axis: as the isosurface above stands

@@ -1,7 +1,7 @@
 // Where particles look: counts over equal areas, on a sphere that turns, and flat beside it.
 import { useEffect, useRef, useState } from "react";
 import { useData } from "../../hooks";
-import { Loading } from "../../parts";
+import { Loading } from "../../ui/parts";
 
 interface Angles {
   counts: number[][];

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-explicit-any -- the types of 3Dmol do not fit what it does */
 // The isosurface of a map by 3Dmol: x to the right, y up, z towards the viewer, so that hands are right
 // (tests/web/test_hand.py looks at a chiral phantom). Drag turns, wheel zooms, so do the arrow keys, + and -.
 import { useEffect, useRef, useState } from "react";
@@ -21,16 +22,16 @@ const TURNS: Record<string, [number, string]> = {
 
 export function Surface({ facts, level }: { facts: Facts; level: number }) {
   const box = useRef<HTMLDivElement>(null);
-  const viewer = useRef<{ v: any; data: any; shape: any } | null>(null); // eslint-disable-line
+  const viewer = useRef<{ v: any; data: any; shape: any } | null>(null);  
   const [failed, setFailed] = useState("");
   const [ready, setReady] = useState(false);
   const first = useRef(level);
   first.current = level;
   useEffect(() => {
     let wanted = true;
+    const el = box.current;
     void import("3dmol")
       .then((lib: any) => {
-        // eslint-disable-line
         if (!wanted || !box.current) return;
         try {
           const v = lib.createViewer(box.current, { backgroundColor: "#ffffff", antialias: true });
@@ -46,14 +47,14 @@ export function Surface({ facts, level }: { facts: Facts; level: number }) {
       })
       .catch(reason => setFailed(String(reason)));
     const seen = new ResizeObserver(() => viewer.current?.v.resize());
-    if (box.current) seen.observe(box.current);
+    if (el) seen.observe(el);
     return () => {
       wanted = false;
       setReady(false);
       seen.disconnect();
       viewer.current?.v.clear?.();
       viewer.current = null;
-      if (box.current) box.current.innerHTML = "";
+      if (el) el.innerHTML = "";
     };
   }, [facts]);
   useEffect(() => {

@@ -35,7 +35,10 @@ export class MicrographCanvas {
   frames: number[] = [];
   drawn = 0; // tiles in the last frame
   onScale?: (scale: number) => void;
+  onEnds?: (ends: [number, number]) => void; // black and white that suit the picture
   private told = 0;
+  private level = -1; // shown now
+  private ends: [number, number] | null = null;
 
   constructor(
     readonly canvas: HTMLCanvasElement,
@@ -128,6 +131,7 @@ export class MicrographCanvas {
       0,
       Math.min(this.levels - 1, Math.floor(Math.log2(1 / (this.scale * ratio)) + 0.35)),
     );
+    this.level = level;
     let budget = 3,
       waiting = false;
     const coarsest = this.levels - 1;
@@ -221,7 +225,13 @@ export class MicrographCanvas {
         .then(blob => createImageBitmap(blob))
         .then(bitmap => {
           if (this.dead) bitmap.close();
-          else found.raw = bitmap;
+          else {
+            found.raw = bitmap;
+            if (level === this.level && !this.ends) {
+              this.ends = endsOf(bitmap);
+              this.onEnds?.(this.ends);
+            }
+          }
         })
         .catch(() => {
           setTimeout(() => {
@@ -266,4 +276,28 @@ export class MicrographCanvas {
       this.tiles.delete(key);
     }
   }
+}
+
+const TAIL = 0.01, // share of pixels that may be black, and white
+  SAMPLE = 256; // pixels a side that are looked at
+
+/** Grey levels between which all but a few pixels lie. */
+function endsOf(bitmap: ImageBitmap): [number, number] {
+  const made = document.createElement("canvas");
+  made.width = made.height = SAMPLE;
+  const c = made.getContext("2d", { willReadFrequently: true })!;
+  c.drawImage(bitmap, 0, 0, SAMPLE, SAMPLE);
+  return greyEnds(c.getImageData(0, 0, SAMPLE, SAMPLE).data);
+}
+
+/** The same of RGBA values. */
+export function greyEnds(rgba: Uint8ClampedArray): [number, number] {
+  const counts = new Array<number>(256).fill(0);
+  for (let i = 0; i < rgba.length; i += 4) counts[rgba[i]]++;
+  const wanted = (rgba.length / 4) * TAIL;
+  let low = 0,
+    high = 255;
+  for (let sum = counts[0]; sum < wanted && low < 254; sum += counts[low]) low++;
+  for (let sum = counts[255]; sum < wanted && high > low + 1; sum += counts[high]) high--;
+  return [low, Math.max(high, low + 20)];
 }

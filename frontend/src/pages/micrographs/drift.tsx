@@ -1,7 +1,7 @@
 // The way the specimen moved: one point a frame, the first filled, both axes in the same scale.
 import { useMemo } from "react";
-import type { MicrographInfo } from "../../types";
-import { number } from "../../words";
+import type { MicrographInfo } from "../../api/types";
+import { number } from "../../ui/words";
 
 const SIDE = 200,
   PAD = 14;
@@ -44,7 +44,7 @@ export function DriftTrack({
         <polyline
           points={points.map(p => p.map(v => v.toFixed(1)).join(",")).join(" ")}
           fill="none"
-          stroke="#0072b2"
+          stroke="var(--chart-1)"
           strokeWidth={1.5}
         />
         {points.map(([x, y], i) => (
@@ -53,7 +53,7 @@ export function DriftTrack({
             cx={x}
             cy={y}
             r={i === 0 ? 4 : 2.2}
-            fill={i === 0 ? "#d55e00" : "#0072b2"}
+            fill={i === 0 ? "var(--chart-2)" : "var(--chart-1)"}
           >
             <title>{`frame ${drift.frame[i]}`}</title>
           </circle>
@@ -63,10 +63,10 @@ export function DriftTrack({
           x2={PAD + pixels}
           y1={SIDE - 5}
           y2={SIDE - 5}
-          stroke="#1d2733"
+          stroke="var(--ink)"
           strokeWidth={2.5}
         />
-        <text x={PAD} y={SIDE - 9} fontSize={11} fill="#5c6b7a">
+        <text x={PAD} y={SIDE - 9} fontSize={11} fill="var(--soft)">
           {number(bar)}
         </text>
       </svg>

@@ -1,8 +1,8 @@
 // The micrographs of a list: only the rows on screen exist, so ten thousand are as quick as ten.
 import { useEffect, useMemo, useRef, useState } from "react";
-import { FIGURES } from "../../figures";
-import type { Micrographs } from "../../types";
-import { baseName, number } from "../../words";
+import { unitOf } from "../../figures";
+import type { Micrographs } from "../../api/types";
+import { baseName, number } from "../../ui/words";
 
 const ROW = 26;
 
@@ -19,13 +19,13 @@ export function MicrographList({
   choose: (name: string) => void;
   chooseList: (list: string) => void;
 }) {
-  const keys = Object.keys(FIGURES).filter(key => table.columns[key]);
+  const kinds = useMemo(() => table.kinds.filter(({ key }) => table.columns[key]), [table]);
   const [sort, setSort] = useState("");
   const [down, setDown] = useState(false);
   const [find, setFind] = useState("");
   const [top, setTop] = useState(0);
   const box = useRef<HTMLDivElement>(null);
-  const shownKey = sort || keys.find(key => key === "fit_resolution_angst") || keys[0];
+  const shown = kinds.find(({ key }) => key === (sort || "ctf_resolution_angst")) ?? kinds[0];
   const rows = useMemo(() => {
     let all = table.names.map((_, i) => i);
     if (find) all = all.filter(i => table.names[i].toLowerCase().includes(find.toLowerCase()));
@@ -44,7 +44,7 @@ export function MicrographList({
       el.scrollTop = at * ROW - el.clientHeight / 2;
   }, [at]);
   const first = Math.max(0, Math.floor(top / ROW) - 5),
-    shown = rows.slice(first, first + 60);
+    visible = rows.slice(first, first + 60);
   return (
     <aside className="mic-list">
       <select
@@ -67,9 +67,9 @@ export function MicrographList({
         />
         <select value={sort} onChange={event => setSort(event.target.value)} aria-label="sort by">
           <option value="">as listed</option>
-          {keys.map(key => (
-            <option key={key} value={key}>
-              {FIGURES[key].title}
+          {kinds.map(each => (
+            <option key={each.key} value={each.key}>
+              {each.title}
             </option>
           ))}
         </select>
@@ -79,8 +79,8 @@ export function MicrographList({
       </div>
       <div className="scroll" ref={box} onScroll={event => setTop(event.currentTarget.scrollTop)}>
         <div style={{ height: rows.length * ROW, position: "relative" }}>
-          {shown.map((i, n) => {
-            const value = shownKey ? table.columns[shownKey][i] : null;
+          {visible.map((i, n) => {
+            const value = shown ? table.columns[shown.key][i] : null;
             return (
               <button
                 key={i}
@@ -91,10 +91,9 @@ export function MicrographList({
                 title={table.names[i]}
               >
                 <span>{baseName(table.names[i])}</span>
-                {shownKey && (
-                  <small>
-                    {number(value === null ? null : value * (FIGURES[shownKey].scale ?? 1))}{" "}
-                    {FIGURES[shownKey].unit}
+                {shown && (
+                  <small title={shown.title}>
+                    {number(value === null ? null : value * shown.shown_scale)} {unitOf(shown)}
                   </small>
                 )}
               </button>

@@ -1,11 +1,12 @@
 // Autorun as the manual has it: which jobs, how many times, and then how far apart.
 import { useEffect, useState } from "react";
-import { get, post } from "../../api";
+import { post } from "../../api/http";
 import { useProject } from "../../context";
 import { attempt, useData } from "../../hooks";
-import { Dialog, Empty, Loading } from "../../parts";
-import type { Log, Schedule } from "../../types";
-import { duration, shownName, shortName } from "../../words";
+import { Dialog } from "../../ui/dialog";
+import { Empty, Loading, Problem } from "../../ui/parts";
+import type { Log, Schedule } from "../../api/types";
+import { duration, shownName, shortName } from "../../ui/words";
 
 export function AutorunDialog({ close }: { close: () => void }) {
   const { pid, jobs } = useProject();
@@ -191,8 +192,8 @@ export function StopDialog({ close }: { close: () => void }) {
 }
 
 export function ScheduleStrip() {
-  const { pid, watch, mayChange } = useProject();
-  const schedules = useData<Schedule[]>(`p/${pid}/autorun`, {}, watch.version);
+  const { pid, mayChange } = useProject();
+  const schedules = useData<Schedule[]>(`p/${pid}/autorun`);
   const [log, setLog] = useState("");
   const shown = schedules.data?.filter(each => each.wanted || each.phase === "failed") ?? [];
   if (!shown.length) return null;
@@ -258,14 +259,12 @@ function Countdown({ seconds }: { seconds: number }) {
 }
 
 function LogDialog({ name, close }: { name: string; close: () => void }) {
-  const { pid, watch } = useProject();
-  const [log, setLog] = useState<Log | null>(null);
-  useEffect(() => {
-    void attempt(get<Log>(`p/${pid}/autorun/${name}/log`)).then(setLog);
-  }, [name, watch.version, pid]);
+  const { pid } = useProject();
+  const log = useData<Log>(`p/${pid}/autorun/${name}/log`);
   return (
     <Dialog title={`Log of ${name}`} close={close} wide>
-      <pre className="log tall">{log?.lines.map(line => line.text).join("\n")}</pre>
+      {log.error && <Problem text={log.error} retry={log.reload} />}
+      <pre className="log tall">{log.data?.lines.map(line => line.text).join("\n")}</pre>
     </Dialog>
   );
 }

@@ -2,9 +2,11 @@
 import { useState } from "react";
 import { useProject } from "../../context";
 import { useData } from "../../hooks";
-import { Dialog, Empty, Loading, Problem } from "../../parts";
-import type { Field, Offer } from "../../types";
-import { baseName } from "../../words";
+import { Dialog } from "../../ui/dialog";
+import { Empty, Loading, Problem } from "../../ui/parts";
+import type { Field, Offer } from "../../api/types";
+import { FileList } from "../../files/list";
+import { baseName } from "../../ui/words";
 
 export function Browse({
   field,
@@ -20,7 +22,7 @@ export function Browse({
       {field.kind === "node" ? (
         <Nodes kind={field.node!} choose={choose} />
       ) : (
-        <Files pattern={field.pattern ?? ""} choose={choose} />
+        <FileList pattern={field.pattern ?? ""} choose={choose} />
       )}
     </Dialog>
   );
@@ -66,69 +68,6 @@ function Nodes({ kind, choose }: { kind: string; choose: (path: string) => void 
         <input type="checkbox" checked={all} onChange={event => setAll(event.target.checked)} />{" "}
         show every type
       </label>
-    </div>
-  );
-}
-
-/** Endings of a pattern as RELION writes them: "Gain (*.{mrc,tif})", "STAR Files (*_optimiser.star)"; none for "*.*". */
-function endings(pattern: string): string[] {
-  const inside = /\(([^)]*)\)/.exec(pattern)?.[1] ?? "";
-  const braces = /^(.*)\{([^}]*)\}(.*)$/.exec(inside);
-  const all = braces ? braces[2].split(",").map(each => braces[1] + each + braces[3]) : [inside];
-  return all
-    .filter(each => each.startsWith("*") && each !== "*.*")
-    .map(each => each.slice(1))
-    .filter(each => !each.includes("*"));
-}
-
-function Files({ pattern, choose }: { pattern: string; choose: (path: string) => void }) {
-  const { pid } = useProject();
-  const [folder, setFolder] = useState("");
-  const [all, setAll] = useState(false);
-  const wanted = endings(pattern);
-  const files = useData<string[]>(`p/${pid}/files`, { folder });
-  const shown = (files.data ?? []).filter(
-    name => all || !wanted.length || name.endsWith("/") || wanted.some(each => name.endsWith(each)),
-  );
-  return (
-    <div className="dialog-body browse">
-      <h3>{folder || "project directory"}</h3>
-      {folder && (
-        <button
-          type="button"
-          className="offer"
-          onClick={() =>
-            setFolder(
-              folder.split("/").slice(0, -2).join("/") + (folder.split("/").length > 2 ? "/" : ""),
-            )
-          }
-        >
-          ↑ up
-        </button>
-      )}
-      {files.loading && <Loading />}
-      {files.error && <Problem text={files.error} />}
-      {shown.length === 0 && files.data && (
-        <p className="hint">
-          nothing of this kind here{wanted.length > 0 && ` (${wanted.join(", ")})`}
-        </p>
-      )}
-      {shown.map(name => (
-        <button
-          key={name}
-          type="button"
-          className="offer"
-          onClick={() => (name.endsWith("/") ? setFolder(folder + name) : choose(folder + name))}
-        >
-          <span>{name}</span>
-        </button>
-      ))}
-      {wanted.length > 0 && (
-        <label className="check">
-          <input type="checkbox" checked={all} onChange={event => setAll(event.target.checked)} />{" "}
-          show every file
-        </label>
-      )}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 // One field of a form, of one of RELION's kinds: text, yes/no, choice, number with slider, node, file.
 import { memo, useState } from "react";
-import type { Field as FieldInfo } from "../../types";
+import type { Field as FieldInfo } from "../../api/types";
 import { Browse } from "./browse";
 
 interface Props {

@@ -1,40 +1,48 @@
-// The job graph: columns by distance from the start, a click opens the job.
+// The job graph: a click opens the job; found by name, with a map of the whole when it is large.
 import {
   Background,
   Controls,
   Handle,
+  MiniMap,
+  Panel,
   Position,
   ReactFlow,
   type Edge as FlowEdge,
   type Node,
   type NodeProps,
+  type ReactFlowInstance,
 } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
-import { memo, useMemo } from "react";
-import type { Jobs, JobRow } from "../../types";
-import { STATES, shownName } from "../../words";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
+import type { Jobs, JobRow } from "../../api/types";
+import { useColours } from "../../shell/theme";
+import { shownName } from "../../ui/words";
+import { shownState } from "./rounds";
+import { BOX, places } from "./places";
 
-const WIDE = 146,
-  TALL = 70;
+const LARGE = 24, // jobs, from which a map of the whole helps
+  FIT = { padding: 0.12, maxZoom: 1 };
 
-type JobNode = Node<{ job: JobRow; chosen: boolean }>;
+type JobNode = Node<{ job: JobRow; chosen: boolean; pale: boolean }>;
 
 const Box = memo(function Box({ data }: NodeProps<JobNode>) {
-  const state = STATES[data.job.status];
-  const [folder, rest] = shownName(data.job).split("/");
+  const { job, chosen, pale } = data;
+  const { sign, className } = shownState(job);
+  const [folder, rest] = shownName(job).split("/");
   return (
     <div
-      className={`job-box ${state?.className ?? ""}${data.chosen ? " chosen" : ""}`}
-      title={`${data.job.name} ${data.job.status} ${data.job.reason}`}
+      className={`job-box ${className}${chosen ? " chosen" : ""}${pale ? " pale" : ""}`}
+      style={{ width: BOX[0], height: BOX[1] }}
+      title={`${job.name} ${job.status} ${job.reason}`}
     >
       <Handle type="target" position={Position.Left} />
-      <span className={`state ${state?.className}`}>{state?.sign}</span>
+      <span className={`state ${className}`}>{sign}</span>
       <span className="job-box-text">
         <b>{rest ?? folder}</b>
         <small>{folder}</small>
       </span>
-      {data.job.bar && data.job.bar.fraction < 1 && (
-        <i className="job-box-bar" style={{ width: `${data.job.bar.fraction * 100}%` }} />
+      {job.bar && job.bar.fraction < 1 && (
+        <i className="job-box-bar" style={{ width: `${job.bar.fraction * 100}%` }} />
       )}
       <Handle type="source" position={Position.Right} />
     </div>
@@ -42,42 +50,58 @@ const Box = memo(function Box({ data }: NodeProps<JobNode>) {
 });
 
 const kinds = { job: Box };
+const fits = (job: JobRow, text: string) =>
+  `${job.name} ${job.alias}`.toLowerCase().includes(text.toLowerCase());
 
-/** Column = longest way from a job without parents; row = first free place near the parents. */
-function places(jobs: Jobs): Map<string, { x: number; y: number }> {
-  const parents = new Map<string, string[]>();
-  for (const edge of jobs.edges) parents.set(edge.to, [...(parents.get(edge.to) ?? []), edge.from]);
-  const column = new Map<string, number>();
-  const depth = (name: string, seen: Set<string>): number => {
-    if (column.has(name)) return column.get(name)!;
-    if (seen.has(name)) return 0;
-    seen.add(name);
-    const found = Math.max(-1, ...(parents.get(name) ?? []).map(each => depth(each, seen))) + 1;
-    column.set(name, found);
-    return found;
-  };
-  const taken = new Map<number, Set<number>>();
-  const row = new Map<string, number>();
-  const order = [...jobs.jobs].sort((a, b) => depth(a.name, new Set()) - depth(b.name, new Set()));
-  for (const job of order) {
-    const c = column.get(job.name) ?? 0;
-    const used = taken.get(c) ?? new Set<number>();
-    const wish = Math.min(
-      ...(parents.get(job.name) ?? []).map(each => row.get(each) ?? 0),
-      Infinity,
-    );
-    let r = isFinite(wish) ? wish : 0;
-    while (used.has(r)) r++;
-    used.add(r);
-    taken.set(c, used);
-    row.set(job.name, r);
-  }
-  return new Map(
-    jobs.jobs.map(job => [
-      job.name,
-      { x: (column.get(job.name) ?? 0) * WIDE, y: (row.get(job.name) ?? 0) * TALL },
-    ]),
+/** Nodes with their sizes; one whose job did not change is the same object as before. */
+function useNodes(jobs: Jobs, chosen: string, find: string): JobNode[] {
+  const shape =
+    jobs.jobs.map(job => job.name).join() + jobs.edges.map(edge => edge.from + edge.to).join();
+  const at = useMemo(() => places(jobs), [shape]); // eslint-disable-line react-hooks/exhaustive-deps
+  const cache = useMemo(() => new Map<string, JobNode>(), []);
+  return useMemo(
+    () =>
+      jobs.jobs.map(job => {
+        const data = { job, chosen: job.name === chosen, pale: Boolean(find) && !fits(job, find) };
+        const position = at.get(job.name)!,
+          before = cache.get(job.name);
+        if (
+          before &&
+          before.position === position &&
+          before.data.job === job &&
+          before.data.chosen === data.chosen &&
+          before.data.pale === data.pale
+        )
+          return before;
+        const node: JobNode = {
+          id: job.name,
+          type: "job",
+          position,
+          data,
+          width: BOX[0],
+          height: BOX[1],
+          measured: { width: BOX[0], height: BOX[1] },
+          draggable: false,
+          connectable: false,
+        };
+        cache.set(job.name, node);
+        return node;
+      }),
+    [jobs, chosen, at, find, cache],
   );
+}
+
+function useEdges(jobs: Jobs, chosen: string): FlowEdge[] {
+  return useMemo(() => {
+    const running = new Set(jobs.jobs.filter(job => job.status === "Running").map(job => job.name));
+    return jobs.edges.map(edge => ({
+      id: `${edge.node}>${edge.to}`,
+      source: edge.from,
+      target: edge.to,
+      className: edge.from === chosen || edge.to === chosen ? "edge-chosen" : "",
+      animated: running.has(edge.to),
+    }));
+  }, [jobs, chosen]);
 }
 
 export function JobGraph({
@@ -89,40 +113,38 @@ export function JobGraph({
   chosen: string;
   choose: (name: string) => void;
 }) {
-  const shape =
-    jobs.jobs.map(job => job.name).join() + jobs.edges.map(edge => edge.from + edge.to).join();
-  const at = useMemo(() => places(jobs), [shape]); // eslint-disable-line
-  const nodes: JobNode[] = useMemo(
-    () =>
-      jobs.jobs.map(job => ({
-        id: job.name,
-        type: "job",
-        position: at.get(job.name)!,
-        data: { job, chosen: job.name === chosen },
-        draggable: false,
-        connectable: false,
-      })),
-    [jobs, chosen, at],
-  );
-  const edges: FlowEdge[] = useMemo(
-    () =>
-      jobs.edges.map(edge => ({
-        id: `${edge.node}>${edge.to}`,
-        source: edge.from,
-        target: edge.to,
-        className: edge.from === chosen || edge.to === chosen ? "edge-chosen" : "",
-        animated: jobs.jobs.find(job => job.name === edge.to)?.status === "Running",
-      })),
-    [jobs, chosen],
-  );
+  const [find, setFind] = useState("");
+  const nodes = useNodes(jobs, chosen, find);
+  const edges = useEdges(jobs, chosen);
+  const colours = useColours();
+  const flow = useRef<ReactFlowInstance<JobNode> | null>(null);
+  const shown = jobs.jobs.length;
+  useEffect(() => {
+    void flow.current?.fitView(FIT);
+  }, [shown]);
+  const to = (names: string[]) =>
+    void flow.current?.fitView({
+      nodes: names.map(id => ({ id })),
+      maxZoom: 1.1,
+      padding: 0.4,
+      duration: 250,
+    });
+  const search = () => {
+    const found = jobs.jobs.filter(job => fits(job, find)).map(job => job.name);
+    if (find && found.length) to(found);
+    if (found.length === 1) choose(found[0]);
+  };
   return (
     <ReactFlow
-      key={shape.length}
       nodes={nodes}
       edges={edges}
       nodeTypes={kinds}
+      colorMode={colours.dark ? "dark" : "light"}
+      onInit={made => {
+        flow.current = made;
+      }}
       fitView
-      fitViewOptions={{ padding: 0.12, maxZoom: 1 }}
+      fitViewOptions={FIT}
       minZoom={0.05}
       maxZoom={1.6}
       nodesDraggable={false}
@@ -131,8 +153,33 @@ export function JobGraph({
       onlyRenderVisibleElements
       proOptions={{ hideAttribution: true }}
     >
-      <Background gap={24} size={1} color="#dbe2e9" />
+      <Background gap={24} size={1} color={colours.line} />
       <Controls showInteractive={false} position="bottom-right" />
+      {shown > 4 && (
+        <Panel position="top-left" className="graph-find">
+          <form
+            role="search"
+            onSubmit={event => {
+              event.preventDefault();
+              search();
+            }}
+          >
+            <input
+              value={find}
+              placeholder="find a job"
+              aria-label="find a job"
+              onChange={event => setFind(event.target.value)}
+              onKeyDown={event => event.key === "Escape" && setFind("")}
+            />
+          </form>
+          {chosen && (
+            <button onClick={() => to([chosen])} title="zoom to the chosen job">
+              ◎
+            </button>
+          )}
+        </Panel>
+      )}
+      {shown >= LARGE && <MiniMap pannable zoomable position="bottom-left" />}
     </ReactFlow>
   );
 }

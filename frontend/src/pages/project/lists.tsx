@@ -1,11 +1,11 @@
 // RELION's left side: job types for a new job, then Running, Scheduled and Finished jobs.
 import { useEffect, useState } from "react";
-import { post } from "../../api";
+import { post } from "../../api/http";
 import { useProject } from "../../context";
 import { attempt, link, useData, usePersisted } from "../../hooks";
-import { State } from "../../parts";
-import type { JobRow, JobType } from "../../types";
-import { shownName } from "../../words";
+import { shownState } from "./rounds";
+import type { JobRow, JobType } from "../../api/types";
+import { shownName } from "../../ui/words";
 
 export function Lists({ chosen, type }: { chosen: string; type: string }) {
   const { pid, jobs, mayChange } = useProject();
@@ -95,12 +95,14 @@ function JobLink({
   pid: string;
   drag?: { start: () => void; drop: () => void };
 }) {
+  const state = shownState(job),
+    round = job.list === "Finished" ? job.last_round : null;
   return (
     <a
       href={link(pid, "project", { job: job.name })}
       aria-current={chosen ? "true" : undefined}
-      className={job.status === "Failed" ? "failed" : job.status === "Aborted" ? "aborted" : ""}
-      title={job.reason || job.name}
+      className={/failed|aborted/.test(state.className) ? state.className : ""}
+      title={job.reason || `${job.name} ${state.text}`}
       draggable={Boolean(drag)}
       onDragStart={drag?.start}
       onDragOver={event => drag && event.preventDefault()}
@@ -109,7 +111,11 @@ function JobLink({
         drag?.drop();
       }}
     >
-      <State of={job.status} /> <span>{shownName(job)}</span>
+      <span className={`state ${state.className}`} aria-label={state.text}>
+        {state.sign}
+      </span>{" "}
+      <span>{shownName(job)}</span>
+      {round && job.status === "Scheduled" && <small> round {round.round}</small>}
       {job.bar && job.bar.fraction < 1 && (
         <i className="mini-bar">
           <i style={{ width: `${job.bar.fraction * 100}%` }} />

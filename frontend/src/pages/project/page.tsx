@@ -2,13 +2,15 @@
 import { lazy, Suspense, useState } from "react";
 import { useProject } from "../../context";
 import { go, link, useData, useRoute } from "../../hooks";
-import { Empty, Loading, Problem } from "../../parts";
-import type { Form } from "../../types";
+import { Boundary } from "../../ui/boundary";
+import { Empty, Loading, Problem } from "../../ui/parts";
+import type { Form } from "../../api/types";
 import { ScheduleStrip } from "./autorun";
 import { JobForm } from "./form";
-import { JobPanel } from "./jobpanel";
+import { JobPanel } from "./jobs/panel";
 import { Lists } from "./lists";
 import { LogView } from "./log";
+import "./project.css";
 
 const JobGraph = lazy(() => import("./graph").then(m => ({ default: m.JobGraph })));
 
@@ -33,13 +35,15 @@ export function ProjectPage() {
             </Empty>
           )}
           {jobs.data && jobs.data.jobs.length > 0 && (
-            <Suspense fallback={<Loading />}>
-              <JobGraph
-                jobs={jobs.data}
-                chosen={chosen}
-                choose={name => go(link(pid, "project", { job: name }))}
-              />
-            </Suspense>
+            <Boundary what="The graph">
+              <Suspense fallback={<Loading />}>
+                <JobGraph
+                  jobs={jobs.data}
+                  chosen={chosen}
+                  choose={name => go(link(pid, "project", { job: name }))}
+                />
+              </Suspense>
+            </Boundary>
           )}
         </section>
         {chosen && known ? (
@@ -54,7 +58,9 @@ export function ProjectPage() {
       </div>
       <div className="right">
         {chosen ? (
-          <JobPanel key={chosen} name={chosen} />
+          <Boundary key={chosen} what="This job">
+            <JobPanel name={chosen} />
+          </Boundary>
         ) : type ? (
           <NewJob key={type} type={type} />
         ) : (

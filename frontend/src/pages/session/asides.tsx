@@ -1,9 +1,9 @@
 // Every rejection with its words: choose one, R takes it back (or tries a failed one again), U undoes.
 import { useMemo, useRef, useState } from "react";
 import { useProject } from "../../context";
-import { baseName, count } from "../../words";
-import { KINDS, type Sheet } from "./data";
-import type { Verdicts } from "./gallery";
+import { baseName, count } from "../../ui/words";
+import { asideBy, type Sheet } from "./data";
+import type { Verdicts } from "./verdicts";
 
 const ROW = 24;
 
@@ -65,13 +65,11 @@ export function Asides({
         <span className="grow" />
         <select value={kind} onChange={event => setKind(event.target.value)} aria-label="which">
           <option value="">all</option>
-          {Object.entries(KINDS)
-            .filter(([key]) => counts[key])
-            .map(([key, text]) => (
-              <option key={key} value={key}>
-                {text} ({count(counts[key])})
-              </option>
-            ))}
+          {Object.entries(counts).map(([key, n]) => (
+            <option key={key} value={key}>
+              {asideBy(key)} ({count(n)})
+            </option>
+          ))}
         </select>
       </header>
       {rows.length === 0 ? (

@@ -1,18 +1,13 @@
 // The newest micrographs (of what is selected) with their picks, and the one chosen in a plot beside its figures.
 import { useMemo } from "react";
 import { useProject } from "../../context";
-import { FIGURES } from "../../figures";
+import { unitOf } from "../../figures";
 import { link, useData } from "../../hooks";
-import { baseName, count, number } from "../../words";
-import { KINDS, type Sheet, type Shown } from "./data";
-import { thresholdOf } from "./trial";
-import { MicrographThumb, thumbnail } from "./thumb";
-
-export interface Verdicts {
-  accept: (i: number) => void;
-  reject: (i: number) => void;
-  again: (i: number) => void;
-}
+import { baseName, count, number } from "../../ui/words";
+import { asideBy, type Sheet, type Shown } from "./data";
+import { thresholdOf } from "./trying/use";
+import type { Verdicts } from "./verdicts";
+import { MicrographThumb, thumbnail } from "./trying/thumb";
 
 interface Props {
   sheet: Sheet;
@@ -83,23 +78,20 @@ export function Gallery(props: Props) {
   );
 }
 
-function useShown(session: string, numbers: number[], version: number) {
+function useShown(session: string, numbers: number[]) {
   const { pid } = useProject();
   const found = useData<Shown[]>(
     session && numbers.length ? `p/${pid}/live/${session}/shown` : null,
     { numbers },
-    version,
   );
   return useMemo(() => new Map((found.data ?? []).map(each => [each.number, each])), [found.data]);
 }
 
 function Thumbs({ sheet, session, shown, choose, diameter, adjust }: Props & { shown: number[] }) {
   const { pid } = useProject();
-  const picked = shown.filter(i => sheet.columns.picks?.[i] != null).length;
   const drawn = useShown(
     session,
     shown.map(i => sheet.numbers[i]),
-    picked,
   );
   return (
     <div className="thumb-grid" data-testid="newest">
@@ -119,8 +111,8 @@ function Thumbs({ sheet, session, shown, choose, diameter, adjust }: Props & { s
           />
           <small>
             {sheet.numbers[i]}
-            {sheet.columns.fit_resolution_angst?.[i] != null &&
-              ` · ${number(sheet.columns.fit_resolution_angst[i])} Å`}
+            {sheet.columns.ctf_resolution_angst?.[i] != null &&
+              ` · ${number(sheet.columns.ctf_resolution_angst[i])} Å`}
             {sheet.columns.picks?.[i] != null && ` · ${count(sheet.columns.picks[i]!)} picks`}
             {sheet.kind[i] && <i> ✕</i>}
           </small>
@@ -132,7 +124,7 @@ function Thumbs({ sheet, session, shown, choose, diameter, adjust }: Props & { s
 
 function Chosen({ sheet, session, i, diameter, adjust, judge, trial }: Props & { i: number }) {
   const { pid } = useProject();
-  const drawn = useShown(session, [sheet.numbers[i]], sheet.columns.picks?.[i] ?? 0);
+  const drawn = useShown(session, [sheet.numbers[i]]);
   const made = sheet.names[i].endsWith(".mrc");
   const rejected = sheet.kind[i];
   return (
@@ -154,20 +146,20 @@ function Chosen({ sheet, session, i, diameter, adjust, judge, trial }: Props & {
       <div>
         {rejected ? (
           <p className="why-aside">
-            <b>✕ set aside {KINDS[rejected]}:</b> {sheet.why[i]}
+            <b>✕ set aside {asideBy(rejected)}:</b> {sheet.why[i]}
           </p>
         ) : sheet.byHand[i] === "accept" ? (
           <p className="hint">taken back by hand: no limit drops it</p>
         ) : null}
         <table className="figures-table">
           <tbody>
-            {Object.keys(FIGURES)
-              .filter(key => sheet.columns[key]?.[i] != null)
-              .map(key => (
-                <tr key={key}>
-                  <th>{FIGURES[key].title}</th>
+            {sheet.kinds
+              .filter(({ key }) => sheet.columns[key][i] != null)
+              .map(kind => (
+                <tr key={kind.key} title={kind.definition}>
+                  <th>{kind.title}</th>
                   <td>
-                    {number(sheet.columns[key][i])} {FIGURES[key].unit}
+                    {number(sheet.columns[kind.key][i])} {unitOf(kind)}
                   </td>
                 </tr>
               ))}

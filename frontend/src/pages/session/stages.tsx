@@ -1,10 +1,10 @@
 // The session's stages and devices, what was not taken and why; pause, resume, finish, stop.
 import { useState } from "react";
-import { get, post } from "../../api";
+import { get, post } from "../../api/http";
 import { useProject } from "../../context";
 import { attempt, link } from "../../hooks";
-import { Ask } from "../../parts";
-import { baseName, count, duration } from "../../words";
+import { Ask } from "../../ui/dialog";
+import { baseName, count, duration } from "../../ui/words";
 import type { LiveSession } from "./data";
 
 export function Controls({ session }: { session: LiveSession }) {

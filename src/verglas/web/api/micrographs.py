@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.formats.mrc import UnreadableImage, read_mrc_header
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.coordinates.reading import UnreadableCoordinates
 from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks
@@ -104,6 +105,7 @@ def info(path: FileName, list: FileName, request: Request, project: Asked) -> di
         table_of(project, list)
     pyramid = request.app.state.pyramids.pyramid(file)
     height, width = pyramid.shape_yx
+    spectrum_name = ctf_image_path(project, list, path) if list else None
     return {
         "width": width,
         "height": height,
@@ -112,8 +114,17 @@ def info(path: FileName, list: FileName, request: Request, project: Asked) -> di
         "changed": file.stat().st_mtime_ns,
         "drift": one_micrograph.drift(project, path),
         "ctf": one_micrograph.ctf_profile(project, list, path) if list else None,
-        "has_spectrum": bool(list and ctf_image_path(project, list, path)),
+        "has_spectrum": bool(spectrum_name),
+        "spectrum_pixel_angst": _spectrum_pixel(project, spectrum_name),
     }
+
+
+def _spectrum_pixel(project: Project, name: str | None) -> float:
+    """Pixel size in Å of which the edge of a spectrum is the Nyquist frequency; 0 if the picture does not say."""
+    try:
+        return read_mrc_header(image_of(project, name)).pixel_size_angst if name else 0.0
+    except (HTTPException, OSError, UnreadableImage):
+        return 0.0
 
 
 @router.get("/tile")

@@ -76,6 +76,7 @@ class MicrographInfo(Shape):
     drift: Drift | None
     ctf: CtfProfile | None
     has_spectrum: bool
+    spectrum_pixel_angst: float  # its edge is at 1 / (2 pixels); 0: not known
 
 
 class PicksShown(Shape):
