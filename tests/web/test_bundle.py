@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,31 @@ def test_the_committed_pages_are_what_the_source_builds():
         ["sh", str(ROOT / "tools/check_bundle.sh")], capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+needs_node = pytest.mark.skipif(
+    not (FRONTEND / "node_modules/vitest").exists() or _node_version() < (20, 19),
+    reason="the packages of frontend/ are not installed (npm ci in frontend/), or node is older than 20.19",
+)
+
+
+@needs_node
+def test_what_the_pages_compute():
+    done = subprocess.run(["npx", "vitest", "run"], cwd=FRONTEND, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_node
+@pytest.mark.browser
+def test_the_shapes_of_the_pages_are_those_of_the_server(tmp_path):
+    environment = {**os.environ, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT / "src")}
+    made = tmp_path / "schema.ts"
+    done = subprocess.run(
+        ["sh", str(FRONTEND / "types.sh"), str(made)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert made.read_text() == (FRONTEND / "src/api/schema.ts").read_text(), "run npm run types in frontend/"

@@ -22,7 +22,7 @@ const TURNS: Record<string, [number, string]> = {
 
 export function Surface({ facts, level }: { facts: Facts; level: number }) {
   const box = useRef<HTMLDivElement>(null);
-  const viewer = useRef<{ v: any; data: any; shape: any } | null>(null);  
+  const viewer = useRef<{ v: any; data: any; shape: any } | null>(null);
   const [failed, setFailed] = useState("");
   const [ready, setReady] = useState(false);
   const first = useRef(level);
