@@ -11,6 +11,7 @@ from verglas.formats.star import read_star
 from verglas.geometry.euler import euler_matrices
 from verglas.jobs.simulate.particles import particle_truth, write_particles
 from verglas.jobs.simulate.settings import ParticleSettings
+from verglas.optics.aberrations import odd_phase
 from verglas.optics.contrast_transfer import CtfParameters, ctf
 from verglas.simulate.optics import frame_frequencies
 from verglas.simulate.particles import ParticleImaging, ParticleMaker
@@ -164,3 +165,52 @@ def test_impossible_settings_are_refused():
         ParticleSettings(views=3, models=("a.pdb", "b.pdb"))
     with pytest.raises(ValueError, match="SNR or a dose"):
         ParticleSettings(snr=0)
+
+
+def test_what_only_the_truth_knows_is_in_the_images_and_in_its_own_list(blob, tmp_path):
+    """Aberrations multiply the transform, magnification moves atoms; `refined.star` knows neither."""
+    secrets = {
+        "beam_tilt_mrad": (0.5, -0.3),
+        "odd_zernike": (0.0, 0.0, 9.0, 0.0, 0.0, -4.0),
+        "even_zernike": (0.0, 0.0, 0.0, 0.0, 5.0, 0.0, 20.0),
+    }
+    rows = np.arange(4)
+    plain, seen = maker(blob, b_factor_a2=0.0), maker(blob, b_factor_a2=0.0, **secrets)
+    truth, grid = plain.truth, frame_frequencies((32, 32), 2.0)
+    microscope = {"voltage_kv": 300.0, "cs_mm": 2.7, "amplitude_contrast": 0.1}
+    defocus = (truth.defocus_u_angst[rows], truth.defocus_v_angst[rows], truth.defocus_angle_deg[rows])
+    even = [secrets["even_zernike"]]
+    ratio = ctf(CtfParameters.of(*defocus, **microscope, even_zernike=even), grid)
+    ratio = ratio / ctf(CtfParameters.of(*defocus, **microscope), grid)
+    phase = odd_phase(grid, secrets["odd_zernike"], beam_tilt_mrad_xy=secrets["beam_tilt_mrad"])
+    expected = plain._spectra(rows) * ratio * torch.polar(torch.ones_like(phase), phase)
+    assert torch.allclose(seen._spectra(rows), expected, atol=1e-4 * float(expected.abs().max()))
+
+    settings = ParticleSettings(
+        count=12, box=72, pixel_size_angst=3.0, micrographs=3, defocus_spread_angst=100.0,
+        magnification=(1.01, 0.0, 0.0, 0.99), **secrets,
+    )  # fmt: skip
+    write_particles(tmp_path, settings)
+    truth, refined = (read_star(tmp_path / f"{name}.star") for name in ("truth", "refined"))
+    assert truth["optics"].vectors("rlnOddZernike")[0][2] == 9 and "rlnOddZernike" not in refined["optics"]
+    assert truth["optics"].number("rlnMagMat11", 0) == 0.99
+    u = np.array(refined["particles"].floats("rlnDefocusU"))
+    assert len(np.unique(u)) == 3 and len(np.unique(truth["particles"].floats("rlnDefocusU"))) == 12
+    assert list(refined["particles"].ints("rlnRandomSubset")) == [1, 1, 1, 2, 2, 2] * 2
+    with pytest.raises(ValueError, match="magnification has 4 values, got 2"):
+        ParticleSettings(magnification=(1.0, 1.0))
+
+
+def test_a_magnified_image_is_the_transform_at_other_frequencies(blob):
+    """F(k) = P(Mk): a stretch by 4 % along x moves the transform's half maximum by as much."""
+    settings = ParticleSettings(count=2, box=64, pixel_size_angst=1.5, magnification=(1.04, 0.0, 0.0, 1.0))
+    made = []
+    for matrix in (None, settings.magnification):
+        projector = AtomProjector(blob, ProjectionSettings(64, 1.5, magnification=matrix))
+        imaging = ParticleImaging(ctf=False, b_factor_a2=0.0, magnification=matrix)
+        truth = particle_truth(ParticleSettings(count=2, box=64, pixel_size_angst=1.5, shift_angst=0.0))
+        made.append(ParticleMaker([projector], truth, imaging, 1)._spectra(np.arange(2)))
+    plain, stretched = (each[:, 0, :].abs().numpy() for each in made)
+    k = np.arange(33)
+    expected = np.stack([np.interp(1.04 * k[:12], k, row) for row in plain])
+    assert np.abs(stretched[:, :12] - expected).max() < 0.03 * plain.max()

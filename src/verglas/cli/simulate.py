@@ -76,7 +76,8 @@ def _add_fields(parser: argparse.ArgumentParser, kind: Any, changed: dict[str, A
         if isinstance(default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, **shown)
         elif isinstance(default, tuple):
-            parser.add_argument(flag, nargs="+", **shown)
+            kind_of_item = float if "float" in str(field.type) else str
+            parser.add_argument(flag, nargs="+", type=kind_of_item, **shown)
         else:
             parser.add_argument(flag, type=str if default is None else type(default), **shown)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from verglas.geometry.euler import euler_matrices
+from verglas.optics.aberrations import odd_phase
 from verglas.optics.contrast_transfer import CtfParameters, ctf
 from verglas.simulate.background import ice_amplitude
 from verglas.simulate.optics import frame_frequencies
@@ -36,6 +37,7 @@ class ParticleTruth:
     defocus_u_angst: NDArray[np.float64]
     defocus_v_angst: NDArray[np.float64]
     defocus_angle_deg: NDArray[np.float64]
+    defocus_offset_angst: NDArray[np.float64] | float = 0.0  # of each from its micrograph's
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -54,6 +56,11 @@ class ParticleImaging:
     dose_e_a2: float = 0.0
     ice_thickness_angst: float = 0.0
     ice_noise: float = 0.6
+    phase_shift_deg: float = 0.0
+    beam_tilt_mrad: tuple[float, float] = (0.0, 0.0)  # x, y
+    odd_zernike: tuple[float, ...] = ()
+    even_zernike: tuple[float, ...] = ()
+    magnification: tuple[float, float, float, float] | None = None  # xx, xy, yx, yy: measured to true
 
     def __post_init__(self) -> None:
         if self.ice_thickness_angst > 0 and self.dose_e_a2 <= 0:
@@ -80,6 +87,8 @@ class ParticleMaker:
         settings = projectors[0].settings
         self.box, self.pixel = settings.box, settings.pixel_size_angst
         self._frequencies = frame_frequencies((self.box, self.box), self.pixel).to(self.device)
+        self._distortion = None if imaging.magnification is None else _matrix(imaging.magnification)
+        self._modulation = self._odd_modulation()
         self.scale = self._signal_scale()
 
     def blocks(self) -> Iterator[Tensor]:
@@ -109,13 +118,16 @@ class ParticleMaker:
         """CTF-affected projections, V Å, white: (m, box, box//2+1)."""
         out = torch.empty(len(rows), self.box, self.box // 2 + 1, dtype=torch.complex64, device=self.device)
         matrices = euler_matrices(self.truth.eulers_deg[rows]).to(self.device)
+        if self._distortion is not None:  # F(Mk) is the transform of what lies at M^T x
+            matrices[:, :2] = self._distortion.T.to(matrices) @ matrices[:, :2]
         shifts = torch.as_tensor(self.truth.shifts_yx_angst[rows], device=self.device)
         for index, projector in enumerate(self.projectors):
             mine = np.flatnonzero(self.truth.models[rows] == index)
             for begin in range(0, len(mine), self.batch):
                 part = torch.from_numpy(mine[begin : begin + self.batch]).to(self.device)
                 out[part] = projector.spectra(matrices[part], shifts[part])
-        return out * self._transfer(rows)
+        out *= self._transfer(rows)
+        return out if self._modulation is None else out * self._modulation
 
     def _transfer(self, rows: NDArray[np.int64]) -> Tensor:
         i, t = self.imaging, self.truth
@@ -130,9 +142,25 @@ class ParticleMaker:
             cs_mm=i.cs_mm,
             amplitude_contrast=i.amplitude_contrast,
             b_factor_a2=i.b_factor_a2,
+            phase_shift_deg=i.phase_shift_deg,
+            even_zernike=[i.even_zernike] if i.even_zernike else None,
+            magnification=None if self._distortion is None else self._distortion[None],
             device=self.device,
         )
         return ctf(parameters, self._frequencies)
+
+    def _odd_modulation(self) -> Tensor | None:
+        """exp(iφ) of beam tilt and odd aberrations; None without them."""
+        i = self.imaging
+        if i.beam_tilt_mrad == (0.0, 0.0) and not i.odd_zernike:
+            return None
+        true = self._frequencies.double()
+        if self._distortion is not None:
+            true = (true.flip(-1) @ self._distortion.T.to(true)).flip(-1)
+        phase = odd_phase(
+            true, i.odd_zernike, beam_tilt_mrad_xy=i.beam_tilt_mrad, voltage_kv=i.voltage_kv, cs_mm=i.cs_mm
+        ).float()
+        return torch.polar(torch.ones_like(phase), phase)
 
     def _images(self, spectra: Tensor) -> Tensor:
         return torch.fft.irfft2(spectra, s=(self.box, self.box), norm="forward")
@@ -163,3 +191,7 @@ class ParticleMaker:
         weights[-1] = 1 if self.box % 2 == 0 else 2
         variance = (filters.square() * weights).sum(dim=(-2, -1)) / self.box**2
         return noise, variance[:, None, None]
+
+
+def _matrix(values: tuple[float, float, float, float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64).reshape(2, 2)

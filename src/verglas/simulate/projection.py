@@ -28,6 +28,7 @@ class ProjectionSettings:
     in_ice: bool = True  # potential relative to the ice displaced; else in vacuum
     model_b_factors: bool = False  # damp every atom by its own B-factor, in four bins
     resolution_angst: float = 0.0  # low-pass (raised cosine of 2 pixels); 0 for none
+    magnification: tuple[float, float, float, float] | None = None  # xx, xy, yx, yy: atoms' shapes follow it
 
     def __post_init__(self) -> None:
         if self.box < 8:
@@ -105,12 +106,15 @@ class AtomProjector:
             common[:, box // 2] = 0
         if s.resolution_angst > 0:
             common = common * _soft_edge(frequency, 1 / s.resolution_angst, 2 / (box * s.pixel_size_angst))
+        true = frequency
+        if s.magnification is not None:
+            m_xx, m_xy, m_yx, m_yy = s.magnification
+            x, y = kx / (box * s.pixel_size_angst), ky / (box * s.pixel_size_angst)
+            true = torch.hypot(m_xx * x + m_xy * y, m_yx * x + m_yy * y)
         factors = []
         for element, b_factor, hydrogens in potentials:
-            potential = atom_potential(
-                element, frequency.numpy(), hydrogens_modelled=hydrogens, in_ice=s.in_ice
-            )
-            factors.append(common * torch.from_numpy(potential) * torch.exp(-b_factor / 4 * frequency**2))
+            potential = atom_potential(element, true.numpy(), hydrogens_modelled=hydrogens, in_ice=s.in_ice)
+            factors.append(common * torch.from_numpy(potential) * torch.exp(-b_factor / 4 * true**2))
         return torch.stack(factors).float().to(self.device)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verglas.compute.progress import Progress, SilentProgress
 from verglas.formats.atomic import write_text
 from verglas.formats.star import StarTable, write_star
+from verglas.formats.star.tokens import format_vector
 from verglas.jobs.simulate.model import PACKAGED_SYMMETRY, load_model
 from verglas.jobs.simulate.movie import chosen_views
 from verglas.jobs.simulate.settings import ParticleSettings
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from verglas.simulate.particles import ParticleMaker, ParticleTruth
 
 STACK = "particles.mrcs"
+MATRIX = ("00", "01", "10", "11")
+DEFOCUS = ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle")
 
 
 def write_particles(
@@ -54,7 +57,9 @@ def particle_maker(settings: ParticleSettings, device: str) -> tuple[ParticleMak
 
     names: tuple[str | None, ...] = settings.models or (None,)
     models = [load_model(name, assembly=settings.assembly) for name in names]
-    sampling = ProjectionSettings(settings.box, settings.pixel_size_angst)
+    matrix: Any = settings.magnification or None
+    tilt: Any = settings.beam_tilt_mrad or (0.0, 0.0)
+    sampling = ProjectionSettings(settings.box, settings.pixel_size_angst, magnification=matrix)
     imaging = ParticleImaging(
         voltage_kv=settings.voltage_kv,
         cs_mm=settings.cs_mm,
@@ -65,6 +70,11 @@ def particle_maker(settings: ParticleSettings, device: str) -> tuple[ParticleMak
         dose_e_a2=settings.dose_e_a2,
         ice_thickness_angst=settings.ice_thickness_angst,
         ice_noise=settings.ice_noise,
+        phase_shift_deg=settings.phase_shift_deg,
+        beam_tilt_mrad=tilt,
+        odd_zernike=settings.odd_zernike,
+        even_zernike=settings.even_zernike,
+        magnification=matrix,
     )
     projectors = [AtomProjector(model, sampling, device) for model in models]
     truth = particle_truth(settings)
@@ -86,28 +96,38 @@ def particle_truth(settings: ParticleSettings) -> ParticleTruth:
     model = rng.integers(0, max(len(settings.models), 1), n)
     mean = rng.uniform(settings.defocus_min_angst, settings.defocus_max_angst, n)
     half = rng.uniform(0, settings.astigmatism_angst, n) / 2
+    shifts = rng.uniform(-settings.shift_angst, settings.shift_angst, (n, 2))
+    angle = rng.uniform(-90, 90, n)
+    offset = np.zeros(n)
+    if settings.defocus_spread_angst > 0:  # the first particles' values are their micrographs'
+        of_micrograph = np.arange(n) % settings.micrographs
+        offset = settings.defocus_spread_angst * rng.standard_normal(n)
+        mean, half, angle = mean[of_micrograph] + offset, half[of_micrograph], angle[of_micrograph]
     return ParticleTruth(
         eulers_deg=eulers,
-        shifts_yx_angst=rng.uniform(-settings.shift_angst, settings.shift_angst, (n, 2)),
+        shifts_yx_angst=shifts,
         classes=view if len(views) else model,
         models=model,
         defocus_u_angst=mean + half,
         defocus_v_angst=mean - half,
-        defocus_angle_deg=rng.uniform(-90, 90, n),
+        defocus_angle_deg=angle,
+        defocus_offset_angst=offset,
     )
 
 
 def _write_stars(directory: Path, settings: ParticleSettings, truth: ParticleTruth) -> Path:
-    """`truth.star` with everything, `particles.star` with what a microscopist would know."""
+    """`truth.star` with everything, `particles.star` with what a microscopist would know.
+
+    Where that is not all that a refinement needs, `refined.star` is what it would find: true poses, halves.
+    """
     count = len(truth)
+    seen = _defocus_seen(truth, settings)
     known: dict[str, Any] = {
         "rlnImageName": [f"{index + 1:06d}@{STACK}" for index in range(count)],
         "rlnMicrographName": [f"mic{i % settings.micrographs:04d}.mrc" for i in range(count)],
         "rlnOpticsGroup": [1] * count,
-        "rlnDefocusU": truth.defocus_u_angst,
-        "rlnDefocusV": truth.defocus_v_angst,
-        "rlnDefocusAngle": truth.defocus_angle_deg,
-        "rlnPhaseShift": [0.0] * count,
+        **dict(zip(DEFOCUS, seen)),
+        "rlnPhaseShift": [settings.phase_shift_deg] * count,
     }
     hidden = {
         "rlnAngleRot": truth.eulers_deg[:, 0],
@@ -118,8 +138,13 @@ def _write_stars(directory: Path, settings: ParticleSettings, truth: ParticleTru
         "rlnClassNumber": truth.classes + 1,
     }
     optics = _optics(settings)
-    everything = StarTable.from_columns("particles", {**known, **hidden})
-    write_star(directory / "truth.star", [optics, everything])
+    true = dict(zip(DEFOCUS, (truth.defocus_u_angst, truth.defocus_v_angst, truth.defocus_angle_deg)))
+    everything = StarTable.from_columns("particles", {**known, **true, **hidden})
+    write_star(directory / "truth.star", [optics.with_columns(_secrets(settings)), everything])
+    if settings.has_secrets:
+        halves = {"rlnRandomSubset": [i // settings.micrographs % 2 + 1 for i in range(count)]}
+        refined = StarTable.from_columns("particles", {**known, **hidden, **halves})
+        write_star(directory / "refined.star", [optics, refined])
     path = directory / "particles.star"
     write_star(path, [optics, StarTable.from_columns("particles", known)])
     return path
@@ -132,6 +157,34 @@ def _optics(settings: ParticleSettings) -> StarTable:
         "rlnImageDimensionality": 2,
     }
     return optics_table(settings, {}, images)
+
+
+def _defocus_seen(truth: ParticleTruth, settings: ParticleSettings) -> tuple[Any, Any, Any]:
+    """U, V and angle that a fit to the micrographs would give: each micrograph's, as distorted."""
+    u, v = (each - truth.defocus_offset_angst for each in (truth.defocus_u_angst, truth.defocus_v_angst))
+    if not settings.magnification:
+        return u, v, truth.defocus_angle_deg
+    import torch
+
+    from verglas.optics.astigmatism import defocus_matrices, defocus_seen_through, defocus_values
+
+    true = defocus_matrices(*(torch.as_tensor(each) for each in (u, v, truth.defocus_angle_deg)))
+    matrix = torch.tensor(settings.magnification, dtype=torch.float64).reshape(2, 2)
+    found = defocus_values(defocus_seen_through(true, matrix))
+    return found[0].numpy(), found[1].numpy(), found[2].numpy()
+
+
+def _secrets(settings: ParticleSettings) -> dict[str, Any]:
+    """Optics columns of what the images suffered."""
+    found: dict[str, Any] = {}
+    if settings.beam_tilt_mrad:
+        found |= dict(zip(("rlnBeamTiltX", "rlnBeamTiltY"), ([each] for each in settings.beam_tilt_mrad)))
+    for label, values in (("rlnOddZernike", settings.odd_zernike), ("rlnEvenZernike", settings.even_zernike)):
+        if values:
+            found[label] = [format_vector(values)]
+    if settings.magnification:
+        found |= {f"rlnMagMat{place}": [each] for place, each in zip(MATRIX, settings.magnification)}
+    return found
 
 
 def _write_maps(directory: Path, settings: ParticleSettings, models: list[AtomicModel], scale: float) -> None:

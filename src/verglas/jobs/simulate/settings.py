@@ -136,6 +136,13 @@ class ParticleSettings:
     shift_angst: float = 6.0  # largest along x and y
     micrographs: int = 20  # names the particles are spread over: scale groups
     ctf: bool = True
+    defocus_spread_angst: float = 0.0  # > 0: micrographs differ, their particles by this RMS about them
+    phase_shift_deg: float = 0.0
+    # what a microscopist does not know: in truth.star only
+    beam_tilt_mrad: tuple[float, ...] = ()  # x, y
+    odd_zernike: tuple[float, ...] = ()  # trefoil is 2 and 5, counted from 0; 1/Å
+    even_zernike: tuple[float, ...] = ()  # fourth order is 4 to 8, counted from 0
+    magnification: tuple[float, ...] = ()  # xx, xy, yx, yy: from measured to true frequencies
     half_precision: bool = False  # float16 images
     truth_maps: bool = False  # also write the true map of every model
     batch: int = 0  # particles at once; 0 chooses
@@ -151,3 +158,14 @@ class ParticleSettings:
             )
         if self.views and len(self.models) > 1:
             raise ValueError("classes are either views or models: with several models leave views 0")
+        for name, count in (("beam_tilt_mrad", 2), ("magnification", 4)):
+            if len(getattr(self, name)) not in (0, count):
+                raise ValueError(f"{name} has {count} values, got {len(getattr(self, name))}")
+        if self.defocus_spread_angst < 0:
+            raise ValueError(f"a spread of defocus cannot be negative, got {self.defocus_spread_angst:g} Å")
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a refinement would go wrong by what only the truth knows."""
+        odd = self.beam_tilt_mrad or self.odd_zernike
+        return bool(odd or self.even_zernike or self.magnification or self.defocus_spread_angst)
