@@ -24,20 +24,5 @@ FOREIGN: dict[str, JobType] = {
             iterative=True,
             cleaned_harshly=("analyse_component???_bin???.mrc",),
         ),
-        JobType(
-            "CtfRefine",
-            "relion.ctfrefine",
-            21,
-            "CTF refinement",
-            cleaned=(
-                "*/*_wAcc_optics-group*.mrc",
-                "*/*_xyAcc_*",
-                "*/*_aberr-A??_*",
-                "*/*_aberr-b?_*",
-                "*/*_mag_optics-group_*",
-                "*/*_fit.star",
-                "*/*_fit.eps",
-            ),
-        ),
     )
 }

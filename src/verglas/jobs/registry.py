@@ -35,6 +35,7 @@ _JOBS: dict[str, str] = {
     "Subtract": "verglas.jobs.subtract.job:ParticleSubtraction",
     "PostProcess": "verglas.jobs.postprocess.job:PostProcessing",
     "LocalRes": "verglas.jobs.localres.job:LocalResolution",
+    "CtfRefine": "verglas.jobs.ctfrefine.job:CtfRefinement",
     "Polish": "verglas.jobs.polish.job:BayesianPolishing",
     "External": "verglas.jobs.external.job:External",
 }
@@ -53,6 +54,7 @@ PROGRAMS: dict[str, str] = {
     "subtract": "Subtract",
     "postprocess": "PostProcess",
     "localres": "LocalRes",
+    "ctf_refine": "CtfRefine",
     "motion_refine": "Polish",
     "external": "External",
 }
