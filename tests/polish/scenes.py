@@ -8,7 +8,7 @@ import numpy as np
 from polish_project import EXTRACT, MOTION, POST
 
 from verglas.formats.mrc import read_mrc, write_mrc
-from verglas.formats.star import read_star
+from verglas.formats.star import StarTable, read_star, write_star
 from verglas.jobs.contract.base import RunContext
 from verglas.jobs.polish.job import BayesianPolishing
 
@@ -61,3 +61,31 @@ def rms(tracks, truth):
     """RMS along an axis of tracks about their means: where a particle is said to be is the refinement's."""
     off = tracks - truth
     return float(np.sqrt(((off - off.mean(axis=1, keepdims=True)) ** 2).mean()))
+
+
+def write_refinement(root, particles, half_maps):
+    """The files of an auto-refine that ended with these particles and maps: optimiser, models, data."""
+    star = read_star(particles)
+    Path(root).parent.mkdir(parents=True, exist_ok=True)
+    write_star(f"{root}_data.star", [star["optics"], star["particles"]])
+    image = read_mrc(half_maps[0])
+    names = sorted(set(star["particles"].strings("rlnMicrographName")))
+    for number, name in enumerate(half_maps, 1):
+        general = {"rlnPixelSize": image.pixel_size_angst, "rlnCurrentImageSize": 40}
+        write_star(
+            f"{root}_half{number}_model.star",
+            [
+                StarTable.from_columns("model_general", general, is_list=True),
+                StarTable.from_columns("model_classes", {"rlnReferenceImage": [name]}),
+                StarTable.from_columns(
+                    "model_groups", {"rlnGroupName": names, "rlnGroupScaleCorrection": [1.0] * len(names)}
+                ),
+            ],
+        )
+    models = {
+        "rlnModelStarFile": f"{root}_half1_model.star",
+        "rlnModelStarFile2": f"{root}_half2_model.star",
+        "rlnExperimentalDataStarFile": f"{root}_data.star",
+        "rlnDoCorrectCtf": 1,
+    }
+    write_star(f"{root}_optimiser.star", [StarTable.from_columns("optimiser_general", models, is_list=True)])

@@ -37,6 +37,7 @@ _JOBS: dict[str, str] = {
     "LocalRes": "verglas.jobs.localres.job:LocalResolution",
     "CtfRefine": "verglas.jobs.ctfrefine.job:CtfRefinement",
     "Polish": "verglas.jobs.polish.job:BayesianPolishing",
+    "MovieRefine": "verglas.jobs.movierefine.job:MovieRefinement",
     "External": "verglas.jobs.external.job:External",
 }
 
@@ -56,6 +57,7 @@ PROGRAMS: dict[str, str] = {
     "localres": "LocalRes",
     "ctf_refine": "CtfRefine",
     "motion_refine": "Polish",
+    "movie_refine": "MovieRefine",
     "external": "External",
 }
 

@@ -27,6 +27,7 @@ MOVIES = NodeType("movies", 0, "MicrographMovieGroupMetadata.star.relion")
 MICROGRAPHS = NodeType("micrographs", 1, "MicrographGroupMetadata.star.relion")
 COORDINATES = NodeType("coordinates", 2, "MicrographCoordsGroup.star.relion")
 PARTICLES = NodeType("particles", 3, "ParticleGroupMetadata.star.relion")
+MOVIE_PARTICLES = NodeType("movie particles", 4, "ParticleGroupMetadata.star.relion.movie")
 REFERENCES_2D = NodeType("2D references", 5, "Image2DGroupMetadata.star.relion")
 MAP = NodeType("3D map", 6, "DensityMap.mrc")
 MASK = NodeType("3D mask", 7, "Mask3D.mrc")
@@ -44,6 +45,7 @@ NODE_TYPES: tuple[NodeType, ...] = (
     MICROGRAPHS,
     COORDINATES,
     PARTICLES,
+    MOVIE_PARTICLES,
     REFERENCES_2D,
     MAP,
     MASK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,9 @@ class MicrographItem(Item):
 
     @property
     def halves(self) -> Ints:
+        """Half-sets from 0; all 0 where the list has none."""
+        if HALF not in self.table:
+            return np.zeros(len(self.table), np.int64)
         return np.asarray(self.table.ints(HALF), np.int64) - 1
 
     def row_groups(self) -> set[int]:
@@ -110,7 +113,7 @@ def read_polish_inputs(particles: str, micrographs: str) -> PolishInputs:
     found = MicrographNames(known).matched(by_name)
     matched = {name: micrograph for micrograph, name in found.names.items()}
     items = tuple(
-        _item(name, np.array(chosen), listed, known.get(matched.get(name, ""), {}))
+        micrograph_item(name, np.array(chosen), listed, known.get(matched.get(name, ""), {}))
         for name, chosen in by_name.items()
     )
     return PolishInputs(items=items, optics_table=listed.optics_table, left_out=left_out)
@@ -152,7 +155,8 @@ def _micrographs(path: str) -> dict[str, dict[str, str]]:
     return {row["rlnMicrographName"]: row for row in rows_of(table)}
 
 
-def _item(name: str, rows: Ints, listed: ParticleList, row: dict[str, str]) -> MicrographItem:
+def micrograph_item(name: str, rows: Ints, listed: ParticleList, row: dict[str, Any]) -> MicrographItem:
+    """A micrograph (or movie) with some rows of a list of particles."""
     from verglas.jobs.polish.subset import assignments_of, particles_of
 
     return MicrographItem(

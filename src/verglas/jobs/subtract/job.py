@@ -16,10 +16,10 @@ from verglas.jobs.contract.program import Flag, Program
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.contract.tables import read_list
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
+from verglas.jobs.refine.files.refined_maps import Refinement
 from verglas.jobs.refine.images.geometry import angles_of, image_geometry, poses_of
 from verglas.jobs.refine.images.stacks import StackSource
 from verglas.jobs.subtract.options import SubtractOptions
-from verglas.jobs.subtract.refinement import Refinement
 from verglas.jobs.volumes.reading import Volume, read_mask
 
 if TYPE_CHECKING:
