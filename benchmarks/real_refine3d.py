@@ -28,6 +28,7 @@ from verglas.formats.star import StarTable, read_star
 from verglas.geometry import euler_matrices
 from verglas.geometry.symmetry import PointGroup
 from verglas.jobs.simulate.model import load_model
+from verglas.maps.isosurface import rendered_isosurface
 from verglas.maps.masks import outside_weight
 from verglas.maps.pictures import contact_sheet, enlarged
 from verglas.maps.shell_correlation import fsc, resolution_angst
@@ -35,6 +36,7 @@ from verglas.simulate.model import AtomicModel
 from verglas.simulate.projection import ProjectionSettings
 from verglas.simulate.volume import model_map
 
+VOLUME_ANGST3 = 465_000 * 1.21  # of the tetramer: daltons times the volume of one in protein
 FLAGS = (
     "--auto_refine --split_random_halves --ini_high 40 --firstiter_cc --ctf_corrected_ref --ctf"
     f" --particle_diameter {DIAMETER_ANGST:g} --flatten_solvent --zero_mask --oversampling 1 --healpix_order 2"
@@ -109,7 +111,7 @@ def judge(folder: Path, data: Path, truth: torch.Tensor) -> dict[str, float]:
 
 
 def write_pictures(folder: Path, path: Path, truth: torch.Tensor) -> None:
-    """Central sections along z, y and x: of what the run began with, of its map, of the model."""
+    """Central sections along z, y and x and the isosurface: of the start, of the map, of the model."""
     maps = [
         read_mrc(folder / "Refine3D/run_it000_half1_class001.mrc").data,
         read_mrc(folder / "Refine3D/run_class001.mrc").data,
@@ -117,7 +119,15 @@ def write_pictures(folder: Path, path: Path, truth: torch.Tensor) -> None:
     ]
     middle = BOX // 2
     sections = [part for m in maps for part in (m[middle], m[:, middle], m[:, :, middle])]
-    write_png(path, enlarged(contact_sheet(np.stack(sections), 3, gap=2), 3))
+    sheet = enlarged(contact_sheet(np.stack(sections), 3, gap=2), 3)
+    tilted = euler_matrices(np.array([[30.0, 60.0, 0.0]])).numpy()[0]
+    surfaces = []
+    for each in maps:
+        enclosed = round(VOLUME_ANGST3 / PIXEL_ANGST**3)
+        threshold = float(np.partition(each, -enclosed, axis=None)[-enclosed])
+        surfaces.append(rendered_isosurface(each, threshold, tilted, 3 * BOX))
+        surfaces.append(np.full((6, 3 * BOX), 32, np.uint8))
+    write_png(path, np.hstack([sheet, np.full((len(sheet), 6), 32, np.uint8), np.vstack(surfaces[:-1])]))
 
 
 def main() -> None:
