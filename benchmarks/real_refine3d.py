@@ -84,49 +84,61 @@ def angular_errors(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -
     return best
 
 
-def judge(folder: Path, data: Path, truth: torch.Tensor) -> dict[str, float]:
-    """Resolutions in Å and angles in degrees of the finished run in a folder."""
-    run = folder / "Refine3D"
+def judged_maps(
+    run: Path, truth: torch.Tensor, pixel_angst: float, diameter_angst: float
+) -> dict[str, float]:
+    """Resolutions in Å of the finished run in a folder, and its iterations."""
+    box = len(truth)
     found = torch.from_numpy(read_mrc(run / "run_class001.mrc").data.copy())
     halves = [
         torch.from_numpy(read_mrc(run / f"run_half{half}_class001_unfil.mrc").data.copy()) for half in (1, 2)
     ]
-    sphere = 1 - outside_weight(BOX, DIAMETER_ANGST / 2 / PIXEL_ANGST, 5, dims=3).float()
+    sphere = 1 - outside_weight(box, diameter_angst / 2 / pixel_angst, 5, dims=3).float()
+    return {
+        "with_model_angst": resolution_angst(fsc(found, truth), box, pixel_angst, 0.5),
+        "with_model_in_sphere_angst": resolution_angst(
+            fsc(found * sphere, truth * sphere), box, pixel_angst, 0.5
+        ),
+        "halves_angst": resolution_angst(fsc(*halves), box, pixel_angst),
+        "halves_in_sphere_angst": resolution_angst(
+            fsc(*(half * sphere for half in halves)), box, pixel_angst
+        ),
+        "iterations": len(list(run.glob("run_it*_half1_model.star"))),
+    }
+
+
+def judge(folder: Path, data: Path, truth: torch.Tensor) -> dict[str, float]:
+    """Resolutions in Å and angles in degrees of the finished run in a folder."""
+    run = folder / "Refine3D"
     poses = data / "empiar10204_betagal/truth/matched_particles_published_pose.star"
     errors = angular_errors(
         orientations(read_star(run / "run_data.star")["particles"]),
         orientations(read_star(poses)["particles"]),
     )
-    reached = {
-        "with_model_angst": resolution_angst(fsc(found, truth), BOX, PIXEL_ANGST, 0.5),
-        "with_model_in_sphere_angst": resolution_angst(
-            fsc(found * sphere, truth * sphere), BOX, PIXEL_ANGST, 0.5
-        ),
-        "halves_angst": resolution_angst(fsc(*halves), BOX, PIXEL_ANGST),
+    reached = judged_maps(run, truth, PIXEL_ANGST, DIAMETER_ANGST) | {
         "median_angle_deg": float(np.median(errors)),
         "within_10_deg": float((errors < 10).mean()),
-        "iterations": len(list(run.glob("run_it*_half1_model.star"))),
     }
     return {name: round(value, 3) for name, value in reached.items()}
 
 
-def write_pictures(folder: Path, path: Path, truth: torch.Tensor) -> None:
+def write_pictures(run: Path, path: Path, truth: torch.Tensor, volume_px: int) -> None:
     """Central sections along z, y and x and the isosurface: of the start, of the map, of the model."""
     maps = [
-        read_mrc(folder / "Refine3D/run_it000_half1_class001.mrc").data,
-        read_mrc(folder / "Refine3D/run_class001.mrc").data,
+        read_mrc(run / "run_it000_half1_class001.mrc").data,
+        read_mrc(run / "run_class001.mrc").data,
         truth.numpy(),
     ]
-    middle = BOX // 2
+    box = len(truth)
+    middle = box // 2
     sections = [part for m in maps for part in (m[middle], m[:, middle], m[:, :, middle])]
     sheet = enlarged(contact_sheet(np.stack(sections), 3, gap=2), 3)
     tilted = euler_matrices(np.array([[30.0, 60.0, 0.0]])).numpy()[0]
     surfaces = []
     for each in maps:
-        enclosed = round(VOLUME_ANGST3 / PIXEL_ANGST**3)
-        threshold = float(np.partition(each, -enclosed, axis=None)[-enclosed])
-        surfaces.append(rendered_isosurface(each, threshold, tilted, 3 * BOX))
-        surfaces.append(np.full((6, 3 * BOX), 32, np.uint8))
+        threshold = float(np.partition(each, -volume_px, axis=None)[-volume_px])
+        surfaces.append(rendered_isosurface(each, threshold, tilted, 3 * box))
+        surfaces.append(np.full((6, 3 * box), 32, np.uint8))
     write_png(path, np.hstack([sheet, np.full((len(sheet), 6), 32, np.uint8), np.vstack(surfaces[:-1])]))
 
 
@@ -149,7 +161,9 @@ def main() -> None:
             note["cpu_s"] = round(refine(folder, options.extra), 1)
         print(json.dumps(note | judge(folder, options.data, torch.from_numpy(truth))), flush=True)
         if options.pictures:
-            write_pictures(folder, options.pictures / "betagal-map.png", torch.from_numpy(truth))
+            volume_px = round(VOLUME_ANGST3 / PIXEL_ANGST**3)
+            picture = options.pictures / "betagal-map.png"
+            write_pictures(folder / "Refine3D", picture, torch.from_numpy(truth), volume_px)
 
 
 if __name__ == "__main__":

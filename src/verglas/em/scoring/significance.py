@@ -121,34 +121,63 @@ def row_threshold(weights, fraction):
     return row_threshold_and_count(weights, fraction, weights.size)[0]
 
 
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def _total(weights):
+    """Their sum in double precision; in any order, so that it is made several at a time."""
+    total = 0.0
+    for value in weights:
+        total += value
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _that_can_matter(weights, fraction):
+    """Those of which one can be the threshold, in their order.
+
+    All that are below max·(1 - fraction)/n together hold less than the rest that may be left out.
+    """
+    bits = _bits(weights)
+    highest = bits[0]
+    for value in bits:
+        highest = max(highest, value)
+    if not highest > 0:
+        return weights[:0]
+    whole = np.empty(1, bits.dtype)
+    whole[0] = highest
+    least = weights.dtype.type(whole.view(weights.dtype)[0] * (1 - fraction) / weights.size)
+    number = 0
+    for value in weights:
+        number += value >= least
+    if 2 * number > weights.size:
+        return weights
+    kept = np.empty(number, weights.dtype)
+    filled = 0
+    for value in weights:
+        if value >= least:
+            kept[filled] = value
+            filled += 1
+    return kept
+
+
 @njit(cache=True, nogil=True)
 def row_threshold_and_count(weights, fraction, limit):
     """Threshold and count of one row in linear time: a histogram over octaves, then one bin is sorted.
 
     The bin of a weight is taken from the leading bits of the number, counted down from the largest.
     """
+    goal = fraction * _total(weights)
+    weights = _that_can_matter(weights, fraction)
+    if not weights.size:
+        return weights.dtype.type(np.inf), 0
     bits = _bits(weights)
     shift = (23 if weights.itemsize == 4 else 52) - _STEP_BITS
-    highest = bits[0]
-    for value in bits:
-        highest = max(highest, value)
-    if not highest > 0:
-        return weights.dtype.type(np.inf), 0
-    highest >>= shift
+    highest = bits.max() >> shift
     sums = np.zeros(_BINS + 1)
     numbers = np.zeros(_BINS + 1, np.int64)
-    rest, n_rest = 0.0, 0
     for k in range(weights.size):
-        b = highest - (bits[k] >> shift)
-        if b < _BINS:
-            sums[b] += weights[k]
-            numbers[b] += 1
-        else:
-            rest += weights[k]
-            n_rest += weights[k] > 0
-    sums[_BINS], numbers[_BINS] = rest, n_rest
-    total = sums.sum()
-    goal = fraction * total
+        b = min(highest - (bits[k] >> shift), _BINS)
+        sums[b] += weights[k]
+        numbers[b] += weights[k] > 0
     running = 0.0
     count = 0
     b = 0

@@ -190,6 +190,9 @@ def _from_text(key: str, text: str, field: FieldInfo) -> Any:
         return number
     info = option_info(field)
     if info.choices and text not in info.choices:
+        of_number = [choice for choice in info.choices if choice.split(" ")[0] == text.strip()]
+        if text.strip() and len(of_number) == 1:  # "7.5" for "7.5 degrees"
+            return of_number[0]
         expected = ", ".join(repr(choice) for choice in info.choices)
         raise OptionError(f"option {key}: {text!r} is none of {expected}")
     return text
