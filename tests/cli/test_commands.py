@@ -261,3 +261,14 @@ def test_words():
     for endless in ("inf", "nan"):
         with pytest.raises(CommandError, match="needs a number"):
             split_words(["--x", endless], {"--x": True}).count("--x", 1)
+
+
+def test_threads_that_wait_sleep_before_torch_is_loaded(tmp_path):
+    program = (
+        "import os, sys; from verglas.cli.main import main; main(['--version']); "
+        "print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)"
+    )
+    given = {**os.environ, "GOMP_SPINCOUNT": "7"}  # what somebody sets holds
+    given.pop("OMP_WAIT_POLICY", None)
+    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "PASSIVE 7 False"

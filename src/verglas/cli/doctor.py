@@ -76,6 +76,11 @@ def _torch() -> Iterator[Finding]:
     elif built is not None and not torch.cuda.is_available():
         todo = "CUDA does not start: update the NVIDIA driver (see nvidia-smi) or install a CPU build"
     yield Finding("torch", f"{torch.__version__} {kind}", todo)
+    from verglas.compute.instructions import instructions
+
+    found = instructions()
+    todo = "" if found.vectors else "the CPU knows no AVX2: use another machine for heavy work"
+    yield Finding("instructions", found.shown, todo)
 
 
 def _has_nvidia() -> bool:

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from verglas import __version__
+from verglas.compute.quiet_threads import let_waiting_threads_sleep
 
 INTERRUPTED = 130  # what shells say of Ctrl-C
 RUNNING_FILES, LIVE_ORDERS = "RUNNING_PIPELINER_*", ".verglas/live/*/order.json"
@@ -50,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Entry point of the `verglas` command; returns the exit code (0 good, 1 failure, 2 abort)."""
     arguments = list(sys.argv[1:] if words is None else words)
+    let_waiting_threads_sleep()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
             stream.reconfigure(errors="backslashreplace")

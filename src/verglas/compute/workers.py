@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from verglas.compute.memory import keep_freed_memory
+from verglas.compute.quiet_threads import let_waiting_threads_sleep
 
 _PR_SET_PDEATHSIG = 1
 _SPAWN = multiprocessing.get_context("spawn")
@@ -49,6 +50,7 @@ class Worker:
     """One process that applies `work` to tasks."""
 
     def __init__(self, work: Callable[[Any, str], Any], threads: int) -> None:
+        let_waiting_threads_sleep()  # its environment is ours
         self.connection, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(target=_serve, args=(theirs, work, os.getpid(), threads), daemon=False)
         self.process.start()
