@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from verglas.formats.atomic import write_text
 from verglas.formats.regular import regular
+from verglas.project.change import Change
 from verglas.project.project import OWN_FOLDER, Project
 
 FOLDER = "drafts"
@@ -42,7 +43,7 @@ def save_draft(
     project: Project, kind: Kind, of: str, person: str, value: dict[str, Any], job: str = ""
 ) -> Draft:
     """Keep the state of something unsaved in place of what was kept before. Raises TooManyDrafts."""
-    path = _path(project, kind, of, person, job)
+    path = _path(project.root, kind, of, person, job)
     if not path.exists() and len(list(path.parent.glob("*.json"))) >= MOST:
         raise TooManyDrafts(f"there are {MOST:,} unsaved drafts in this project: save or discard some")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,12 +55,19 @@ def save_draft(
 
 def read_draft(project: Project, kind: Kind, of: str, person: str, job: str = "") -> Draft | None:
     """What was kept; None if there is nothing unsaved."""
-    return _read(_path(project, kind, of, person, job))
+    return _read(_path(project.root, kind, of, person, job))
 
 
 def discard_draft(project: Project, kind: Kind, of: str, person: str, job: str = "") -> None:
     """It was saved, or is not wanted any more."""
-    _path(project, kind, of, person, job).unlink(missing_ok=True)
+    _path(project.root, kind, of, person, job).unlink(missing_ok=True)
+
+
+def forget_draft(change: Change, kind: Kind, of: str, person: str, job: str = "") -> None:
+    """`discard_draft`, as a part of the change that saves it."""
+    path = _path(change.root, kind, of, person, job)
+    if path.exists():
+        change.remove(str(path.relative_to(change.root)))
 
 
 def drafts_of(project: Project, person: str) -> list[Draft]:
@@ -69,9 +77,9 @@ def drafts_of(project: Project, person: str) -> list[Draft]:
     return sorted(own, key=lambda each: each.saved, reverse=True)
 
 
-def _path(project: Project, kind: Kind, of: str, person: str, job: str) -> Path:
+def _path(root: Path, kind: Kind, of: str, person: str, job: str) -> Path:
     digest = hashlib.blake2b(json.dumps([kind, of, person, job]).encode(), digest_size=12)
-    return project.root / OWN_FOLDER / FOLDER / f"{digest.hexdigest()}.json"
+    return root / OWN_FOLDER / FOLDER / f"{digest.hexdigest()}.json"
 
 
 def _read(path: Path) -> Draft | None:

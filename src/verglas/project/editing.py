@@ -10,6 +10,7 @@ from verglas.jobs.contract.job_type import JobType
 from verglas.jobs.contract.nodes import MAP, MODEL, PARTICLES, Node
 from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_type
+from verglas.project.change import Change
 from verglas.project.completion import add_declared_outputs, missing_outputs
 from verglas.project.dialect import Status
 from verglas.project.graph import NO_ALIAS, Graph
@@ -27,13 +28,18 @@ class Unfinished(ValueError):
 def set_alias(project: Project, name: str, alias: str) -> None:
     """Give a job an alias, or take it away (empty text). Raises AliasError."""
     with project.change(f"alias of {name}") as change:
-        process = change.graph.processes[name]
-        old = process.alias
-        if not alias.strip() or alias.strip() == NO_ALIAS:
-            process.alias = NO_ALIAS
-        else:
-            process.alias = _free_alias(change.graph, name, checked_alias(alias))
-        change.relink(name, old, process.alias)
+        give_alias(change, name, alias)
+
+
+def give_alias(change: Change, name: str, alias: str) -> None:
+    """`set_alias`, as a part of a change that does more."""
+    process = change.graph.processes[name]
+    old = process.alias
+    if not alias.strip() or alias.strip() == NO_ALIAS:
+        process.alias = NO_ALIAS
+    else:
+        process.alias = _free_alias(change.graph, name, checked_alias(alias))
+    change.relink(name, old, process.alias)
 
 
 def mark(project: Project, name: str, status: Status) -> None:
@@ -59,11 +65,16 @@ def edit(project: Project, name: str, values: Mapping[str, str]) -> None:
 
     Raises OptionError, RefusedJob, KeyError for an option the job does not have.
     """
-    new = with_values(load_job(project, name), values)
-    check_options(new.job, new.options)
     with project.change(f"edit {name}") as change:
-        status = change.graph.processes[name].status  # a job may begin at this very moment
-        enter(change, new.job, new.options, status=status, name=name, is_continue=new.is_continue)
+        enter_values(change, load_job(project, name), values)
+
+
+def enter_values(change: Change, known: LoadedJob, values: Mapping[str, str]) -> None:
+    """`edit`, as a part of a change that does more; `known`: the job as it is."""
+    new = with_values(known, values)
+    check_options(new.job, new.options)
+    status = change.graph.processes[new.name].status  # a job may begin at this very moment
+    enter(change, new.job, new.options, status=status, name=new.name, is_continue=new.is_continue)
 
 
 def with_values(loaded: LoadedJob, values: Mapping[str, str]) -> LoadedJob:

@@ -28,13 +28,29 @@ class Journal:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._steps: list[tuple[str, ...]] = []
-        self._contents: list[bytes] = []
+        self._contents: dict[str, bytes] = {}  # staged name -> what it is to hold
+        self._placed = 0
+        self._has_staged = False
 
     def write(self, name: str, data: bytes) -> None:
         """Give a file these contents."""
+        staged = self._place(name)
+        self._contents[staged] = data
+
+    def file(self, name: str) -> Path:
+        """Where to write what is to become this file, for whoever writes files and not bytes."""
+        staged = self._place(name)
+        if not self._has_staged:
+            self._begin_staging()
+        return self.root / STAGING / staged
+
+    def _place(self, name: str) -> str:
+        """A staged name (with the final one's ending) for a file, and the step that moves it there."""
         self._spare(name)
-        self._steps.append(("replace", str(len(self._contents)), name))
-        self._contents.append(data)
+        staged = f"{self._placed}{Path(name).suffix}"
+        self._placed += 1
+        self._steps.append(("replace", staged, name))
+        return staged
 
     def move(self, source: str, target: str) -> None:
         """Rename a file or folder; what has the target's name goes."""
@@ -67,7 +83,7 @@ class Journal:
             path = self.root / self._steps[0][2]
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as out:
-                out.write(self._contents[0])
+                out.write(*self._contents.values())
         elif self._steps:
             self._stage()
             settle(self.root)
@@ -76,20 +92,31 @@ class Journal:
         """A removal that is done twice must not take what came into its place."""
         self._steps = [step for step in self._steps if step[:2] != ("remove", name)]
 
-    def _stage(self) -> None:
+    def abandon(self) -> None:
+        """Nothing is to change: what was staged goes."""
+        if self._has_staged:
+            shutil.rmtree(self.root / STAGING, ignore_errors=True)
+
+    def _begin_staging(self) -> None:
         staging = self.root / STAGING
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         sync_directory(self.root)
+        self._has_staged = True
+
+    def _stage(self) -> None:
+        staging = self.root / STAGING
+        if not self._has_staged:
+            self._begin_staging()
         try:
-            for number, data in enumerate(self._contents):
-                with open(staging / str(number), "wb") as out:
+            for staged, data in self._contents.items():
+                with open(staging / staged, "wb") as out:
                     out.write(data)
                     out.flush()
                     os.fsync(out.fileno())
             write_text(staging / _STEPS, json.dumps(self._steps))
         except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
+            self.abandon()
             raise
 
 
@@ -121,8 +148,8 @@ def settle(root: Path) -> bool:
     return True
 
 
-def _replace(root: Path, number: str, name: str) -> list[Path]:
-    return _move(root, f"{STAGING}/{number}", name)
+def _replace(root: Path, staged: str, name: str) -> list[Path]:
+    return _move(root, f"{STAGING}/{staged}", name)
 
 
 def _move(root: Path, source: str, target: str) -> list[Path]:

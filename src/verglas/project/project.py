@@ -85,7 +85,11 @@ class Project:
         with project_lock(self.root, reason):
             settle(self.root)
             change = Change(self.root, self._whole())
-            yield change
+            try:
+                yield change
+            except BaseException:
+                change.abandon()
+                raise
             is_of_graph = change.is_of_graph
             change.commit()
         if is_of_graph:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,8 +54,13 @@ def launch(project: Project, name: str, *, keep_rounds: int = 0) -> Launched:
     return _start(project, loaded, record, keep_rounds)
 
 
-def launch_as(project: Project, asked: LoadedJob) -> Launched:
-    """Enter a new job, or new settings of one, and start it: one change. Raises as `register`, `launch`."""
+def launch_as(
+    project: Project, asked: LoadedJob, beside: Callable[[Change, str], None] | None = None
+) -> Launched:
+    """Enter a new job, or new settings of one, and start it: one change. Raises as `register`, `launch`.
+
+    `beside` adds to the change what belongs to the job, whose name it is told.
+    """
     name, kind = asked.name, asked.job
     check_options(kind, asked.options)
     record = _next_record(project.directory(name)) if name else RunRecord(Owner.this_process())
@@ -62,6 +68,8 @@ def launch_as(project: Project, asked: LoadedJob) -> Launched:
         refuse_running(change, name)
         name = enter(change, kind, asked.options, name=name or None, is_continue=asked.is_continue)
         entered = replace(asked, name=name)
+        if beside is not None:
+            beside(change, name)
         _begin(change, entered, record)
     return _start(project, entered, record)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from verglas.formats.atomic import atomic_write
+from verglas.project.change import Change
 from verglas.project.lease import OwnedFolder
 from verglas.project.names import checked_plain_name
 from verglas.project.project import OWN_FOLDER, Project
@@ -100,12 +101,16 @@ class ScheduleFolder(OwnedFolder):
 
     def create(self, order: Order) -> None:
         """Write a new order; progress starts anew."""
-        here = f"{self.path.relative_to(self.root)}/"
         with Project(self.root).change(f"schedule {self.name}") as change:
-            change.remove(f"{here}owner.json")
-            change.write(f"{here}state.json", _json_bytes(Progress()))
-            change.write(f"{here}schedule.json", _json_bytes(order))
-            change.write(self.running_file.name, b"")
+            self.enter(change, order)
+
+    def enter(self, change: Change, order: Order) -> None:
+        """`create`, as a part of a change that does more."""
+        here = f"{self.path.relative_to(self.root)}/"
+        change.remove(f"{here}owner.json")
+        change.write(f"{here}state.json", _json_bytes(Progress()))
+        change.write(f"{here}schedule.json", _json_bytes(order))
+        change.write(self.running_file.name, b"")
 
     def order(self) -> Order:
         """Raises FileNotFoundError for a schedule that does not exist."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from verglas.jobs.contract.base import Job
 from verglas.jobs.registry import job_class
+from verglas.project.change import Change
 from verglas.project.project import Project
-from verglas.project.registration import RefusedJob, register
+from verglas.project.registration import RefusedJob, check_options, enter
 from verglas.project.results.micrographs import list_with
 
 _NO_LIMIT = 1e9
@@ -22,8 +23,8 @@ class Limit:
     high: float | None
 
 
-def select_jobs(project: Project, path: str, limits: list[Limit]) -> list[str]:
-    """Register the jobs as scheduled; their names in order. Raises RefusedJob for unknown figures."""
+def select_jobs(project: Project, change: Change, path: str, limits: list[Limit]) -> list[str]:
+    """Enter the jobs as scheduled; their names in order. Raises RefusedJob for unknown figures."""
     kind: type[Job] = job_class("Select")
     names: list[str] = []
     source = path  # every job keeps rows of it, and so its columns
@@ -45,6 +46,7 @@ def select_jobs(project: Project, path: str, limits: list[Limit]) -> list[str]:
                 "select_maxval": f"{_NO_LIMIT if limit.high is None else limit.high:.10g}",
             }
         )
-        names.append(register(project, kind, options))
+        check_options(kind, options)
+        names.append(enter(change, kind, options))
         path = f"{names[-1]}micrographs.star"
     return names

@@ -38,6 +38,11 @@ def write_picks(directory: Path, micrograph: str, xy: Sequence[tuple[float, floa
     """Replace the picks of a micrograph; columns as RELION's picker writes them (pipeline.md §5.5)."""
     path = picks_path(directory, micrograph)
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_star(path, [picks_table(xy)])
+
+
+def picks_table(xy: Sequence[tuple[float, float]]) -> StarTable:
+    """The table of a micrograph's picks (x, y) in its own pixels."""
     count = len(xy)
     columns = {
         X: [float(x) for x, _ in xy],
@@ -46,7 +51,7 @@ def write_picks(directory: Path, micrograph: str, xy: Sequence[tuple[float, floa
         "rlnAnglePsi": [float(_UNSET)] * count,
         FOM: [float(_UNSET)] * count,
     }
-    write_star(path, [StarTable.from_columns("", columns)])
+    return StarTable.from_columns("", columns)
 
 
 def deselected(directory: Path) -> set[str]:

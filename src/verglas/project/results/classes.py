@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from verglas.formats.stack import parse_image_name
-from verglas.formats.star import StarError, StarTable, write_star
+from verglas.formats.star import StarError, StarTable, format_star
 from verglas.jobs.contract.nodes import MODEL, OPTIMISER
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.registry import job_type
 from verglas.jobs.select.classes import BACKUP
+from verglas.project.change import Change
 from verglas.project.confinement import read_table
 from verglas.project.names import owner_of
 from verglas.project.project import Project
@@ -166,11 +167,11 @@ def stored_selection(project: Project, job: str) -> list[bool] | None:
         return None
 
 
-def store_selection(project: Project, job: str, numbers: set[int], count: int) -> None:
-    """Write a person's choice of `count` classes (numbers from 1) where the Select job looks for it."""
+def store_selection(change: Change, job: str, numbers: set[int], count: int) -> None:
+    """A person's choice of `count` classes (numbers from 1), where the Select job looks for it."""
     chosen = [int(number in numbers) for number in range(1, count + 1)]
     table = StarTable.from_columns("", {"rlnSelected": chosen})
-    write_star(project.root / job / BACKUP, [table])
+    change.write(job + BACKUP, format_star([table]))
 
 
 def _model_of(project: Project, path: str) -> str:

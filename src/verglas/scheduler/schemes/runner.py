@@ -15,7 +15,7 @@ from verglas.project.dialect import Status
 from verglas.project.job_star import read_job_star
 from verglas.project.names import owner_of
 from verglas.project.project import Project
-from verglas.project.registration import class_for, register
+from verglas.project.registration import check_options, class_for, enter, refuse_running
 from verglas.scheduler.events import record_event
 from verglas.scheduler.launch import Launched, abort, launch, wait_for
 from verglas.scheduler.schemes.operators import Values, perform
@@ -25,10 +25,13 @@ from verglas.scheduler.schemes.scheme_file import (
     Scheme,
     SchemeJob,
     read_scheme,
+    scheme_bytes,
     write_scheme,
 )
 from verglas.scheduler.schemes.scheme_lock import scheme_lock
 
+BEGUN = ".verglas_begun"
+_GOES_ON = (Status.SCHEDULED, Status.SUCCEEDED)
 MISSING_INPUT_TRIES, MISSING_INPUT_S = 4, 10.0
 POLL_S = 0.2
 _VARIABLE = re.compile(r"\$\$(\S+)")
@@ -46,6 +49,7 @@ class SchemeRunner:
         self.project, self.say = project, say
         self.folder = scheme_folder(project, name)
         self.path = scheme_path(self.folder)
+        self.begun_file = self.folder / BEGUN  # the job that the runner began at its present node
         self.scheme: Scheme = read_scheme(self.path)
         self._wait_mark: float | None = None
         self._end_s: float | None = None
@@ -69,12 +73,10 @@ class SchemeRunner:
         record_event(self.project.root, "scheme-ended", "", scheme=self.scheme.name)
 
     def _walk(self) -> None:
+        if self.scheme.current in (UNDEFINED, ""):
+            self._step_to(self.scheme.first_node)
         node: str | None = self.scheme.current
-        if node in (None, UNDEFINED, ""):
-            node = self.scheme.first_node
         while node is not None:
-            self.scheme.current = node
-            write_scheme(self.path, self.scheme)
             self._check_abort()
             if node in self.scheme.operators:
                 self.say(f"operator {node}")
@@ -85,6 +87,20 @@ class SchemeRunner:
             else:
                 raise SchemeStopped(f"{node} is neither an operator nor a job of {self.scheme.name}")
             node = self.scheme.next_node(node)
+            if node is not None:
+                self._step_to(node)
+        self.begun_file.unlink(missing_ok=True)
+
+    def _step_to(self, node: str) -> None:
+        """The runner is at a node; what the one before it began is done."""
+        self.scheme.current = node
+        with self.project.change(f"{self.scheme.name} is at {node}") as change:
+            change.write(self._relative(self.path), scheme_bytes(self.scheme))
+            if self.begun_file.exists():
+                change.remove(self._relative(self.begun_file))
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self.project.root))
 
     def _operate(self, operator: Operator) -> bool:
         """Carry out one operator; False ends the Scheme."""
@@ -117,13 +133,21 @@ class SchemeRunner:
         self._wait_mark = time.monotonic()
 
     def _job(self, original: str, job: SchemeJob) -> None:
+        begun = self._begun(job)
+        if begun is Status.SUCCEEDED:
+            self.say(f"job {original}: {job.name} had ended already")
+            job.has_started = True
+            return
         name = job.name
-        launched = self._still_running(job)
-        if launched is None:
-            name, is_continue = self._registered(original, job)
-            self.say(f"job {original}: {name}{' (continue)' if is_continue else ''}")
+        if begun is Status.RUNNING:
+            self.say(f"job {job.name} is running already")
+            launched = Launched(name, None)
+        else:
+            if begun is not Status.SCHEDULED:
+                name = self._registered(original, job)
             self._wait_for_inputs(name)
             launched = launch(self.project, name)
+        if not job.has_started:
             job.has_started = True
             write_scheme(self.path, self.scheme)
         status = self._wait_for(launched)
@@ -135,15 +159,20 @@ class SchemeRunner:
             return
         raise SchemeStopped(f"{name} {status.label.lower()}: {outcome.reason if outcome else ''}")
 
-    def _still_running(self, job: SchemeJob) -> Launched | None:
-        """The job as a runner started it that was killed since; jobs outlive their runners."""
-        process = self.project.graph().processes.get(job.name)
-        if process is None or process.status is not Status.RUNNING:
-            return None
-        self.say(f"job {job.name} is running already")
-        return Launched(job.name, None)
+    def _begun(self, job: SchemeJob) -> Status | None:
+        """How far the job of this node is that a runner began which was killed since.
 
-    def _registered(self, original: str, job: SchemeJob) -> tuple[str, bool]:
+        Jobs outlive their runners. One that ended badly is begun anew: None.
+        """
+        process = self.project.graph().processes.get(job.name)
+        if process is None:
+            return None
+        begun_here = self.begun_file.exists() and self.begun_file.read_text() == job.name
+        if process.status is Status.RUNNING or (begun_here and process.status in _GOES_ON):
+            return process.status
+        return None
+
+    def _registered(self, original: str, job: SchemeJob) -> str:
         """The pipeline's job for this one: a new one, or the present one to be continued."""
         template = self.folder / original / JOB_STAR
         settings = read_job_star(template)
@@ -152,9 +181,14 @@ class SchemeRunner:
         options, _ = kind.Options.parse(texts)
         go_on = job.mode == "continue" and job.has_started
         known = job.name if go_on else None
-        job.name = register(self.project, kind, options, name=known, is_continue=go_on)
-        write_scheme(self.path, self.scheme)
-        return job.name, go_on
+        check_options(kind, options)
+        with self.project.change(f"{original} of {self.scheme.name}") as change:
+            refuse_running(change, known)
+            job.name = enter(change, kind, options, name=known, is_continue=go_on)
+            change.write(self._relative(self.path), scheme_bytes(self.scheme))
+            change.write(self._relative(self.begun_file), job.name.encode())
+        self.say(f"job {original}: {job.name}{' (continue)' if go_on else ''}")
+        return job.name
 
     def _filled(self, text: str) -> str:
         """`$$variables` by their values, template jobs by the pipeline's jobs, of other Schemes too."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verglas.formats.star import StarFile, StarTable, read_star, write_star
+from verglas.formats.star import StarFile, StarTable, format_star, read_star, write_star
 
 UNDEFINED = "undefined"
 
@@ -130,7 +130,13 @@ def read_scheme(path: Path) -> Scheme:
 
 
 def write_scheme(path: Path, scheme: Scheme) -> None:
+    """Write it as `read_scheme` reads it."""
     write_star(path, list(_tables(scheme)), version=scheme.version)
+
+
+def scheme_bytes(scheme: Scheme) -> bytes:
+    """What the file holds."""
+    return format_star(list(_tables(scheme)), version=scheme.version)
 
 
 def _groups(scheme: Scheme) -> list[tuple[str, str, dict[str, Variable]]]:

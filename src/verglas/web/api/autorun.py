@@ -79,11 +79,6 @@ def begin(project: Project, order: Order) -> None:
     ensure_supervisor(project.root)
 
 
-def start_schedule(project: Project, jobs: list[str], name: str) -> None:
-    """These jobs once, in this order."""
-    begin(project, Order(name, tuple(jobs)))
-
-
 @router.get("/{name}/log", response_model=shapes.Log)
 @routes.status
 def log(name: Name, project: Asked) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from verglas.formats.stack import read_images
 from verglas.jobs.registry import job_class, job_type
-from verglas.project.drafts import discard_draft
-from verglas.project.registration import register
+from verglas.project.change import Change
+from verglas.project.drafts import forget_draft
+from verglas.project.registration import LoadedJob
 from verglas.project.results.classes import (
     averages,
     gallery,
@@ -20,7 +22,7 @@ from verglas.project.results.classes import (
     store_selection,
     stored_selection,
 )
-from verglas.scheduler.launch import launch
+from verglas.scheduler.launch import launch_as
 from verglas.web.api.common import (
     Asked,
     Asker,
@@ -117,18 +119,21 @@ def select(body: Choice, request: Request, project: Asked, person: Asker) -> dic
     wrong = [number for number in body.classes if not 1 <= number <= count]
     if wrong or not body.classes:
         raise HTTPException(422, f"choose classes from 1 to {count}" + (f", not {wrong}" if wrong else ""))
-    values = {"fn_model": body.model, "do_recenter": "Yes" if body.recenter else "No"}
     if body.job:
-        name = project.job_name(body.job)
-        loaded = loaded_job(project, name)
+        loaded = loaded_job(project, project.job_name(body.job))
         options = loaded.options.changed(fn_model=body.model)
-        register(project, loaded.job, options, name=name)
+        asked = replace(loaded, options=options, is_continue=False)
     else:
         kind = job_class("Select")
-        options, _ = kind.Options.parse(values)
-        name = register(project, kind, options)
-    store_selection(project, name, set(body.classes), count)
-    discard_draft(project, "classes", body.model, person.name)
-    request.app.state.starter.keep(project, launch(project, name))
+        values = {"fn_model": body.model, "do_recenter": "Yes" if body.recenter else "No"}
+        asked = LoadedJob("", kind, kind.Options.parse(values)[0], False)
+
+    def choose(change: Change, name: str) -> None:
+        store_selection(change, name, set(body.classes), count)
+        forget_draft(change, "classes", body.model, person.name)
+
+    launched = launch_as(project, asked, choose)
+    name = launched.name
+    request.app.state.starter.keep(project, launched)
     record(project, person, f"select {len(set(body.classes))} of {count} classes in {name}")
     return {"name": name}

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from verglas.formats.mrc import UnreadableImage, read_mrc_header
+from verglas.formats.star import format_star
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.coordinates.reading import UnreadableCoordinates
-from verglas.jobs.manualpick.files import picks_path, read_picks, write_picks
+from verglas.jobs.manualpick.files import picks_path, picks_table
 from verglas.jobs.registry import job_class, job_type
-from verglas.project.change import PIPELINE
-from verglas.project.drafts import discard_draft
+from verglas.project.change import PIPELINE, Change
+from verglas.project.drafts import forget_draft
 from verglas.project.project import Project
-from verglas.project.registration import register
+from verglas.project.registration import LoadedJob
 from verglas.project.results import one_micrograph
 from verglas.project.results.ctf_image import ctf_image_path
 from verglas.project.results.grid import grid_of_list
 from verglas.project.results.micrographs import micrograph_lists, micrograph_table
-from verglas.scheduler.launch import launch, launch_as
+from verglas.scheduler.launch import launch_as
 from verglas.web.api.common import (
     Asked,
     Asker,
@@ -186,9 +188,16 @@ def new_manualpick(body: NewManualPick, request: Request, project: Asked, person
     if body.diameter_angst > 0:
         values["diameter"] = f"{body.diameter_angst:g}"
     options, _ = job.Options.parse(values)
-    name = register(project, job, options)
-    copied = _seed(project, name, body) if body.start_from else 0
-    request.app.state.starter.keep(project, launch(project, name))
+    seed = _seed(project, body) if body.start_from else {}
+    copied = sum(map(len, seed.values()))
+
+    def begin_with(change: Change, name: str) -> None:
+        for micrograph, xy in seed.items():
+            change.write(str(picks_path(Path(name), micrograph)), format_star([picks_table(xy)]))
+
+    launched = launch_as(project, LoadedJob("", job, options, False), begin_with)
+    name = launched.name
+    request.app.state.starter.keep(project, launched)
     record(project, person, f"manual picking {name}, {copied} picks to begin with")
     return {"name": name, "copied": copied}
 
@@ -204,8 +213,10 @@ def save_picks(
     if len(body.x) != len(body.y):
         raise HTTPException(422, f"{len(body.x)} x but {len(body.y)} y coordinates")
     image_of(project, body.micrograph)
-    write_picks(project.root / name, body.micrograph, [*zip(body.x, body.y)])
-    discard_draft(project, "picks", body.micrograph, person.name, name)
+    picked = picks_table([*zip(body.x, body.y)])
+    with project.change(f"picks in {name}") as change:
+        change.write(str(picks_path(Path(name), body.micrograph)), format_star([picked]))
+        forget_draft(change, "picks", body.micrograph, person.name, name)
     record(project, person, f"{len(body.x)} picks on {body.micrograph} in {name}")
     return {"count": len(body.x)}
 
@@ -219,13 +230,10 @@ def finish_picks(folder: Name, job: Name, request: Request, project: Asked, pers
     return {"name": name}
 
 
-def _seed(project: Project, name: str, body: NewManualPick) -> int:
-    """Copy the picks of all micrographs that the job does not have yet."""
-    count = 0
-    directory = project.root / name
+def _seed(project: Project, body: NewManualPick) -> dict[str, list[tuple[float, float]]]:
+    """The picks (x, y) that the job begins with, of each micrograph that has some."""
+    seed = {}
     for micrograph in micrograph_table(project, body.list).names:
-        if picks_path(directory, micrograph).exists() or read_picks(directory, micrograph):
-            continue
         found = one_micrograph.picks(project, body.start_from, micrograph)
         least = body.min_fom if body.min_fom is not None else found["threshold"]
         xy = [
@@ -234,9 +242,8 @@ def _seed(project: Project, name: str, body: NewManualPick) -> int:
             if least is None or found["fom"] is None or found["fom"][index] >= least
         ]
         if xy:
-            write_picks(directory, micrograph, xy)
-            count += len(xy)
-    return count
+            seed[micrograph] = xy
+    return seed
 
 
 def _part(image: Bytes, at: int, level: int, column: int, row: int) -> Bytes:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from verglas.jobs.select.figures import KINDS, FigureKind
 from verglas.project.confinement import regular_file
+from verglas.scheduler.schedule import Order, ScheduleFolder
+from verglas.scheduler.supervisor import ensure_supervisor
 from verglas.web import session
-from verglas.web.api.autorun import start_schedule
 from verglas.web.api.common import Asked, Asker, FileName, Name, answered, record, table_of
 from verglas.web.former import present
 from verglas.web.models import live as shapes
@@ -69,8 +70,11 @@ def apply_thresholds(body: Limits, request: Request, project: Asked, person: Ask
     """Select jobs that keep what lies within the limits, and run: one after another."""
     table_of(project, body.micrographs)
     limits = [Limit(present(each.figure), each.low, each.high) for each in body.limits]
-    names = select_jobs(project, body.micrographs, limits)
-    start_schedule(project, names, f"select{names[0].rstrip('/')[-3:]}")
+    with project.change(f"limits on {body.micrographs}") as change:
+        names = select_jobs(project, change, body.micrographs, limits)
+        name = f"select{names[0].rstrip('/')[-3:]}"  # by the first job: nobody else's
+        ScheduleFolder(project.root, name).enter(change, Order(name, tuple(names)))
+    ensure_supervisor(project.root)
     record(project, person, f"thresholds on {body.micrographs}: {', '.join(names)}")
     return {"names": names}
 

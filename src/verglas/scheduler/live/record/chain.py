@@ -11,7 +11,6 @@ from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
 from verglas.project.change import Change
 from verglas.project.dialect import Status
-from verglas.project.editing import edit
 from verglas.project.job_directory import RunRecord
 from verglas.project.owner import Owner
 from verglas.project.project import Project
@@ -69,11 +68,6 @@ def release(project: Project, jobs: Mapping[str, str]) -> None:
                 change.end(jobs[folder], Status.SUCCEEDED)
             else:
                 change.graph.set_status(jobs[folder], Status.SCHEDULED)
-
-
-def change_options(project: Project, name: str, values: Mapping[str, str]) -> None:
-    """New settings of a running job, so that whoever takes over goes on with them."""
-    edit(project, name, values)
 
 
 def checked_options(folder: str, texts: Mapping[str, str]) -> JobOptions:

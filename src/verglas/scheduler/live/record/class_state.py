@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verglas.formats.atomic import write_text
 from verglas.formats.mrc import Image, write_mrc
+from verglas.project.change import Change
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import LiveFolder, read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass
@@ -30,8 +36,12 @@ class ClassState:
         known = read_json(state_file(folder))
         return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})
 
+    def as_bytes(self) -> bytes:
+        """What the file holds."""
+        return json.dumps(asdict(self)).encode()
+
     def write(self, folder: LiveFolder) -> None:
-        write_text(state_file(folder), json.dumps(asdict(self)))
+        write_text(state_file(folder), self.as_bytes().decode())
 
 
 def state_file(folder: LiveFolder) -> Path:
@@ -54,12 +64,20 @@ def newest_averages(project: Project, job: str) -> str:
     return str(found[-1].relative_to(project.root)) if found else ""
 
 
-def write_others(folder: LiveFolder, image: Image, chosen: list[int]) -> None:
-    """Keep the averages that are not chosen (numbers from 1)."""
-    others = [each for number, each in enumerate(image.data, 1) if number not in chosen]
-    if others:
-        import numpy as np
+def follow(
+    change: Change,
+    folder: LiveFolder,
+    followed: npt.NDArray[np.floating],  # (k, y, x): what the next update is searched for
+    image: Image,  # all averages
+    chosen: list[int],  # numbers of those followed in `image`, from 1
+) -> None:
+    """Keep the averages that are followed and, as their rivals, those that are not chosen."""
+    import numpy as np
 
-        write_mrc(others_file(folder), np.stack(others), image.pixel_size_angst)
+    others = [each for number, each in enumerate(image.data, 1) if number not in chosen]
+    mine, theirs = (str(of(folder).relative_to(folder.root)) for of in (chosen_file, others_file))
+    write_mrc(change.file(mine), followed, image.pixel_size_angst)
+    if others:
+        write_mrc(change.file(theirs), np.stack(others), image.pixel_size_angst)
     else:
-        others_file(folder).unlink(missing_ok=True)
+        change.remove(theirs)

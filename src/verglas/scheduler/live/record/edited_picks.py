@@ -6,12 +6,12 @@ The journal holds a fingerprint of what the picker wrote. A file that differs fr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from verglas.jobs.autopick.results import picks_fingerprint, picks_path
 from verglas.jobs.chain import PICKING
+from verglas.project.change import Change
 from verglas.scheduler.live.record.ledger import Movie
 
 NAMED = 10  # micrographs that a sentence names
@@ -40,12 +40,13 @@ def refuse_misfits(misfits: Sequence[Movie]) -> None:
         )
 
 
-def lay_aside(root: Path, jobs: Mapping[str, str], misfits: Sequence[Movie]) -> list[str]:
+def lay_aside(change: Change, jobs: Mapping[str, str], misfits: Sequence[Movie]) -> list[str]:
     """Keep edited picks under another name, `*_autopick_edited.star`; what was done, in words."""
     for movie in misfits:
-        path = edited_picks(root, jobs, movie)
+        path = edited_picks(change.root, jobs, movie)
         if path is not None:
-            os.replace(path, path.with_name(f"{path.stem}_edited.star"))
+            old = path.relative_to(change.root)
+            change.move(str(old), str(old.with_name(f"{path.stem}_edited.star")))
     return [f"edited picks are laid aside as *_edited.star: {named(misfits)}"] if misfits else []
 
 

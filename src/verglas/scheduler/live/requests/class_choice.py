@@ -6,11 +6,17 @@ from collections.abc import Container
 
 import numpy as np
 
-from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarFile, read_star
 from verglas.jobs.chain import CLASSES
 from verglas.project.project import Project
-from verglas.scheduler.live.record.class_state import ClassState, chosen_file, newest_averages, write_others
+from verglas.scheduler.live.record.class_state import (
+    ClassState,
+    chosen_file,
+    follow,
+    newest_averages,
+    state_file,
+)
 from verglas.scheduler.live.record.order import LiveFolder
 
 AVERAGES, DATA = "_classes.mrcs", "_data.star"
@@ -27,10 +33,10 @@ def choose_classes(project: Project, folder: LiveFolder, numbers: list[int]) -> 
     if wrong:
         raise ValueError(f"there is no class {wrong[0]}: {averages} holds {len(image.data)}")
     picked = image.data[[number - 1 for number in numbers]]
-    write_mrc(chosen_file(folder), picked, image.pixel_size_angst)
-    write_others(folder, image, numbers)
     state.chosen, state.averages, state.lost = sorted(numbers), averages, 0
-    state.write(folder)
+    with project.change("choose classes") as change:
+        follow(change, folder, picked, image, numbers)
+        change.write(str(state_file(folder).relative_to(folder.root)), state.as_bytes())
     return [f"{len(numbers)} classes of {averages} are chosen"]
 
 

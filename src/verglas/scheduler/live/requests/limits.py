@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from verglas.jobs.chain import PICKING, SELECTION
 from verglas.jobs.select.figures import KINDS
 from verglas.jobs.select.thresholds import judge, parse_thresholds, read_verdicts
+from verglas.project.editing import edit
 from verglas.project.job_star import read_settings
 from verglas.project.project import Project
-from verglas.scheduler.live.record.chain import change_options
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder
 
@@ -19,7 +19,7 @@ def change_thresholds(project: Project, folder: LiveFolder, text: str) -> list[s
     text = "" if text.strip().lower() == "none" else text
     limits = parse_thresholds(text)
     before = _accepted(project, folder)
-    change_options(project, folder.order().jobs[SELECTION], {"thresholds": text})
+    edit(project, folder.order().jobs[SELECTION], {"thresholds": text})
     after = _accepted(project, folder)
     dropped, back = len(before - after), len(after - before)
     return [f"{len(limits)} limits: {dropped} micrographs are set aside, {back} come back"]

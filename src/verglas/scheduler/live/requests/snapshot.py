@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-from verglas.formats.atomic import write_text
 from verglas.formats.star import StarFile, read_star, write_star
 from verglas.jobs.chain import EXTRACTION, LISTS, SELECTION
-from verglas.project.editing import set_alias
+from verglas.project.change import Change
+from verglas.project.editing import give_alias
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.class_choice import chosen_particles
-from verglas.scheduler.live.requests.made_jobs import begin_job, end_job
+from verglas.scheduler.live.requests.made_jobs import Writer, enter_made
 
 
 def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
@@ -26,16 +25,15 @@ def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
     micrographs = _listed(project, jobs[SELECTION] + LISTS[SELECTION], "micrographs")
     source, particles, which = _particles(project, folder, micrographs)
     made = []
-    for field, where, star, what in (
-        ("fn_mic", jobs[SELECTION] + LISTS[SELECTION], micrographs, "micrographs"),
-        ("fn_data", source, particles, "particles"),
-    ):
-        job_name = _register(project, field, where)
-        write_star(project.root / job_name / f"{what}.star", list(star.values()))
-        end_job(project, job_name, f"verglas live snapshot: frozen copy of {where}")
-        set_alias(project, job_name, f"{name}_{what}")
-        made.append((job_name, what, len(star[what])))
-    _note(folder, name, made)
+    with project.change(f"snapshot {name}") as change:
+        for field, where, star, what in (
+            ("fn_mic", jobs[SELECTION] + LISTS[SELECTION], micrographs, "micrographs"),
+            ("fn_data", source, particles, "particles"),
+        ):
+            job_name = _enter(change, field, where, f"{what}.star", star)
+            give_alias(change, job_name, f"{name}_{what}")
+            made.append((job_name, what, len(star[what])))
+        _note(change, folder, name, made)
     lines = [f"{job} ({name}_{what}): {count} {what}" for job, what, count in made]
     return [*lines[:-1], f"{lines[-1]} {which}".rstrip()]
 
@@ -60,7 +58,7 @@ def _particles(project: Project, folder: LiveFolder, micrographs: StarFile) -> t
     return source, _listed(project, source, "particles"), ""
 
 
-def _register(project: Project, field: str, source: str) -> str:
+def _enter(change: Change, field: str, source: str, name: str, star: StarFile) -> str:
     """A Select job that keeps every row: its limits hold for all."""
     texts = {
         field: source,
@@ -69,11 +67,12 @@ def _register(project: Project, field: str, source: str) -> str:
         "select_minval": "0",
         "select_maxval": "1000000",
     }
-    return begin_job(project, SELECTION, texts)
+    files: dict[str, Writer] = {name: lambda path, _: write_star(path, list(star.values()))}
+    return enter_made(change, SELECTION, texts, files, f"verglas live snapshot: frozen copy of {source}")
 
 
-def _note(folder: LiveFolder, name: str, made: list[tuple[str, str, int]]) -> None:
-    path: Path = folder.path / "snapshots.json"
+def _note(change: Change, folder: LiveFolder, name: str, made: list[tuple[str, str, int]]) -> None:
+    path = folder.path / "snapshots.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     known[name] = {what: {"job": job, "count": count} for job, what, count in made}
-    write_text(path, json.dumps(known, indent=1))
+    change.write(str(path.relative_to(folder.root)), json.dumps(known, indent=1).encode())

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from verglas.jobs.chain import PICKING, STAGES
 from verglas.jobs.select.thresholds import read_manual
+from verglas.project.change import Change
+from verglas.project.editing import enter_values
 from verglas.project.project import Project
-from verglas.scheduler.live.record.chain import change_options, checked_options
+from verglas.project.registration import load_job
+from verglas.scheduler.live.record.chain import checked_options
 from verglas.scheduler.live.record.edited_picks import edited_among, lay_aside, named, refuse_misfits
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder, read_json
@@ -32,6 +35,20 @@ def change_settings(
     their size, `edited_aside` lays them aside; else that is refused with their names. Raises ValueError
     for this, for inputs and for jobs that are not stages, KeyError for unknown options.
     """
+    with project.change("options of a live session") as change:
+        return enter_settings(project, change, folder, values, scope, edited_aside=edited_aside)
+
+
+def enter_settings(
+    project: Project,
+    change: Change,
+    folder: LiveFolder,
+    values: Mapping[str, Mapping[str, str]],
+    scope: str,
+    *,
+    edited_aside: bool = False,
+) -> list[str]:
+    """`change_settings`, as a part of a change that does more."""
     jobs = folder.order().jobs
     path = folder.settings_file
     settings = StageSettings.read(path)
@@ -49,13 +66,13 @@ def change_settings(
     misfits = _misfits(folder, values)
     if not edited_aside:
         refuse_misfits(misfits)
-    told = lay_aside(project.root, jobs, misfits)
+    told = lay_aside(change, jobs, misfits)
     for stage in (each for each in STAGES if each in values):
         version = settings.change(stage, dict(values[stage]), scope)
         if scope in (NEW, ALL):  # whoever takes the job over goes on with them
-            change_options(project, jobs[stage], values[stage])
+            enter_values(change, load_job(project, jobs[stage]), values[stage])
         told.append(f"{jobs[stage]}: settings {version} for {scope}: {_shown(values[stage])}")
-    settings.write(path)
+    change.write(str(path.relative_to(project.root)), settings.as_bytes())
     return [*told, *_consequences(folder, settings, list(values))]
 
 

@@ -9,8 +9,8 @@ from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState, chosen_file
 from verglas.scheduler.live.record.lists import write_references
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.scheduler.live.requests.made_jobs import begin_job, end_job
-from verglas.scheduler.live.requests.stage_changes import change_settings
+from verglas.scheduler.live.requests.made_jobs import Writer, enter_made
+from verglas.scheduler.live.requests.stage_changes import enter_settings
 
 
 def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[str]:
@@ -29,11 +29,13 @@ def pick_with_classes(project: Project, folder: LiveFolder, scope: str) -> list[
         "fn_in_other": source,
         "node_type": "2D references (.star or .mrcs)",
     }
-    name = begin_job(project, IMPORT, texts)
-    stack = project.root / name / chosen_file(folder).name
-    write_stack(stack, image.data, image.pixel_size_angst)
-    write_references(project.root / name / "references.star", f"{name}{stack.name}", len(image.data))
-    end_job(project, name, f"verglas live classes --templates: {source}")
-    changed = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack.name}"}
-    told = change_settings(project, folder, {PICKING: changed}, scope)
-    return [f"{name}{stack.name}: {len(image.data)} templates", *told]
+    stack = chosen_file(folder).name
+    files: dict[str, Writer] = {
+        stack: lambda path, _: write_stack(path, image.data, image.pixel_size_angst),
+        "references.star": lambda path, name: write_references(path, f"{name}{stack}", len(image.data)),
+    }
+    with project.change("classes as templates") as change:
+        name = enter_made(change, IMPORT, texts, files, f"verglas live classes --templates: {source}")
+        picking = {"do_log": "No", "do_refs": "Yes", "fn_refs_autopick": f"{name}{stack}"}
+        told = enter_settings(project, change, folder, {PICKING: picking}, scope)
+    return [f"{name}{stack}: {len(image.data)} templates", *told]

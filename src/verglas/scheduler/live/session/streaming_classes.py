@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from verglas.formats.mrc import read_mrc, write_mrc
+from verglas.formats.mrc import read_mrc
 from verglas.jobs.chain import CLASSES
 from verglas.jobs.contract.options import OptionError
 from verglas.project.dialect import Status
@@ -28,9 +28,9 @@ from verglas.scheduler.launch import Launched, abort, launch, wait_for
 from verglas.scheduler.live.record.class_state import (
     ClassState,
     chosen_file,
+    follow,
     newest_averages,
     others_file,
-    write_others,
 )
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.session.session_log import SessionLog
@@ -203,8 +203,8 @@ class StreamingClasses:
         self.state.chosen = sorted(index + 1 for index in found if index is not None)
         self.state.lost = sum(index is None for index in found)
         followed = [old[n] if index is None else new[index] for n, index in enumerate(found)]
-        write_mrc(chosen_file(self.folder), np.stack(followed), image.pixel_size_angst)
-        write_others(self.folder, image, self.state.chosen)
+        with self.project.change("follow chosen classes") as change:
+            follow(change, self.folder, np.stack(followed), image, self.state.chosen)
 
     def _reference(self) -> str:
         """The newest averages, kept where the next run does not replace them; "" for the first."""
