@@ -65,14 +65,14 @@ def edit(project: Project, name: str, values: Mapping[str, str]) -> None:
 
     Raises OptionError, RefusedJob, KeyError for an option the job does not have.
     """
-    with project.change(f"edit {name}") as change:
-        enter_values(change, load_job(project, name), values)
-
-
-def enter_values(change: Change, known: LoadedJob, values: Mapping[str, str]) -> None:
-    """`edit`, as a part of a change that does more; `known`: the job as it is."""
-    new = with_values(known, values)
+    new = with_values(load_job(project, name), values)
     check_options(new.job, new.options)
+    with project.change(f"edit {name}") as change:
+        enter_edited(change, new)
+
+
+def enter_edited(change: Change, new: LoadedJob) -> None:
+    """The new settings of a job, which were checked, as a part of a change."""
     status = change.graph.processes[new.name].status  # a job may begin at this very moment
     enter(change, new.job, new.options, status=status, name=new.name, is_continue=new.is_continue)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from verglas.jobs.chain import PICKING, STAGES
 from verglas.jobs.select.thresholds import read_manual
 from verglas.project.change import Change
-from verglas.project.editing import enter_values
+from verglas.project.editing import enter_edited, with_values
 from verglas.project.project import Project
 from verglas.project.registration import load_job
 from verglas.scheduler.live.record.chain import checked_options
@@ -70,7 +70,7 @@ def enter_settings(
     for stage in (each for each in STAGES if each in values):
         version = settings.change(stage, dict(values[stage]), scope)
         if scope in (NEW, ALL):  # whoever takes the job over goes on with them
-            enter_values(change, load_job(project, jobs[stage]), values[stage])
+            enter_edited(change, with_values(load_job(project, jobs[stage]), values[stage]))
         told.append(f"{jobs[stage]}: settings {version} for {scope}: {_shown(values[stage])}")
     change.write(str(path.relative_to(project.root)), settings.as_bytes())
     return [*told, *_consequences(folder, settings, list(values))]
