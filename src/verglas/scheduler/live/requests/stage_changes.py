@@ -10,7 +10,7 @@ from verglas.jobs.select.thresholds import read_manual
 from verglas.project.change import Change
 from verglas.project.editing import enter_edited, with_values
 from verglas.project.project import Project
-from verglas.project.registration import load_job
+from verglas.project.registration import check_options, load_job
 from verglas.scheduler.live.record.chain import checked_options
 from verglas.scheduler.live.record.edited_picks import edited_among, lay_aside, named, refuse_misfits
 from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
@@ -70,7 +70,9 @@ def enter_settings(
     for stage in (each for each in STAGES if each in values):
         version = settings.change(stage, dict(values[stage]), scope)
         if scope in (NEW, ALL):  # whoever takes the job over goes on with them
-            enter_edited(change, with_values(load_job(project, jobs[stage]), values[stage]))
+            new = with_values(load_job(project, jobs[stage]), values[stage])
+            check_options(new.job, new.options)
+            enter_edited(change, new)
         told.append(f"{jobs[stage]}: settings {version} for {scope}: {_shown(values[stage])}")
     change.write(str(path.relative_to(project.root)), settings.as_bytes())
     return [*told, *_consequences(folder, settings, list(values))]
