@@ -10,9 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from verglas.fourier.gridding import real_radius
-from verglas.geometry import PointGroup
-from verglas.maps.box_geometry import symmetrised
-from verglas.maps.fitting import RigidMove, fit, onto_axes
+from verglas.maps.fitting import RigidMove, fit
 from verglas.maps.image_operations import ImageOperations, difference
 
 Make = Callable[..., torch.Tensor]
@@ -39,15 +37,6 @@ def test_a_turned_and_moved_map_is_fitted_back(blobs: Make) -> None:
     assert agreement(found.apply(moved), volume.numpy()) > 0.98
     angle = np.degrees(np.arccos(min(1.0, (np.trace(found.rotation @ TURN) - 1) / 2)))
     assert angle < 1.0
-
-
-def test_axes_of_symmetry_are_found(blobs: Make) -> None:
-    group = PointGroup.of("C3")
-    volume = symmetrised(blobs(SIZE).numpy(), group.operators.numpy())
-    turned = RigidMove(TURN, np.zeros(3), 0).apply(volume)
-    found = onto_axes(torch.from_numpy(turned), group).apply(turned)
-    assert agreement(found, symmetrised(found, group.operators.numpy())) > 0.98
-    assert agreement(turned, symmetrised(turned, group.operators.numpy())) < 0.9
 
 
 def test_maps_of_other_boxes_are_refused(blobs: Make) -> None:

@@ -14,6 +14,7 @@ from verglas.jobs.contract.program import UsageError
 _HANDLERS = {
     "reconstruct": ("verglas.jobs.handlers.reconstruct.handler", "reconstruct_particles"),
     "expand": ("verglas.jobs.handlers.expand.handler", "expand_particles"),
+    "align_symmetry": ("verglas.jobs.handlers.align_symmetry.handler", "align_symmetry"),
     "directions": ("verglas.jobs.handlers.directions.handler", "show_directions"),
     "halves": ("verglas.jobs.handlers.halves.handler", "check_halves"),
     "project": ("verglas.jobs.handlers.project.handler", "project_map"),

@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "star": ("verglas.cli.star", "operations on STAR files"),
     "image": ("verglas.cli.image", "operations on images and maps"),
     "expand": ("verglas.cli.handler", "every particle once for each of its symmetry mates"),
+    "align_symmetry": ("verglas.cli.handler", "a map laid on its symmetry axes, or its symmetry proposed"),
     "directions": ("verglas.cli.handler", "resolution by direction; coverage by the views"),
     "halves": ("verglas.cli.handler", "check: is anything in both halves of a refinement?"),
     "reconstruct": ("verglas.cli.handler", "a map of particles whose orientations are known"),

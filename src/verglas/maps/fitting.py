@@ -1,4 +1,4 @@
-"""Turning and moving one map onto another, or onto the axes of its symmetry.
+"""Turning and moving one map onto another.
 
 A coarse search over all rotations on a small, blurred copy (shifts by the peak of the cross-correlation), then
 the best few with ever smaller steps, then all six numbers at once on a finer copy.
@@ -18,8 +18,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from verglas.fourier import rescale
-from verglas.fourier.gridding import real_radius
-from verglas.geometry import PointGroup, euler_matrices, healpix_directions
+from verglas.geometry import euler_matrices, healpix_directions
 from verglas.maps.masks import outside_weight
 
 COARSE_BOX, FINE_BOX = 24, 48
@@ -75,35 +74,6 @@ def fit(moving: Tensor, target: Tensor) -> RigidMove:
     peak = np.where(peak >= COARSE_BOX // 2, peak - COARSE_BOX, peak)[::-1]  # x, y, z: turned must go there
     scale = int(moving.shape[-1]) / COARSE_BOX
     return _refined(moving, target, rotation, -rotation @ peak * scale)
-
-
-def onto_axes(volume: Tensor, group: PointGroup) -> RigidMove:
-    """How to turn a map so that its symmetry axes lie where a point group has them."""
-    small = _small(volume, COARSE_BOX)
-    operators = group.operators[1:]
-    centre = _centre_of_mass(volume)
-    shift = centre * (COARSE_BOX / int(volume.shape[-1]))
-
-    def score(rotations: Tensor) -> Tensor:
-        turned = _normalised(_turned(small, rotations, shift))
-        total = torch.zeros(len(rotations), dtype=turned.dtype)
-        for operator in operators:
-            total += (turned * _normalised(_turned_each(turned, operator))).flatten(1).sum(1)
-        return total / max(1, len(operators))
-
-    rotation = _search(score)
-    fine = _small(volume, min(FINE_BOX, int(volume.shape[-1])))
-    shift = centre * (len(fine) / int(volume.shape[-1]))
-
-    def cost(vector: NDArray[np.float64]) -> float:
-        matrix = torch.from_numpy(Rotation.from_rotvec(vector).as_matrix() @ rotation)
-        turned = _normalised(_turned(fine, matrix[None], shift))
-        values = [(turned * _normalised(_turned_each(turned, o))).sum() for o in operators]
-        return -float(torch.stack(values).mean())
-
-    found = _least(cost, 3)
-    final = Rotation.from_rotvec(found.x).as_matrix() @ rotation
-    return RigidMove(final, centre, -float(found.fun))
 
 
 def _search(score: Score) -> Matrix:
@@ -168,13 +138,8 @@ def _normalised(volumes: Tensor) -> Tensor:
 
 
 def _turned(volume: Tensor, rotations: Tensor, shift_px: Matrix | None = None) -> Tensor:
-    """map(R v + t) for each rotation; (b, N, N, N)."""
-    return _turned_each(volume.expand(len(rotations), *volume.shape), rotations, shift_px)
-
-
-def _turned_each(volumes: Tensor, rotations: Tensor, shift_px: Matrix | None = None) -> Tensor:
-    """volumes (b, N, N, N) turned by rotations (b, 3, 3) or one (3, 3), linear in between."""
-    side = volumes.shape[-1]
+    """map(R v + t) for each of the rotations (b, 3, 3), linear in between; (b, N, N, N)."""
+    side = volume.shape[-1]
     axis = (torch.arange(side) - side // 2).float()
     z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
     places = torch.stack([x, y, z], -1).reshape(-1, 3) @ rotations.float().transpose(-1, -2)
@@ -182,18 +147,6 @@ def _turned_each(volumes: Tensor, rotations: Tensor, shift_px: Matrix | None = N
         places = places + torch.from_numpy(shift_px).float()
     # grid_sample: -1 and 1 are the centres of the first and the last voxel
     places = (places + side // 2) * (2 / (side - 1)) - 1
-    grid = places.reshape(-1, side, side, side, 3).expand(len(volumes), -1, -1, -1, -1)
-    found = torch.nn.functional.grid_sample(volumes[:, None], grid, align_corners=True)
-    return found[:, 0]
-
-
-def _centre_of_mass(volume: Tensor) -> NDArray[np.float64]:
-    """(x, y, z) from the middle, of the positive voxels within the inscribed sphere."""
-    size = int(volume.shape[-1])
-    positive = volume.double().clamp_min(0) * (real_radius(size, 3) < size / 2)
-    axis = torch.arange(size, dtype=torch.float64) - size // 2
-    total = float(positive.sum())
-    if total <= 0:
-        raise ValueError("the map has no positive values: it has no centre of mass")
-    sums = [positive.sum(axes) for axes in ((0, 1), (0, 2), (1, 2))]
-    return np.array([float(profile @ axis) / total for profile in sums])
+    grid = places.reshape(-1, side, side, side, 3)
+    volumes = volume.expand(len(rotations), 1, *volume.shape)
+    return torch.nn.functional.grid_sample(volumes, grid, align_corners=True)[:, 0]

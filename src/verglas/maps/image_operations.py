@@ -25,9 +25,10 @@ from verglas.maps.box_geometry import (
     symmetrised,
     windowed,
 )
-from verglas.maps.fitting import fit, onto_axes
+from verglas.maps.fitting import fit
 from verglas.maps.local.filter import local_low_pass
 from verglas.maps.shell_correlation import randomise_phases
+from verglas.maps.symmetry.alignment import align_to_symmetry
 
 Array = NDArray[np.floating]
 _FLOAT64_PIXELS = 1 << 24  # larger maps are filtered in float32: half the memory
@@ -158,7 +159,7 @@ class ImageOperations:
             image = fit(_tensor(image), _tensor(_fitting(self.fit_to, image))).apply(image)
         if self.onto_axes_of is not None:
             _require_cube(image, "finding symmetry axes")
-            image = onto_axes(_tensor(image), self.onto_axes_of).apply(image)
+            image = align_to_symmetry(_tensor(image), 1.0, self.onto_axes_of).apply(image)
         return image
 
 

@@ -1,0 +1,1 @@
+"""`verglas align_symmetry`."""

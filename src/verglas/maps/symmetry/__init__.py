@@ -1,0 +1,1 @@
+"""Symmetry of a map: its axes found, its group proposed."""
