@@ -1066,6 +1066,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/p/{pid}/maps/postprocess": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Postprocessed
+     * @description Resolution and why, B-factor, Guinier plot, and what is not to be trusted, of a postprocess.star.
+     */
+    get: operations["postprocessed_api_p__pid__maps_postprocess_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/p/{pid}/maps/slice": {
     parameters: {
       query?: never;
@@ -1095,7 +1115,7 @@ export interface paths {
     };
     /**
      * Volume
-     * @description The map at most `side` voxels wide, as MRC; header x-voxel tells its voxel size in Å.
+     * @description The map at most `side` voxels wide, as MRC; headers tell voxel size (Å) and contour level.
      */
     get: operations["volume_api_p__pid__maps_volume_get"];
     put?: never;
@@ -2974,6 +2994,36 @@ export interface components {
       x: number[];
       /** Y */
       y: number[];
+    };
+    /**
+     * PostprocessShown
+     * @description What a post-processing found; null or "" for what its file does not say.
+     */
+    PostprocessShown: {
+      /** B Factor Angst2 */
+      b_factor_angst2: number | null;
+      /** Correlation */
+      correlation: number | null;
+      /** Distrust */
+      distrust: string[];
+      /** Guinier */
+      guinier: components["schemas"]["Curve"][];
+      /** Half1 */
+      half1: string;
+      /** Half2 */
+      half2: string;
+      /** Intercept */
+      intercept: number | null;
+      /** Mask */
+      mask: string;
+      /** Random From Angst */
+      random_from_angst: number | null;
+      /** Reason */
+      reason: string;
+      /** Resolution Angst */
+      resolution_angst: number | null;
+      /** Slope */
+      slope: number | null;
     };
     /**
      * ProjectOpened
@@ -5465,6 +5515,39 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["ModelList"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  postprocessed_api_p__pid__maps_postprocess_get: {
+    parameters: {
+      query: {
+        path: string;
+      };
+      header?: never;
+      path: {
+        pid: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PostprocessShown"];
         };
       };
       /** @description Validation Error */

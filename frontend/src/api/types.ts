@@ -37,6 +37,7 @@ export type EventLine = Shapes["Event"];
 export type FigureKind = Shapes["FigureKind"];
 export type Draft = Shapes["DraftShown"];
 export type Orientations = Shapes["Orientations"];
+export type Postprocess = Shapes["PostprocessShown"];
 export type MapsShown = Shapes["MapsShown"];
 export type Health = Shapes["HealthShown"];
 export type Overview = Shapes["Overview"];

@@ -16,6 +16,8 @@ export function marksPlugin(marks: () => Mark[], colours: () => Palette): uPlot.
         c.clip();
         c.font = `${11 * ratio}px system-ui`;
         c.lineWidth = ratio;
+        c.textAlign = "left";
+        c.textBaseline = "alphabetic";
         for (const mark of marks()) {
           const colour = mark.colour ?? colours().ink;
           c.strokeStyle = colour;

@@ -1,56 +1,102 @@
-// One map: isosurface with its threshold, sections along the three axes, a slider through the iterations.
-import { useEffect, useState } from "react";
-import { address } from "../../api/http";
+// One map: isosurface with its threshold, what is shown with it, sections, a slider through the iterations.
+import { useMemo, useRef, useState } from "react";
+import type { ProjectRow } from "../../api/types";
 import { useProject } from "../../context";
+import { useData } from "../../hooks";
+import { download } from "../../plots/files";
+import { Boundary } from "../../ui/boundary";
+import { Menu } from "../../ui/menu";
 import { Loading, Problem } from "../../ui/parts";
 import { baseName, number } from "../../ui/words";
-import { Surface, type Facts } from "./surface";
+import { useAtomsOf } from "./atoms";
+import { ColourBar } from "./colourbar";
+import { cxcOf } from "./cxc";
+import { IterationSlider } from "./iterations";
+import { Sections } from "./sections";
+import { Surface } from "./surface";
+import { COARSE, FINE, scaleOf, useVolume, WHOLE, type Volume } from "./volume";
 
-// what goes across and up in a section along each axis: as the isosurface above stands
-const AXES: [string, string][] = [
-  ["z", "x →  y ↑"],
-  ["y", "x →  z ↑"],
-  ["x", "y →  z ↑"],
-];
-
-export function MapPanel({
-  path,
-  maps,
-  choose,
-  close,
-}: {
+export interface Shown {
+  mask: string;
+  colour: string;
+  atoms: string;
+}
+interface Props extends Shown {
   path: string;
   maps: string[];
   choose: (path: string) => void;
   close?: () => void;
+  locked: boolean;
+  position: number;
+  setPosition: (share: number) => void;
+}
+
+function Threshold({
+  volume,
+  level,
+  set,
+}: {
+  volume: Volume;
+  level: number;
+  set: (level: number | null) => void;
 }) {
-  const { pid } = useProject();
-  const [facts, setFacts] = useState<Facts | null>(null);
-  const [error, setError] = useState("");
-  const [level, setLevel] = useState<number | null>(null);
-  const [position, setPosition] = useState(0.5);
-  useEffect(() => {
-    let wanted = true;
-    setFacts(null);
-    setError("");
-    void read(address(`p/${pid}/maps/volume`, { path, side: 96 }))
-      .then(found => {
-        if (wanted) {
-          setFacts(found);
-          setLevel(null);
-        }
-      })
-      .catch(reason => wanted && setError(String(reason.message)));
-    return () => {
-      wanted = false;
-    };
-  }, [path, pid]);
-  const shown = level ?? (facts ? facts.mean + 3 * facts.deviation : 0);
-  const series = maps
-    .filter(each => /_it\d{3}_/.test(each) && withoutIteration(each) === withoutIteration(path))
-    .sort();
+  const sigma = (level - volume.mean) / (volume.deviation || 1);
   return (
-    <section className="map-panel">
+    <label className="slider">
+      threshold {number(level)} <small>({number(sigma)} σ)</small>{" "}
+      {level !== volume.level && (
+        <button type="button" className="plain" onClick={() => set(null)}>
+          by itself
+        </button>
+      )}
+      <input
+        type="range"
+        aria-label="threshold"
+        min={volume.mean}
+        max={volume.maximum}
+        step="any"
+        value={level}
+        onChange={event => set(Number(event.target.value))}
+      />
+    </label>
+  );
+}
+
+export function MapPanel(props: Props) {
+  const { path, maps, choose, close, mask, colour, atoms, locked } = props;
+  const { pid } = useProject();
+  const root = useData<ProjectRow[]>("projects").data?.find(each => each.id === pid)?.path ?? "";
+  const [fine, setFine] = useState(false);
+  const { volume, error } = useVolume(path, fine ? FINE : COARSE);
+  const overMask = useVolume(mask).volume;
+  const byColour = useVolume(colour, WHOLE).volume;
+  const model = useAtomsOf(atoms);
+  const [chosen, setChosen] = useState<{ path: string; level: number } | null>(null);
+  const level = chosen?.path === path ? chosen.level : (volume?.level ?? 0);
+  const scale = useMemo(
+    () => (byColour ? { volume: byColour, range: scaleOf(byColour) } : null),
+    [byColour],
+  );
+  const picture = useRef<(() => string) | null>(null);
+  const name = baseName(path).replace(/\.mrc$/, "");
+  const script = () =>
+    download(
+      `${name}.cxc`,
+      cxcOf({
+        root,
+        map: path,
+        level,
+        mask,
+        colour: colour && scale ? { map: colour, range: scale.range } : undefined,
+        atoms,
+      }),
+    );
+  const savePicture = async () => {
+    const made = picture.current?.();
+    if (made) download(`${name}.png`, await (await fetch(made)).blob());
+  };
+  return (
+    <section className="map-panel" aria-label={`map ${path}`}>
       <header>
         <select value={path} onChange={event => choose(event.target.value)} aria-label="map">
           {maps.map(each => (
@@ -58,92 +104,59 @@ export function MapPanel({
           ))}
           {!maps.includes(path) && <option>{path}</option>}
         </select>
+        <Menu
+          title="⋯"
+          label={`more of ${name}`}
+          entries={[
+            { text: "Save the picture as PNG", act: () => void savePicture() },
+            { text: "Open in ChimeraX (.cxc)", act: script },
+            {
+              text: "Download the map",
+              act: () => {
+                location.href = `api/p/${pid}/file?path=${encodeURIComponent(path)}&download=true`;
+              },
+            },
+            { text: fine ? "Coarser surface" : "Finer surface", act: () => setFine(!fine) },
+          ]}
+        />
         {close && (
           <button className="plain" onClick={close} aria-label="close">
             ✕
           </button>
         )}
       </header>
-      {error ? (
-        <Problem text={error} />
-      ) : !facts ? (
-        <Loading what={baseName(path)} />
+      {error || model.error ? <Problem text={error || model.error} /> : null}
+      {!volume ? (
+        !error && <Loading what={baseName(path)} />
       ) : (
-        <Surface facts={facts} level={shown} />
-      )}
-      {facts && (
-        <label className="slider">
-          threshold {number(shown)}{" "}
-          <small>({number((shown - facts.mean) / (facts.deviation || 1))} σ)</small>
-          <input
-            type="range"
-            min={facts.mean}
-            max={facts.maximum}
-            step="any"
-            value={shown}
-            onChange={event => setLevel(Number(event.target.value))}
-          />
-        </label>
-      )}
-      {series.length > 1 && (
-        <label className="slider">
-          iteration {/_it(\d{3})_/.exec(path)?.[1]}
-          <input
-            type="range"
-            min={0}
-            max={series.length - 1}
-            value={series.indexOf(path)}
-            onChange={event => choose(series[Number(event.target.value)])}
-          />
-        </label>
-      )}
-      {facts && (
         <>
-          <div className="sections">
-            {AXES.map(([axis, directions]) => (
-              <figure key={axis}>
-                <img
-                  alt={`section along ${axis}`}
-                  src={address(`p/${pid}/maps/slice`, {
-                    path,
-                    axis,
-                    position: position.toFixed(2),
-                  })}
-                />
-                <figcaption>
-                  <b>{axis}</b> {directions}
-                </figcaption>
-              </figure>
-            ))}
-          </div>
-          <label className="slider">
-            section{" "}
-            <input
-              type="range"
-              min={0}
-              max={0.99}
-              step={0.01}
-              value={position}
-              onChange={event => setPosition(Number(event.target.value))}
+          <Boundary key={path} what="The surface">
+            <Surface
+              volume={volume}
+              level={level}
+              mask={overMask}
+              colour={scale}
+              atoms={model.atoms}
+              locked={locked}
+              picture={picture}
             />
-          </label>
+          </Boundary>
+          {scale && <ColourBar range={scale.range} text="local resolution (Å)" />}
+          <Threshold
+            volume={volume}
+            level={level}
+            set={next => setChosen(next === null ? null : { path, level: next })}
+          />
         </>
       )}
+      <IterationSlider path={path} maps={maps} choose={choose} />
+      <Sections
+        path={path}
+        mask={mask}
+        width={volume?.width ?? 0}
+        position={props.position}
+        setPosition={props.setPosition}
+      />
     </section>
   );
-}
-
-const withoutIteration = (path: string) => path.replace(/_it\d{3}_/, "_itNNN_");
-
-async function read(url: string): Promise<Facts> {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error((await answer.json()).error);
-  const head = (name: string) => Number(answer.headers.get(name));
-  return {
-    mean: head("x-mean"),
-    deviation: head("x-deviation"),
-    maximum: head("x-maximum"),
-    voxel: head("x-voxel"),
-    bytes: await answer.arrayBuffer(),
-  };
 }

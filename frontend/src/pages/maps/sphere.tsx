@@ -1,40 +1,78 @@
-// Where particles look: counts over equal areas, on a sphere that turns, and flat beside it.
-import { useEffect, useRef, useState } from "react";
+// Where particles look: counts over equal areas, on a sphere that turns, and flat beside it, with axes and scale.
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { Orientations as Shown } from "../../api/types";
 import { useData } from "../../hooks";
+import { download, saveCanvas } from "../../plots/files";
+import { useColours } from "../../shell/theme";
+import { Menu } from "../../ui/menu";
 import { Loading } from "../../ui/parts";
+import { count } from "../../ui/words";
+import { ColourBar } from "./colourbar";
 
-interface Angles {
-  counts: number[][];
-  particles: number;
-}
 const SIDE = 220,
   STEP = 0.15; // pixels; radians of an arrow key
 
 export function Orientations({ pid, path }: { pid: string; path: string }) {
-  const found = useData<Angles>(`p/${pid}/maps/angles`, { path });
+  const found = useData<Shown>(`p/${pid}/maps/angles`, { path });
   if (found.error) return <p className="hint">{found.error}</p>;
   if (!found.data) return <Loading />;
-  if (!found.data.particles) return <p className="hint">No particle is listed in {path}.</p>;
-  if (found.data.counts.flat().filter(n => n > 0).length < 2)
+  const { counts, particles, symmetry, mates } = found.data;
+  if (!particles) return <p className="hint">No particle is listed in {path}.</p>;
+  if (counts.flat().filter(n => n > 0).length < 2)
     return (
       <p className="hint">
         All particles look along one direction: a classification in 2D turns them only in the plane.
       </p>
     );
-  const most = Math.max(1, ...found.data.counts.flat());
+  const most = Math.max(1, ...counts.flat());
   return (
     <figure className="angles">
       <div>
-        <Sphere counts={found.data.counts} most={most} />
-        <Flat counts={found.data.counts} most={most} />
+        <Sphere counts={counts} most={most} />
+        <Flat counts={counts} most={most} />
       </div>
+      <ColourBar
+        range={[0, most]}
+        text="particles in a cell (steps as the square root)"
+        colours={SCALE.map(n => `rgb(${colour(n * n, 1).join(",")})`)}
+      />
       <figcaption>
-        {found.data.particles.toLocaleString()} particles, at most {most.toLocaleString()} in a
-        cell. Sphere: drag or arrow keys turn it; z is up at first. Flat: rot −180° to 180° across,
-        tilt 0° to 180° down (equal areas).
+        {count(particles)} particles
+        {mates > 1 && `, each at the ${mates} directions that ${symmetry} makes equivalent`}. Drag
+        or arrow keys turn the sphere.{" "}
+        <Menu
+          title="⋯"
+          label="orientations: save"
+          entries={[
+            {
+              text: "Save as CSV",
+              act: () => download("orientations.csv", csv(counts), "text/csv"),
+            },
+            {
+              text: "Save the sphere as PNG",
+              act: () => {
+                const drawn = document.querySelector<HTMLCanvasElement>(".angles canvas");
+                if (drawn) saveCanvas(drawn, "orientations.png", "#fff");
+              },
+            },
+          ]}
+        />
       </figcaption>
     </figure>
   );
+}
+const SCALE = [0, 0.25, 0.5, 0.75, 1];
+
+/** Middle of each cell in degrees, and how many look there. */
+function csv(counts: number[][]): string {
+  const lines = counts.flatMap((row, r) =>
+    row.map((n, c) => {
+      const tilt = (180 / Math.PI) * Math.acos(1 - (2 * (r + 0.5)) / counts.length);
+      const rot = ((c + 0.5) / row.length) * 360 - 180;
+      return `${rot.toFixed(2)},${tilt.toFixed(2)},${n}`;
+    }),
+  );
+  return ["rot_deg,tilt_deg,particles", ...lines].join("\n") + "\n";
 }
 
 /** Cream for none to dark blue for most: light to dark, whatever eyes see of hues. */
@@ -43,8 +81,12 @@ function colour(n: number, most: number): [number, number, number] {
   return [Math.round(253 - 253 * t), Math.round(246 - 176 * t), Math.round(220 - 70 * t)];
 }
 
+const ROTS = [-180, -90, 0, 90, 180],
+  TILTS = [0, 60, 90, 120, 180];
+
 function Flat({ counts, most }: { counts: number[][]; most: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const [at, setAt] = useState("");
   useEffect(() => {
     const el = canvas.current!,
       c = el.getContext("2d")!;
@@ -54,19 +96,58 @@ function Flat({ counts, most }: { counts: number[][]; most: number }) {
     counts.flat().forEach((n, i) => image.data.set([...colour(n, most), 255], i * 4));
     c.putImageData(image, 0, 0);
   }, [counts, most]);
-  return <canvas ref={canvas} className="flat" role="img" aria-label="orientations, flat" />;
+  const point = (event: React.PointerEvent<HTMLCanvasElement>) => {
+    const { offsetX, offsetY } = event.nativeEvent,
+      el = event.currentTarget;
+    const r = Math.min(counts.length - 1, Math.floor((offsetY / el.clientHeight) * counts.length)),
+      c = Math.min(counts[0].length - 1, Math.floor((offsetX / el.clientWidth) * counts[0].length));
+    const rot = (offsetX / el.clientWidth) * 360 - 180,
+      tilt = (180 / Math.PI) * Math.acos(1 - (2 * offsetY) / el.clientHeight);
+    setAt(`rot ${rot.toFixed(0)}°, tilt ${tilt.toFixed(0)}°: ${counts[r]?.[c] ?? 0}`);
+  };
+  return (
+    <div className="flat-box">
+      <div className="flat-tilts" aria-hidden>
+        {TILTS.map(tilt => (
+          <span key={tilt} style={{ top: `${50 * (1 - Math.cos((tilt * Math.PI) / 180))}%` }}>
+            {tilt}°
+          </span>
+        ))}
+      </div>
+      <canvas
+        ref={canvas}
+        className="flat"
+        role="img"
+        aria-label="orientations, flat: rot across, tilt down, equal areas"
+        onPointerMove={point}
+        onPointerLeave={() => setAt("")}
+      />
+      <div className="flat-rots" aria-hidden>
+        {ROTS.map(rot => (
+          <span key={rot} style={{ left: `${(100 * (rot + 180)) / 360}%` }}>
+            {rot}°
+          </span>
+        ))}
+      </div>
+      <small>{at || "rot across, tilt down (equal areas)"}</small>
+    </div>
+  );
 }
 
 /** Orthographic view; `turn` is (about the vertical, about the horizontal). At first x looks at the viewer. */
 function Sphere({ counts, most }: { counts: number[][]; most: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [turn, setTurn] = useState<[number, number]>([0, 0.35]);
+  const [turn, setTurn] = useState<[number, number]>([0.5, 0.35]);
   const held = useRef<[number, number] | null>(null);
-  const by = (a: number, b: number) =>
-    setTurn(([x, y]) => [x + a, Math.max(-Math.PI / 2, Math.min(Math.PI / 2, y + b))]);
+  const ink = useColours().dark ? "#ff8f66" : "#c2410c";
+  const by = useMemo(
+    () => (a: number, b: number) =>
+      setTurn(([x, y]) => [x + a, Math.max(-Math.PI / 2, Math.min(Math.PI / 2, y + b))]),
+    [],
+  );
   useEffect(() => {
-    if (canvas.current) paint(canvas.current, counts, most, turn);
-  }, [counts, most, turn]);
+    if (canvas.current) paint(canvas.current, counts, most, turn, ink);
+  }, [counts, most, turn, ink]);
   return (
     <canvas
       ref={canvas}
@@ -109,8 +190,10 @@ function paint(
   el: HTMLCanvasElement,
   counts: number[][],
   most: number,
-  [about, over]: [number, number],
+  turn: [number, number],
+  ink: string,
 ) {
+  const [about, over] = turn;
   const c = el.getContext("2d")!,
     image = c.createImageData(SIDE, SIDE),
     radius = SIDE / 2 - 2;
@@ -141,4 +224,33 @@ function paint(
       );
     }
   c.putImageData(image, 0, 0);
+  axes(c, turn, ink);
 }
+
+/** x, y, z where they leave the sphere; those at the back are pale. */
+function axes(c: CanvasRenderingContext2D, [about, over]: [number, number], ink: string) {
+  const radius = SIDE / 2 - 2;
+  const [ca, sa, co, so] = [Math.cos(about), Math.sin(about), Math.cos(over), Math.sin(over)];
+  c.font = "600 11px system-ui";
+  c.textAlign = "center";
+  for (const [name, x, y, z] of AXES) {
+    const right = x * sa + y * ca,
+      deep = x * ca - y * sa;
+    const up = z * co - deep * so,
+      front = z * so + deep * co;
+    c.globalAlpha = front < 0 ? 0.25 : 1;
+    c.strokeStyle = c.fillStyle = ink;
+    const u = SIDE / 2 + right * radius,
+      v = SIDE / 2 - up * radius;
+    c.beginPath();
+    c.arc(u, v, 3, 0, 7);
+    c.fill();
+    c.fillText(name, u + (u > SIDE / 2 + 90 ? -9 : 9), v + (v < 16 ? 14 : -5));
+  }
+  c.globalAlpha = 1;
+}
+const AXES: [string, number, number, number][] = [
+  ["x", 1, 0, 0],
+  ["y", 0, 1, 0],
+  ["z", 0, 0, 1],
+];

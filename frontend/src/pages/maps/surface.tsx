@@ -2,17 +2,15 @@
 // The isosurface of a map by 3Dmol: x to the right, y up, z towards the viewer, so that hands are right
 // (tests/web/test_hand.py looks at a chiral phantom). Drag turns, wheel zooms, so do the arrow keys, + and -.
 import { useEffect, useRef, useState } from "react";
+import { useColours } from "../../shell/theme";
+import { RESOLUTIONS } from "./colours";
+import { join } from "./lock";
+import type { Volume } from "./volume";
 
-export interface Facts {
-  mean: number;
-  deviation: number;
-  maximum: number;
-  voxel: number;
-  bytes: ArrayBuffer;
-}
-
-const LOOK = { color: "#8fb8d6", smoothness: 3 };
-const TURN_DEG = 10;
+const BLUE = "#8fb8d6",
+  SMOOTH = 3,
+  REDRAWN_MS = 80,
+  TURN_DEG = 10;
 const TURNS: Record<string, [number, string]> = {
   ArrowLeft: [-TURN_DEG, "y"],
   ArrowRight: [TURN_DEG, "y"],
@@ -20,55 +18,132 @@ const TURNS: Record<string, [number, string]> = {
   ArrowDown: [TURN_DEG, "x"],
 };
 
-export function Surface({ facts, level }: { facts: Facts; level: number }) {
-  const box = useRef<HTMLDivElement>(null);
-  const viewer = useRef<{ v: any; data: any; shape: any } | null>(null);
+export interface Atoms {
+  text: string;
+  format: "pdb" | "cif";
+}
+interface Props {
+  volume: Volume;
+  level: number;
+  mask: Volume | null;
+  colour: { volume: Volume; range: [number, number] } | null;
+  atoms: Atoms | null;
+  locked: boolean;
+  picture?: React.RefObject<(() => string) | null>; // what makes a PNG of it
+}
+type Made = { v: any; lib: any };
+
+/** A viewer in the box, made once; what went wrong where a browser has no WebGL. */
+function useViewer(box: React.RefObject<HTMLDivElement | null>) {
+  const [made, setMade] = useState<Made | null>(null);
   const [failed, setFailed] = useState("");
-  const [ready, setReady] = useState(false);
-  const first = useRef(level);
-  first.current = level;
+  const { paper } = useColours();
   useEffect(() => {
-    let wanted = true;
     const el = box.current;
+    let wanted = true,
+      v: any = null;
     void import("3dmol")
       .then((lib: any) => {
-        if (!wanted || !box.current) return;
-        try {
-          const v = lib.createViewer(box.current, { backgroundColor: "#ffffff", antialias: true });
-          const data = new lib.VolumeData(facts.bytes, "ccp4");
-          const shape = v.addIsosurface(data, { isoval: first.current, ...LOOK });
-          v.zoomTo();
-          v.render();
-          viewer.current = { v, data, shape };
-          setReady(true);
-        } catch (reason) {
-          setFailed(String(reason));
-        }
+        if (!wanted || !el) return;
+        v = lib.createViewer(el, { backgroundColor: "#ffffff", antialias: true });
+        if (!v) throw new Error("no WebGL");
+        setMade({ v, lib });
       })
       .catch(reason => setFailed(String(reason)));
-    const seen = new ResizeObserver(() => viewer.current?.v.resize());
+    const seen = new ResizeObserver(() => v?.resize());
     if (el) seen.observe(el);
     return () => {
       wanted = false;
-      setReady(false);
       seen.disconnect();
-      viewer.current?.v.clear?.();
-      viewer.current = null;
+      v?.clear?.();
+      setMade(null);
       if (el) el.innerHTML = "";
     };
-  }, [facts]);
+  }, [box]);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      const now = viewer.current;
-      if (!now) return;
-      now.v.removeShape(now.shape);
-      now.shape = now.v.addIsosurface(now.data, { isoval: level, ...LOOK });
-      now.v.render();
-    }, 80);
-    return () => clearTimeout(timer);
-  }, [level]);
+    made?.v.setBackgroundColor(paper);
+  }, [made, paper]);
+  return { made, failed };
+}
+
+/** Draws the map, coloured by another where one is given, again when anything of it changes. */
+function useIsosurface(made: Made | null, { volume, level, colour }: Props): boolean {
+  const [ready, setReady] = useState(false);
+  const extent = useRef(0);
+  useEffect(() => {
+    if (!made) return;
+    const { v, lib } = made;
+    let shape: any = null;
+    const data = new lib.VolumeData(volume.bytes, "ccp4");
+    const by = colour
+      ? {
+          voldata: new lib.VolumeData(colour.volume.bytes, "ccp4"),
+          volscheme: new lib.Gradient.CustomLinear(...colour.range, [...RESOLUTIONS]),
+        }
+      : { color: BLUE };
+    const timer = setTimeout(
+      () => {
+        shape = v.addIsosurface(data, { isoval: level, smoothness: SMOOTH, ...by });
+        if (extent.current !== volume.width) v.zoomTo();
+        extent.current = volume.width;
+        v.render();
+        setReady(true);
+      },
+      extent.current ? REDRAWN_MS : 0,
+    );
+    return () => {
+      clearTimeout(timer);
+      if (shape) v.removeShape(shape);
+    };
+  }, [made, volume, level, colour]);
+  return ready;
+}
+
+function useMask(made: Made | null, mask: Volume | null) {
+  useEffect(() => {
+    if (!made || !mask) return;
+    const { v, lib } = made;
+    const shape = v.addIsosurface(new lib.VolumeData(mask.bytes, "ccp4"), {
+      isoval: 0.5,
+      color: "#e69f00",
+      opacity: 0.35,
+      smoothness: SMOOTH,
+    });
+    v.render();
+    return () => {
+      v.removeShape(shape);
+      v.render();
+    };
+  }, [made, mask]);
+}
+
+function useAtoms(made: Made | null, atoms: Atoms | null) {
+  useEffect(() => {
+    if (!made || !atoms) return;
+    const { v } = made;
+    const model = v.addModel(atoms.text, atoms.format);
+    model.setStyle({}, { cartoon: { color: "#d55e00" }, stick: { radius: 0.25 } });
+    v.render();
+    return () => {
+      v.removeModel(model);
+      v.render();
+    };
+  }, [made, atoms]);
+}
+
+export function Surface(props: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const { made, failed } = useViewer(box);
+  const ready = useIsosurface(made, props);
+  useMask(made, props.mask);
+  useAtoms(made, props.atoms);
+  const { locked, picture } = props;
+  useEffect(() => (made && ready && locked ? join(made.v) : undefined), [made, ready, locked]);
+  useEffect(() => {
+    if (picture) picture.current = made ? () => made.v.pngURI() : null;
+  }, [picture, made]);
   const press = (event: React.KeyboardEvent) => {
-    const v = viewer.current?.v,
+    const v = made?.v,
       turn = TURNS[event.key];
     if (!v) return;
     if (turn) v.rotate(...turn);

@@ -1,6 +1,8 @@
 // A micrograph on a canvas: tiles of the right scale, pan, zoom, contrast by a table, circles on top.
 // One tile is decoded once; a change of contrast re-maps a few tiles per frame, so that moving stays smooth.
 
+import { greyEnds } from "./grey";
+
 export interface Circle {
   x: number;
   y: number;
@@ -278,8 +280,7 @@ export class MicrographCanvas {
   }
 }
 
-const TAIL = 0.01, // share of pixels that may be black, and white
-  SAMPLE = 256; // pixels a side that are looked at
+const SAMPLE = 256; // pixels a side that are looked at
 
 /** Grey levels between which all but a few pixels lie. */
 function endsOf(bitmap: ImageBitmap): [number, number] {
@@ -288,16 +289,4 @@ function endsOf(bitmap: ImageBitmap): [number, number] {
   const c = made.getContext("2d", { willReadFrequently: true })!;
   c.drawImage(bitmap, 0, 0, SAMPLE, SAMPLE);
   return greyEnds(c.getImageData(0, 0, SAMPLE, SAMPLE).data);
-}
-
-/** The same of RGBA values. */
-export function greyEnds(rgba: Uint8ClampedArray): [number, number] {
-  const counts = new Array<number>(256).fill(0);
-  for (let i = 0; i < rgba.length; i += 4) counts[rgba[i]]++;
-  const wanted = (rgba.length / 4) * TAIL;
-  let low = 0,
-    high = 255;
-  for (let sum = counts[0]; sum < wanted && low < 254; sum += counts[low]) low++;
-  for (let sum = counts[255]; sum < wanted && high > low + 1; sum += counts[high]) high--;
-  return [low, Math.max(high, low + 20)];
 }

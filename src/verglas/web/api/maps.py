@@ -13,9 +13,10 @@ from verglas.jobs.registry import job_type
 from verglas.project.names import owner_of
 from verglas.project.results import curves
 from verglas.project.results.classes import models_of
+from verglas.project.results.postprocess import postprocess
 from verglas.web.api.common import Asked, FileName, image_of, picture, table_of
 from verglas.web.models import pictures as shapes
-from verglas.web.pictures.volumes import map_bytes, slice_png, small_map
+from verglas.web.pictures.volumes import contour_level, map_bytes, slice_png, small_map
 from verglas.web.serving import routes
 
 router = routes.router("/api/p/{pid}/maps", "maps")
@@ -51,12 +52,13 @@ def iterations(model: FileName, project: Asked) -> dict[str, Any]:
 
 @router.get("/volume")
 def volume(path: FileName, project: Asked, side: int = 96) -> Response:
-    """The map at most `side` voxels wide, as MRC; header x-voxel tells its voxel size in Å."""
+    """The map at most `side` voxels wide, as MRC; headers tell voxel size (Å) and contour level."""
     data, voxel = small_map(image_of(project, path), max(16, min(side, MAX_SIDE)))
     answer = picture(map_bytes(data, voxel), "application/octet-stream", lasting=False)
     answer.headers["x-voxel"] = f"{voxel:.6g}"
     answer.headers["x-mean"], answer.headers["x-deviation"] = (f"{data.mean():.6g}", f"{data.std():.6g}")
     answer.headers["x-maximum"] = f"{data.max():.6g}"
+    answer.headers["x-level"] = f"{contour_level(data):.6g}"
     return answer
 
 
@@ -76,6 +78,13 @@ def fsc(path: FileName, project: Asked) -> list[dict[str, Any]]:
     """FSC and SSNR curves of a model or postprocess file."""
     table_of(project, path)
     return curves.fsc_curves(project, path)
+
+
+@router.get("/postprocess", response_model=shapes.PostprocessShown)
+def postprocessed(path: FileName, project: Asked) -> dict[str, Any]:
+    """Resolution and why, B-factor, Guinier plot, and what is not to be trusted, of a postprocess.star."""
+    table_of(project, path)
+    return postprocess(project, path)
 
 
 @router.get("/angles", response_model=shapes.Orientations)

@@ -146,6 +146,23 @@ class Curve(Shape):
     y: Numbers
 
 
+class PostprocessShown(Shape):
+    """What a post-processing found; null or "" for what its file does not say."""
+
+    resolution_angst: float | None
+    b_factor_angst2: float | None
+    random_from_angst: float | None  # phases are random from here on
+    slope: float | None  # of the Guinier line: B / 4
+    intercept: float | None
+    correlation: float | None
+    mask: str
+    half1: str
+    half2: str
+    reason: str  # how the resolution was found, in words
+    distrust: list[str]  # what the job warned of
+    guinier: list[Curve]  # logarithms of amplitudes against 1/Å²
+
+
 class Orientations(Shape):
     """Particles along each direction, counted at all that the symmetry makes equivalent."""
 

@@ -22,6 +22,10 @@ from verglas.web.serving.pools import check_wanted
 
 LONGEST_SIDE = 1024
 _SAMPLE_VOXELS = 2_000_000  # of the grey scale
+_NOISE = 1.0  # standard deviations of the solvent above which voxels are no solvent
+_FEW = 100  # voxels: fewer say nothing
+_SOFT_EDGE = 0.6  # share of a mask's voxels that its edge takes at most
+_RINGING = 0.15  # of a mask that was cut down in Fourier space
 
 
 def small_map(path: Path, side: int) -> tuple[NDArray[np.float32], float]:
@@ -52,6 +56,36 @@ def map_bytes(data: NDArray[np.float32], voxel_angst: float) -> bytes:
         (nz, ny, nx), np.dtype(np.float32), voxel_angst, is_volume=True, statistics=statistics
     )
     return header + np.ascontiguousarray(data, "<f4").tobytes()
+
+
+def contour_level(data: NDArray[np.float32]) -> float:
+    """Where a map is contoured before somebody says otherwise: what parts its dense voxels from the others.
+
+    A mask at 0.5; any other map where the variance between the voxels above and below is largest (Otsu), of
+    those that stand out of the solvent, taken as the corners of the box outside its sphere.
+    """
+    if data.min() > -_RINGING and data.max() < 1 + _RINGING:
+        edge = float(np.mean((data > _RINGING) & (data < 1 - _RINGING)))
+        if edge < _SOFT_EDGE and bool((data > 1 - _RINGING).any()):
+            return 0.5
+    along = [np.linspace(-1, 1, n, dtype=np.float32) for n in data.shape]
+    square = along[0][:, None, None] ** 2 + along[1][:, None] ** 2 + along[2] ** 2
+    solvent = data[square > 1]
+    out_of_noise = float(solvent.mean() + _NOISE * solvent.std()) if solvent.size else float(data.mean())
+    values = data[data > max(out_of_noise, float(data.mean()))]
+    return _otsu(values) if values.size > _FEW else float(data.mean() + 3 * data.std())
+
+
+def _otsu(values: NDArray[np.float32]) -> float:
+    counts, edges = np.histogram(values, bins=256)
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = sums / below - (sums[-1] - sums) / above
+        between_variance = np.where((below > 0) & (above > 0), below * above * apart**2, 0)
+    return float(centres[int(np.argmax(between_variance))])
 
 
 def slice_png(path: Path, axis: str, position: float, side: int = 384) -> bytes:
