@@ -200,3 +200,12 @@ def test_what_cannot_be_is_said_before_anything_is_done(in_scene):
     assert BayesianPolishing.check(only) == []
     words = BayesianPolishing.command_line(only, "Polish/job001/", True)
     assert words[:3] == ["--o", "Polish/job001/", "--only_do_unfinished"] and "--combine_frames" in words
+
+
+@pytest.mark.slow
+def test_the_same_bits_however_many_workers(in_scene, polished):
+    directory, _ = polish("Polish/job014/", workers=2, isolate=True)
+    for path in sorted(polished.rglob("*")):
+        if path.name.endswith((".mrcs", ".mrc", "tracks.star", "bfactors.star")):
+            other = Path(directory) / path.relative_to(polished)
+            assert other.read_bytes() == path.read_bytes(), path.name

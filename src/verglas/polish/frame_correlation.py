@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from verglas.polish.loops import add_agreement
 from verglas.polish.movie_spectra import MovieSpectra
 
 Array = NDArray[np.float64]
@@ -56,8 +57,13 @@ def frame_sums(spectra: MovieSpectra, predictions: Tensor, displacements_px: Arr
     shifts = torch.from_numpy(-np.asarray(displacements_px) / spectra.box_px)
     for values, prediction, shift in zip(spectra.values, predictions, shifts):
         along_y, along_x = band.waves(shift)
-        moved = (values * along_x[:, None, :]) * (prediction.conj() * along_y[:, :, None])
-        product += moved.real
+        add_agreement(
+            values.numpy(),
+            along_y.numpy(),
+            along_x.numpy(),
+            prediction.resolve_conj().numpy(),
+            product.numpy(),
+        )
         reference += prediction.real.square() + prediction.imag.square()
     return FrameSums(
         band.shell_sums(product).numpy(),

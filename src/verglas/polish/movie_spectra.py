@@ -13,6 +13,7 @@ from torch import Tensor
 from verglas.fourier import forward
 from verglas.particles import kernels
 from verglas.polish.bands import FrequencyBand
+from verglas.polish.loops import add_power
 
 Array = np.ndarray[Any, Any]
 AT_ONCE = 32  # windows whose transforms are made together: they stay in the cache
@@ -54,21 +55,22 @@ def movie_spectra(frames: Iterable[Array], centres_yx: Array, cutting: Cutting) 
     """
     count, n_frames = centres_yx.shape[:2]
     values = torch.empty((count, n_frames, *cutting.band.shape), dtype=torch.complex64)
-    power = torch.zeros((n_frames, cutting.band.radius + 1), dtype=torch.float64)
+    power = torch.zeros((n_frames, *cutting.band.shape), dtype=torch.float64)
     used = 0
     for frame, image in enumerate(frames):
         cut = cut_frame(image, centres_yx[:, frame], cutting)
         values[:, frame] = cut
-        power[frame] = cutting.band.shell_sums(torch.linalg.vector_norm(cut, dim=0).square())
+        add_power(cut.numpy(), power[frame].numpy())
         used += 1
     if used != n_frames:
         raise ValueError(f"the movie has {used} frames, {n_frames} were expected")
-    mean = float(power.sum() / (cutting.band.shell_counts.sum() * count * n_frames))
+    by_shell = cutting.band.shell_sums(power)
+    mean = float(by_shell.sum() / (cutting.band.shell_counts.sum() * count * n_frames))
     if not mean > 0:
         raise ValueError("the particles have no variance in the movie")
     scale = 1 / (cutting.box_px * float(np.sqrt(n_frames * mean)))
     values *= scale
-    return MovieSpectra(cutting.band, values, power * scale**2, cutting.box_px)
+    return MovieSpectra(cutting.band, values, by_shell * scale**2, cutting.box_px)
 
 
 def cut_frame(image: Array, centres_yx: Array, cutting: Cutting) -> Tensor:

@@ -16,6 +16,7 @@ from verglas.fourier.grid import row_indices
 from verglas.fourier.gridding import crop_box
 from verglas.particles import kernels
 from verglas.polish.bands import waves
+from verglas.polish.loops import add_shifted
 from verglas.polish.movie_spectra import AT_ONCE
 
 Array = np.ndarray[Any, Any]
@@ -53,10 +54,14 @@ def recombined(
             kernels.cut_stack(frame, corners[part, number, 1], corners[part, number, 0], pixels)
             spectra = crop_spectrum(forward(torch.from_numpy(pixels)), side)
             shift = rest[part, number]
-            spectra = (
-                spectra * waves(shift[:, :1] * rows)[:, :, None] * waves(shift[:, 1:] * columns)[:, None]
+            along_y, along_x = waves(shift[:, :1] * rows), waves(shift[:, 1:] * columns)
+            add_shifted(
+                spectra.numpy(),
+                along_y.numpy(),
+                along_x.numpy(),
+                weights[number].numpy(),
+                total[part].numpy(),
             )
-            total[part] += spectra * weights[number]
     return _finished(total, images, transfer)
 
 
