@@ -46,7 +46,7 @@ def main() -> None:
             str(arguments.particles),
         ),
         *("--own-motion-pixels", "1.5", "--local-pixels", "1.0", "--drift-pixels", "6", "--no-damage"),
-        *("--first-b-a2", "100", "--dose-b-a2", "5", "--distance-angst", "140", "--gain-rotation", "1"),
+        *("--first-b-a2", "100", "--dose-b-a2", "5", "--distance-angst", "130", "--gain-rotation", "1"),
         *("--gain-flip", "2", "--seed", str(arguments.seed), "--voltage-kv", str(arguments.voltage)),
     ]
     make_project(folder, arguments.box, flags)

@@ -38,6 +38,7 @@ _JOBS: dict[str, str] = {
     "CtfRefine": "verglas.jobs.ctfrefine.job:CtfRefinement",
     "Polish": "verglas.jobs.polish.job:BayesianPolishing",
     "MovieRefine": "verglas.jobs.movierefine.job:MovieRefinement",
+    "ParticlePolish": "verglas.jobs.particlepolish.job:ParticlePolishing",
     "External": "verglas.jobs.external.job:External",
 }
 
@@ -58,6 +59,7 @@ PROGRAMS: dict[str, str] = {
     "ctf_refine": "CtfRefine",
     "motion_refine": "Polish",
     "movie_refine": "MovieRefine",
+    "particle_polish": "ParticlePolish",
     "external": "External",
 }
 

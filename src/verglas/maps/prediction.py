@@ -119,7 +119,10 @@ class ImageFrame:
 
     def centred(self, images: Tensor, origins_yx_px: Tensor) -> Tensor:
         """The reverse: centred half transforms of images (n, N, N), freed of odd aberrations."""
-        spectra = forward(images.to(self._signs))
+        return self.centred_spectra(forward(images.to(self._signs)), origins_yx_px)
+
+    def centred_spectra(self, spectra: Tensor, origins_yx_px: Tensor) -> Tensor:
+        """The same of transforms (n, *grid) of images, phase origin in pixel 0."""
         values = spectra * self._ramps(origins_yx_px, spectra.dtype) * self._signs
         return values if self._modulation is None else values * self._modulation.conj()
 

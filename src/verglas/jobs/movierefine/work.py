@@ -30,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
 Flags = Mapping[str, Any]
 REACH_SIGMAS, LEAST_REACH_PX = 3.0, 3.0
+MOTION_X, MOTION_Y = "verglasMovieMotionXAngst", "verglasMovieMotionYAngst"  # beside the movie's own track
 _ANGLES = ("rot_deg", "tilt_deg", "psi_deg")
 
 
@@ -181,6 +182,8 @@ def _table(
         "rlnOriginXAngst": origins[:, 1],
         "rlnOriginYAngst": origins[:, 0],
         "rlnMaxValueProbDistribution": found.probability.ravel(),
+        MOTION_X: found.places_px[..., 1].ravel() * item.group().pixel_size_angst,
+        MOTION_Y: found.places_px[..., 0].ravel() * item.group().pixel_size_angst,
     }
     labels = dict(zip(_ANGLES, ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")))
     columns |= {labels[name]: values.ravel() for name, values in angles.items()}

@@ -83,6 +83,11 @@ def tracks_svg(tracks_angst: Any, places_yx: Any, shape_yx: tuple[int, int], pix
     return f'<svg viewBox="{box}" role="img">{title}{"".join(parts)}</svg>'
 
 
+def write_weights_figure(directory: Path) -> None:
+    """`logfile.pdf` and `bfactors.png` of a job that knows no tracks of micrographs."""
+    _write_figures(directory, ())
+
+
 def _write_figures(directory: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from matplotlib.figure import Figure
 
