@@ -15,6 +15,7 @@ _HANDLERS = {
     "reconstruct": ("verglas.jobs.handlers.reconstruct.handler", "reconstruct_particles"),
     "expand": ("verglas.jobs.handlers.expand.handler", "expand_particles"),
     "align_symmetry": ("verglas.jobs.handlers.align_symmetry.handler", "align_symmetry"),
+    "helix": ("verglas.jobs.handlers.helix.handler", "treat_helix"),
     "directions": ("verglas.jobs.handlers.directions.handler", "show_directions"),
     "halves": ("verglas.jobs.handlers.halves.handler", "check_halves"),
     "project": ("verglas.jobs.handlers.project.handler", "project_map"),

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "image": ("verglas.cli.image", "operations on images and maps"),
     "expand": ("verglas.cli.handler", "every particle once for each of its symmetry mates"),
     "align_symmetry": ("verglas.cli.handler", "a map laid on its symmetry axes, or its symmetry proposed"),
+    "helix": ("verglas.cli.handler", "the helical symmetry of a map: measured, imposed"),
     "directions": ("verglas.cli.handler", "resolution by direction; coverage by the views"),
     "halves": ("verglas.cli.handler", "check: is anything in both halves of a refinement?"),
     "reconstruct": ("verglas.cli.handler", "a map of particles whose orientations are known"),

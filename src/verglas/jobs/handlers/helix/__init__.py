@@ -1,0 +1,1 @@
+"""`verglas helix`: the helical symmetry of maps."""
