@@ -83,6 +83,24 @@ def test_counts_packed_in_super_resolution_tiffs_are_told_by_their_size(tmp_path
     assert not open_movie(tmp_path / "k2.tif").info.packed
 
 
+@pytest.mark.parametrize("compression", ["none", "lzw"])
+def test_pixels_of_four_bits_are_read_as_tiff_has_them(tmp_path: Path, compression: str) -> None:
+    """The left pixel in the upper half of its byte, an odd row filled up: as tifffile reads them."""
+    packed = np.random.default_rng(3).integers(0, 256, (5, 4), np.uint8)
+    path = tmp_path / "four.tif"
+    write_movie_tiff(path, [packed, packed[::-1]], compression=compression)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page in file.pages:
+            page.tags[256].overwrite(7)
+            page.tags[258].overwrite(4)
+    movie = open_movie(path)
+    assert (movie.shape_yx, movie.dtype, movie.info.packed) == ((5, 7), np.uint8, False)
+    with tifffile.TiffFile(path) as other:
+        for index in (0, 1):
+            assert np.array_equal(movie.read(index, None), other.pages[index].asarray()[::-1])
+    assert movie.read(0, None)[0, :2].tolist() == [packed[0, 0] >> 4, packed[0, 0] & 15]
+
+
 @pytest.mark.parametrize(("tag", "value"), [(256, 1 << 19), (257, 1 << 19), (257, 16)])
 def test_damaged_sizes_of_an_eer_movie_do_not_ask_for_terabytes(tmp_path: Path, tag: int, value: int) -> None:
     path = tmp_path / "d.eer"

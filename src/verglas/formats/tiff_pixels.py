@@ -25,7 +25,8 @@ _DECODERS = {
     50000: "zstd_decode",
 }  # functions of imagecodecs, which is loaded with the first compressed page
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
-_SIZES = {"u": (8, 16, 32), "i": (8, 16, 32), "f": (16, 32, 64)}
+_SIZES = {"u": (4, 8, 16, 32), "i": (8, 16, 32), "f": (16, 32, 64)}
+HALF_BYTE = 4  # bits: two pixels in a byte, the left one in its upper half; rows begin with a byte
 _MOST_EXPANSION = 1 << 14  # no sensible frame shrinks more than this
 
 
@@ -42,6 +43,10 @@ def page_dtype(page: TiffPage, path: str | os.PathLike[str]) -> np.dtype[Any]:
             f"compression {page.compression} with predictor {page.predictor} is not supported"
             " (raw, LZW, deflate, zstd, PackBits are)",
         )
+    if page.bits == HALF_BYTE:
+        if page.predictor != 1:
+            raise UnreadableImage(path, f"4-bit pixels with predictor {page.predictor} are not supported")
+        return np.dtype(np.uint8)
     return np.dtype(f"{kind}{page.bits // 8}")
 
 
@@ -90,7 +95,9 @@ def _decode(
 ) -> Array | str:
     """The pixels of strip or tile `k`, or what is wrong with it."""
     raw: bytes | bytearray = os.pread(descriptor, int(page.lengths[k]), int(page.offsets[k]))
-    expected = shape_yx[0] * shape_yx[1] * dtype.itemsize
+    two_a_byte = page.bits == HALF_BYTE
+    width = -(-shape_yx[1] // 2) if two_a_byte else shape_yx[1]
+    expected = shape_yx[0] * width * dtype.itemsize
     decoder = _DECODERS[page.compression]
     if decoder:
         import imagecodecs
@@ -101,8 +108,10 @@ def _decode(
             return f"{type(error).__name__}: {error}"
     if len(raw) < expected:
         return f"expected {expected} bytes of pixels, found {len(raw)}"
-    block = np.frombuffer(raw, np.dtype(page.byte_order + dtype.str[1:]), shape_yx[0] * shape_yx[1])
-    block = block.reshape(shape_yx)
+    block = np.frombuffer(raw, np.dtype(page.byte_order + dtype.str[1:]), shape_yx[0] * width)
+    block = block.reshape(shape_yx[0], width)
+    if two_a_byte:
+        return np.stack((block >> 4, block & 15), axis=-1).reshape(shape_yx[0], -1)[:, : shape_yx[1]]
     if page.predictor == 2 and dtype.kind in "ui":
         return np.cumsum(block, axis=1, dtype=dtype)
     return block
