@@ -16,6 +16,7 @@ from verglas.em.operands.slices import Slices, SliceSums
 from verglas.em.operands.weighting import Weighted
 from verglas.em.scoring.coarse import CoarsePass
 from verglas.em.scoring.sparse_kernel import second_pass
+from verglas.em.scoring.sparse_operands import Bands, FineSlices, Found, Images, Poses, Sums
 from verglas.em.scoring.tile import FineBatch
 from verglas.em.state.sums import PriorSums
 
@@ -45,67 +46,62 @@ def sparse_second_pass(
     turn_prior = operands.orientation_prior.new_zeros((0, 0))
     if coarse.turn_prior is not None:
         turn_prior = coarse.turn_prior[rows]
-    fixed = [
-        coarse.weights[rows],
-        coarse.threshold[rows],
-        _planar(mine.score),
-        _planar(mine.back),
-        mine.score_power,
-        mine.back_power,
-        mine.noise_power,
-        mine.image_power,
-        slices.rows,
-        slices.origin,
-        slices.power,
-        slice_of,
-        operands.fine_phases,
-        operands.orientation_prior,
-        coarse.shift_prior[rows],
-        turn_prior,
-    ]
-    arrays = [tensor.contiguous().numpy() for tensor in fixed]
-    counts = (grid.n_orientations, grid.direction.numpy(), grid.n_directions)
-    places = (shells.numpy(), batch.marks.numpy())
-    shifts = (
-        batch.old_shift[rows].numpy(),
-        grid.fine_shifts_angst.numpy(),
-        batch.centres.numpy(),
-        batch.axes[rows].numpy(),
+    arrays = Images(
+        *_arrays(
+            _planar(mine.score),
+            _planar(mine.back),
+            mine.score_power,
+            mine.back_power,
+            mine.noise_power,
+            mine.image_power,
+        )
     )
-    halves = batch.halves[rows].numpy()
-    outputs = [
-        result.column,
-        result.shift,
-        result.p_max,
-        result.log_sum,
-        result.accepted,
-        result.spectra,
-        result.scale_sums,
-    ]
-    written = [tensor.numpy() for tensor in outputs]
+    fine = FineSlices(*_arrays(slices.rows, slices.origin, slices.power, slice_of))
+    directions, fine_shifts = _arrays(grid.direction, grid.fine_shifts_angst)
+    old_shift, centres, axes = _arrays(batch.old_shift[rows], batch.centres, batch.axes[rows])
+    phases, orientation_prior, shift_prior, turn = _arrays(
+        operands.fine_phases, operands.orientation_prior, coarse.shift_prior[rows], turn_prior
+    )
+    poses = Poses(
+        phases,
+        orientation_prior,
+        shift_prior,
+        turn,
+        grid.n_orientations,
+        directions,
+        fine_shifts,
+        old_shift,
+        centres,
+        axes,
+    )
+    bands = Bands(*_arrays(shells, batch.marks))
+    weights, thresholds, halves = _arrays(coarse.weights[rows], coarse.threshold[rows], batch.halves[rows])
+    found = Found(
+        result.column.numpy(),
+        result.shift.numpy(),
+        result.p_max.numpy(),
+        result.log_sum.numpy(),
+        result.accepted.numpy(),
+        result.spectra.numpy(),
+        result.scale_sums.numpy(),
+    )
     edges = np.linspace(0, len(rows), len(sums) + 1).astype(int)
     parts = [PriorSums.zeros(model.n_classes, grid.n_directions) for _ in sums]
 
     def run(worker: int) -> None:
         own, part = sums[worker], parts[worker]
-        kernel: Any = second_pass
-        kernel(
-            edges[worker],
-            edges[worker + 1],
-            *arrays,
-            *counts,
-            *places,
-            *shifts,
-            settings.adaptive_fraction,
-            halves,
+        added = Sums(
             own.data.numpy(),
             own.weight.numpy(),
-            *written,
             part.class_weight.numpy(),
             part.direction_weight.numpy(),
+            grid.n_directions,
             part.class_offset.numpy(),
             part.sigma2_offset.numpy(),
         )
+        kernel: Any = second_pass
+        span, fraction = (edges[worker], edges[worker + 1]), settings.adaptive_fraction
+        kernel(*span, weights, thresholds, arrays, fine, poses, bands, fraction, halves, found, added)
 
     additions.begin()
     if len(sums) == 1:
@@ -121,3 +117,8 @@ def sparse_second_pass(
 def _planar(values: Tensor) -> Tensor:
     """Complex (b, P) as real (b, 2P), real parts first."""
     return torch.cat([values.real, values.imag], 1)
+
+
+def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
+    """Tensors of a CPU as contiguous arrays."""
+    return tuple(tensor.contiguous().numpy() for tensor in tensors)

@@ -15,6 +15,7 @@ from numba import njit
 
 from verglas.em.operands.shift_kernel import shift_row
 from verglas.em.scoring.significance import row_threshold
+from verglas.em.scoring.sparse_operands import Room
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -77,188 +78,202 @@ def hits_of(weights, threshold, hit_o, hit_t):
 
 @njit(cache=True, nogil=True)
 def second_pass(
-    first,
-    last,
-    coarse_weights,
-    thresholds,  # (b, T, KO), (b,)
-    y,
-    back,
-    y_power,
-    back_power,
-    noise_power,
-    image_power,  # (b, 2P) twice, (b, P) four times
-    rows,
-    origin,
-    power,  # slices (n, 2(P-1)), (n, 2), (n, P)
-    slice_of,  # (KO * c,) row of each fine slice number
-    phases,  # (T * s, 2, P-1)
-    orientation_prior,
-    shift_prior,
-    turn_prior,  # (KO,), (b, K, T), (b, O) or (0, 0)
-    n_orientations,
-    directions,
-    n_directions,
-    shells,
-    marks,  # (P,), (K, n_marked) bool: pixels of the scale correction
-    old_shift,
-    fine_shifts,
-    centres,
-    axes,  # (b, 2), (T * s, 2), (K, 2) Å, (b, 2) or zeros
-    fraction,
-    halves,  # halves (b,): accumulator of each particle
-    data,
-    weight,  # (A, n, 2P), (A, n, P): added to
-    best_column,
-    best_shift,
-    p_max,
-    log_sum,
-    accepted,
-    spectra,
-    scale_sums,  # per particle, written
-    class_weight,
-    direction_weight,
-    class_offset,
-    offset_sum,  # float64, added to
+    first, last, coarse_weights, thresholds, images, slices, poses, bands, fraction, halves, found, sums
 ):
-    """Treat particles first..last-1. Layouts are those of `slices`: real parts before imaginary parts."""
-    n_p = y_power.shape[1]
-    q = n_p - 1
+    """Treat particles first..last-1: coarse weights (b, T, KO), thresholds (b,), accumulators `halves` (b,)."""
     n_t, n_o = coarse_weights.shape[1:]
-    s, c = fine_shifts.shape[0] // n_t, slice_of.size // n_o
-    n_marked = marks.shape[1]
-    hit_o, hit_t = np.empty(n_t * n_o, np.int64), np.empty(n_t * n_o, np.int64)
-    moved = np.empty((n_t * s, 2 * q), y.dtype)
-    is_moved = np.zeros(n_t, np.bool_)
-    block = np.empty((4, 2), y.dtype)
-    s_re, s_im = np.empty(q, y.dtype), np.empty(q, y.dtype)
-    cross, low_cross = np.empty(n_p, y.dtype), np.empty(n_p, y.dtype)
-    predicted, low_predicted = np.empty(n_p, y.dtype), np.empty(n_p, y.dtype)
-    before = np.empty(n_marked, y.dtype)
+    n_p, n_marked, y = images.y_power.shape[1], bands.marks.shape[1], images.y
+    n_shifts = poses.fine_shifts.shape[0]
+    room = Room(
+        np.empty(n_t * n_o, np.int64),
+        np.empty(n_t * n_o, np.int64),
+        np.empty((n_shifts, 2 * (n_p - 1)), y.dtype),
+        np.zeros(n_t, np.bool_),
+        np.empty((4, 2), y.dtype),
+        np.empty(n_p - 1, y.dtype),
+        np.empty(n_p - 1, y.dtype),
+        np.empty(n_p, y.dtype),
+        np.empty(n_p, y.dtype),
+        np.empty(n_p, y.dtype),
+        np.empty(n_p, y.dtype),
+        np.empty(n_marked, y.dtype),
+    )
+    s, c = n_shifts // n_t, slices.number.size // n_o
     for i in range(first, last):
-        hits = hits_of(coarse_weights[i], thresholds[i], hit_o, hit_t)
+        hits = hits_of(coarse_weights[i], thresholds[i], room.hit_o, room.hit_t)
         if hits == 0:
             continue
         scores = np.empty((hits, s, c), y.dtype)
-        is_moved[:] = False
-        y_re, y_im = y[i, 1:n_p], y[i, n_p + 1 :]
-        h = 0
-        while h < hits:
-            o = hit_o[h]
-            klass = o // n_orientations
-            end = h
-            while end < hits and hit_o[end] == o:
-                end += 1
-            for child in range(c):
-                at = slice_of[o * c + child]
-                norm = 0.5 * _dot(y_power[i, 1:], power[at, 1:]) - orientation_prior[o]
-                if turn_prior.shape[0] > 0:
-                    norm -= turn_prior[i, o % n_orientations]
-                for g in range(h, end):
-                    prior = shift_prior[i, klass, hit_t[g]] - norm
-                    for child_shift in range(s):
-                        scores[g, child_shift, child] = prior
+        score_children(i, hits, scores, images, slices, poses, room)
+        best, top, total = to_weights(scores.ravel())
+        limit = row_threshold(scores.ravel(), fraction)
+        found.column[i] = room.hit_o[best // (s * c)] * c + best % c
+        found.shift[i] = room.hit_t[best // (s * c)] * s + (best // c) % s
+        found.p_max[i] = 1 / total
+        found.log_sum[i] = top + math.log(total)
+        mass = accumulate(i, hits, scores, limit, total, halves[i], images, slices, poses, bands, room, sums)
+        found.accepted[i] = mass
+        _add_spectra(i, mass, images, bands, room, found)
+
+
+@njit(cache=True, nogil=True)
+def score_children(i, hits, scores, images, slices, poses, room):
+    """Log posterior, but for a constant, of the children of the hits of particle i: scores (hits, s, c)."""
+    s, c = scores.shape[1:]
+    n_p = images.y_power.shape[1]
+    q = n_p - 1
+    moved, phases = room.moved, poses.phases
+    room.is_moved[:] = False
+    y_re, y_im = images.y[i, 1:n_p], images.y[i, n_p + 1 :]
+    h = 0
+    while h < hits:
+        o = room.hit_o[h]
+        klass = o // poses.n_orientations
+        end = _end_of(room.hit_o, h, hits)
+        for child in range(c):
+            at = slices.number[o * c + child]
+            norm = 0.5 * _dot(images.y_power[i, 1:], slices.power[at, 1:]) - poses.orientation_prior[o]
+            if poses.turn_prior.shape[0] > 0:
+                norm -= poses.turn_prior[i, o % poses.n_orientations]
             for g in range(h, end):
-                t = hit_t[g]
-                if not is_moved[t]:
-                    is_moved[t] = True
-                    for j in range(t * s, (t + 1) * s):
-                        shift_row(y_re, y_im, phases[j, 0], phases[j, 1], moved[j, :q], moved[j, q:])
-                _score(moved, t * s, s, rows, slice_of, o * c, c, block, scores[g])
-            h = end
-        flat = scores.ravel()
-        top = flat[0]
-        best = 0
-        for k in range(flat.size):
-            if flat[k] > top:
-                top, best = flat[k], k
-        total = 0.0
-        for k in range(flat.size):
-            flat[k] = math.exp(flat[k] - top)
-            total += flat[k]
-        limit = row_threshold(flat, fraction)
-        best_column[i] = hit_o[best // (s * c)] * c + best % c
-        best_shift[i] = hit_t[best // (s * c)] * s + (best // c) % s
-        p_max[i] = 1 / total
-        log_sum[i] = top + math.log(total)
-        # sums
-        cross[:] = 0
-        predicted[:] = 0
-        low_cross[:n_marked] = 0
-        low_predicted[:n_marked] = 0
-        mass = 0.0
-        half = halves[i]
-        h = 0
-        while h < hits:
-            o = hit_o[h]
-            klass = o // n_orientations
-            end = h
-            while end < hits and hit_o[end] == o:
-                end += 1
-            here = 0.0
-            for child in range(c):
-                gamma_sum = 0.0
-                for g in range(h, end):
-                    for child_shift in range(s):
-                        w = scores[g, child_shift, child]
-                        if w < limit:
-                            continue
-                        gamma = w / total
-                        j = hit_t[g] * s + child_shift
-                        if gamma_sum == 0.0:
-                            s_re[:] = 0
-                            s_im[:] = 0
-                        _add_scaled(s_re, phases[j, 0], gamma)
-                        _add_scaled(s_im, phases[j, 1], gamma)
-                        gamma_sum += gamma
-                        dy = old_shift[i, 0] + fine_shifts[j, 0]
-                        dx = old_shift[i, 1] + fine_shifts[j, 1]
-                        class_offset[klass, 0] += gamma * dy
-                        class_offset[klass, 1] += gamma * dx
-                        dy -= centres[klass, 0]
-                        dx -= centres[klass, 1]
-                        along = dy * axes[i, 0] + dx * axes[i, 1]
-                        offset_sum[0] += gamma * (dy * dy + dx * dx - along * along)
-                if gamma_sum == 0.0:
-                    continue
-                here += gamma_sum
-                at = slice_of[o * c + child]
-                gamma = y.dtype.type(gamma_sum)
-                out, out_w = data[half, at], weight[half, at]
-                before[:n_marked] = cross[:n_marked]
-                p_re, p_im = rows[at, :q], rows[at, q:]
-                _spread(
-                    s_re,
-                    s_im,
-                    y_re,
-                    y_im,
-                    back[i, 1:n_p],
-                    back[i, n_p + 1 :],
-                    p_re,
-                    p_im,
-                    out[1:n_p],
-                    out[n_p + 1 :],
-                    cross[1:],
-                )
-                out[0] += gamma * back[i, 0]
-                out[n_p] += gamma * back[i, n_p]
-                cross[0] += gamma * (y[i, 0] * origin[at, 0] + y[i, n_p] * origin[at, 1])
-                _add_scaled(out_w, back_power[i], gamma)
-                _add_scaled(predicted, power[at], gamma)
-                for k in range(n_marked):
-                    if marks[klass, k]:
-                        low_cross[k] += cross[k] - before[k]
-                        low_predicted[k] += gamma * power[at, k]
-            mass += here
-            class_weight[klass] += here
-            direction_weight[klass * n_directions + directions[o % n_orientations]] += here
-            h = end
-        accepted[i] = mass
-        for k in range(n_p):
-            explained = y_power[i, k] * predicted[k] - 2 * cross[k]
-            spectra[i, shells[k]] += noise_power[i, k] * explained + image_power[i, k] * mass
-        for k in range(n_marked):
-            scale_sums[i, 0] += noise_power[i, k] * low_cross[k]
-            scale_sums[i, 1] += noise_power[i, k] * y_power[i, k] * low_predicted[k]
+                prior = poses.shift_prior[i, klass, room.hit_t[g]] - norm
+                for child_shift in range(s):
+                    scores[g, child_shift, child] = prior
+        for g in range(h, end):
+            t = room.hit_t[g]
+            if not room.is_moved[t]:
+                room.is_moved[t] = True
+                for j in range(t * s, (t + 1) * s):
+                    shift_row(y_re, y_im, phases[j, 0], phases[j, 1], moved[j, :q], moved[j, q:])
+            _score(moved, t * s, s, slices.rows, slices.number, o * c, c, room.block, scores[g])
+        h = end
+
+
+@njit(cache=True, nogil=True)
+def to_weights(flat):
+    """Scores become weights in place, 1 for the best: the best's place, its score, the sum of weights."""
+    top = flat[0]
+    best = 0
+    for k in range(flat.size):
+        if flat[k] > top:
+            top, best = flat[k], k
+    total = 0.0
+    for k in range(flat.size):
+        flat[k] = math.exp(flat[k] - top)
+        total += flat[k]
+    return best, top, total
+
+
+@njit(cache=True, nogil=True)
+def accumulate(i, hits, scores, limit, total, half, images, slices, poses, bands, room, sums):
+    """Add particle i, with weights not below `limit`, to the sums; the posterior mass that was added."""
+    n_p, n_marked = images.y_power.shape[1], bands.marks.shape[1]
+    c = scores.shape[2]
+    room.cross[:] = 0
+    room.predicted[:] = 0
+    room.low_cross[:n_marked] = 0
+    room.low_predicted[:n_marked] = 0
+    mass = 0.0
+    h = 0
+    while h < hits:
+        o = room.hit_o[h]
+        klass = o // poses.n_orientations
+        end = _end_of(room.hit_o, h, hits)
+        here = 0.0
+        for child in range(c):
+            gamma_sum = _gather_shifts(i, h, end, child, klass, scores, limit, total, poses, room, sums)
+            if gamma_sum == 0.0:
+                continue
+            here += gamma_sum
+            gamma = images.y.dtype.type(gamma_sum)
+            at = slices.number[o * c + child]
+            room.before[:n_marked] = room.cross[:n_marked]
+            _insert(i, at, gamma, n_p, images, slices, room, sums.data[half, at], sums.weight[half, at])
+            for k in range(n_marked):
+                if bands.marks[klass, k]:
+                    room.low_cross[k] += room.cross[k] - room.before[k]
+                    room.low_predicted[k] += gamma * slices.power[at, k]
+        mass += here
+        sums.class_weight[klass] += here
+        direction = poses.directions[o % poses.n_orientations]
+        sums.direction_weight[klass * sums.n_directions + direction] += here
+        h = end
+    return mass
+
+
+@njit(cache=True, nogil=True)
+def _end_of(hit_o, h, hits):
+    """Where the hits of the orientation of hit h end."""
+    end = h
+    while end < hits and hit_o[end] == hit_o[h]:
+        end += 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def _gather_shifts(i, h, end, child, klass, scores, limit, total, poses, room, sums):
+    """S = Σ_t Γ(t) exp(-2πi k·t/N) of one fine orientation into `room`, offsets into `sums`; returns Σ_t Γ(t)."""
+    s = scores.shape[1]
+    gamma_sum = 0.0
+    for g in range(h, end):
+        for child_shift in range(s):
+            w = scores[g, child_shift, child]
+            if w < limit:
+                continue
+            gamma = w / total
+            j = room.hit_t[g] * s + child_shift
+            if gamma_sum == 0.0:
+                room.s_re[:] = 0
+                room.s_im[:] = 0
+            _add_scaled(room.s_re, poses.phases[j, 0], gamma)
+            _add_scaled(room.s_im, poses.phases[j, 1], gamma)
+            gamma_sum += gamma
+            dy = poses.old_shift[i, 0] + poses.fine_shifts[j, 0]
+            dx = poses.old_shift[i, 1] + poses.fine_shifts[j, 1]
+            sums.class_offset[klass, 0] += gamma * dy
+            sums.class_offset[klass, 1] += gamma * dx
+            dy -= poses.centres[klass, 0]
+            dx -= poses.centres[klass, 1]
+            along = dy * poses.axes[i, 0] + dx * poses.axes[i, 1]
+            sums.offset[0] += gamma * (dy * dy + dx * dx - along * along)
+    return gamma_sum
+
+
+@njit(cache=True, nogil=True)
+def _insert(i, at, gamma, n_p, images, slices, room, out, out_w):
+    """Add the particle, shifted by S, to a slice's sums; cross term and power with the reference into `room`."""
+    y, back, q = images.y, images.back, n_p - 1
+    _spread(
+        room.s_re,
+        room.s_im,
+        y[i, 1:n_p],
+        y[i, n_p + 1 :],
+        back[i, 1:n_p],
+        back[i, n_p + 1 :],
+        slices.rows[at, :q],
+        slices.rows[at, q:],
+        out[1:n_p],
+        out[n_p + 1 :],
+        room.cross[1:],
+    )
+    out[0] += gamma * back[i, 0]
+    out[n_p] += gamma * back[i, n_p]
+    room.cross[0] += gamma * (y[i, 0] * slices.origin[at, 0] + y[i, n_p] * slices.origin[at, 1])
+    _add_scaled(out_w, images.back_power[i], gamma)
+    _add_scaled(room.predicted, slices.power[at], gamma)
+
+
+@njit(cache=True, nogil=True)
+def _add_spectra(i, mass, images, bands, room, found):
+    """Residual power by shells, and the two sums of the scale correction."""
+    for k in range(images.y_power.shape[1]):
+        explained = images.y_power[i, k] * room.predicted[k] - 2 * room.cross[k]
+        found.spectra[i, bands.shells[k]] += (
+            images.noise_power[i, k] * explained + images.image_power[i, k] * mass
+        )
+    for k in range(bands.marks.shape[1]):
+        found.scale_sums[i, 0] += images.noise_power[i, k] * room.low_cross[k]
+        found.scale_sums[i, 1] += images.noise_power[i, k] * images.y_power[i, k] * room.low_predicted[k]
 
 
 @njit(cache=True, nogil=True)
