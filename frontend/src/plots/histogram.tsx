@@ -133,11 +133,13 @@ export function Histogram(props: Props) {
   return (
     <div
       className="histogram"
-      role={onLimits ? "slider" : "group"}
+      role="group"
       tabIndex={onLimits ? 0 : undefined}
       aria-label={`histogram of ${title}`}
-      aria-valuetext={onLimits && `from ${limits[0] ?? "lowest"} to ${limits[1] ?? "highest"}`}
-      aria-valuenow={onLimits && (limits[1] ?? bins.high)}
+      aria-description={
+        onLimits &&
+        `limits from ${limits[0] ?? "lowest"} to ${limits[1] ?? "highest"}; arrow keys move them`
+      }
       onKeyDown={byKey}
     >
       <Chart

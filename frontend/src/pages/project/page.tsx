@@ -5,7 +5,7 @@ import { go, link, useData, useRoute } from "../../hooks";
 import { Boundary } from "../../ui/boundary";
 import { Empty, Loading, Problem } from "../../ui/parts";
 import type { Form } from "../../api/types";
-import { ScheduleStrip } from "./autorun";
+import { ScheduleStrip } from "./schedules";
 import { JobForm } from "./form";
 import { JobPanel } from "./jobs/panel";
 import { Lists } from "./lists";
@@ -21,7 +21,7 @@ export function ProjectPage() {
   const type = query.get("type") ?? "";
   const known = jobs.data?.jobs.some(job => job.name === chosen);
   return (
-    <div className="project">
+    <div className={chosen || type ? "project open" : "project"}>
       <Lists chosen={chosen} type={type} />
       <div className="middle">
         <ScheduleStrip />
