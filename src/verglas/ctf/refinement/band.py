@@ -14,7 +14,7 @@ _LEAST_FSC = 0.143
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """P frequencies of the half plane in order of their shell: a fit begins with the first of them."""
+    """P frequencies of the half plane, row by row."""
 
     pixels: SlicePixels
     radius: Tensor  # (P,) in shells of the image
@@ -24,7 +24,7 @@ class Band:
     @property
     def extent_angst(self) -> float:
         """Box times pixel of the images."""
-        return float(self.radius[-1] / self.frequencies_yx[-1].norm())
+        return float(self.radius[0] / self.frequencies_yx[0].norm())
 
     def weights_from(self, lowest_angst: float, ring_angst: tuple[float, float] | None = None) -> Tensor:
         """Weights (P,): 0 at lower resolution than `lowest_angst` and within a ring (from, to)."""
@@ -34,9 +34,9 @@ class Band:
             kept &= (resolution > max(ring_angst)) | (resolution < min(ring_angst))
         return torch.where(kept, self.weights, 0.0)
 
-    def first(self, share: float) -> int:
-        """How many pixels lie within `share` of the largest radius; share 1: all."""
-        return int(torch.searchsorted(self.radius, share * self.radius[-1], side="right"))
+    def within(self, share: float) -> Tensor:
+        """Which pixels (P,) lie within `share` of the largest radius; bool."""
+        return self.radius <= share * self.radius.max()
 
 
 def band_of(
@@ -62,7 +62,6 @@ def band_of(
             f"falls below {_LEAST_FSC}"
         )
     chosen = kept.nonzero().flatten()
-    chosen = chosen[torch.argsort(radius[chosen], stable=True)]
     indices = pixels.indices_yx[chosen]
     return Band(
         SlicePixels(box_size, indices, pixels.flat[chosen]),

@@ -15,7 +15,7 @@ from verglas.ctf.refinement.band import Band
 from verglas.ctf.refinement.damping import DampingRange, DampingSums, fit_damping
 from verglas.ctf.refinement.even import EvenSums
 from verglas.ctf.refinement.odd import OddSums
-from verglas.ctf.refinement.parametric import FreeTerms, Weighted, fit_terms, stages
+from verglas.ctf.refinement.parametric import FreeTerms, Weighted, fit_terms
 from verglas.ctf.refinement.scan import scan_defocus
 from verglas.ctf.refinement.terms import ASTIGMATISM, DAMPING, DEFOCUS, PHASE, TermBasis
 from verglas.optics.wavelength import electron_wavelength_angst
@@ -150,9 +150,7 @@ def _fit_particles(
         found = scan_defocus(data, basis, found, squared, reach)
     ended = torch.ones(len(start), dtype=torch.bool)
     if s.mode is not None:
-        fit = fit_terms(
-            data, basis, found, s.mode.free(len(start)), stages(band.first), iterations=s.iterations
-        )
+        fit = fit_terms(data, basis, found, s.mode.free(len(start)), band, iterations=s.iterations)
         found, ended = fit.theta, fit.converged
         if len(start) == 1 and s.mode.has_common:
             result.alone = True

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from verglas.ctf.refinement.band import Band
 from verglas.ctf.refinement.terms import N_PHASE, N_TERMS, TermBasis
 
-_STAGES = (0.6, 1.0)  # of the largest radius
+_INNER = 0.6  # of the largest radius
 _FIRST_DAMPING, _MOST_DAMPING = 1e-3, 1e6
-_PAIRS = torch.triu_indices(N_TERMS, N_TERMS)
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Weighted:
         product = observed.real * predicted.real + observed.imag * predicted.imag
         return cls(squared.mul_(w), product.mul_(w))
 
-    def first(self, count: int) -> Weighted:
-        return Weighted(self.a[:, :count], self.b[:, :count])
+    def of_pixels(self, pixels: Tensor) -> Weighted:
+        return Weighted(self.a[:, pixels], self.b[:, pixels])
 
     def of_rows(self, rows: Tensor) -> Weighted:
         return Weighted(self.a[rows], self.b[rows])
@@ -68,32 +68,44 @@ def fit_terms(
     basis: TermBasis,
     start: Tensor,
     free: FreeTerms,
-    counts: tuple[int, ...],
+    band: Band,
     *,
     iterations: int = 100,
-    tolerance: float = 1e-4,
+    tolerance: float = 2e-3,
 ) -> Fitted:
-    """θ of the least E from `start` (n, 7), in stages of the first `counts` pixels.
+    """θ of the least E from `start` (n, 7), the inner pixels first.
 
-    Terms common to the micrograph begin at their mean. A fit ends when no phase changes by `tolerance`
-    radians (RMS over the pixels) any more.
+    Terms common to the micrograph begin at their mean. A fit ends with a step that changes no phase by `tolerance`
+    radians (RMS over the pixels): the next one would change far less.
     """
     theta = start.clone()
     for index in free.micrograph:
         theta[:, index] = theta[:, index].mean()
-    scaled = theta * basis.scales
-    converged = torch.zeros(len(theta), dtype=torch.bool)
-    for count in counts:
-        solver = _Solver(data.first(count), basis.first(count), free)
-        scaled, converged = solver.solve(scaled, iterations, tolerance)
+    inner = band.within(_INNER).nonzero().flatten()
+    first = _Solver(data.of_pixels(inner), basis.of_pixels(inner), free)
+    scaled, _ = first.solve(theta * basis.scales, iterations, 10 * tolerance)
+    scaled, converged = _Solver(data, basis, free).solve(scaled, iterations, tolerance)
     fitted = list(free.particle + free.micrograph)
     theta[:, fitted] = (scaled / basis.scales)[:, fitted]  # the others to the last digit as they were
     return Fitted(theta, converged)
 
 
-def stages(first: object) -> tuple[int, ...]:
-    """Numbers of pixels of the stages; `first` maps a share of the radius to a number."""
-    return tuple(first(share) for share in _STAGES)  # type: ignore[operator]
+@dataclass(eq=False)
+class _Equations:
+    """E (n,), and gradient (n, 7) and curvature (n, 7, 7) of E/2 by scaled terms; float64."""
+
+    energy: Tensor
+    gradient: Tensor
+    curvature: Tensor
+
+    def of_rows(self, rows: Tensor) -> _Equations:
+        return _Equations(self.energy[rows], self.gradient[rows], self.curvature[rows])
+
+    def replace(self, rows: Tensor, other: _Equations, chosen: Tensor) -> None:
+        """Take those of `other` that are `chosen` (bool) as rows."""
+        self.energy[rows] = other.energy[chosen]
+        self.gradient[rows] = other.gradient[chosen]
+        self.curvature[rows] = other.curvature[chosen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,43 +120,39 @@ class _Solver:
         current, active = scaled.clone(), torch.arange(len(scaled))
         part = self
         damping = torch.full((len(scaled),), _FIRST_DAMPING, dtype=torch.float64)
-        energy = part.energies(current)
+        now = part.equations(current)
         converged = torch.zeros(len(scaled), dtype=torch.bool)
         for _ in range(iterations):
-            step = part.step(current[active], damping[active])
-            tried = current[active] + step
-            after = part.energies(tried)
-            better = after <= energy[active] + 1e-7 * energy[active].abs()
-            if not alone:
-                better = torch.full_like(
-                    better, bool(after.sum() <= energy.sum() + 1e-7 * energy.sum().abs())
-                )
+            here = now if len(active) == len(current) else now.of_rows(active)
+            step = part.step(here, damping[active])
             small = step.abs().amax(1) < tolerance
+            ends = small if alone else small.all().expand_as(small)
+            if bool(ends.any()):  # what is so small needs no second look
+                current[active[ends]] += step[ends]
+                converged[active[ends]] = True
+            going = ~ends & (damping[active] < _MOST_DAMPING)
+            if not bool(going.any()):
+                break
+            if not bool(going.all()):
+                active, step, here = active[going], step[going], here.of_rows(going)
+                part = replace(self, data=self.data.of_rows(active))
+            tried = current[active] + step
+            after = part.equations(tried)
+            better = _not_above(after.energy, here.energy)
+            if not alone:
+                better = _not_above(after.energy.sum(), here.energy.sum()).expand_as(better)
             rows = active[better]
-            current[rows], energy[rows] = tried[better], after[better]
+            current[rows] = tried[better]
+            now.replace(rows, after, better)
             damping[rows] *= 0.1
             damping[active[~better]] *= 10
-            done = small | (damping[active] > _MOST_DAMPING)
-            if not alone:
-                done = torch.full_like(done, bool(done.all()))
-            converged[active[done & small]] = True
-            if bool(done.all()):
-                break
-            if alone and bool(done.any()):
-                active = active[~done]
-                part = replace(self, data=self.data.of_rows(active))
         return current, converged
 
-    def energies(self, scaled: Tensor) -> Tensor:
-        """E (n,) of each particle, float64."""
-        c = self.basis.phase(scaled).sin_().mul_(self.basis.amplitude(scaled)).neg_()
-        return (self.data.a * c).sub_(self.data.b, alpha=2).mul_(c).sum(1, dtype=torch.float64)
-
-    def step(self, scaled: Tensor, damping: Tensor) -> Tensor:
+    def step(self, here: _Equations, damping: Tensor) -> Tensor:
         """The damped step (n, 7) of the free terms."""
-        gradient, curvature = self._normal_equations(scaled)
+        gradient, curvature = here.gradient, here.curvature
         own, common = list(self.free.particle), list(self.free.micrograph)
-        step = torch.zeros_like(scaled)
+        step = torch.zeros_like(gradient)
         if not common:
             step[:, own] = _solved(_damped(curvature[:, own][:, :, own], damping), -gradient[:, own])
             return step
@@ -164,30 +172,46 @@ class _Solver:
         step[:, own] = (inverse @ (-gradient[:, own] - mixed @ found)[..., None])[..., 0]
         return step
 
-    def _normal_equations(self, scaled: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradient (n, 7) and curvature (n, 7, 7) of E/2, float64.
+    def equations(self, scaled: Tensor) -> _Equations:
+        """With s = e^α sin γ and t = e^α cos γ: ∂c is −t times a column of the first five terms, −s of the others.
 
-        ∂c/∂θ is −e^α cos γ times a column for the first five terms, c times a column for the others.
+        E = Σ a s² + 2 b s; its halved gradient is Σ (a s + b) ∂s, the curvature Σ a ∂s ∂s^T.
         """
-        gamma, amplitude = self.basis.phase(scaled), self.basis.amplitude(scaled)
-        slope = gamma.cos().mul_(amplitude).neg_()
-        c = gamma.sin_().mul_(amplitude).neg_()
-        residual = (self.data.a * c).sub_(self.data.b)
-        columns, n = self.basis.columns, len(scaled)
-        phase, damped = columns[:, :N_PHASE], columns[:, N_PHASE:]
-        use_damping = any(index >= N_PHASE for index in self.free.particle + self.free.micrograph)
+        a, b, columns, n = self.data.a, self.data.b, self.basis.columns, len(scaled)
+        gamma = self.basis.phase(scaled)
+        sin, cos = gamma.sin(), gamma.cos_()
+        if self.basis.is_damped(scaled):
+            amplitude = self.basis.amplitude(scaled)
+            sin, cos = sin.mul_(amplitude), cos.mul_(amplitude)
+        weighted = a * cos
+        residual = torch.addcmul(b, a, sin)
+        energy = (torch.linalg.vecdot(residual, sin) + torch.linalg.vecdot(b, sin)).double()
+        phase, damped = self._columns(0, N_PHASE), self._columns(N_PHASE, N_TERMS)
         gradient = torch.zeros(n, N_TERMS, dtype=torch.float64)
-        gradient[:, :N_PHASE] = ((residual * slope) @ phase).double()
         curvature = torch.zeros(n, N_TERMS, N_TERMS, dtype=torch.float64)
-        weighted = self.data.a * slope
-        curvature[:, :N_PHASE, :N_PHASE] = _products(weighted * slope, phase, phase)
-        if use_damping:
-            gradient[:, N_PHASE:] = ((residual * c) @ damped).double()
-            mixed = _products(weighted * c, phase, damped)
-            curvature[:, :N_PHASE, N_PHASE:] = mixed
-            curvature[:, N_PHASE:, :N_PHASE] = mixed.mT
-            curvature[:, N_PHASE:, N_PHASE:] = _products(self.data.a * c * c, damped, damped)
-        return gradient, curvature
+        if damped:
+            gradient[:, damped] = ((residual * sin) @ columns[:, damped]).double()
+            mixed = _products(weighted * sin, columns[:, phase], columns[:, damped])
+            _put(curvature, phase, damped, mixed)
+            _put(curvature, damped, phase, mixed.mT)
+            own = _products(a * sin * sin, columns[:, damped], columns[:, damped])
+            _put(curvature, damped, damped, own)
+        gradient[:, phase] = (residual.mul_(cos) @ columns[:, phase]).double()
+        _put(curvature, phase, phase, _products(weighted.mul_(cos), columns[:, phase], columns[:, phase]))
+        return _Equations(energy, gradient, curvature)
+
+    def _columns(self, begin: int, end: int) -> list[int]:
+        """Free terms within a range."""
+        return sorted(index for index in self.free.particle + self.free.micrograph if begin <= index < end)
+
+
+def _not_above(after: Tensor, before: Tensor) -> Tensor:
+    """Whether E has not grown, but for rounding."""
+    return after <= before + 1e-6 * before.abs()
+
+
+def _put(curvature: Tensor, rows: list[int], columns: list[int], values: Tensor) -> None:
+    curvature[:, torch.tensor(rows)[:, None], torch.tensor(columns)] = values
 
 
 def _products(weights: Tensor, left: Tensor, right: Tensor) -> Tensor:

@@ -43,13 +43,17 @@ class TermBasis:
             even = basis @ torch.tensor(even_zernike, dtype=torch.float64)
         return cls((columns / scales).float(), scales, even.float())
 
-    def first(self, count: int) -> TermBasis:
-        """At the first frequencies only."""
-        return TermBasis(self.columns[:count], self.scales, self.even_phase[:count])
+    def of_pixels(self, pixels: Tensor) -> TermBasis:
+        """At some of the frequencies."""
+        return TermBasis(self.columns[pixels], self.scales, self.even_phase[pixels])
 
     def phase(self, scaled: Tensor) -> Tensor:
         """γ (n, P) float32 of θ·scales (n, 7)."""
         return (scaled[:, :N_PHASE].float() @ self.columns[:, :N_PHASE].T).add_(self.even_phase)
+
+    def is_damped(self, scaled: Tensor) -> bool:
+        """Whether any amplitude e^α differs from 1."""
+        return bool(scaled[:, N_PHASE:].any())
 
     def amplitude(self, scaled: Tensor) -> Tensor:
         """e^α (n, P) float32, or (n, 1) where there is no B-factor."""

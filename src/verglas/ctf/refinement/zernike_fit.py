@@ -8,7 +8,7 @@ the inner frequencies, where phases are small, and goes outward.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -70,28 +70,25 @@ def fit_coefficients(sums: PhaseSums, basis: Tensor, weights: Tensor, band: Band
     columns = basis / scales
     found = torch.zeros(basis.shape[1], dtype=torch.float64)
     shells = band.radius.round().long()
-    for count in _growing(weights, band.first, len(found)):
+    for used in _growing(weights, band, len(found)):
         for _ in range(_ROUNDS):
             scale = sums.scale(columns @ found, shells)
-            found = _climbed(sums, columns, weights, count, found, scale)
+            found = _climbed(sums, columns, used, found, scale)
     phase = columns @ found
     errors = _errors(sums, columns, weights, phase, sums.scale(phase, shells))
     return ZernikeFit(found / scales, errors / scales, phase)
 
 
-def _growing(weights: Tensor, first: Callable[[float], int], unknowns: int) -> Iterator[int]:
+def _growing(weights: Tensor, band: Band, unknowns: int) -> Iterator[Tensor]:
+    """Weights (P,) of more and more pixels, none without enough of them."""
     for share in _SHARES:
-        count = first(share)
-        if share == 1 or int((weights[:count] > 0).sum()) > 4 * unknowns:
-            yield count
+        used = torch.where(band.within(share), weights, 0.0)
+        if share == 1 or int((used > 0).sum()) > 4 * unknowns:
+            yield used
 
 
-def _climbed(
-    sums: PhaseSums, columns: Tensor, weights: Tensor, count: int, start: Tensor, scale: Tensor
-) -> Tensor:
-    """The maximum near `start`, on the first `count` pixels."""
-    used = torch.zeros_like(weights)
-    used[:count] = weights[:count]
+def _climbed(sums: PhaseSums, columns: Tensor, used: Tensor, start: Tensor, scale: Tensor) -> Tensor:
+    """The maximum near `start` with weights (P,)."""
     found, damping = start, 1e-3
     value, gradient, curvature = _equations(sums, columns, used, found, scale)
     for _ in range(_ITERATIONS):
