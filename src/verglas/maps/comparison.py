@@ -69,11 +69,12 @@ class Comparison:
         The transform of x times a map is its derivative: nothing but slices is interpolated.
         """
         matrices = self._frame.matrices(poses.angles_deg)
-        back = torch.linalg.inv(matrices.double())
-        total = torch.zeros(2, len(matrices), len(self.pixels), dtype=torch.complex64)
+        back = torch.linalg.inv(matrices.double()) * (2 * torch.pi / reference.size)
+        total = torch.zeros(2, len(matrices), len(self.pixels), 2)
         for axis in range(3):
             classes = torch.full((len(matrices),), axis + 1)
             moment = reference.projector.at(matrices, self.pixels.indices_yx, classes)
             for along in range(2):
-                total[along] += moment * back[:, axis, along, None].to(torch.float32)
-        return total * (-2j * torch.pi / reference.size)
+                factors = back[:, axis, along, None, None].float()
+                total[along].addcmul_(torch.view_as_real(moment), factors)
+        return torch.view_as_complex(total).mul_(-1j)

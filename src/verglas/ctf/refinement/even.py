@@ -28,11 +28,13 @@ class EvenSums(PhaseSums):
     def of(cls, observed: Tensor, predicted: Tensor, phase: Tensor, amplitude: Tensor) -> EvenSums:
         """Of X and P (n, P) complex64 (odd aberrations in both or in neither), γ (n, P), its amplitude."""
         sin, cos = phase.sin() * amplitude, phase.cos() * amplitude
-        squared = predicted.real.square() + predicted.imag.square()
-        product = observed.real * predicted.real + observed.imag * predicted.imag
-        pairs = ((sin, sin), (sin, cos), (cos, cos))
-        matrix = torch.stack([(squared * one * other).sum(0, dtype=torch.float64) for one, other in pairs])
-        right = torch.stack([-(product * each).sum(0, dtype=torch.float64) for each in (sin, cos)])
+        flat = torch.view_as_real(predicted)
+        squared = flat.square().sum(-1)
+        product = (flat * torch.view_as_real(observed)).sum(-1)
+        by_sin, by_cos = squared * sin, squared * cos
+        pairs = ((by_sin, sin), (by_sin, cos), (by_cos, cos))
+        matrix = torch.stack([(one * other).sum(0).double() for one, other in pairs])
+        right = torch.stack([-(product * each).sum(0).double() for each in (sin, cos)])
         seen = torch.linalg.vector_norm(torch.view_as_real(observed), dtype=torch.float64)
         return cls(matrix, right, float(seen.square()) / observed.shape[1], float(len(observed)))
 

@@ -77,4 +77,5 @@ def _scales(sums: MagnificationSums, band: Band) -> Tensor:
 
 
 def _real_product(one: Tensor, other: Tensor) -> Tensor:
-    return (one.real * other.real + one.imag * other.imag).sum(0, dtype=torch.float64)
+    product = torch.view_as_real(one) * torch.view_as_real(other)
+    return product.sum((0, 2)).double()

@@ -26,8 +26,8 @@ class OddSums(PhaseSums):
     def of(cls, observed: Tensor, predicted: Tensor, transfer: Tensor) -> OddSums:
         """Of X and P (n, P) complex64 and c (n, P)."""
         model = predicted * transfer
-        product = (model.conj() * observed).sum(0, dtype=torch.complex128)
-        power = (model.real.square() + model.imag.square()).sum(0, dtype=torch.float64)
+        product = (model.conj() * observed).sum(0).to(torch.complex128)
+        power = torch.view_as_real(model).square().sum((0, 2)).double()
         seen = torch.linalg.vector_norm(torch.view_as_real(observed), dtype=torch.float64)
         return cls(product, power, float(seen.square()) / len(product), float(len(observed)))
 

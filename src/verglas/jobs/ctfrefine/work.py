@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from verglas.maps.prediction import Poses
 
 Matrix = tuple[float, float, float, float]
-_UNIT: Matrix = (1.0, 0.0, 0.0, 1.0)
+_SPARE_SHELLS = 3  # of the map beyond the last that is compared: magnification moves frequencies outwards
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +65,16 @@ class MicrographWork:
         """Both half maps, with their gradients where the magnification is fitted."""
         from verglas.maps.comparison import Reference
 
-        gradient = self.settings.magnification
+        maps = self.inputs.reference
         one, two = (
-            Reference.of(each.tensor, each.pixel_size_angst, padding=self.padding, gradient=gradient)
-            for each in self.inputs.reference.halves
+            Reference.of(
+                each.tensor,
+                each.pixel_size_angst,
+                padding=self.padding,
+                current_size=min(2 * (maps.last_shell + _SPARE_SHELLS), each.size),
+                gradient=self.settings.magnification,
+            )
+            for each in maps.halves
         )
         return one, two
 
