@@ -38,7 +38,7 @@ class ImageGeometry:
         """Where measured frequencies (..., 2) lie in the undistorted image."""
         if self.magnification is None:
             return frequencies_yx
-        matrix = torch.tensor(self.magnification).to(frequencies_yx).reshape(2, 2)
+        matrix = torch.tensor(self.magnification, dtype=torch.float64).to(frequencies_yx).reshape(2, 2)
         return (frequencies_yx.flip(-1) @ matrix.T).flip(-1)
 
 
