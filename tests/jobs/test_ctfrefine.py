@@ -18,10 +18,11 @@ from verglas.formats.star import StarTable, read_star, write_star
 from verglas.fourier import Projector, inverse
 from verglas.jobs.contract.base import JobFailed, NothingToDo, RunContext
 from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.ctfrefine.distortion import seen_anew
 from verglas.jobs.ctfrefine.job import CtfRefinement
 from verglas.jobs.ctfrefine.options import CtfRefineOptions
 from verglas.maps.prediction import ImageGeometry, Poses, Predictor
-from verglas.optics import CtfParameters
+from verglas.optics import CtfParameters, ctf_phase
 
 BOX, PIXEL, COUNT, MICS = 48, 1.6, 48, 6
 DIRECTORY = "CtfRefine/job005/"
@@ -352,3 +353,48 @@ def test_relion_goes_on_with_our_list_and_we_with_its():
     again = read_star("again/" + LIST)["optics"], read_star(DIRECTORY + LIST)["optics"]
     for optics in again:
         assert optics.number("rlnBeamTiltX", 0) == pytest.approx(1.5, abs=0.04)
+
+
+def test_copies_of_an_image_and_new_particles_of_a_finished_micrograph_stay():
+    """Symmetry copies are particles of their own; what joins a finished micrograph keeps its defocus."""
+    Scene()
+    star = read_star("particles.star")
+    table = star["particles"]
+    copies = table.take(np.r_[0:COUNT, 0:3])
+    write_star("particles.star", [star["optics"], copies])
+    refine(*DEFOCUS)
+    assert len(read_star(DIRECTORY + LIST)["particles"]) == COUNT + 3
+    more = table.take(np.r_[0:COUNT, 0:3, 5:6])
+    write_star("particles.star", [star["optics"], more])
+    said = []
+    refine(*DEFOCUS, "--only_do_unfinished", said=said)
+    found = read_star(DIRECTORY + LIST)["particles"]
+    assert len(found) == COUNT + 4
+    assert found.floats("rlnDefocusU")[-1] == pytest.approx(table.floats("rlnDefocusU")[5])
+    assert any("1 kept theirs: not in the list when" in line for line in said)
+
+
+def test_astigmatism_in_other_coordinates_makes_the_same_phases():
+    """From one matrix to another that is not the first one's identity; micrographs get a mean of their own."""
+    before, after = (np.array(m).reshape(2, 2) for m in ((1.02, 0.01, 0.0, 0.99), (0.99, 0.0, 0.02, 1.01)))
+    defocus = np.array([[15000.0, 14000.0, 70.0], [12000.0, 11900.0, -10.0]])
+    moved = seen_anew(defocus, before, after)
+    grid = torch.rand(50, 2, dtype=torch.float64) * 0.3
+    phases = [
+        ctf_phase(
+            CtfParameters.of(
+                *torch.from_numpy(values).unbind(1),
+                voltage_kv=300,
+                cs_mm=0,
+                amplitude_contrast=0.1,
+                magnification=matrix[None],
+            ),
+            grid,
+        )
+        for values, matrix in ((defocus, before), (moved, after))
+    ]
+    torch.testing.assert_close(phases[0], phases[1])
+    shared = seen_anew(defocus, before, after, np.array(["a.mrc", "a.mrc"]))
+    stretch = shared[:, 0] - shared[:, 1]
+    assert stretch[0] == pytest.approx(stretch[1]) and shared[0, 2] == pytest.approx(shared[1, 2])
+    np.testing.assert_allclose(shared[:, :2].mean(1), moved[:, :2].mean(1))

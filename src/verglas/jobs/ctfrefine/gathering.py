@@ -14,7 +14,8 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.base import JobFailed
 from verglas.jobs.contract.micrograph_job import Item
 from verglas.jobs.contract.set_aside import SetAsideList
-from verglas.jobs.ctfrefine.inputs import MICROGRAPH
+from verglas.jobs.ctfrefine.distortion import seen_anew
+from verglas.jobs.ctfrefine.inputs import MICROGRAPH, ROWS, values_before
 from verglas.jobs.ctfrefine.optics_fits import (
     MATRIX,
     GroupFit,
@@ -28,7 +29,7 @@ from verglas.jobs.ctfrefine.results import COLUMNS, MicrographResult, add_sums
 if TYPE_CHECKING:
     from verglas.ctf.refinement.magnification import MagnificationStep
     from verglas.jobs.ctfrefine.job import CtfRefinement
-    from verglas.jobs.ctfrefine.work import Matrix
+    from verglas.jobs.ctfrefine.views import Matrix
 
 Floats = npt.NDArray[np.float64]
 LIST = "particles_ctf_refine.star"
@@ -52,22 +53,34 @@ class Gathering:
     def of(cls, job: CtfRefinement, done: Sequence[Item]) -> Gathering:
         """Read the files of finished micrographs."""
         names = job.inputs.listed.particles.names
-        place = {name: row for row, name in enumerate(names)}
         found = cls(job, done, np.full((len(names), len(COLUMNS)), np.nan), {}, {}, 0, {})
         total: dict[str, Any] = {}
         for item in done:
             result = MicrographResult.read(job.result_path(item))
-            known = [index for index, name in enumerate(result.names) if name in place]
-            rows = [place[result.names[index]] for index in known]
-            found.values[rows] = np.array(result.values).reshape(-1, len(COLUMNS))[known]
+            stored = zip(result.names, result.rows, result.values)
+            for name, row, values in stored:  # what the list no longer has at this place is left out
+                if row < len(names) and names[row] == name:
+                    found.values[row] = values
             found.kept |= result.kept
             found.aside |= result.aside
             found.alone += result.alone
             add_sums(total, result.sums)
+        found._keep_unseen()
         for key, value in total.items():
             number, _, rest = key.partition("/")
             found.sums.setdefault(int(number), {})[rest] = value
         return found
+
+    def _keep_unseen(self) -> None:
+        """Particles that came to a micrograph's list after it was finished keep their values."""
+        particles = self.job.inputs.listed.particles
+        for item in self.items:
+            rows = item.row[ROWS]
+            for row in rows[~np.isfinite(self.values[rows]).all(axis=1)].tolist():
+                name = particles.names[row]
+                if name not in self.aside:
+                    self.values[row] = values_before(particles, np.array([row]))[0]
+                    self.kept[name] = "not in the list when its micrograph was refined"
 
     def magnification_steps(self) -> dict[int, MagnificationStep]:
         """What each optics group's magnification must be changed by."""
@@ -134,36 +147,17 @@ class Gathering:
 
     def _follow_magnification(self, fits: dict[int, GroupFit]) -> None:
         """Astigmatism is a property of the true coordinates: it changes with the magnification."""
-        import torch
-
-        from verglas.optics.astigmatism import defocus_matrices, defocus_seen_through, defocus_values
-
         if self.job.arguments["--keep_astig"]:
             return
-        particles = self.job.inputs.listed.particles
+        particles, table = self.job.inputs.listed.particles, self.job.inputs.listed.table
+        names = None if self.job.arguments["--part_astig"] else np.array(table.strings(MICROGRAPH))
         for number, fit in fits.items():
             own = particles.optics[number].magnification
             before = np.eye(2) if own is None else np.array(own).reshape(2, 2)
             after = np.array([fit.columns[label] for label in MATRIX]).reshape(2, 2)
-            back = torch.from_numpy(np.linalg.inv(np.linalg.solve(before, after)))
             rows = np.flatnonzero((particles.optics_group == number) & np.isfinite(self.values[:, 0]))
-            values = torch.from_numpy(self.values[rows, :3])
-            matrices = defocus_seen_through(defocus_matrices(*values.unbind(1)), back)
-            if not self.job.arguments["--part_astig"]:
-                matrices = self._with_common_astigmatism(matrices, rows)
-            self.values[rows, :3] = torch.stack(defocus_values(matrices), 1).numpy()
-
-    def _with_common_astigmatism(self, matrices: Any, rows: npt.NDArray[np.int64]) -> Any:
-        """Each particle's mean defocus with the mean astigmatism of its micrograph."""
-        import torch
-
-        names = np.array(self.job.inputs.listed.table.strings(MICROGRAPH))[rows]
-        _, inverse = np.unique(names, return_inverse=True)
-        place = torch.from_numpy(inverse)
-        mean = matrices.diagonal(dim1=1, dim2=2).mean(1)[:, None, None] * torch.eye(2, dtype=torch.float64)
-        count = torch.bincount(place).double()[:, None, None]
-        sums = torch.zeros(len(count), 2, 2, dtype=torch.float64).index_add_(0, place, matrices - mean)
-        return mean + (sums / count)[place]
+            shared = None if names is None else names[rows]
+            self.values[rows, :3] = seen_anew(self.values[rows, :3], before, after, shared)
 
     def _columns(self, rows: npt.NDArray[np.int64]) -> dict[str, Floats]:
         """Refined columns; of those that were not fitted only what the list has already."""

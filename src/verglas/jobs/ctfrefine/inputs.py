@@ -18,6 +18,7 @@ from verglas.jobs.volumes.reference_halves import ReferenceHalves, read_referenc
 
 if TYPE_CHECKING:
     from verglas.ctf.refinement.micrograph import FitSettings
+    from verglas.em.state.particles import Particles
 
 Ints = npt.NDArray[np.int64]
 ROWS = "particles"  # of an item: places of its particles in the list
@@ -52,6 +53,19 @@ def read_refinement_inputs(flags: Arguments, settings: FitSettings) -> Refinemen
         raise JobFailed(f"{path}: not one particle belongs to half 1 or 2 ({HALF})")
     items = _items(listed, flags["--min_MG"], flags["--max_MG"])
     return RefinementInputs(items=items, listed=listed, half=half, reference=reference)
+
+
+def values_before(particles: Particles, rows: Ints) -> npt.NDArray[np.float64]:
+    """U, V, angle, phase shift, B-factor and scale (n, 6) of particles as the list has them."""
+    columns = (
+        particles.defocus_u_angst,
+        particles.defocus_v_angst,
+        particles.defocus_angle_deg,
+        particles.phase_shift_deg,
+        particles.b_factor_a2,
+        particles.ctf_scale,
+    )
+    return np.stack([column[rows] for column in columns], 1)
 
 
 def _check_columns(listed: ParticleList, path: str) -> None:

@@ -19,7 +19,8 @@ from verglas.jobs.ctfrefine.options import CtfRefineOptions
 
 if TYPE_CHECKING:
     from verglas.ctf.refinement.micrograph import FitSettings
-    from verglas.jobs.ctfrefine.work import Matrix, MicrographWork
+    from verglas.jobs.ctfrefine.views import Matrix
+    from verglas.jobs.ctfrefine.work import MicrographWork
 
 
 class CtfRefinement(MicrographJob[RefinementInputs]):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from verglas.ctf.refinement.magnification import MagnificationStep
     from verglas.ctf.refinement.micrograph import FitSettings
     from verglas.em.state.particles import OpticsGroup
-    from verglas.jobs.ctfrefine.work import GroupView
+    from verglas.jobs.ctfrefine.views import GroupView
 
 Array = npt.NDArray[Any]
 FEW_SIGMA = 3.0  # a value within so many standard errors of 0 is as good as none

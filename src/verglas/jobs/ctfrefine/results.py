@@ -1,4 +1,4 @@
-"""The result of one micrograph in a file: refined columns by image name, and sums for the optics groups."""
+"""The result of one micrograph in a file: refined columns of its particles, and sums for the optics groups."""
 
 from __future__ import annotations
 
@@ -28,9 +28,13 @@ _SUM = "sum/"
 
 @dataclass
 class MicrographResult:
-    """Particles that were compared, their values, why some kept theirs, which could not be used, sums."""
+    """Particles that were compared, their values, why some kept theirs, which could not be used, sums.
+
+    An image may be in the list several times (symmetry copies): `rows` are places in the list.
+    """
 
     names: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
     values: list[Array] = field(default_factory=list)  # (6,) each, as `COLUMNS`
     kept: dict[str, str] = field(default_factory=dict)
     aside: dict[str, str] = field(default_factory=dict)
@@ -42,6 +46,7 @@ class MicrographResult:
         kept, aside = (list(each.items()) for each in (self.kept, self.aside))
         arrays: dict[str, Array] = {
             "names": np.array(self.names, np.str_),
+            "rows": np.array(self.rows, np.int64),
             "values": np.array(self.values, np.float64).reshape(-1, len(COLUMNS)),
             "kept": np.array(kept, np.str_).reshape(-1, 2),
             "aside": np.array(aside, np.str_).reshape(-1, 2),
@@ -60,6 +65,7 @@ class MicrographResult:
             with np.load(path, allow_pickle=False) as stored:
                 return cls(
                     stored["names"].tolist(),
+                    stored["rows"].tolist(),
                     list(stored["values"]),
                     dict(stored["kept"].tolist()),
                     dict(stored["aside"].tolist()),

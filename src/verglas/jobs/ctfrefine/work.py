@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,34 +11,20 @@ import numpy as np
 
 from verglas.em.images.transfer import ctf_parameters
 from verglas.jobs.contract.set_aside import SetAside
-from verglas.jobs.ctfrefine.inputs import Ints, RefinementInputs
+from verglas.jobs.ctfrefine.inputs import Ints, RefinementInputs, values_before
 from verglas.jobs.ctfrefine.results import MicrographResult
-from verglas.jobs.refine.images.geometry import image_geometry, poses_of
+from verglas.jobs.ctfrefine.views import GroupView, Matrix, view_of
+from verglas.jobs.refine.images.geometry import poses_of
 from verglas.jobs.refine.images.stacks import StackSource
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from verglas.ctf.refinement.band import Band
     from verglas.ctf.refinement.micrograph import FitSettings, MicrographFit
-    from verglas.ctf.refinement.terms import TermBasis
-    from verglas.maps.comparison import Comparison, Reference
+    from verglas.maps.comparison import Reference
     from verglas.maps.prediction import Poses
 
-Matrix = tuple[float, float, float, float]
 _SPARE_SHELLS = 3  # of the map beyond the last that is compared: magnification moves frequencies outwards
-
-
-@dataclass(frozen=True, eq=False)
-class GroupView:
-    """How the images of one optics group are compared; phases (P,) are its odd aberrations."""
-
-    band: Band
-    comparison: Comparison
-    basis: TermBasis
-    true_frequencies_yx: Tensor
-    odd_phase: Tensor
-    kept_odd_phase: Tensor
 
 
 class MicrographWork:
@@ -92,41 +78,9 @@ class MicrographWork:
     def view(self, number: int) -> GroupView:
         """How an optics group is compared."""
         if number not in self._views:
-            self._views[number] = self._viewed(number)
+            given = self.magnifications.get(number)
+            self._views[number] = view_of(self.inputs, self.settings, number, given)
         return self._views[number]
-
-    def _viewed(self, number: int) -> GroupView:
-        import torch
-
-        from verglas.ctf.refinement.band import band_of
-        from verglas.ctf.refinement.terms import TermBasis
-        from verglas.maps.comparison import Comparison
-        from verglas.optics.aberrations import odd_phase
-
-        group, reference = self.inputs.listed.particles.optics[number], self.inputs.reference
-        band = band_of(
-            group.box_size,
-            group.pixel_size_angst,
-            torch.from_numpy(reference.fsc),
-            reference.extent_angst,
-            self.settings.lowest_angst,
-        )
-        geometry = image_geometry(group)
-        true = geometry.true_frequencies(band.frequencies_yx)
-        tilted, zernike = (
-            odd_phase(
-                true, coefficients, beam_tilt_mrad_xy=tilt, voltage_kv=group.voltage_kv, cs_mm=group.cs_mm
-            ).float()
-            for coefficients, tilt in (
-                (group.odd_zernike, group.beam_tilt_mrad),
-                (group.odd_zernike, (0.0, 0.0)),
-            )
-        )
-        kept = zernike if self.settings.odd_degree < 3 else torch.zeros_like(zernike)
-        basis = TermBasis.at(true, group.even_zernike)
-        seen = replace(geometry, magnification=self.magnifications.get(number, geometry.magnification))
-        comparison = Comparison(seen, band.pixels, reference.extent_angst)
-        return GroupView(band, comparison, basis, true, tilted, kept)
 
     def _group(self, rows: Ints, number: int, found: MicrographResult) -> None:
         """The particles of one optics group."""
@@ -226,15 +180,7 @@ class MicrographWork:
 
         particles = self.inputs.listed.particles
         names = [particles.names[row] for row in rows]
-        before = (
-            particles.defocus_u_angst,
-            particles.defocus_v_angst,
-            particles.defocus_angle_deg,
-            particles.phase_shift_deg,
-            particles.b_factor_a2,
-            particles.ctf_scale,
-        )
-        values = np.stack([column[rows] for column in before], 1)
+        values = values_before(particles, rows)
         if fit is not None:
             group = particles.optics[number]
             ctf = fitted_ctf(fit.theta, group.voltage_kv, group.amplitude_contrast)
@@ -255,6 +201,7 @@ class MicrographWork:
                 if sums is not None:
                     found.sums |= {f"{number}/{kind}/{k}": np.asarray(v) for k, v in vars(sums).items()}
         found.names += names
+        found.rows += rows.tolist()
         found.values += list(values)
 
 
