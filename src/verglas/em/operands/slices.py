@@ -155,12 +155,21 @@ class SliceSums:
         self.data.zero_()
         self.weight.zero_()
 
-    def totals(self) -> tuple[Tensor, Tensor]:
-        """Complex data (A, n, P) and weights (A, n, P), float64."""
-        self.flush()
-        n_pixels = self._weight.shape[-1]
-        data = torch.complex(self._data[..., :n_pixels], self._data[..., n_pixels:])
-        return data, self._weight
+    def used(self) -> Tensor:
+        """Which slices anything was added to, (n,) bool."""
+        found = (self.weight > 0).any(-1).any(0)
+        if self._weight.numel():
+            found |= (self._weight > 0).any(-1).any(0)
+        return found
+
+    def totals(self, slices: Tensor) -> tuple[Tensor, Tensor]:
+        """Complex data (A, m, P) and weights (A, m, P) of some slices (m,), float64."""
+        data, weight = self.data[:, slices].double(), self.weight[:, slices].double()
+        if self._weight.numel():
+            data += self._data[:, slices]
+            weight += self._weight[:, slices]
+        n_pixels = weight.shape[-1]
+        return torch.complex(data[..., :n_pixels], data[..., n_pixels:]), weight
 
 
 def insert(

@@ -33,6 +33,7 @@ from verglas.em.volumes.volume import LatticeSums
 PARTICLES_PER_SLICES = 32  # that share fine slices where these are not kept
 SPARSE_POSES = 600  # particles with no more significant poses take the sparse pass (CPU)
 SPARSE_SHARE = 0.1  # the same in 3D, as a share of the coarse poses
+CPU_SLICES_BYTES, GPU_SLICES_BYTES = 4 << 20, 4 << 30  # of collected slices that are inserted in one go
 SparsePass = Callable[..., Outcome]
 GPU_SPARSE_POSES = 64  # the same on a GPU
 
@@ -53,23 +54,38 @@ def insert_slices(
 
     `columns`: the numbers of the collected slices; None: all of them in order.
     """
-    data, weight = collected[0].totals()
+    used = collected[0].used()
     for more in collected[1:]:
-        other_data, other_weight = more.totals()
+        used |= more.used()
+    for chosen in torch.split(used.nonzero().flatten(), _slices_together(operands)):
+        numbers = chosen.cpu() if columns is None else columns.cpu()[chosen.cpu()]
+        _insert_some(operands, sums, collected, chosen, numbers)
+
+
+def _slices_together(operands: Operands) -> int:
+    """Slices in one go: on a CPU as many as stay in its caches; few calls on a GPU."""
+    room = CPU_SLICES_BYTES if operands.estep.device.type == "cpu" else GPU_SLICES_BYTES
+    return int(max(1, room // (16 * len(operands.pixels))))
+
+
+def _insert_some(
+    operands: Operands, sums: WeightedSums, collected: list[SliceSums], chosen: Tensor, numbers: Tensor
+) -> None:
+    """Collected slices `chosen` with their fine slice numbers."""
+    data, weight = collected[0].totals(chosen)
+    for more in collected[1:]:
+        other_data, other_weight = more.totals(chosen)
         data += other_data
         weight += other_weight
     estep = operands.estep
-    columns = torch.arange(operands.n_fine) if columns is None else columns.cpu()
-    classes, turns = operands.pose_of(columns)
-    k = estep.model.n_classes
+    classes, turns = operands.pose_of(numbers)
+    if estep.gradient:
+        data = data - weight * operands.maker.at(classes, turns, len(operands.pixels))
+    k, lattice = estep.model.n_classes, estep.projector.lattice
     for half in range(data.shape[0]):
-        d, w = data[half], weight[half]
-        if estep.gradient:
-            d = d - w * operands.maker.at(classes, turns, len(operands.pixels))
         part = slice(half * k, (half + 1) * k)
-        insert(
-            sums.data[part], sums.weight[part], estep.projector.lattice, operands.maker, turns, d, w, classes
-        )
+        into = sums.data[part], sums.weight[part]
+        insert(*into, lattice, operands.maker, turns, data[half], weight[half], classes)
 
 
 @dataclass
