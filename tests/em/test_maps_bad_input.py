@@ -46,7 +46,7 @@ def with_subsets(values: list[int]) -> None:
         (["--sym", "X3"], "unknown point group 'X3': known are C1, Cn"),
         (["--relax_sym", "Q"], "unknown point group 'Q'"),
         (["--K", "2"], "half-sets are refined with one 3D reference"),
-        (["--denovo_3dref"], "give a map with --ref"),
+        (["--denovo_3dref"], "leave out --ref, or this flag"),
         (["--ref", "none.mrc"], "none.mrc"),
         (["--ref", "None"], "half-sets are refined with one 3D reference"),
         (["--solvent_mask", "none.mrc"], "the mask cannot be read"),

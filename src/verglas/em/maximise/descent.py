@@ -36,6 +36,7 @@ from verglas.maps.spectra import lattice_shell_means
 TINY = 1e-12
 LEAST_MOVE_PX = 2.0
 SECOND_MOMENT_DECAY = 0.999
+EARLY_STEP = 0.9
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,23 @@ class GradientStep:
     may_replace: bool  # whether an inactive class may be replaced
 
 
+@dataclass(frozen=True)
+class _Rates:
+    """Batches as share of the particles, least, most; the last step size; whether step and T fade in (§7.1)."""
+
+    first: tuple[float, int, int]
+    last: tuple[float, int, int]
+    step: float
+    fades: bool = True
+
+
+_RATES = {
+    "2D": _Rates((0.005, 200, 10_000), (0.05, 1000, 100_000), 0.3),
+    "denovo": _Rates((0.005, 200, 5_000), (0.1, 1000, 50_000), 0.5),
+    "3D": _Rates((0.1, 200, 100_000), (0.1, 200, 100_000), 0.3, fades=False),
+}
+
+
 def phases(settings: EmSettings, gradient: GradientSettings) -> tuple[int, int]:
     """Iterations of the initial phase, and of the one in between."""
     n = settings.n_iterations
@@ -60,10 +78,11 @@ def phases(settings: EmSettings, gradient: GradientSettings) -> tuple[int, int]:
 def gradient_step(
     settings: EmSettings, gradient: GradientSettings, n_particles: int, iteration: int
 ) -> GradientStep:
-    """Batch size, step size and T of an iteration of a 2D classification."""
+    """Batch size, step size and T of an iteration (§7.1)."""
     ini, mid = phases(settings, gradient)
-    small = gradient.ini_subset if gradient.ini_subset > 0 else _bounded(0.005 * n_particles, 200, 10_000)
-    large = gradient.fin_subset if gradient.fin_subset > 0 else _bounded(0.05 * n_particles, 1000, 100_000)
+    rates = _RATES["denovo" if settings.denovo else f"{settings.dims}D"]
+    small = gradient.ini_subset if gradient.ini_subset > 0 else _bounded(n_particles, *rates.first)
+    large = gradient.fin_subset if gradient.fin_subset > 0 else _bounded(n_particles, *rates.last)
     if iteration < ini:
         size = small
     elif iteration < ini + mid:
@@ -73,18 +92,34 @@ def gradient_step(
     last = iteration == settings.n_iterations and settings.n_classes > 1
     if last or size >= n_particles:
         size = n_particles
-    base = gradient.step_size if gradient.step_size > 0 else 0.3
-    early = _fading(iteration, ini, mid // 2)
-    step = 0.9 * early + base * (1 - early)
-    early = _fading(iteration, ini, mid // 4)
+    base = gradient.step_size if gradient.step_size > 0 else rates.step
+    early = _fading(iteration, ini, mid // 2) if rates.fades else 0.0
+    step = EARLY_STEP * early + base * (1 - early)
+    early = _fading(iteration, ini, mid // 4) if rates.fades else 0.0
     tau2_fudge = early + settings.tau2_fudge * (1 - early)
     momentum = 0.0 if size == n_particles else gradient.momentum
     in_between = ini < iteration < ini + mid
     return GradientStep(size, step, tau2_fudge, momentum, iteration <= ini + mid, in_between)
 
 
-def _bounded(value: float, low: int, high: int) -> int:
-    return int(max(min(value, high), low))
+def limit_angst(settings: EmSettings, gradient: GradientSettings, iteration: int) -> float:
+    """Resolution (Å) up to which images of an iteration reach; 0: not limited.
+
+    Between the phases the spatial frequency grows evenly from iteration to iteration.
+    """
+    first, last = gradient.ini_resolution_angst, gradient.fin_resolution_angst
+    if first <= 0 and last <= 0:
+        return 0.0
+    ini, mid = phases(settings, gradient)
+    passed = min(1.0, max(0.0, (iteration - ini) / max(1, mid)))
+    if first <= 0 or last <= 0:  # one limit alone holds in its own phase
+        holds = passed == 0 if first > 0 else passed == 1
+        return max(first, last) if holds else 0.0
+    return 1 / ((1 - passed) / first + passed / last)
+
+
+def _bounded(n_particles: int, share: float, low: int, high: int) -> int:
+    return int(max(min(share * n_particles, high), low))
 
 
 def _fading(iteration: int, begin: int, width: int) -> float:

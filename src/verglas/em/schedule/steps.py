@@ -20,6 +20,8 @@ FINE_ENOUGH = 0.75  # of the accuracy: a step below it gains nothing (automatic 
 BARE_STEP_ANGST = 1.5  # refinement.md §12 no. 6: meant as pixels, compared in Å
 FIRST_LOCAL_ORDER = 4  # orders from here on are for local searches
 GRADIENT_EVERY = 10  # mini-batches between changes of the steps
+FIRST_MAP_ORDER = 2  # the finest of a map from nothing: 7.5 degrees after oversampling
+FIRST_MAP_NEEDED = 0.6  # of the step that its resolution needs
 SETTLED = 0.40  # of a fine step: changes below it do not matter
 MARGIN = 1.03
 PSI_LOCAL_STEP_DEG = DIRECTION_STEP_DEG / 2**FIRST_LOCAL_ORDER
@@ -49,7 +51,7 @@ def finer_sampling(settings: EmSettings, state: State, number: int) -> State:
     if number < 2 or (gradient and number % GRADIENT_EVERY):
         return state
     settled = state.resolution_stalled >= 1 and (gradient or state.hidden_stalled >= 1)
-    if not settled or _fine_enough(state):
+    if not settled or _fine_enough(state) or _enough_for_first_map(settings, state):
         return state
     sampling = state.sampling
     order, psi = sampling.healpix_order + 1, sampling.psi_step_deg / 2
@@ -62,6 +64,15 @@ def finer_sampling(settings: EmSettings, state: State, number: int) -> State:
         sampling = replace(sampling, healpix_order=order)
     finer = replace(sampling, psi_step_deg=psi, offset_step_angst=step, offset_range_angst=reach)
     return _from_here(replace(state, sampling=finer))
+
+
+def _enough_for_first_map(settings: EmSettings, state: State) -> bool:
+    """A first map does not need finer steps: they would cost eight times the time each (docs/initial-model.md)."""
+    if not settings.denovo:
+        return False
+    needed = resolution_needs_deg(settings, state.model)
+    fine = state.sampling.fine_angular_step_deg
+    return state.sampling.healpix_order >= FIRST_MAP_ORDER or fine <= FIRST_MAP_NEEDED * needed
 
 
 def refined_sampling(settings: EmSettings, halves: HalvesSettings, state: State) -> State:

@@ -10,6 +10,8 @@ from verglas.em.maximise.descent import (
     GradientStep,
     descend,
     gradient_step,
+    limit_angst,
+    phases,
     replace_inactive,
     start_moments,
     subset,
@@ -22,6 +24,8 @@ from verglas.em.start.seeds import share_among_copies
 from verglas.em.state.model import State
 from verglas.em.state.particles import Particles
 from verglas.em.state.settings import EmSettings, GradientSettings
+from verglas.fourier.rounding import nearest
+from verglas.maps.reconstruction import MIN_REGULARISED_SHELL
 
 MOST_POSES = {2: 5, 3: 100}  # significant poses per class, by dimensions of the reference
 
@@ -36,7 +40,8 @@ class MiniBatches:
 
     def before(self, state: State, particles: Particles, measure: Measure) -> tuple[Task, State]:
         settings, number = self.settings, state.iteration + 1
-        state = sized(settings, state, number)
+        limit = limit_angst(settings, self.gradient, number)
+        state = _limited(sized(settings, state, number), limit)
         step = self._step(number, len(particles))
         order = usable_particles(state, len(particles))
         if step is not None:
@@ -46,7 +51,8 @@ class MiniBatches:
             state = measure(state, order)
         if settings.allow_coarser:
             state = fitted(replace(state, sampling=coarser_sampling(settings, state)))
-        if settings.auto_sampling:
+        blurred = limit > 0 and number < phases(settings, self.gradient)[0]
+        if settings.auto_sampling and not blurred:
             state = fitted(finer_sampling(settings, state, number))
         most = settings.max_significants
         if step is not None and most <= 0:
@@ -87,3 +93,12 @@ class MiniBatches:
         """Whether iteration `number` estimates accuracies: mini-batches do now and then (§2.13)."""
         now_and_then = number <= 1 or number % GRADIENT_EVERY == 0
         return step is None or now_and_then or number == self.settings.n_iterations
+
+
+def _limited(state: State, limit_angst: float) -> State:
+    """The state whose images reach no further than a resolution; 0: as far as they do."""
+    if limit_angst <= 0:
+        return state
+    most = 2 * max(MIN_REGULARISED_SHELL, nearest(state.model.extent_angst / limit_angst))
+    models = (replace(model, current_size=min(model.current_size, most)) for model in state.models)
+    return state.with_models(*models)

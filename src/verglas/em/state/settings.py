@@ -54,6 +54,8 @@ class GradientSettings:
     step_size: float = -1.0  # -1: by kind of job (§7.1)
     ini_subset: int = -1  # -1: by kind of job
     fin_subset: int = -1
+    ini_resolution_angst: float = -1.0  # images reach so far in the initial phase; <= 0: no limit
+    fin_resolution_angst: float = -1.0  # and so far from the final phase on
     write_every: int = 10
     em_iterations: int = 0  # plain EM iterations at the end
     class_inactivity_threshold: float = 0.0
@@ -110,6 +112,7 @@ class EmSettings:
     ini_high_angst: float = -1.0
     firstiter_cc: bool = False
     always_cc: bool = False
+    denovo: bool = False  # 3D: the first references come from the particles at random orientations
     one_seed: bool = False  # all classes begin as the same reference: particles are dealt out at random
     blob_init: bool | None = None  # first references as random blobs; None: with VDAM only
     # resolution
@@ -145,6 +148,8 @@ class EmSettings:
             raise ValueError(f"references have 2 or 3 dimensions, got {self.dims}")
         if not 0 < self.adaptive_fraction < 1:
             raise ValueError(f"adaptive fraction must lie in (0, 1), got {self.adaptive_fraction}")
+        if self.denovo and (self.dims != 3 or self.halves is not None):
+            raise ValueError("first maps from the particles are 3D, without half-sets")
         if self.dims == 3 and self.helix is not None:
             raise ValueError("helices of 3D references are not supported")
         if self.halves is not None and (self.dims != 3 or self.n_classes != 1):

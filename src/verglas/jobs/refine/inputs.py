@@ -50,13 +50,12 @@ def _new(frame: RunFrame) -> RefineInputs:
     if not arguments["--i"]:
         raise JobFailed("give the particles with --i, or an _optimiser.star with --continue")
     listed = read_particles(arguments["--i"], with_ctf=arguments["--ctf"])
-    if arguments["--denovo_3dref"]:
-        raise JobFailed(
-            "--denovo_3dref: verglas cannot make a first 3D reference from the particles yet; give a map "
-            "with --ref"
-        )
     references = read_references(arguments, listed.particles.optics[0], frame.say)
-    dims = 2 if references is None or references.ndim == 3 else 3
+    if arguments["--denovo_3dref"] and references is not None:
+        raise JobFailed(
+            "--denovo_3dref makes the first maps from the particles: leave out --ref, or this flag"
+        )
+    dims = 3 if arguments["--denovo_3dref"] or (references is not None and references.ndim == 4) else 2
     settings = settings_of(arguments, dims)
     if references is not None and not arguments["--ctf_corrected_ref"]:
         settings = replace(settings, refs_are_ctf_corrected=False)

@@ -27,7 +27,7 @@ _RUN: tuple[Flag, ...] = (
     Flag("--ref", "None", "Image, stack or map with the reference(s)", START),
     Flag("--no_init_blobs", False, "VDAM: start from averages over random orientations", START),
     Flag("--init_blobs", False, "EM: start from random blobs", START),
-    Flag("--denovo_3dref", False, "A first 3D reference from the particles (not possible yet)", START),
+    Flag("--starts", 1, "From nothing: so many starts compete over a few mini-batches", START),
     Flag("--sigma_ang", -1.0, "Local searches: standard deviation of all angles (degrees)", POSES),
     Flag("--auto_refine", False, "Refine until nothing improves any more", AUTO),
     Flag("--split_random_halves", False, "Refine two half-sets independently", AUTO),
@@ -62,8 +62,6 @@ _UNNEEDED: tuple[Flag, ...] = (
     Flag("--NN", False, unneeded="slices are interpolated linearly"),
     Flag("--r_min_nn", 10, unneeded="slices are interpolated linearly"),
     Flag("--pad_ctf", False, unneeded="the reference program disables it, too"),
-    Flag("--grad_ini_resol", -1.0, unneeded="the resolution follows from the data"),
-    Flag("--grad_fin_resol", -1.0, unneeded="the resolution follows from the data"),
 )  # fmt: skip
 
 REFINE_FLAGS: tuple[Flag, ...] = (
