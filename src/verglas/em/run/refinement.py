@@ -144,7 +144,7 @@ class Refinement:
             self._say(auto_refine_lines(self.state))
         task, self.state = self.schedule.before(self.state, self.particles, self._measured)
         self._tell_notes()
-        seen = self._expected(task)
+        seen = self.expected(task)
         if automatic is not None:
             self._say(half_map_lines(automatic.low_res_join_angst))
         self.watcher.start("Maximization ...", self.settings.n_classes)
@@ -160,7 +160,7 @@ class Refinement:
         for line in lines:
             self.watcher.say(line)
 
-    def _expected(self, task: Task) -> Seen:
+    def expected(self, task: Task) -> Seen:
         """The expectation step over all half-sets, and over all ranks."""
         esteps: list[EStep] = []
         sums: list[WeightedSums] = []

@@ -123,16 +123,24 @@ def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:
         )
     tell_doubts(frame, inputs)
     references = None if inputs.references is None else torch.from_numpy(inputs.references)
+    assignments = first_assignments(inputs.listed, settings)
+    who: dict[str, Any] = {"devices": devices, "ranks": frame.ranks, "watcher": watcher}
+    if settings.denovo and frame.arguments["--starts"] > 1:
+        references = _best_start(frame, inputs, assignments.set_aside, who)
     return Refinement.start(
-        settings,
-        particles,
-        source,
-        references=references,
-        assignments=first_assignments(inputs.listed, settings),
-        devices=devices,
-        ranks=frame.ranks,
-        watcher=watcher,
+        settings, particles, source, references=references, assignments=assignments, **who
     )
+
+
+def _best_start(frame: RunFrame, inputs: RefineInputs, aside: dict[int, str], who: dict[str, Any]) -> Any:
+    """Maps of the start that explains unseen particles best (K, N, N, N)."""
+    from verglas.em.run.contest import compete
+
+    starts, particles = frame.arguments["--starts"], inputs.listed.particles
+    found = compete(inputs.settings, particles, inputs.images.source, starts, aside=aside, **who)
+    for line in found.lines():
+        frame.say(f" {line}")
+    return found.winner
 
 
 def _solvent_mask(frame: RunFrame, inputs: RefineInputs, model: Model) -> Any:
