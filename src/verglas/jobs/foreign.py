@@ -8,15 +8,6 @@ FOREIGN: dict[str, JobType] = {
     each.folder: each
     for each in (
         JobType(
-            "InitialModel",
-            "relion.initialmodel",
-            18,
-            "3D initial model",
-            iterative=True,
-            class_dims=3,
-            settings_name="inimodel",
-        ),
-        JobType(
             "MultiBody",
             "relion.multibody",
             19,

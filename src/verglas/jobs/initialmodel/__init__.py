@@ -1,0 +1,1 @@
+"""Initial models: first maps from the particles alone."""
