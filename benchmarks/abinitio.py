@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--box", type=int, default=64)
     parser.add_argument("--snr", type=float, default=0.05)
-    parser.add_argument("--iter", type=int, default=200)
+    parser.add_argument("--iter", type=int, default=60)
     words = sys.argv[1:]
     more = words[words.index("--") + 1 :] if "--" in words else []
     given = parser.parse_args(words[: words.index("--")] if more else words)

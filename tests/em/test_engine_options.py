@@ -29,7 +29,7 @@ BEGIN = {"gradient": ["--grad"], "helix": ["--helix"], "halves": ["--auto_refine
 NO_OPTION = {"dims", "parity", "blob_init", *PARTS}
 # what a new run does where nothing is asked, and the engine's own idea of it
 OTHER_DEFAULTS = {"random_seed", "low_res_join_angst", "bimodal_psi"}
-MAPS_ONLY = ("symmetry", "relax_symmetry", "limit_tilt_deg")
+MAPS_ONLY = ("symmetry", "relax_symmetry", "limit_tilt_deg", "denovo")
 JOBS = (Classification2D, Classification3D, AutoRefine3D)
 
 

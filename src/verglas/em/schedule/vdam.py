@@ -27,6 +27,7 @@ from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.fourier.rounding import nearest
 from verglas.maps.reconstruction import MIN_REGULARISED_SHELL
 
+FIRST_MAP_PARTICLES = 3000  # per class that an EM iteration of a map from nothing looks at
 MOST_POSES = {2: 5, 3: 100}  # significant poses per class, by dimensions of the reference
 
 
@@ -44,8 +45,8 @@ class MiniBatches:
         state = _limited(sized(settings, state, number), limit)
         step = self._step(number, len(particles))
         order = usable_particles(state, len(particles))
-        if step is not None:
-            order = subset(order, step.subset, settings.random_seed, number)
+        size = self._most_in_em(number, len(order)) if step is None else step.subset
+        order = subset(order, size, settings.random_seed, number)
         by_correlation = is_cross_correlation(settings, number)
         if aligns(settings) and not by_correlation and self._measures(number, step):
             state = measure(state, order)
@@ -88,6 +89,12 @@ class MiniBatches:
         if number > self.settings.n_iterations - self.gradient.em_iterations:
             return None
         return gradient_step(self.settings, self.gradient, n_particles, number)
+
+    def _most_in_em(self, number: int, usable: int) -> int:
+        """Particles of an iteration of expectation-maximisation: a first map does not need all of many."""
+        settings = self.settings
+        every_class = number == settings.n_iterations and settings.n_classes > 1
+        return usable if not settings.denovo or every_class else FIRST_MAP_PARTICLES * settings.n_classes
 
     def _measures(self, number: int, step: GradientStep | None) -> bool:
         """Whether iteration `number` estimates accuracies: mini-batches do now and then (§2.13)."""

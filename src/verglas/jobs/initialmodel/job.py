@@ -25,6 +25,7 @@ INI_BATCH, FIN_BATCH = (
     200,
     300,
 )  # particles of a mini-batch: enough, with momentum over ten of them (docs/initial-model.md)
+EM_ITERATIONS = 8  # at the end: their maps are averages of all particles, with less noise than a mini-batch's
 LEAST = 20  # mini-batches
 _END = "Initial model"
 FLAGS: tuple[Flag, ...] = (
@@ -123,6 +124,7 @@ def _derived(options: InitialModelOptions) -> dict[str, str]:
     found = {
         "--grad_ini_subset": str(INI_BATCH),
         "--grad_fin_subset": str(FIN_BATCH),
+        "--grad_em_iters": str(EM_ITERATIONS),
         "--class_inactivity_threshold": "0.1",
     }
     if first_limit(options) > 0:
