@@ -31,6 +31,9 @@ def write_result(arguments: Arguments, context: RunContext) -> None:
     write_mrc(arguments["--result"], _map(arguments, context, model, klass), model.pixel_size_angst)
     for line in verdict_lines(arguments, context, done, klass):
         context.say(line)
+    if done.settings.symmetry == "C1":
+        for line in symmetry_lines(model, klass, arguments["--align_sym"].upper()):
+            context.say(line)
     context.say(
         f" The initial model is {arguments['--result']}. Its hand is free: a map and its mirror image explain "
         "particles equally well"
@@ -43,6 +46,35 @@ def _map(arguments: Arguments, context: RunContext, model: Model, klass: int) ->
     name = arguments["--align_sym"].upper()
     if name in ("", "C1"):
         return density.numpy()
-    raise JobFailed(
-        f"--align_sym {name}: finding the axes is not possible yet; run with --sym {name} instead"
+    from verglas.geometry.symmetry import PointGroup
+    from verglas.maps.symmetry.alignment import align_to_symmetry, impose
+
+    group = PointGroup.of(name)
+    try:
+        move = align_to_symmetry(density, model.pixel_size_angst, group)
+    except ValueError as error:
+        raise JobFailed(f"--align_sym {name}: {error}") from error
+    context.say(
+        f" The axes of {name} were found; the map agrees with its turned copies to {move.correlation:.2f}"
     )
+    return impose(density.numpy(), move, group)
+
+
+def symmetry_lines(model: Model, klass: int, asked: str) -> list[str]:
+    """What the map, made without symmetry, says about its point group; and a doubt about the one asked for."""
+    from verglas.maps.symmetry.proposal import HOLDS, propose_symmetries
+
+    density = model.references[klass].float().cpu()
+    limit = 1 / model.current_resolution if model.current_resolution > 0 else None
+    try:
+        found = propose_symmetries(density, model.pixel_size_angst, resolution_angst=limit)
+    except ValueError as error:
+        return [f" Its symmetry cannot be told: {error}"]
+    best = found[0]
+    lines = [f" Symmetry: {best.name} {best.statement}"]
+    mine = [one for one in found if one.name == asked]
+    if asked not in ("", "C1") and mine and mine[0].score < HOLDS:
+        lines.append(
+            f" The initial model is doubtful because {asked} does not hold: {mine[0].statement or 'it is excluded'}"
+        )
+    return lines
