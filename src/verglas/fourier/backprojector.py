@@ -10,7 +10,7 @@ from torch import Tensor
 from verglas.fourier.grid import Device
 from verglas.fourier.lattice import Lattice, padded_size
 from verglas.fourier.pixels import half_disc
-from verglas.fourier.slicing import add_slices
+from verglas.fourier.slicing import add_points, add_slices
 from verglas.fourier.symmetrise import add_rotated
 
 
@@ -68,6 +68,14 @@ class BackProjector:
     ) -> None:
         """Add slice values (n, P) and weights (n, P) at the given half-plane frequencies (P, 2)."""
         add_slices(self.data, self.weight, self.lattice, values, weights, matrices, indices_yx, classes)
+
+    def insert_points(self, values: Tensor, weights: Tensor, points_xyz: Tensor) -> None:
+        """Add values (n, P), already multiplied by their weights (n, P), at frequencies (n, P, 3) of the model's box.
+
+        Both members of a Friedel pair may be given: each is an observation. First class only.
+        """
+        points = points_xyz * self.lattice.padding
+        add_points(self.data[:1], self.weight[:1], self.lattice, points, values, weights)
 
     def add_(self, other: BackProjector) -> None:
         """Add the sums of another accumulator of the same shape."""

@@ -95,6 +95,29 @@ def add_slices(
         kernels_torch.add_slices(data, weight, lattice, which, steps, indices_yx, slices, weights)
 
 
+def add_points(
+    data: Tensor, weight: Tensor, lattice: Lattice, points_xyz: Tensor, values: Tensor, weights: Tensor
+) -> None:
+    """Add values (n, P), already weighted, and weights (n, P) at lattice points (n, P, 3) to (1, *shape), in place.
+
+    For what does not lie in a plane, such as the Ewald sphere. Points beyond padding · r_max and weights <= 0 are
+    skipped; each point counts for itself and for its Friedel mate.
+    """
+    _check(data, lattice)
+    from verglas.fourier.kernels_torch import corners
+
+    inside = (points_xyz.square().sum(-1) <= lattice.squared_limit) & (weights > 0)
+    mirrored = points_xyz[..., :1] < 0
+    points = torch.where(inside[..., None], torch.where(mirrored, -points_xyz, points_xyz), 0.0)
+    part = torch.where(mirrored[..., 0], values.conj(), values) * inside
+    amount = weights * inside
+    flat, flat_weight = data.view(-1), weight.view(-1)
+    zeros = torch.zeros(len(points), dtype=torch.int64, device=points.device)
+    for position, share in corners(lattice, points, zeros):
+        flat.index_add_(0, position.flatten(), (part * share).flatten().to(data.dtype))
+        flat_weight.index_add_(0, position.flatten(), (amount * share).flatten().to(weight.dtype))
+
+
 def _read_cpu(
     values: Tensor, lattice: Lattice, which: Tensor, steps: Tensor, indices_yx: Tensor, out: Tensor
 ) -> None:

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from verglas.fourier import BackProjector
+    from verglas.maps.ewald import EwaldInserter
     from verglas.maps.prediction import ImageFrame
 
 Say = Callable[[str], None]
 Ints = npt.NDArray[np.int64]
 BATCH = 256
 FIGURE_OF_MERIT = "rlnParticleFigureOfMerit"
-_CTF, _EXPERT = "CTF options", "Expert options"
+_CTF, _EWALD, _EXPERT = "CTF options", "Ewald sphere", "Expert options"
 _GRIDDING = "weights are divided once, as in refinement"
 PROGRAM = Program(
     "reconstruct",
@@ -47,6 +48,17 @@ PROGRAM = Program(
             Flag("--ctf_intact_first_peak", False, "CTF = 1 up to its first peak", _CTF),
             Flag("--ctf_phase_flipped", False, "The images were phase flipped", _CTF),
             Flag("--only_flip_phases", False, "Correct phases, not amplitudes", _CTF),
+            Flag("--ewald", False, "Correct for the curvature of the Ewald sphere (with --ctf)", _EWALD),
+            Flag(
+                "--mask_diameter",
+                -1.0,
+                "Diameter of the particle (Å): its twins beyond it are cut off",
+                _EWALD,
+            ),
+            Flag("--width_mask_edge", 3.0, "Width of the mask's soft edge (px)", _EWALD),
+            Flag("--reverse_curvature", False, "The sphere is curved the other way", _EWALD),
+            Flag("--skip_mask", False, "Do not cut twins off", _EWALD),
+            Flag("--sectors", 2, "", _EWALD, unneeded="the whole plane is transformed: no line divides it"),
             Flag("--fom_weighting", False, f"Weight particles by {FIGURE_OF_MERIT}", _EXPERT),
             Flag("--angular_error", 0.0, "Deviation of random errors of angles (degrees)", _EXPERT),
             Flag("--shift_error", 0.0, "Deviation of random errors of shifts (Å)", _EXPERT),
@@ -80,6 +92,20 @@ class _Reconstruction:
             self.pixel = first.box_size * first.pixel_size_angst / self.box
         self.rng = np.random.default_rng(flags["--random_seed"])
         self.weights = self._weights()
+        self._check_ewald()
+
+    def _check_ewald(self) -> None:
+        flags = self.flags
+        if not flags["--ewald"]:
+            return
+        others = ("--ctf_intact_first_peak", "--ctf_phase_flipped", "--only_flip_phases")
+        wrong = [flag for flag in others if flags[flag]]
+        if not flags["--ctf"] or wrong:
+            raise JobFailed(f"--ewald needs --ctf and cannot go with {', '.join(wrong or others)}")
+        if flags["--mask_diameter"] <= 0 and not flags["--skip_mask"]:
+            raise JobFailed(
+                "--ewald needs --mask_diameter, the diameter of the particle in Å, or --skip_mask"
+            )
 
     def run(self) -> None:
         import torch
@@ -124,11 +150,12 @@ class _Reconstruction:
         for number in range(len(particles.optics)):
             chosen = rows[particles.optics_group[rows] == number]
             frame = self._frame(number)
+            spheres = self._spheres(frame)
             for start in range(0, len(chosen), BATCH):
                 batch = chosen[start : start + BATCH]
                 images = source.read(batch)
                 good = np.isfinite(images).all(axis=(1, 2))
-                self._add(sums, frame, batch[good], number, images[good])
+                self._add(sums, frame, spheres, batch[good], number, images[good])
                 done += len(batch)
                 self.progress.update(done)
         source.close()
@@ -150,7 +177,26 @@ class _Reconstruction:
         geometry = image_geometry(self.listed.particles.optics[number])
         return ImageFrame(geometry, self.box * self.pixel, use)
 
-    def _add(self, sums: BackProjector, frame: ImageFrame, rows: Ints, number: int, images: Any) -> None:
+    def _spheres(self, frame: ImageFrame) -> EwaldInserter | None:
+        from verglas.maps.ewald import EwaldInserter, EwaldSettings
+
+        flags = self.flags
+        if not flags["--ewald"]:
+            return None
+        masked = not flags["--skip_mask"]
+        diameter = flags["--mask_diameter"] if masked else frame.geometry.extent_angst
+        settings = EwaldSettings(diameter, flags["--width_mask_edge"], flags["--reverse_curvature"], masked)
+        return EwaldInserter(frame, self.box * self.pixel, settings)
+
+    def _add(
+        self,
+        sums: BackProjector,
+        frame: ImageFrame,
+        spheres: EwaldInserter | None,
+        rows: Ints,
+        number: int,
+        images: Any,
+    ) -> None:
         import torch
 
         from verglas.em.images.transfer import ctf_parameters
@@ -164,7 +210,12 @@ class _Reconstruction:
         shifts = poses.origins_yx_px + self._errors((len(rows), 2), self.flags["--shift_error"] / pixel)
         values = frame.centred(torch.from_numpy(images), shifts)
         values[:, 0, 0] = 0  # the mean of an image says nothing of the particle
-        transfer = frame.transfer(ctf_parameters(particles, rows, particles.optics[number]))
+        parameters = ctf_parameters(particles, rows, particles.optics[number])
+        if spheres is not None:
+            weights = torch.from_numpy(self.weights[rows]).float()
+            spheres.insert(sums, values, parameters, angles, weights)
+            return
+        transfer = frame.transfer(parameters)
         weight = torch.from_numpy(self.weights[rows]).float()[:, None, None]
         premultiplied = frame.geometry.ctf_premultiplied and frame.use.apply
         data, power = (values, transfer) if premultiplied else (values * transfer, transfer.square())
