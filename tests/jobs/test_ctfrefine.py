@@ -198,6 +198,21 @@ def test_anisotropic_magnification_in_passes():
         refine("--fit_aniso", *ODD)
 
 
+def test_first_passes_over_many_micrographs_take_some_of_them(monkeypatch):
+    geometry, said = ImageGeometry(BOX, PIXEL, magnification=(1.01, 0.004, 0.002, 0.994)), []
+    Scene(geometry)
+    monkeypatch.setattr("verglas.jobs.ctfrefine.job.MANY", 4)
+    refine("--fit_aniso", "--kmin_mag", "25", said=said)
+    counts = [line.split()[0] for line in said if "to process" in line]
+    assert counts == ["2", "2", "6"]
+    optics = read_star(DIRECTORY + LIST)["optics"]
+    found = [optics.number(f"rlnMagMat{place}", 0) for place in ("00", "01", "10", "11")]
+    np.testing.assert_allclose(found, geometry.magnification, atol=8e-4)
+    again = []
+    refine("--fit_aniso", "--kmin_mag", "25", "--only_do_unfinished", said=again)
+    assert [line.split()[0] for line in again if "to process" in line] == ["0", "0", "0"]
+
+
 def test_a_second_run_does_the_rest_only_and_gives_the_same():
     Scene()
     refine(*ODD, *DEFOCUS)

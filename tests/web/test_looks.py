@@ -29,10 +29,7 @@ def test_every_page_in_light_and_dark_at_a_desk_and_on_a_phone(project):
     address = server.stdout.readline().split()[-1].rstrip("/")
     try:
         done = subprocess.run(
-            ["node", str(FRONTEND / "tests/looks.mjs"), address],
-            capture_output=True,
-            text=True,
-            timeout=560,
+            ["node", str(FRONTEND / "tests/looks.mjs"), address], capture_output=True, text=True, timeout=560
         )
     finally:
         server.terminate()

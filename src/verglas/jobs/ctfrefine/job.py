@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,8 +20,12 @@ from verglas.jobs.ctfrefine.options import CtfRefineOptions
 
 if TYPE_CHECKING:
     from verglas.ctf.refinement.micrograph import FitSettings
+    from verglas.jobs.ctfrefine.gathering import Gathering
     from verglas.jobs.ctfrefine.views import Matrix
     from verglas.jobs.ctfrefine.work import MicrographWork
+
+
+MANY, EVERY = 16, 4  # from so many micrographs on, the first passes over the magnification take every fourth
 
 
 class CtfRefinement(MicrographJob[RefinementInputs]):
@@ -98,7 +103,8 @@ class CtfRefinement(MicrographJob[RefinementInputs]):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("work", None)  # every process makes its own
+        for own in ("work", "_gathering"):  # every process makes its own
+            state.pop(own, None)
         return state
 
     def read_inputs(self) -> RefinementInputs:
@@ -125,27 +131,40 @@ class CtfRefinement(MicrographJob[RefinementInputs]):
     def gather(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         from verglas.jobs.ctfrefine.gathering import Gathering
 
-        gathering = Gathering.of(self, done)
-        if self.settings.magnification:
-            steps = gathering.magnification_steps()
-            self._next = gathering.next_magnifications(steps)
-            self._is_last = self._pass >= self.arguments["--mag_passes"] or gathering.is_small(steps)
-            if not self._is_last:
-                return
-        gathering.write()
+        self._gathering = Gathering.of(self, done)
+        if not self.settings.magnification:
+            self._gathering.write()
 
-    _pass, _is_last = 1, True
-    _next: dict[int, Matrix] | None = None
+    _gathering: Gathering
 
     def run(self) -> None:
-        """Magnification is fitted to first order: each pass starts from what the one before has found."""
-        super().run()
-        while not self._is_last:
-            self._pass += 1
-            self.magnifications = self._next
-            self.__dict__.pop("work", None)
-            self.context.say(f" Pass {self._pass}: images are predicted with the magnification found so far")
+        """Magnification is fitted to first order: each pass starts from what the one before has found.
+
+        Of many micrographs the first passes take some only; the last one takes all.
+        """
+        if not self.settings.magnification:
             super().run()
+            return
+        everything, passes = self.inputs, max(1, self.arguments["--mag_passes"])
+        some = everything.items[::EVERY] if len(everything.items) >= MANY else everything.items
+        number, ends = 1, passes == 1
+        while True:
+            self.__dict__["inputs"] = everything if ends else replace(everything, items=some)
+            super().run()
+            steps = self._gathering.magnification_steps()
+            small = self._gathering.is_small(steps)
+            if ends or (small and len(some) == len(everything.items)):
+                break
+            number += 1
+            ends = number == passes or small
+            self._go_on(self._gathering.next_magnifications(steps))
+            self.context.say(f" Pass {number}: images are predicted with the magnification found so far")
+        self._gathering.write()
+
+    def _go_on(self, magnifications: dict[int, Matrix]) -> None:
+        self.magnifications = magnifications
+        if "work" in self.__dict__:
+            self.work.predict_with(magnifications)
 
     def _gather_if_new(self, done: Sequence[Item], anew: frozenset[str]) -> None:
         if not self.settings.magnification:

@@ -46,6 +46,11 @@ class MicrographWork:
         self.magnifications = magnifications or {}
         self._views: dict[int, GroupView] = {}
 
+    def predict_with(self, magnifications: dict[int, Matrix]) -> None:
+        """From now on with these matrices."""
+        self.magnifications = magnifications
+        self._views.clear()
+
     @cached_property
     def references(self) -> tuple[Reference, Reference]:
         """Both half maps, with their gradients where the magnification is fitted."""
