@@ -62,13 +62,13 @@ class EvenSums(PhaseSums):
     def slope(self, delta: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         e = _unit(delta)
         across = torch.stack([-e[1], e[0]])
-        value = 2 * scale * (self.right * e).sum(0) - scale**2 * self._form(e, e)
-        slope = 2 * scale * (self.right * across).sum(0) - 2 * scale**2 * self._form(e, across)
-        return value, slope, 2 * scale**2 * self._form(across, across)
+        value = 2 * (self.right * e).sum(0) - scale * self._form(e, e)
+        slope = 2 * (self.right * across).sum(0) - 2 * scale * self._form(e, across)
+        return value, slope, 2 * scale * self._form(across, across)
 
-    def noise(self, delta: Tensor, scale: Tensor) -> float:
+    def noise(self, delta: Tensor, scale: Tensor) -> Tensor:
         value, _, _ = self.slope(delta, scale)
-        return max(self.observed - float(value.mean()), 0.0) / self.particles
+        return max(self.observed - float((scale * value).mean()), 0.0) / self.particles / scale
 
     def _form(self, one: Tensor, other: Tensor) -> Tensor:
         xx, xy, yy = self.matrix

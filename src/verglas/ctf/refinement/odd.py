@@ -49,11 +49,12 @@ class OddSums(PhaseSums):
 
     def slope(self, delta: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         turned = self._turned(delta)
-        return scale * turned.real, scale * turned.imag, scale**2 * self.power
+        return turned.real, turned.imag, scale * self.power
 
-    def noise(self, delta: Tensor, scale: Tensor) -> float:
+    def noise(self, delta: Tensor, scale: Tensor) -> Tensor:
         model = scale**2 * self.power - 2 * scale * self._turned(delta).real
-        return max(self.observed + float(model.mean()), 0.0) / self.particles / 2
+        variance = max(self.observed + float(model.mean()), 0.0) / self.particles
+        return variance / (2 * scale)
 
     def _turned(self, delta: Tensor) -> Tensor:
         return self.product * torch.polar(torch.ones_like(delta), -delta)

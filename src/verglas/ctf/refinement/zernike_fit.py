@@ -29,14 +29,16 @@ class PhaseSums(ABC):
 
     @abstractmethod
     def slope(self, delta: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """At phases (P,): a log-likelihood of each pixel, its derivative by δ, its curvature (not negative).
+        """At phases (P,): the likelihood of each pixel, its derivative by δ, its curvature (not negative).
 
-        Predictions are multiplied by `scale` (P,).
+        Predictions are multiplied by `scale` (P,). The likelihood is the logarithm times the noise over
+        `scale`: where predictions hold noise that the images do not, `scale` falls as the FSC does, and
+        that is among the weights already.
         """
 
     @abstractmethod
-    def noise(self, delta: Tensor, scale: Tensor) -> float:
-        """What the curvature has to be divided by to be information: it depends on the noise."""
+    def noise(self, delta: Tensor, scale: Tensor) -> Tensor:
+        """The variance (P,) that noise gives the slope, in units of the curvature."""
 
     def scale(self, delta: Tensor, shells: Tensor) -> Tensor:
         """By what predictions must be multiplied to be as strong as the images, (P,), the same in a shell.
@@ -118,7 +120,7 @@ def _errors(sums: PhaseSums, columns: Tensor, weights: Tensor, phase: Tensor, sc
     """Standard errors (K,): the inverse of the curvature, for weights that are not those of the noise."""
     _, _, curvature = sums.slope(phase, scale)
     matrix = columns.T @ (columns * (weights * curvature)[:, None])
-    spread = columns.T @ (columns * (weights.square() * curvature)[:, None])
+    variance = weights.square() * curvature * sums.noise(phase, scale)
+    spread = columns.T @ (columns * variance[:, None])
     inverse = torch.linalg.pinv(matrix, hermitian=True)
-    variance = (inverse @ spread @ inverse).diagonal() * sums.noise(phase, scale)
-    return variance.clamp_min(0).sqrt()
+    return (inverse @ spread @ inverse).diagonal().clamp_min(0).sqrt()
