@@ -128,6 +128,18 @@ def test_correlations_add_up_over_movies_of_different_lengths():
     assert weights.amplitude.tolist() == [2, 2, 2]
 
 
+def test_large_movies_are_kept_in_half_precision(monkeypatch):
+    rng = np.random.default_rng(7)
+    frames = [rng.poisson(3, (90, 90)).astype(np.float32) for _ in range(3)]
+    centres = rng.uniform(40, 50, (4, 3, 2))
+    full = movie_spectra(frames, centres, Cutting(BOX, BOX, BAND))
+    monkeypatch.setattr("verglas.polish.movie_spectra.MOST_BYTES", 0)
+    half = movie_spectra(frames, centres, Cutting(BOX, BOX, BAND))
+    assert half.values.dtype == torch.float16
+    off = (half.of(2) - full.of(2)).abs().square().sum() / full.of(2).abs().square().sum()
+    assert float(off) ** 0.5 < 1e-3
+
+
 def test_windows_follow_the_particle():
     rng = np.random.default_rng(6)
     frame = rng.poisson(5, (90, 90)).astype(np.float32)

@@ -47,7 +47,7 @@ def correlation_tables(
     n = 2 * m + 1
     values = torch.empty((len(predictions), spectra.n_frames, n, n))
     for index, prediction in enumerate(predictions):
-        products = spectra.values[index] * (prediction.conj() * weights)
+        products = spectra.of(index) * (prediction.conj() * weights)
         rows = products.reshape(-1, band.shape[1]) @ along_x
         rows = rows.reshape(spectra.n_frames, band.shape[0], n)
         values[index] = real @ rows.real - imaginary @ rows.imag

@@ -55,7 +55,8 @@ def frame_sums(spectra: MovieSpectra, predictions: Tensor, displacements_px: Arr
     product = torch.zeros((frames, *band.shape), dtype=torch.float64)
     reference = torch.zeros(band.shape, dtype=torch.float64)
     shifts = torch.from_numpy(-np.asarray(displacements_px) / spectra.box_px)
-    for values, prediction, shift in zip(spectra.values, predictions, shifts):
+    for particle, (prediction, shift) in enumerate(zip(predictions, shifts)):
+        values = spectra.of(particle)
         along_y, along_x = band.waves(shift)
         add_agreement(
             values.numpy(),

@@ -28,9 +28,11 @@ def running_average(spectra: MovieSpectra, width: int) -> MovieSpectra:
     """Every frame with its neighbours, `width` in all (fewer at the ends): sums, not means."""
     before, after = (width - 1) // 2, width // 2
     frames = spectra.n_frames
-    summed = torch.zeros_like(spectra.values)
-    for frame in range(frames):
-        summed[:, frame] = spectra.values[:, max(0, frame - before) : min(frames, frame + after + 1)].sum(1)
+    summed = torch.empty((len(spectra.values), frames, *spectra.band.shape), dtype=torch.complex64)
+    for particle, out in enumerate(summed):
+        values = spectra.of(particle)
+        for frame in range(frames):
+            out[frame] = values[max(0, frame - before) : min(frames, frame + after + 1)].sum(0)
     return MovieSpectra(spectra.band, summed, spectra.power, spectra.box_px)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from verglas.polish.bands import FrequencyBand
 from verglas.polish.loops import add_power
 
 Array = np.ndarray[Any, Any]
+MOST_BYTES = 800e6  # of transforms in single precision; more are kept in half precision
 AT_ONCE = 32  # windows whose transforms are made together: they stay in the cache
 
 
@@ -24,13 +26,19 @@ class MovieSpectra:
     """Transforms of P particles in F frames, each centred on its first track; white particles."""
 
     band: FrequencyBand
-    values: Tensor  # (P, F, 2r+1, r+1) complex64
+    values: Tensor  # (P, F, 2r+1, r+1) complex64, or (..., 2) float16 of values / unit
     power: Tensor  # (F, r+1) float64: sums of |X|² over particles, in shells of the whole plane
     box_px: int  # of the particle images that predictions are made for
+    unit: float = 1.0
 
     @property
     def n_frames(self) -> int:
         return int(self.values.shape[1])
+
+    def of(self, particle: int) -> Tensor:
+        """The transforms (F, 2r+1, r+1) complex64 of one particle."""
+        values = self.values[particle]
+        return values if values.is_complex() else torch.view_as_complex(values.float() * self.unit)
 
     def noise(self) -> Tensor:
         """Mean power (r+1,) float64 by shell, of all particles and frames."""
@@ -54,12 +62,23 @@ def movie_spectra(frames: Iterable[Array], centres_yx: Array, cutting: Cutting) 
     repeats. The scale is that of normalised particles: the noise of the sum over frames has variance 1.
     """
     count, n_frames = centres_yx.shape[:2]
-    values = torch.empty((count, n_frames, *cutting.band.shape), dtype=torch.complex64)
+    shape = (count, n_frames, *cutting.band.shape)
+    is_large = 8 * math.prod(shape) > MOST_BYTES
+    values = (
+        torch.empty((*shape, 2), dtype=torch.float16)
+        if is_large
+        else torch.empty(shape, dtype=torch.complex64)
+    )
+    unit = 1.0
     power = torch.zeros((n_frames, *cutting.band.shape), dtype=torch.float64)
     used = 0
     for frame, image in enumerate(frames):
         cut = cut_frame(image, centres_yx[:, frame], cutting)
-        values[:, frame] = cut
+        if is_large:
+            unit = float(cut.abs().mean()) if frame == 0 else unit
+            values[:, frame] = torch.view_as_real(cut / max(unit, 1e-30))
+        else:
+            values[:, frame] = cut
         add_power(cut.numpy(), power[frame].numpy())
         used += 1
     if used != n_frames:
@@ -69,8 +88,9 @@ def movie_spectra(frames: Iterable[Array], centres_yx: Array, cutting: Cutting) 
     if not mean > 0:
         raise ValueError("the particles have no variance in the movie")
     scale = 1 / (cutting.box_px * float(np.sqrt(n_frames * mean)))
-    values *= scale
-    return MovieSpectra(cutting.band, values, by_shell * scale**2, cutting.box_px)
+    if not is_large:
+        values *= scale
+    return MovieSpectra(cutting.band, values, by_shell * scale**2, cutting.box_px, unit * scale)
 
 
 def cut_frame(image: Array, centres_yx: Array, cutting: Cutting) -> Tensor:

@@ -97,9 +97,10 @@ def training_micrograph(
     )
     judge = correlation_tables(spectra, other, judging, evidence.reach_px)
     counted = (judging * band.multiplicity).double()
-    image = sum(
-        float(((values.real.square() + values.imag.square()) * counted).sum()) for values in spectra.values
-    )
+    image = 0.0
+    for particle in range(len(other)):
+        values = spectra.of(particle)
+        image += float(((values.real.square() + values.imag.square()) * counted).sum())
     reference = float(((other.real.square() + other.imag.square()).sum(0) * counted).sum())
     return TrainingMicrograph(
         align, judge, image, reference, first_px, places_angst, dose_per_frame_e_a2, pixel_size_angst

@@ -111,7 +111,8 @@ def _normalise(images: Array, settings: ExtractionSettings, flags: Flags) -> Non
 
 def _grouped(spectra: MovieSpectra, groups: list[slice]) -> MovieSpectra:
     """Sums of frames, on the scale that one movie particle has the noise of one frame of so many."""
-    values = torch.stack([spectra.values[:, each].sum(1) for each in groups], dim=1)
+    particles = (spectra.of(particle) for particle in range(len(spectra.values)))
+    values = torch.stack([torch.stack([each[part].sum(0) for part in groups]) for each in particles])
     power = torch.stack([spectra.power[each].sum(0) for each in groups])
     return MovieSpectra(spectra.band, values, power, spectra.box_px)
 
