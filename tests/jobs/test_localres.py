@@ -60,8 +60,13 @@ def test_resmap_is_refused() -> None:
 
 
 @pytest.mark.relion
-def test_beside_relion() -> None:
-    """Medians within 0.1 Å; the filtered maps are alike (RELION's is the sum of the halves)."""
+def test_beside_relion(scene: Path) -> None:
+    """Medians within 0.1 Å; the filtered maps are alike (RELION's is the sum of the halves).
+
+    With the noise of the other tests the random phases decide where curves fall: there maps of two seeds of ours
+    correlate no better (0.95 to 0.98) than one of ours with RELION's.
+    """
+    write_scene(scene, noise=1.0)
     Path("theirs").mkdir()
     command = ["relion_postprocess", "--locres", "--i", HALF1, "--o", "theirs/relion"]
     command += ["--angpix", str(PIXEL), "--adhoc_bfac", "-100", "--locres_sampling", "12"]
@@ -72,7 +77,7 @@ def test_beside_relion() -> None:
     inside = read_mrc("mask.mrc").data > 0.5
     assert np.median(maps[0][inside]) == pytest.approx(np.median(maps[1][inside]), abs=0.1)
     filtered = [read_mrc(f"{d}/relion_locres_filtered.mrc").data[inside] for d in (DIRECTORY, "theirs")]
-    assert np.corrcoef(filtered)[0, 1] > 0.98
+    assert np.corrcoef(filtered)[0, 1] > 0.99
     assert filtered[1].std() / filtered[0].std() == pytest.approx(2, abs=0.05)
     listed = Path("theirs/relion_locres_fscs.star").read_text()  # with words of a debugging print in it
     star = read_star(f"{DIRECTORY}relion_locres_fscs.star")
