@@ -31,7 +31,8 @@ export async function withPage(
   const problems = [];
   page.on("pageerror", error => problems.push(`page error: ${error}`));
   page.on("console", message => {
-    if (message.type() === "error") problems.push(`console: ${message.text()}`);
+    if (message.type() === "error")
+      problems.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on("request", request => {
     if (!/^(data|blob|about):/.test(request.url()) && !request.url().startsWith(base))

@@ -1,13 +1,16 @@
 // Screenshots of every page at 1440 x 900 (and the session at 390), with Debian's Chromium, named as in docs/.
-//   node shots.mjs http://127.0.0.1:8765 OUT [PROJECT]      ONLY=maps,tables takes only these
+//   node shots.mjs http://127.0.0.1:8765 OUT [PROJECT]      ONLY=maps,tables takes only these; SCHEME=dark in the dark
 import { withPage } from "./browser.mjs";
 
 const [base, out, wanted] = process.argv.slice(2);
-const only = process.env.ONLY?.split(",");
+const only = process.env.ONLY?.split(","),
+  dark = process.env.SCHEME === "dark",
+  ending = dark ? "-dark.png" : ".png";
 
 await withPage(
   base,
   async (page, problems) => {
+    await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
     const projects = await (await page.request.get(`${base}/api/projects`)).json();
     const project = projects.find(each => !wanted || each.title === wanted) ?? projects[0];
     const ask = async path =>
@@ -61,7 +64,14 @@ await withPage(
         },
       ],
       maps: [
-        `maps?a=${solid[0] ?? maps[0] ?? ""}&b=${maps.find(each => !each.includes("/")) ?? ""}`,
+        `maps?a=${solid[0] ?? maps.find(each => /postprocess\.mrc/.test(each)) ?? ""}&b=${solid[1] ?? maps.find(each => /masked/.test(each)) ?? ""}&mask=${maps.find(each => /mask\.mrc/.test(each)) ?? ""}`,
+      ],
+      "maps-local": [
+        `maps?a=${maps.find(each => /locres_filtered/.test(each)) ?? ""}&colour=${maps.find(each => /locres\.mrc/.test(each)) ?? ""}`,
+      ],
+      postprocess: [
+        `maps?a=${maps.find(each => /postprocess\.mrc/.test(each)) ?? ""}`,
+        () => page.locator(".map-model").scrollIntoViewIfNeeded(),
       ],
       orientations: [
         `maps?a=${solid[0] ?? ""}`,
@@ -80,12 +90,12 @@ await withPage(
       await page.goto("about:blank");
       await page.goto(`${base}/${hash.startsWith("#") ? hash : `#/p/${project.id}/${hash}`}`);
       await page.waitForLoadState("networkidle").catch(() => {});
-      await page.waitForTimeout(name === "maps" ? 6000 : 2500);
+      await page.waitForTimeout(name.startsWith("maps") ? 8000 : 2500);
       if (act) {
         await act();
         await page.waitForTimeout(1500);
       }
-      await page.screenshot({ path: `${out}/${name}.png` });
+      await page.screenshot({ path: `${out}/${name}${ending}` });
       console.log(name);
     }
     if (!only || only.includes("session-phone")) {
@@ -93,7 +103,7 @@ await withPage(
       await page.goto("about:blank");
       await page.goto(`${base}/#/p/${project.id}/session`);
       await page.waitForTimeout(1500);
-      await page.screenshot({ path: `${out}/session-phone.png` });
+      await page.screenshot({ path: `${out}/session-phone${ending}` });
     }
     problems.forEach(each => console.log(each));
   },

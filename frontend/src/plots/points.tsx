@@ -5,7 +5,7 @@ import type { Entry } from "../ui/menu";
 import { Chart } from "./chart";
 import { nearest } from "./nearest";
 import { pointerPlugin, type Acts } from "./pointer";
-import { inOrder, short, type Numbers, type Spec } from "./spec";
+import { inOrder, range, short, type Numbers, type Spec } from "./spec";
 
 export interface PointPlotProps {
   x: Numbers;
@@ -42,6 +42,7 @@ export function PointPlot(props: PointPlotProps) {
     return {
       title: title ?? `${yTitle} against ${xTitle}`,
       x: rows.map(i => x[i]!),
+      xRange: range(x),
       xTitle,
       yTitle,
       xText,
