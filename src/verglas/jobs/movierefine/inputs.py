@@ -17,6 +17,7 @@ from verglas.jobs.motioncorr.recorded import RecordedMotion, read_motion
 from verglas.jobs.polish.inputs import METADATA, MicrographItem, micrograph_item
 from verglas.jobs.refine.files.particles import read_particles
 
+MOTION_X, MOTION_Y = "verglasMovieMotionXAngst", "verglasMovieMotionYAngst"  # beside the movie's own track
 MOVIE, MICROGRAPH, FRAMES_ARE_ALIGNED = "rlnMicrographMovieName", "rlnMicrographName", "aligned"
 
 

@@ -18,7 +18,7 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.set_aside import SetAside
 from verglas.jobs.extract.settings import AUTOMATIC_RADIUS
 from verglas.jobs.motioncorr.recorded import RecordedMotion
-from verglas.jobs.movierefine.inputs import MICROGRAPH, motion_of_movie
+from verglas.jobs.movierefine.inputs import MICROGRAPH, MOTION_X, MOTION_Y, motion_of_movie
 from verglas.jobs.movierefine.references import references_of_refinement
 from verglas.jobs.polish.inputs import MicrographItem
 from verglas.jobs.polish.settings import window_of
@@ -30,7 +30,6 @@ Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
 Flags = Mapping[str, Any]
 REACH_SIGMAS, LEAST_REACH_PX = 3.0, 3.0
-MOTION_X, MOTION_Y = "verglasMovieMotionXAngst", "verglasMovieMotionYAngst"  # beside the movie's own track
 _ANGLES = ("rot_deg", "tilt_deg", "psi_deg")
 
 

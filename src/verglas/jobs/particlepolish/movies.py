@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verglas.jobs.contract.base import JobFailed
-from verglas.jobs.movierefine.work import MOTION_X, MOTION_Y
+from verglas.jobs.movierefine.inputs import MOTION_X, MOTION_Y
 from verglas.jobs.polish.inputs import HALF
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
 
