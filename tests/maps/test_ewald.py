@@ -21,7 +21,7 @@ from verglas.optics.contrast_transfer import ctf_phase
 from verglas.optics.wavelength import electron_wavelength_angst
 
 # Slow electrons, so that within this small box the sphere leaves the plane by several voxels.
-BOX, PIXEL_ANGST, COUNT, VOLTAGE_KV, CS_MM = 64, 2.0, 500, 0.5, 1e-8
+BOX, PIXEL_ANGST, COUNT, VOLTAGE_KV, CS_MM = 64, 2.0, 400, 0.5, 1e-8
 DIAMETER_ANGST = 90.0
 WORDS = ["--i", "particles.star", "--ctf", "--angpix", str(PIXEL_ANGST)]
 
@@ -31,9 +31,9 @@ class Blobs:
 
     def __init__(self) -> None:
         random = np.random.default_rng(5)
-        places = random.standard_normal((60, 3))
+        places = random.standard_normal((30, 3))
         lengths = np.linalg.norm(places, axis=1, keepdims=True)
-        self.places = torch.from_numpy(places / lengths * 36 * random.uniform(0, 1, (60, 1)) ** (1 / 3))
+        self.places = torch.from_numpy(places / lengths * 36 * random.uniform(0, 1, (30, 1)) ** (1 / 3))
         self.sigma = 1.3
 
     def transform(self, frequencies_xyz: torch.Tensor) -> torch.Tensor:
@@ -49,8 +49,8 @@ class Blobs:
         return inverse(self.transform(grid) * centre_signs(BOX, 3, torch.float64), BOX, 3)
 
 
-def simulate(blobs: Blobs) -> None:
-    """particles.star and its stack, in the working directory."""
+def simulate(blobs: Blobs, folder: Path) -> None:
+    """particles.star and its stack."""
     random = np.random.default_rng(1)
     angles = np.degrees(
         np.stack(
@@ -75,7 +75,7 @@ def simulate(blobs: Blobs) -> None:
         p = torch.polar(torch.ones_like(phase), phase) * 1j
         spectrum = (p * blobs.transform(beams[0]) + p.conj() * blobs.transform(beams[1])) / 2
         images.append(inverse(spectrum * centre_signs(BOX, dtype=torch.float64)))
-    write_stack("particles.mrcs", torch.stack(images).float().numpy(), PIXEL_ANGST)
+    write_stack(folder / "particles.mrcs", torch.stack(images).float().numpy(), PIXEL_ANGST)
     optics = {
         "rlnOpticsGroupName": ["one"],
         "rlnOpticsGroup": [1],
@@ -98,7 +98,7 @@ def simulate(blobs: Blobs) -> None:
         "rlnDefocusAngle": np.zeros(COUNT),
     }
     tables = [StarTable.from_columns("optics", optics), StarTable.from_columns("particles", particles)]
-    write_star("particles.star", tables)
+    write_star(folder / "particles.star", tables)
 
 
 def agreement(path: str, truth: torch.Tensor) -> float:
@@ -107,12 +107,17 @@ def agreement(path: str, truth: torch.Tensor) -> float:
     return float(curve[BOX // 4 : BOX // 2 - 3].mean())
 
 
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ewald")
+    simulate(Blobs(), folder)
+    return folder
+
+
 @pytest.fixture
-def truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
-    monkeypatch.chdir(tmp_path)
-    blobs = Blobs()
-    simulate(blobs)
-    return blobs.volume()
+def truth(scene: Path, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
+    monkeypatch.chdir(scene)
+    return Blobs().volume()
 
 
 def test_curvature_is_undone(truth: torch.Tensor) -> None:

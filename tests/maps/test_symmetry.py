@@ -38,7 +38,7 @@ def residual(volume: Map, group: PointGroup) -> float:
     return float((lack**2).sum() / (volume**2).sum())
 
 
-@pytest.mark.parametrize("name", ["C1", "C5", "D3", "T", "I3"])
+@pytest.mark.parametrize("name", ["C1", "C5", "D3", "T", pytest.param("I3", marks=pytest.mark.slow)])
 def test_a_map_is_laid_on_the_axes_of_any_group(blobs: Make, name: str) -> None:
     group = PointGroup.of(name)
     volume = laid_anyhow(symmetrised(blobs(SIZE, 4).float().numpy(), group.operators.numpy()), 0.3)
@@ -92,7 +92,9 @@ def proposed(found: dict[str, Proposal]) -> str:
     return next(iter(found))
 
 
-@pytest.mark.parametrize(("name", "noise"), [("D7", 0.0), ("O", 1.0), ("C3", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "noise"), [("D7", 0.0), ("O", 1.0), pytest.param("C3", 1.0, marks=pytest.mark.slow)]
+)
 def test_the_right_group_is_proposed(blobs: Make, name: str, noise: float) -> None:
     group = PointGroup.of(name)
     found = judged(laid_anyhow(symmetrised(blobs(40, 8).float().numpy(), group.operators.numpy()), noise))
@@ -127,7 +129,7 @@ def test_a_symmetry_that_small_things_break_is_told_from_a_true_one(blobs: Make)
     assert "excluded" in found["C2"].statement
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("known", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_noise_has_no_symmetry(known: bool) -> None:
     noise = np.random.default_rng(1).standard_normal((40, 40, 40)).astype(np.float32)
     found = judged(noise, **({"quality": torch.zeros(21)} if known else {}))
