@@ -65,7 +65,7 @@ def test_equivalent_radius_carries_the_phase() -> None:
     trial = CtfTrial(15000, 300, -200)
     rng = np.random.default_rng(0)
     kx, ky = rng.uniform(0.02, 0.2, (2, 100))
-    radius = equivalent_radius(trial, Microscope(300, 0.0, 0.1), kx, ky)
+    radius = equivalent_radius(trial, kx, ky)
     symmetric = ctf_phase(CtfTrial(15000), Microscope(300, 0.0, 0.1), radius, np.zeros(100))
     assert np.allclose(symmetric, ctf_phase(trial, Microscope(300, 0.0, 0.1), kx, ky))
 

@@ -135,7 +135,7 @@ def _supervise(words: list[str]) -> int:
     return Supervisor(Project.open().root).run()
 
 
-def _list(words: list[str]) -> int:
+def _list(_words: list[str]) -> int:
     for folder in all_schedules(Project.open().root):
         order, state = folder.order(), folder.progress()
         where = f"round {state.round} of {order.repeat}, {state.phase}"

@@ -120,7 +120,7 @@ def _run(app: FastAPI, listening: socket.socket, unix_socket: str) -> int:
     return 0
 
 
-def _end(number: int, frame: object) -> None:
+def _end(_number: int, _frame: object) -> None:
     raise SystemExit(0)
 
 
@@ -158,7 +158,7 @@ def _token(words: list[str]) -> int:
     return 0
 
 
-def _people(words: list[str]) -> int:
+def _people(_words: list[str]) -> int:
     import time
 
     from verglas.web.door.access import default_book

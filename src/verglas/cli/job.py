@@ -51,7 +51,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
     return COMMANDS[name]
 
 
-def _types(words: list[str]) -> int:
+def _types(_words: list[str]) -> int:
     from verglas.jobs.registry import job_class, job_folders
 
     for folder in job_folders():

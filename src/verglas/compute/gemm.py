@@ -23,11 +23,6 @@ from torch import Tensor
 Precision = Literal["single", "tensor", "double"]
 
 
-def real_dtype(precision: Precision) -> torch.dtype:
-    """The dtype of operands and results."""
-    return torch.float64 if precision == "double" else torch.float32
-
-
 @contextmanager
 def precision_of_products(precision: Precision) -> Iterator[None]:
     """Products inside the block use this precision. The setting is the process's own, not a thread's."""
@@ -55,8 +50,3 @@ def has_matrix_units() -> bool:
 def product(a: Tensor, b: Tensor) -> Tensor:
     """a (m, k) times the transpose of b (n, k): (m, n)."""
     return a @ b.mT
-
-
-def add_product(out: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """out (m, n) += the transpose of a (k, m) times b (k, n); returns `out`."""
-    return out.addmm_(a.mT, b)

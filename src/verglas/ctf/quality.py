@@ -84,7 +84,7 @@ def phase_profile(
     kx, ky = half_plane_frequencies(spectrum)
     step = 1 / (spectrum.box * spectrum.pixel_size_angst)
     use = (kx > AXIS_PIXELS * step) & (np.abs(ky) > AXIS_PIXELS * step)
-    radius = equivalent_radius(trial, microscope, kx[use], ky[use])
+    radius = equivalent_radius(trial, kx[use], ky[use])
     n = spectrum.box // 2
     index = np.rint(radius / step).astype(int)
     inside = (index >= 0) & (index < n)
@@ -101,7 +101,7 @@ def phase_profile(
 
 
 def equivalent_radius(
-    trial: CtfTrial, microscope: Microscope, kx: NDArray[np.float64], ky: NDArray[np.float64]
+    trial: CtfTrial, kx: NDArray[np.float64], ky: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Radius at which the astigmatism-free CTF has a pixel's phase (exact up to the Cs term)."""
     k2 = kx**2 + ky**2

@@ -48,11 +48,6 @@ class EerMovie(Movie):
             )
         )
 
-    @property
-    def n_hardware_frames(self) -> int:
-        """Frames as the sensor wrote them, the dropped remainder included."""
-        return len(self._hardware)
-
     def _read(self, index: int) -> Array:
         from verglas.formats.eer import add_events
 

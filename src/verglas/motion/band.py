@@ -111,10 +111,6 @@ class Band:
     def ring_frequencies(self) -> Array:  # (n_rings,) cycles per pixel
         return np.arange(self.n_rings) * self.ring_width
 
-    @cached_property
-    def ring_counts(self) -> Array:  # (n_rings,) float64, half-plane pixels
-        return self.counts("all")
-
     def transform(self, image: Array) -> Array:  # (H, W) -> (h, w) complex
         """Half transform of a whole image, only the kept part; not normalised.
 

@@ -82,11 +82,6 @@ class JobDirectory:
             if name != wanted:
                 (self.path / name).unlink(missing_ok=True)
 
-    def clear_exit(self) -> None:
-        """Before an execution: forget how the last one ended, and requests to abort it."""
-        for name in (*EXIT_FILES, ABORT_NOW, OUTCOME):
-            (self.path / name).unlink(missing_ok=True)
-
     def request_abort(self) -> None:
         write_text(self.path / ABORT_NOW, "")
 

@@ -94,12 +94,6 @@ def finish_first(directory: Path) -> None:
     _write_manifest(directory, Manifest(known.round + 1, tuple(files), known.before))
 
 
-def staging_of(directory: Path) -> Path | None:
-    """Where a repeat is working at present, if one is."""
-    found = sorted(directory.glob(f"{STAGING_PREFIX}*"))
-    return found[-1] if found else None
-
-
 def begin_repeat(directory: Path) -> Path:
     """A fresh folder for the next round; what an unfinished one left goes."""
     recover(directory)

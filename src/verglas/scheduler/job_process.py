@@ -112,7 +112,7 @@ def _other_has_it(record: RunRecord, unfinished: bool) -> bool:
     return at_work and record.owner.pid != os.getpid() and record.owner.is_alive() is True
 
 
-def _on_terminate(number: int, frame: FrameType | None) -> None:
+def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     raise JobAborted("the process was told to terminate (queue limit, shutdown, or a user's kill)")
 
 

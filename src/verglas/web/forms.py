@@ -9,7 +9,7 @@ from typing import Any
 from verglas.jobs.contract.base import Job
 from verglas.jobs.contract.options import JobOptions, OptionError, OptionInfo, to_text
 from verglas.jobs.registry import job_class, job_folders
-from verglas.project.job_star import read_job_star, read_settings
+from verglas.project.job_star import read_job_star
 from verglas.project.project import Project
 from verglas.scheduler.command import command_text, program_words
 
@@ -65,12 +65,6 @@ def default_values(project: Project, job: type[Job]) -> dict[str, str]:
     except (OSError, ValueError):
         return values
     return values | {key: text for key, text in used.items() if key in values}
-
-
-def stored_values(project: Project, name: str) -> tuple[str, dict[str, str], bool]:
-    """(type, values, is_continue) of a registered job, as its directory says."""
-    settings = read_settings(project.root / name)
-    return settings.type_text, dict(settings.options), settings.is_continue
 
 
 def check(job: type[Job], values: Values) -> Checked:

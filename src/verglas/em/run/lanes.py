@@ -151,6 +151,6 @@ def own_stream(device: torch.device, number: int) -> Iterator[None]:
 
 
 @cache
-def _stream(device: torch.device, number: int) -> torch.cuda.Stream:
+def _stream(device: torch.device, _number: int) -> torch.cuda.Stream:
     """Kept, because memory is handed out again only to the stream that gave it back."""
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

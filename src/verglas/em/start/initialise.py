@@ -295,7 +295,7 @@ def _gaussians(image: Tensor, diameter_px: float, rng: np.random.Generator) -> T
     return total
 
 
-def reference_power(references: Tensor, padding: float = 1.0) -> Floats:
+def reference_power(references: Tensor) -> Floats:
     """½ the shell-averaged power spectrum of references, (K, N/2+1)."""
     box, dims = references.shape[-1], references.ndim - 1
     shells = shell_indices(box, dims).flatten()

@@ -63,7 +63,9 @@ class Class2DOptions(ComputeOptions):
         False,
         label="Use VDAM algorithm?",
         flag="--grad",
-        help="Gradient descent with mini-batches instead of EM: faster for large sets.",
+        help="Gradient descent with mini-batches instead of EM. The usual 200 look at some 112,000 particles "
+        "in all, however few there are: faster than 25 iterations of EM from about 5,000 particles on "
+        "(1,000 take three times as long).",
         **shared.OPTIMISE,
     )
     nr_iter_grad: int = option(

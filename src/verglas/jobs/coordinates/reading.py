@@ -87,7 +87,7 @@ def _picks(path: Path) -> PickList | None:
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, stamp: str) -> PickList | None:
+def _read(path: Path, _stamp: str) -> PickList | None:
     """One file may hold the coordinates of thousands of micrographs, asked for one by one."""
     try:
         if path.suffix.lower() == ".cbox":

@@ -98,7 +98,7 @@ class LocalResolution(Job):
         progress = context.progress
         progress.start("Calculating local resolution ...", len(settings.grid(halves[0].size, "cpu").points))
 
-        def on_progress(done: int, total: int) -> None:
+        def on_progress(done: int, _total: int) -> None:
             progress.update(done)
             context.check_abort()
 

@@ -30,7 +30,7 @@ def load_gain(path: str, movie: Movie, rotation: int, flip: int) -> Gain:
 
 
 @lru_cache(maxsize=4)
-def _oriented(path: str, stamp: str, movie_kind: str, rotation: int, flip: int) -> Gain:
+def _oriented(path: str, _stamp: str, movie_kind: str, rotation: int, flip: int) -> Gain:
     return read_gain(path, movie_kind=movie_kind).oriented(rotation, flip)
 
 
@@ -40,7 +40,7 @@ def load_defects(path: str, shape_yx: tuple[int, int]) -> np.ndarray:  # (y, x) 
 
 
 @lru_cache(maxsize=4)
-def _defects(path: str, stamp: str, shape_yx: tuple[int, int]) -> np.ndarray:
+def _defects(path: str, _stamp: str, shape_yx: tuple[int, int]) -> np.ndarray:
     return read_defects(path, shape_yx)
 
 

@@ -20,7 +20,7 @@ def references_of_refinement(path: str) -> References:
 
 
 @lru_cache(maxsize=1)
-def _references(path: str, stamp: str) -> References:
+def _references(path: str, _stamp: str) -> References:
     models = Refinement.read(path).models
     one, other = models[0].maps[0], models[-1].maps[0]
     last = min((models[0].current_size or one.size) // 2, one.size // 2 - 1)

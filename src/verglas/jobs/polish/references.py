@@ -70,7 +70,7 @@ def references_of(flags: Flags) -> References:
 
 
 @lru_cache(maxsize=1)
-def _references(names: tuple[str, ...], stamps: tuple[str, ...], pixel: float, padding: float) -> References:
+def _references(names: tuple[str, ...], _stamps: tuple[str, ...], pixel: float, padding: float) -> References:
     post, first, second, mask = names
     halves = read_reference_halves(post, first, second, mask, pixel)
     size = 2 * min(halves.last_shell + 2, halves.size // 2)

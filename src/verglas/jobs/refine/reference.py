@@ -39,7 +39,7 @@ def read_references(arguments: Arguments, optics: OpticsGroup, say: Callable[[st
     maps, header_pixel, dims = _read_images(name)
     if len(maps) not in (1, arguments["--K"]):
         raise JobFailed(f"{name} holds {len(maps)} references, but --K asks for {arguments['--K']}")
-    _check_values(name, maps, dims)
+    _check_values(name, maps)
     pixel = arguments["--ref_angpix"] if arguments["--ref_angpix"] > 0 else header_pixel
     if arguments["--trust_ref_size"] or pixel <= 0:
         pixel = optics.pixel_size_angst
@@ -93,7 +93,7 @@ def _of_file(path: str, flat: bool) -> tuple[Array, float, int]:
     return maps, image.pixel_size_angst, 2 if flat else 3
 
 
-def _check_values(name: str, maps: Array, dims: int) -> None:
+def _check_values(name: str, maps: Array) -> None:
     sides = maps.shape[1:]
     if len(set(sides)) > 1 or sides[0] % 2 or sides[0] < 8:
         shape = " x ".join(map(str, sides))

@@ -97,7 +97,7 @@ def gallery(project: Project, model: str) -> Gallery:
 
 
 @lru_cache(maxsize=8)
-def _gallery(project: Project, model: str, stamps: tuple[str, ...]) -> Gallery:
+def _gallery(project: Project, model: str, _stamps: tuple[str, ...]) -> Gallery:
     star = read_table(project, model)
     general, table = star["model_general"], star["model_classes"]
     resolutions = table.floats("rlnEstimatedResolution")

@@ -20,7 +20,7 @@ def ctf_image_path(project: Project, list_path: str, micrograph: str) -> str | N
 
 
 @lru_cache(maxsize=4)
-def _ctf_images(project: Project, path: str, changed: int) -> dict[str, str]:
+def _ctf_images(project: Project, path: str, _changed: int) -> dict[str, str]:
     try:
         star = read_table(project, path)
     except (OSError, StarError):

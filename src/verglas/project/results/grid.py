@@ -18,7 +18,7 @@ def grid_of_list(project: Project, path: str) -> GridPlaces:
 
 
 @lru_cache(maxsize=4)
-def _places(project: Project, path: str, changed: int) -> GridPlaces:
+def _places(project: Project, path: str, _changed: int) -> GridPlaces:
     names = micrograph_table(project, path).names
     movies: list[Path] = [project.root / after_job(name) for name in names]
     places = GridPlaces()

@@ -48,7 +48,7 @@ def _collected(known: Known) -> str:
     return f"{movies}{of} were collected{on}" + (f" ({facts})." if facts else ".")
 
 
-def _motion(known: Known, values: Mapping[str, str]) -> str:
+def _motion(_known: Known, values: Mapping[str, str]) -> str:
     patches = (values.get("patch_x", "1"), values.get("patch_y", "1"))
     how = "as a whole" if patches == ("1", "1") else f"in {patches[0]} × {patches[1]} patches"
     dose = " and the frames were weighted by dose" if values.get("do_dose_weighting") == "Yes" else ""
@@ -57,7 +57,7 @@ def _motion(known: Known, values: Mapping[str, str]) -> str:
     return f"Beam-induced motion was corrected {how}{smaller}{dose}."
 
 
-def _ctf(known: Known, values: Mapping[str, str]) -> str:
+def _ctf(known: Known, _values: Mapping[str, str]) -> str:
     text = "Contrast transfer functions were estimated from power spectra of the sums"
     defocus = known.table.columns.get("defocus_u_angst") if known.table else None
     if defocus is not None and np.isfinite(defocus).any():
@@ -69,7 +69,7 @@ def _ctf(known: Known, values: Mapping[str, str]) -> str:
     return text + "."
 
 
-def _picking(known: Known, values: Mapping[str, str]) -> str:
+def _picking(_known: Known, values: Mapping[str, str]) -> str:
     if values.get("do_refs") == "Yes":
         how = "with class averages as templates"
     elif values.get("do_network") == "Yes":
@@ -109,7 +109,7 @@ def _selected(known: Known, values: Mapping[str, str]) -> str:
     return f"{known.particles.selected:,} particles in well-resolved classes were selected."
 
 
-def _classes_3d(known: Known, values: Mapping[str, str]) -> str:
+def _classes_3d(_known: Known, values: Mapping[str, str]) -> str:
     return (
         f"They were classified in three dimensions into {values.get('nr_classes')} classes "
         f"(symmetry {values.get('sym_name')}, T = {values.get('tau_fudge')})."

@@ -72,7 +72,7 @@ def micrograph_table(project: Project, path: str) -> MicrographTable:
 
 
 @lru_cache(maxsize=4)
-def _joined(project: Project, path: str, stamps: tuple[int, ...]) -> MicrographTable:
+def _joined(project: Project, path: str, _stamps: tuple[int, ...]) -> MicrographTable:
     star = read_table(project, path)
     table = _list_of(star)
     if len(table) > MOST_MICROGRAPHS:

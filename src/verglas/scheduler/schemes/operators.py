@@ -114,7 +114,7 @@ def _count_images(values: Values, a: str, b: str) -> float:
     return 0 if table is None else len(table)
 
 
-def _count_words(values: Values, a: str, b: str) -> float:
+def _count_words(values: Values, a: str, _b: str) -> float:
     text = values.text(a)
     return 0 if text in ("", UNDEFINED) else len(text.split(","))
 
@@ -141,7 +141,7 @@ def _nth_word(values: Values, a: str, b: str) -> str:
     return words[place - 1] if place > 0 else words[place]
 
 
-def _glob(values: Values, a: str, b: str) -> str:
+def _glob(values: Values, a: str, _b: str) -> str:
     return ",".join(sorted(glob.glob(values.text(a)))) or UNDEFINED
 
 

@@ -66,7 +66,7 @@ def read_particles(path: str, *, with_ctf: bool, going_on: bool = False) -> Part
         psi_prior_deg=column("rlnAnglePsiPrior") if "rlnAnglePsiPrior" in table else None,
         number=table.ints(PARTICLE_NUMBER) if going_on and PARTICLE_NUMBER in table else None,
     )
-    return ParticleList(optics_table, table, particles, _assignments(table, column, particles, with_ctf))
+    return ParticleList(optics_table, table, particles, _assignments(column, particles, with_ctf))
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _scale_groups(table: StarTable) -> tuple[npt.NDArray[np.int64], tuple[str, .
     return np.zeros(len(table), np.int64), ("group_1",)
 
 
-def _assignments(table: StarTable, column: _Columns, particles: Particles, with_ctf: bool) -> Assignments:
+def _assignments(column: _Columns, particles: Particles, with_ctf: bool) -> Assignments:
     """Poses of an earlier job where the file has them; unusable particles are set aside."""
     from verglas.em.state.particles import Assignments
 

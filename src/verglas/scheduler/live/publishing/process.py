@@ -129,7 +129,7 @@ class _Publisher:
 _known: dict[str, _Publisher] = {}
 
 
-def publish(task: PublishTask | SanityTask, device: str) -> Published | Checked:
+def publish(task: PublishTask | SanityTask, _device: str) -> Published | Checked:
     """What the publishing process does: mostly bring the lists up to date."""
     if isinstance(task, SanityTask):
         return _check(task)

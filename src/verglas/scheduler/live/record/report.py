@@ -24,7 +24,7 @@ MOST_POINTS = 1500
 MOST_ROWS = 500
 
 
-def write_report(root: Path, folder: LiveFolder, ledger: Ledger) -> Path:
+def write_report(folder: LiveFolder, ledger: Ledger) -> Path:
     """Write the page; returns its path."""
     status = read_status(folder)
     parts = [

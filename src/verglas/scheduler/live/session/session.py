@@ -253,7 +253,7 @@ class LiveSession:
             return True
         tell_status(self, FINISHED)
         with suppress(OSError):
-            write_report(self.project.root, self.folder, self.known.ledger)
+            write_report(self.folder, self.known.ledger)
         self.folder.set_phase(FINISHED)
         self.log.event("live-finished", f"{len(self.known.ledger.movies)} movies")
         return False
