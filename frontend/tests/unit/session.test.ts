@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { FigureKind, LiveMovies } from "../../src/api/types";
 import { shownColumns } from "../../src/figures";
 import { between, ordered } from "../../src/pages/classes/order";
-import { places } from "../../src/pages/project/places";
+import { around, places } from "../../src/pages/project/places";
 import { sheetOfLive } from "../../src/pages/session/data";
 import {
   droppedBy,
@@ -113,6 +113,9 @@ test("every job has a place of its own in the graph, after what it needs", () =>
   });
   expect(new Set([...at.values()].map(p => `${p.x},${p.y}`)).size).toBe(4);
   expect(at.get("d")!.x).toBeGreaterThan(at.get("b")!.x);
+  const some = { jobs, edges: [edge("a", "b"), edge("b", "d")] };
+  expect(around(some, "b")).toEqual(["b", "a", "d"]);
+  expect(around(some, "")).toEqual(["a", "b", "c", "d"]);
 });
 
 test("empty classes come last by resolution and can be left out", () => {

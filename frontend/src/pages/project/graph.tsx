@@ -18,9 +18,10 @@ import type { Jobs, JobRow } from "../../api/types";
 import { useColours } from "../../shell/theme";
 import { shownName } from "../../ui/words";
 import { shownState } from "./rounds";
-import { BOX, places } from "./places";
+import { around, BOX, places } from "./places";
 
 const LARGE = 24, // jobs, from which a map of the whole helps
+  MAP = { width: 120, height: 84 }, // pixels
   FIT = { padding: 0.12, maxZoom: 1 };
 
 type JobNode = Node<{ job: JobRow; chosen: boolean; pale: boolean }>;
@@ -118,10 +119,15 @@ export function JobGraph({
   const edges = useEdges(jobs, chosen);
   const colours = useColours();
   const flow = useRef<ReactFlowInstance<JobNode> | null>(null);
-  const shown = jobs.jobs.length;
+  const shown = jobs.jobs.length,
+    large = shown >= LARGE;
+  const view = useMemo(
+    () => (large ? { ...FIT, padding: 0.3, nodes: around(jobs, chosen).map(id => ({ id })) } : FIT),
+    [shown, chosen], // eslint-disable-line react-hooks/exhaustive-deps -- a job that goes on moves nothing
+  );
   useEffect(() => {
-    void flow.current?.fitView(FIT);
-  }, [shown]);
+    void flow.current?.fitView(view);
+  }, [view]);
   const to = (names: string[]) =>
     void flow.current?.fitView({
       nodes: names.map(id => ({ id })),
@@ -144,7 +150,7 @@ export function JobGraph({
         flow.current = made;
       }}
       fitView
-      fitViewOptions={FIT}
+      fitViewOptions={view}
       minZoom={0.05}
       maxZoom={1.6}
       nodesDraggable={false}
@@ -179,7 +185,18 @@ export function JobGraph({
           )}
         </Panel>
       )}
-      {shown >= LARGE && <MiniMap pannable zoomable position="bottom-left" />}
+      {large && (
+        <MiniMap
+          pannable
+          zoomable
+          position="bottom-left"
+          style={MAP}
+          bgColor={colours.paper}
+          maskColor={`${colours.soft}33`}
+          nodeColor={node => (node.data.chosen ? colours.blue : colours.soft)}
+          nodeStrokeWidth={0}
+        />
+      )}
     </ReactFlow>
   );
 }

@@ -43,3 +43,15 @@ export function places(jobs: Graph): Map<string, { x: number; y: number }> {
     ]),
   );
 }
+
+const NEWEST = 8; // jobs shown first of a large graph
+
+/** What a large graph shows: the chosen job with what it reads and what reads it, or the newest jobs. */
+export function around(jobs: Graph, chosen: string): string[] {
+  if (!jobs.jobs.some(job => job.name === chosen))
+    return jobs.jobs.slice(-NEWEST).map(job => job.name);
+  const beside = jobs.edges.flatMap(edge =>
+    edge.to === chosen ? [edge.from] : edge.from === chosen ? [edge.to] : [],
+  );
+  return [...new Set([chosen, ...beside.slice(0, 2 * NEWEST)])];
+}
