@@ -16,6 +16,7 @@ from verglas.jobs.autorefine.job import AutoRefine3D
 from verglas.jobs.classification.class2d import Classification2D
 from verglas.jobs.classification.class3d import Classification3D
 from verglas.jobs.contract.base import JobFailed
+from verglas.jobs.initialmodel.job import InitialModel
 from verglas.jobs.refine.files.names import RunNames
 from verglas.jobs.refine.files.optimiser import optimiser_table
 from verglas.jobs.refine.files.output import sampling_tables
@@ -30,7 +31,7 @@ NO_OPTION = {"dims", "parity", "blob_init", *PARTS}
 # what a new run does where nothing is asked, and the engine's own idea of it
 OTHER_DEFAULTS = {"random_seed", "low_res_join_angst", "bimodal_psi"}
 MAPS_ONLY = ("symmetry", "relax_symmetry", "limit_tilt_deg", "denovo")
-JOBS = (Classification2D, Classification3D, AutoRefine3D)
+JOBS = (Classification2D, Classification3D, InitialModel, AutoRefine3D)
 
 
 def named(option: EngineOption) -> str:

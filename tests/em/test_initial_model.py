@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
-from maps_runs import map_of_blobs, same_bytes, simulate
+from maps_runs import PIXEL, map_of_blobs, same_bytes, simulate
 from verglas.cli.main import main
 from verglas.cli.program import run_program
 from verglas.em.maximise.descent import gradient_step, limit_angst
@@ -21,9 +23,12 @@ from verglas.em.state.particles import ArraySource
 from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.formats.mrc import read_mrc
 from verglas.formats.star import read_star
+from verglas.jobs.contract.base import RunContext
 from verglas.jobs.initialmodel.job import InitialModel
+from verglas.jobs.initialmodel.result import _map
 from verglas.jobs.initialmodel.verdict import coherence_doubt
 from verglas.jobs.refine.files.particles import read_particles
+from verglas.maps.fitting import RigidMove
 from verglas.project.project import Project
 
 N = 120
@@ -215,6 +220,19 @@ def test_a_run_that_goes_on_by_name_has_the_same_bytes(project):
 def test_forms_that_cannot_run_are_refused(project, capsys, words, told):
     assert main(["job", "schedule", "InitialModel", *WORDS, *words]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_the_result_lies_on_the_axes_asked_for_and_is_symmetric(tmp_path):
+    turn = Rotation.from_euler("zyz", [20, 50, 80], degrees=True).as_matrix()
+    volume = map_of_blobs(32)
+    halves = [volume, volume[::-1, ::-1], volume[::-1, :, ::-1], volume[:, ::-1, ::-1]]
+    odd = [np.roll(each, [int(each is not volume)] * 3, (0, 1, 2)) for each in halves]
+    turned = RigidMove(turn, np.zeros(3), 0.0).apply(sum(odd) / 4)
+    model = SimpleNamespace(references=torch.from_numpy(turned)[None], pixel_size_angst=PIXEL)
+    found = _map({"--align_sym": "d2"}, RunContext(tmp_path), model, 0)
+    again = [found[1:, 1:, 1:], found[1:, :0:-1, :0:-1], found[:0:-1, 1:, :0:-1], found[:0:-1, :0:-1, 1:]]
+    assert all(np.corrcoef(again[0].ravel(), each.ravel())[0, 1] > 0.99 for each in again[1:])
+    assert found.std() > 0.8 * turned.std()
 
 
 def test_an_unknown_group_is_refused_before_the_first_iteration(project, capsys):
