@@ -13,7 +13,7 @@ from verglas.jobs.refine.telling.views import views_doubt
 if TYPE_CHECKING:
     from verglas.em.run.coherence import Coherence
 
-LEAST_GAIN = 0.06  # of the FSC beyond what decided, over that of poses dealt out anew (docs/initial-model.md)
+LEAST_GAIN = 0.08  # of the FSC beyond what decided, over that of poses dealt out anew (docs/initial-model.md)
 SPREADS = 3.0  # and so many standard deviations of the latter
 
 
