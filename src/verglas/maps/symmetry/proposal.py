@@ -101,10 +101,18 @@ def _judged(name: str, evidence: Evidence, turns: Turns, axes: Axes) -> Proposal
     weights = shells.double()
     reached, allowed = curve[shells] - chance, quality - chance
     score = float((weights * reached).sum() / (weights * allowed).sum())
-    below = (reached / allowed < 0.5).nonzero().flatten()
+    below = (
+        (_with_neighbours(weights * reached) < 0.5 * _with_neighbours(weights * allowed)).nonzero().flatten()
+    )
     last = int(shells[-1]) if not len(below) else int(shells[int(below[0])]) - 1
     holds = evidence.extent_angst / last if last > 0 and (not len(below) or int(below[0]) > 0) else math.inf
     return Proposal(name, max(0.0, min(1.0, score)), holds, "", axes)
+
+
+def _with_neighbours(values: Tensor) -> Tensor:
+    """Sums of each value and those beside it: one shell alone, of few frequencies, ends no symmetry."""
+    padded = torch.nn.functional.pad(values, [1, 1])
+    return padded[:-2] + padded[1:-1] + padded[2:]
 
 
 def _deciding(evidence: Evidence) -> Tensor:
@@ -115,11 +123,12 @@ def _deciding(evidence: Evidence) -> Tensor:
 
 def _stated(judged: list[Proposal], evidence: Evidence, axes: Axes) -> list[Proposal]:
     """With statements, C1 and the order of the list."""
-    limit = evidence.extent_angst / max(1, evidence.last_shell)
-    if not len(_deciding(evidence)):
+    deciding = _deciding(evidence)
+    if not len(deciding):
         nothing = "not excluded: the map decides nothing, at no resolution does it tell a turn from chance"
         judged = [replace(one, statement=nothing) for one in judged]
         return [Proposal("C1", math.nan, math.inf, "proposed for want of evidence", axes, True), *judged]
+    limit = evidence.extent_angst / int(deciding[-1])  # beyond, the map tells no turn from another
     chosen = _chosen(judged)
     name = "C1" if chosen is None else chosen.name
     if chosen is not None:  # whose axes hold those of its parts, if a search of their own missed them
