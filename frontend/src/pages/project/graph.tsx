@@ -127,7 +127,7 @@ export function JobGraph({
   );
   useEffect(() => {
     void flow.current?.fitView(view);
-  }, [view]);
+  }, [view, shown]);
   const to = (names: string[]) =>
     void flow.current?.fitView({
       nodes: names.map(id => ({ id })),
