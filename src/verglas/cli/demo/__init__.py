@@ -1,4 +1,4 @@
-"""`verglas demo`: a simulated session, processed by a schedule of six jobs in two rounds."""
+"""`verglas demo`: a simulated session, processed by a schedule of six jobs (with --three-d eight) in two rounds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("directory", nargs="?", default="verglas-demo", type=Path)
     parser.add_argument("--quick", action="store_true", help="four small movies: about a minute")
+    parser.add_argument(
+        "--three-d", action="store_true", help="the schedule goes on: a map from nothing, refined"
+    )
     parser.add_argument("--live", action="store_true", help="movies arrive one by one")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between movies (--live)")
     parser.add_argument("--no-pages", action="store_true", help="do not open the session page (--live)")
@@ -34,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     from verglas.cli.demo.run import run_demo
 
     try:
-        return run_demo(parsed.directory, quick=parsed.quick)
+        return run_demo(parsed.directory, quick=parsed.quick, three_d=parsed.three_d)
     except FileExistsError as error:
         print(f"verglas demo: {error}", file=sys.stderr)
         return 1

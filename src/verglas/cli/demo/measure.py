@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from verglas.cli.demo.maps import MapResults
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.formats.star import StarTable, read_star
 from verglas.simulate.score import (
@@ -55,6 +56,14 @@ def measure(project: Path, session: Path, plan: DemoPlan) -> list[Figure]:
         Figure("picks F1", _picks(project, truth, plan).f1, "", 0.85, at_most=False),
         Figure("class purity", purity, "", 0.6, at_most=False),
         Figure("class NMI", information, "", 0.4, at_most=False),
+    ]
+
+
+def map_figures(results: MapResults) -> list[Figure]:
+    """Resolutions of the maps made from nothing."""
+    return [
+        Figure("first map, FSC 0.5 with truth", results.first_angst, "Å", 25.0, at_most=True),
+        Figure("map, FSC 0.5 with truth", results.refined_angst, "Å", 15.0, at_most=True),
     ]
 
 

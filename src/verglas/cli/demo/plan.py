@@ -8,6 +8,9 @@ from typing import Any
 from verglas.jobs.simulate.settings import SessionSettings
 
 PARTICLE_DIAMETER_ANGST = 190.0
+SYMMETRY = "D7"
+FIRST_MAP = "InitialModel/job007/initial_model.mrc"
+REFINED_MAP = "Refine3D/job008/run_class001.mrc"
 FIRST_LOT = 8  # movies; the rest arrive while the first round runs
 
 
@@ -24,6 +27,8 @@ class DemoPlan:
     box: int = 160
     rescaled: int = 64
     defocus_bound_angst: float = 150.0
+    three_d: bool = False  # the schedule goes on to a first map and its refinement
+    mini_batches: int = 60
 
     @classmethod
     def quick(cls) -> DemoPlan:
@@ -36,13 +41,18 @@ class DemoPlan:
     def n_particles(self) -> int:
         return self.session.movies * self.session.particles
 
+    @property
+    def map_pixel_angst(self) -> float:
+        """Pixel size of the rescaled particles and of the maps."""
+        return self.session.pixel_size_angst * self.box / self.rescaled
+
     def chain(self, cores: int) -> list[tuple[str, dict[str, Any]]]:
         """Job types in order with the options that differ from the defaults.
 
         Inputs name outputs of earlier jobs of the list, which have numbers 1, 2, ... in a new project.
         """
         session = self.session
-        return [
+        chain: list[tuple[str, dict[str, Any]]] = [
             (
                 "Import",
                 {
@@ -96,3 +106,16 @@ class DemoPlan:
                 },
             ),
         ]
+        return chain + self._maps(cores) if self.three_d else chain
+
+    def _maps(self, cores: int) -> list[tuple[str, dict[str, Any]]]:
+        """From nothing to a map: what follows the 2D classes with `three_d`."""
+        common = {
+            "fn_img": "Extract/job005/particles.star",
+            "particle_diameter": 1.1 * PARTICLE_DIAMETER_ANGST,
+            "sym_name": SYMMETRY,
+            "nr_threads": cores,
+        }
+        first = {"nr_iter": self.mini_batches}
+        refinement = {"fn_ref": FIRST_MAP, "ini_high": 30.0}
+        return [("InitialModel", common | first), ("Refine3D", common | refinement)]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from verglas import __version__
+from verglas.cli.demo.maps import MapResults
 from verglas.cli.demo.measure import Figure
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.formats.atomic import write_text
@@ -36,7 +37,12 @@ img{max-width:100%;image-rendering:pixelated;border:1px solid #9ab}
 
 
 def write_report(
-    folder: Path, project: Path, plan: DemoPlan, figures: Sequence[Figure], rounds: Sequence[dict[str, Any]]
+    folder: Path,
+    project: Path,
+    plan: DemoPlan,
+    figures: Sequence[Figure],
+    rounds: Sequence[dict[str, Any]],
+    maps: MapResults | None = None,
 ) -> None:
     """Write demo.json, report.html and the pictures beside them."""
     pictures = {
@@ -44,6 +50,8 @@ def write_report(
         "ctf.png": ctf_picture(project),
         "classes.png": class_picture(project, plan),
     }
+    if maps is not None:
+        pictures["maps.png"] = maps.picture
     for name, picture in pictures.items():
         write_png(folder / name, picture)
     values = [
@@ -99,6 +107,8 @@ def _page(
         "micrograph.png": f"An aligned micrograph with its picks; bar {bars[0]:g} Å.",
         "ctf.png": "Thon rings: the fitted CTF on the left, the spectrum on the right.",
         "classes.png": f"2D class averages, the most populated first; bar {bars[1]:g} Å.",
+        "maps.png": "From above: the first map, made from nothing; the refined map; the true structure. Two central "
+        "sections and the surface.",
     }
     session = plan.session
     parts = [
@@ -106,7 +116,7 @@ def _page(
         f"<style>{_STYLE}</style><h1>verglas demo</h1><p>{session.movies} simulated movies of "
         f"{session.frames} frames, {session.size} x {session.size} pixels of "
         f"{session.pixel_size_angst} Å, {plan.n_particles} particles of the 20S proteasome (3c91); "
-        f"processed by a schedule of six jobs that ran twice.</p>",
+        f"processed by a schedule of {len(plan.chain(1))} jobs that ran twice.</p>",
         "<h2>Against the truth</h2><table>",
     ]
     for figure in figures:

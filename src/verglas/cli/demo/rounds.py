@@ -65,7 +65,7 @@ class RoundWatch:
         rows = output_rows(self.project.root / job)
         before = self._rows.get(job, 0)
         self._rows[job] = rows
-        if job.startswith("Class2D/"):
+        if job.startswith(("Class2D/", "InitialModel/", "Refine3D/")):
             what = f"from scratch, {rows} particles"
         else:
             what = f"{rows - before} new, {before} kept"

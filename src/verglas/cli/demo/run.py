@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from verglas.cli.demo.display import ScheduleDisplay
-from verglas.cli.demo.measure import Figure, measure
+from verglas.cli.demo.maps import map_results
+from verglas.cli.demo.measure import Figure, map_figures, measure
 from verglas.cli.demo.plan import DemoPlan
 from verglas.cli.demo.report import write_report
 from verglas.cli.demo.rounds import RoundWatch
@@ -25,11 +27,12 @@ from verglas.scheduler.launch import abort, terminate
 from verglas.scheduler.schedule import Order, ScheduleFolder
 
 SCHEDULE = "demo"
+MINUTES_OF_MAPS = 8
 
 
-def run_demo(directory: Path, *, quick: bool = False) -> int:
+def run_demo(directory: Path, *, quick: bool = False, three_d: bool = False) -> int:
     """Simulate, schedule, run two rounds, measure, report; the exit code."""
-    plan = DemoPlan.quick() if quick else DemoPlan()
+    plan = replace(DemoPlan.quick() if quick else DemoPlan(), three_d=three_d)
     cores = min(available_cores(), 8)
     begin = time.monotonic()
     print(_announcement(directory, plan, cores))
@@ -52,7 +55,10 @@ def run_demo(directory: Path, *, quick: bool = False) -> int:
         print(f"the schedule failed: {folder.progress().message}", file=sys.stderr)
         return code
     figures = measure(project.root, directory / "session", plan)
-    write_report(directory, project.root, plan, figures, watch.entries)
+    maps = map_results(project.root, plan) if three_d else None
+    if maps is not None:
+        figures += map_figures(maps)
+    write_report(directory, project.root, plan, figures, watch.entries, maps)
     print(_ending(directory, project.root, figures, time.monotonic() - begin))
     return 0 if all(figure.good for figure in figures) else 1
 
@@ -105,7 +111,7 @@ def _copy(source: Path, target: Path) -> None:
 def _announcement(directory: Path, plan: DemoPlan, cores: int) -> str:
     session = plan.session
     raw_gb = session.movies * session.size**2 * session.frames / 1e9 / 2
-    minutes = 1 if session.movies < 8 else 5
+    minutes = (1 if session.movies < 8 else 5) + (MINUTES_OF_MAPS if plan.three_d else 0)
     return (
         f"verglas demo in {directory}: {session.movies} movies of {session.frames} frames, "
         f"{session.size} x {session.size} pixels, about {plan.n_particles} particles.\n"
