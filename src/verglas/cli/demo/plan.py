@@ -117,5 +117,6 @@ class DemoPlan:
             "nr_threads": cores,
         }
         first = {"nr_iter": self.mini_batches}
-        refinement = {"fn_ref": FIRST_MAP, "ini_high": 30.0}
+        finest = "--maximum_angular_sampling 1.8"  # the pixels of the demo need no finer one
+        refinement = {"fn_ref": FIRST_MAP, "ini_high": 30.0, "other_args": finest}
         return [("InitialModel", common | first), ("Refine3D", common | refinement)]
