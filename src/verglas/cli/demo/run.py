@@ -27,7 +27,7 @@ from verglas.scheduler.launch import abort, terminate
 from verglas.scheduler.schedule import Order, ScheduleFolder
 
 SCHEDULE = "demo"
-MINUTES_OF_MAPS = 8
+MINUTES_OF_MAPS = 6
 
 
 def run_demo(directory: Path, *, quick: bool = False, three_d: bool = False) -> int:
