@@ -185,8 +185,10 @@ def test_a_pixel_size_or_scale_that_cannot_be_right_is_told(capsys):
     assert "the mask of 50 A is larger than the box of 32 A" in told
     assert "a pixel size of 4 A in its header, its optics group says 1 A" in told
     write_particles(100 + 7 * noisy(12))
+    words[words.index("--particle_diameter") + 1] = "9"  # nanometres
     assert refine(*words) == 0
     told = capsys.readouterr().err
+    assert "the mask of 9 A is less than 8 pixels of 4 A across" in told
     assert "12 of 12 particles looked at are not normalised: 000001@particles.mrcs" in told
     assert refine(*words, "--dont_check_norm") == 0
     assert "not normalised" not in capsys.readouterr().err

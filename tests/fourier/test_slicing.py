@@ -191,3 +191,16 @@ def test_cuda_equals_cpu(dims: int, dtype: torch.dtype) -> None:
     scale = float(sums[0].data.abs().max())
     torch.testing.assert_close(sums[1].data.cpu(), sums[0].data, rtol=1e-4, atol=scale * 1e-5)
     torch.testing.assert_close(sums[1].weight.cpu(), sums[0].weight, rtol=1e-4, atol=1e-4)
+
+
+def test_no_slices_are_read_and_added_like_any_number() -> None:
+    """A mini-batch may have nothing to add to one of its halves."""
+    volume = torch.randn(8, 8, 8)
+    projector = Projector.of(volume, padding=1)
+    assert projector.slices(random_matrices(0), 8).shape == (0, 8, 5)
+    lattice = Lattice(3, 3, 1)
+    data, weight = (torch.zeros(1, *lattice.shape, dtype=kind) for kind in (torch.complex64, torch.float32))
+    slices, weights = torch.zeros(0, 2, dtype=torch.complex64), torch.zeros(0, 2)
+    pixels = torch.tensor([[0, 1], [1, 1]])
+    slicing.add_slices(data, weight, lattice, slices, weights, random_matrices(0), pixels)
+    assert not data.any() and not weight.any()

@@ -124,7 +124,7 @@ def _read_cpu(
     flat = torch.view_as_real(values.contiguous()).reshape(-1).numpy()
     geometry = _geometry(lattice, flat.dtype.type)
     ys, xs = _coordinates(indices_yx, steps)
-    target = torch.view_as_real(out).reshape(len(out), -1).numpy()
+    target = torch.view_as_real(out).flatten(1).numpy()
     classes, basis = which.numpy(), steps.numpy()
 
     def kernel(first: int, last: int) -> None:
@@ -147,7 +147,7 @@ def _add_cpu(
     flat_weight = weight.view(-1).numpy()
     geometry = _geometry(lattice, steps.numpy().dtype.type)
     ys, xs = _coordinates(indices_yx, steps)
-    source = torch.view_as_real(slices.resolve_conj().contiguous()).reshape(len(slices), -1).numpy()
+    source = torch.view_as_real(slices.resolve_conj().contiguous()).flatten(1).numpy()
     amounts, classes, basis = weights.contiguous().numpy(), which.numpy(), steps.numpy()
     axis = 0 if lattice.dims == 3 else 1
 

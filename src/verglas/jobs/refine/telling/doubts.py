@@ -19,6 +19,7 @@ LOOKED_AT = 50  # particles
 # From mean 0 or standard deviation 1 of the background, in more than half of the particles. The worst of
 # 1655 real picks has 0.19 and 0.14 with a mask as large as the box (220 of 227 Å), 0.03 and 0.03 with 180 Å.
 OFF = 0.2
+FEWEST_PIXELS = 8  # across a mask that holds a particle
 LARGEST = 1e15  # pixels whose squares are still numbers in single precision
 HEADER_OFF = 0.05  # relative difference of pixel sizes
 
@@ -31,6 +32,11 @@ def doubts(particles: Particles, source: Source, diameter_angst: float) -> Itera
         yield (
             f"the mask of {diameter_angst:g} A is larger than the box of {extent:g} A: is the pixel size of "
             f"{optics.pixel_size_angst:g} A right?"
+        )
+    if 0 < diameter_angst < FEWEST_PIXELS * optics.pixel_size_angst:
+        yield (
+            f"the mask of {diameter_angst:g} A is less than {FEWEST_PIXELS} pixels of "
+            f"{optics.pixel_size_angst:g} A across: is the diameter in Angstroms?"
         )
     yield from _pixel_doubt(particles)
     rows = np.flatnonzero(particles.optics_group == 0)
