@@ -108,7 +108,9 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, KeyError) and error.args:
         return str(error.args[0])
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.filename is None:
+            return error.strerror
+        return f"{error.filename or 'a file without a name (an option is empty)'}: {error.strerror}"
     return str(error)
 
 

@@ -20,8 +20,10 @@ def read_list(path: str | os.PathLike[str], *blocks: str) -> tuple[StarFile, Sta
     """A STAR file and the first of `blocks` in it.
 
     Raises NothingToDo while the file is missing or its list is empty, JobFailed where it is no STAR
-    file or lacks the block.
+    file, lacks the block or has no name.
     """
+    if not os.fspath(path):
+        raise JobFailed("the name of an input list is empty: give it (--i for most programs)")
     if not Path(path).exists():
         raise NothingToDo(f"{path} does not exist yet")
     try:

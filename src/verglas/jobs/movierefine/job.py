@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from verglas.formats.star import StarTable, concatenate, read_star, write_star
-from verglas.jobs.contract.base import JobType
+from verglas.jobs.contract.base import JobFailed, JobType
 from verglas.jobs.contract.micrograph_job import Item, MicrographJob
 from verglas.jobs.contract.nodes import MOVIE_PARTICLES, Node
 from verglas.jobs.contract.options import to_text
@@ -83,6 +83,10 @@ class MovieRefinement(MicrographJob[MovieInputs]):
         from verglas.jobs.refine.files.refined_maps import Refinement
 
         flags = self.arguments
+        if not flags["--continue"]:
+            raise JobFailed(
+                "--continue names the _optimiser.star of the auto-refine whose particles are followed"
+            )
         refinement = Refinement.read(flags["--continue"])
         return read_movie_inputs(flags["--i"], flags["--movie_name"], refinement.data)
 

@@ -100,7 +100,7 @@ class MovieRefineOptions(RankOptions, ThreadOptions, QueueOptions):
     )  # fmt: skip
     do_alsorot_movies: bool = option(
         False, label="Also include rotational searches?", flag="--skip_rotate", flag_when=False,
-        help="Look for rotations, too; not with batches.", **_REFINE,
+        help="Yes: look for rotations, too; not with batches. The flag --skip_rotate means No.", **_REFINE,
     )  # fmt: skip
     movie_sigma_angles: float = option(
         1.0, label="Stddev on the rotations (deg):", unit="°", flag="--sigma_ang", minimum=0.5, maximum=10,
