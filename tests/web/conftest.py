@@ -62,6 +62,17 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return small_project.make(tmp_path_factory.mktemp("template") / "project")
 
 
+@pytest.fixture(autouse=True)
+def revived(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Projects whose dead sessions a server of this process would have brought back; nothing is started.
+
+    Tests write sessions that nobody works on; a process for them would write over what the test wrote.
+    """
+    roots: list[Path] = []
+    monkeypatch.setattr("verglas.web.app.revive", roots.append)
+    return roots
+
+
 @pytest.fixture
 def served(project: Project) -> Iterator[Served]:
     settings = WebSettings((project.root,), needs_token=False, allowed_hosts=frozenset({"testserver"}))

@@ -13,6 +13,7 @@ from verglas.scheduler.live.requests.trial import Trial
 from verglas.web.api import live, live_settings
 from verglas.web.live.work import Resources
 from verglas.web.serving.worker import Worker
+from waiting import until
 
 
 @pytest.fixture
@@ -170,6 +171,10 @@ def test_the_line_on_top_ends_with_good_particles_goal_and_nothing_unknown(serve
     assert (found["good_particles"], found["good_share"]) == (3, 0.6)
     assert (found["best_chosen_angst"], found["good_per_hour"]) == (12.0, 360)
     assert (found["goal_missing"], found["goal_hours"]) == (360, 1.0)
+
+
+def test_the_pages_bring_back_what_died(served, revived):
+    until(lambda: served.project.root in revived)
 
 
 def test_what_a_change_of_settings_costs(served, session, project):
