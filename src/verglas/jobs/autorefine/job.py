@@ -11,7 +11,7 @@ from verglas.jobs.contract.options import option
 from verglas.jobs.contract.program import Program
 from verglas.jobs.refine.map_job import MapJob
 from verglas.jobs.refine.options import maps, shared
-from verglas.jobs.refine.options.compute import ComputeOptions, ct_root, doubled
+from verglas.jobs.refine.options.compute import ComputeOptions, ct_root
 from verglas.jobs.refine.options.flags import REFINE_FLAGS
 
 _AUTO: dict[str, Any] = {"tab": "Auto-sampling"}
@@ -43,37 +43,17 @@ class Refine3DOptions(ComputeOptions):
         "resolution and regularisation. Needs a reference mask.",
         **shared.OPTIMISE,
     )
-    sampling: str = option(
+    sampling: str = maps.sampling(
         "7.5 degrees",
-        label="Initial angular sampling:",
-        flag="--healpix_order",
-        choices=maps.SAMPLING_STEPS,
-        to_flag=maps.coarse_order,
-        help="Angular step of the first iterations, after oversampling; it gets finer by itself.",
+        "Initial angular sampling:",
+        "Angular step of the first iterations, after oversampling; it gets finer by itself.",
         **_FIRST,
     )
-    offset_range: float = option(
-        5.0,
-        label="Initial offset range (pix):",
-        unit="px",
-        flag="--offset_range",
-        minimum=0,
-        maximum=30,
-        step=1,
-        help="Radius of the first searches for offsets.",
-        **_FIRST,
+    offset_range: float = shared.offset_range(
+        5.0, "Initial offset range (pix):", "Radius of the first searches for offsets.", **_FIRST
     )
-    offset_step: float = option(
-        1.0,
-        label="Initial offset step (pix):",
-        unit="px",
-        flag="--offset_step",
-        to_flag=doubled,
-        minimum=0.1,
-        maximum=5,
-        step=0.1,
-        help="First step of offsets, after oversampling.",
-        **_FIRST,
+    offset_step: float = shared.offset_step(
+        1.0, "Initial offset step (pix):", "First step of offsets, after oversampling.", **_FIRST
     )
     auto_local_sampling: str = option(
         "1.8 degrees",

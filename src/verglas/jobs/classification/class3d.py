@@ -48,14 +48,11 @@ class Class3DOptions(ComputeOptions):
     do_zero_mask: bool = shared.ZERO_MASK
     highres_limit: float = shared.HIGHRES_LIMIT
     dont_skip_align: bool = shared.ALIGNMENT
-    sampling: str = option(
+    sampling: str = maps.sampling(
         "7.5 degrees",
-        label="Angular sampling interval:",
-        flag="--healpix_order",
-        choices=maps.SAMPLING_STEPS,
-        to_flag=maps.coarse_order,
+        "Angular sampling interval:",
+        "Angular step after oversampling.",
         flag_if=shared.aligns,
-        help="Angular step after oversampling.",
         **shared.SAMPLE,
     )
     offset_range: float = shared.OFFSET_RANGE

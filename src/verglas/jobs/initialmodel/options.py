@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from verglas.jobs.contract.options import option
 from verglas.jobs.refine.options import maps, shared
-from verglas.jobs.refine.options.compute import ComputeOptions, doubled
+from verglas.jobs.refine.options.compute import ComputeOptions
 
 _SGD: dict[str, Any] = {"tab": "SGD"}
 _OLD = "RELION 3's name; 0: by the number of mini-batches and of particles."
@@ -97,37 +97,17 @@ class InitialModelOptions(ComputeOptions):
         "particles best that none of them has seen goes on.",
         **shared.LOCKED,
     )
-    sampling: str = option(
+    sampling: str = maps.sampling(
         "15 degrees",
-        label="Initial angular sampling:",
-        flag="--healpix_order",
-        choices=maps.SAMPLING_STEPS,
-        to_flag=maps.coarse_order,
-        help="Angular step of the first mini-batches, after oversampling; it gets finer by itself.",
+        "Initial angular sampling:",
+        "Angular step of the first mini-batches, after oversampling; it gets finer by itself.",
         **shared.SAMPLE,
     )
-    offset_range: float = option(
-        6.0,
-        label="Offset search range (pix):",
-        unit="px",
-        flag="--offset_range",
-        minimum=0,
-        maximum=30,
-        step=1,
-        help="Radius of the search for offsets.",
-        **shared.SAMPLE,
+    offset_range: float = shared.offset_range(
+        6.0, "Offset search range (pix):", "Radius of the search for offsets.", **shared.SAMPLE
     )
-    offset_step: float = option(
-        1.0,
-        label="Offset search step (pix):",
-        unit="px",
-        flag="--offset_step",
-        to_flag=doubled,
-        minimum=0.1,
-        maximum=5,
-        step=0.1,
-        help="Step of offsets after oversampling.",
-        **shared.SAMPLE,
+    offset_step: float = shared.offset_step(
+        1.0, "Offset search step (pix):", "Step of offsets after oversampling.", **shared.SAMPLE
     )
     sgd_ini_iter: int = option(
         0, label="Number of initial iterations:", minimum=0, maximum=300, step=10, help=_OLD, **_SGD

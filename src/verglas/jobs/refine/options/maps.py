@@ -23,6 +23,14 @@ def coarse_order(step: str) -> int:
     return SAMPLING_STEPS.index(step) + 1 - OVERSAMPLING
 
 
+def sampling(default: str, label: str, help: str, **where: Any) -> Any:
+    """The angular step after oversampling, as the form of one job type calls it."""
+    return option(
+        default, label=label, flag="--healpix_order", choices=SAMPLING_STEPS, to_flag=coarse_order, help=help,
+        **where,
+    )  # fmt: skip
+
+
 REFERENCE_MAP: Any = option(
     "", label="Reference map:", flag="--ref", node=MAP, pattern=_MAPS, on_continue="locked",
     help="Starting map.", **_IO,

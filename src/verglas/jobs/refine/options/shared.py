@@ -51,14 +51,30 @@ ALIGNMENT: Any = option(
     True, label="Perform image alignment?", flag="--skip_align", flag_when=False,
     help="No: keep the poses of the input and only classify.", **SAMPLE,
 )  # fmt: skip
-OFFSET_RANGE: Any = option(
-    5.0, label="Offset search range (pix):", unit="px", flag="--offset_range", minimum=0, maximum=30, step=1,
-    flag_if=aligns, help="Radius of the search for offsets.", **SAMPLE,
-)  # fmt: skip
-OFFSET_STEP: Any = option(
-    1.0, label="Offset search step (pix):", unit="px", flag="--offset_step", to_flag=doubled, minimum=0.1,
-    maximum=5, step=0.1, flag_if=aligns, help="Step of offsets after oversampling.", **SAMPLE,
-)  # fmt: skip
+
+
+def offset_range(default: float, label: str, help: str, **where: Any) -> Any:
+    """The radius of offsets, as the form of one job type calls it."""
+    return option(
+        default, label=label, unit="px", flag="--offset_range", minimum=0, maximum=30, step=1, help=help,
+        **where,
+    )  # fmt: skip
+
+
+def offset_step(default: float, label: str, help: str, **where: Any) -> Any:
+    """The step of offsets after oversampling."""
+    return option(
+        default, label=label, unit="px", flag="--offset_step", to_flag=doubled, minimum=0.1, maximum=5,
+        step=0.1, help=help, **where,
+    )  # fmt: skip
+
+
+OFFSET_RANGE: Any = offset_range(
+    5.0, "Offset search range (pix):", "Radius of the search for offsets.", flag_if=aligns, **SAMPLE
+)
+OFFSET_STEP: Any = offset_step(
+    1.0, "Offset search step (pix):", "Step of offsets after oversampling.", flag_if=aligns, **SAMPLE
+)
 COARSER_SAMPLING: Any = option(
     False, label="Allow coarser sampling?", flag="--allow_coarser_sampling", flag_if=aligns,
     help="Coarser steps while the estimated accuracies are poor.", **SAMPLE,
