@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verglas.formats.mrc import write_mrc
 from verglas.jobs.contract.base import JobFailed, RunContext
 from verglas.jobs.contract.program import Arguments
-from verglas.jobs.initialmodel.verdict import verdict_lines
+from verglas.jobs.initialmodel.verdict import verdict_of
+from verglas.jobs.initialmodel.verdict_file import Verdict
 from verglas.jobs.refine.files.checkpoint import read_checkpoint
 from verglas.jobs.refine.files.names import newest_iteration, root_of_run
 from verglas.jobs.refine.options.settings import parity_of
+
+MOST_SYMMETRIES = 6  # told of in the verdict's file
 
 if TYPE_CHECKING:
     from verglas.em.state.model import Model
@@ -29,11 +34,13 @@ def write_result(arguments: Arguments, context: RunContext) -> None:
         share = 100 * model.class_weights[klass]
         context.say(f" Class {klass + 1} is the largest ({share:.1f} % of the particles): it is the result")
     write_mrc(arguments["--result"], _map(arguments, context, model, klass), model.pixel_size_angst)
-    for line in verdict_lines(arguments, context, done, klass):
-        context.say(line)
+    verdict = verdict_of(arguments, context, done, klass)
+    lines = verdict.lines
     if done.settings.symmetry == "C1":
-        for line in symmetry_lines(model, klass, arguments["--align_sym"].upper()):
-            context.say(line)
+        lines += judge_symmetry(verdict, model, klass, arguments["--align_sym"].upper())
+    for line in lines:
+        context.say(line)
+    verdict.write(Path(arguments["--result"]).with_suffix(".json"))
     context.say(
         f" The initial model is {arguments['--result']}. Its hand is free: a map and its mirror image explain "
         "particles equally well"
@@ -60,8 +67,11 @@ def _map(arguments: Arguments, context: RunContext, model: Model, klass: int) ->
     return impose(density.numpy(), move, group)
 
 
-def symmetry_lines(model: Model, klass: int, asked: str) -> list[str]:
-    """What the map, made without symmetry, says about its point group; and a doubt about the one asked for."""
+def judge_symmetry(verdict: Verdict, model: Model, klass: int, asked: str) -> list[str]:
+    """What the map, made without symmetry, says about its point group; and a doubt about the one asked for.
+
+    Both become parts of the verdict; the lines say them in run.out.
+    """
     from verglas.maps.symmetry.proposal import HOLDS, propose_symmetries
 
     density = model.references[klass].float().cpu()
@@ -70,11 +80,11 @@ def symmetry_lines(model: Model, klass: int, asked: str) -> list[str]:
         found = propose_symmetries(density, model.pixel_size_angst, resolution_angst=limit)
     except ValueError as error:
         return [f" Its symmetry cannot be told: {error}"]
-    best = found[0]
-    lines = [f" Symmetry: {best.name} {best.statement}"]
+    told = [one for one in found if not math.isnan(one.score)]
+    verdict.symmetries = [(one.name, round(one.score, 3), one.statement) for one in told[:MOST_SYMMETRIES]]
+    lines = [f" Symmetry: {found[0].name} {found[0].statement}"]
     mine = [one for one in found if one.name == asked]
     if asked not in ("", "C1") and mine and mine[0].score < HOLDS:
-        lines.append(
-            f" The initial model is doubtful because {asked} does not hold: {mine[0].statement or 'it is excluded'}"
-        )
+        verdict.doubts.append(f"{asked} does not hold: {mine[0].statement or 'it is excluded'}")
+        lines.append(f" The initial model is doubtful because {verdict.doubts[-1]}")
     return lines

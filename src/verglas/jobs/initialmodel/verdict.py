@@ -1,4 +1,4 @@
-"""Whether an initial model can be believed, in words: good, or doubtful because of something."""
+"""Whether an initial model can be believed: good, or doubtful because of something."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from verglas.jobs.contract.base import RunContext
 from verglas.jobs.contract.program import Arguments
+from verglas.jobs.initialmodel.verdict_file import Verdict
 from verglas.jobs.refine.files.checkpoint import Checkpoint
 from verglas.jobs.refine.images.source import Images
 from verglas.jobs.refine.telling.views import views_doubt
@@ -17,8 +18,8 @@ LEAST_GAIN = 0.08  # of the FSC beyond what decided, over that of poses dealt ou
 SPREADS = 3.0  # and so many standard deviations of the latter
 
 
-def verdict_lines(arguments: Arguments, context: RunContext, done: Checkpoint, klass: int) -> list[str]:
-    """Lines for run.out about the map of a class; `done` is the last iteration."""
+def verdict_of(arguments: Arguments, context: RunContext, done: Checkpoint, klass: int) -> Verdict:
+    """On the map of a class; `done` is the last iteration."""
     from verglas.em.run.coherence import coherence
 
     images = Images.opened(arguments, done.listed.particles, None, context, _Silent())
@@ -32,9 +33,7 @@ def verdict_lines(arguments: Arguments, context: RunContext, done: Checkpoint, k
         f"halves of the particles, aligned to {found.aligned_angst:.3g} A only, agree from {near:.3g} to "
         f"{far:.3g} A to an FSC of {found.agreement:.2f} (by chance {found.by_chance:.2f} ± {found.spread:.2f})"
     )
-    if not doubts:
-        return [f" The initial model looks good: {figures}"]
-    return [f" The initial model is doubtful because {doubt}" for doubt in doubts] + [f" ({figures})"]
+    return Verdict(figures, doubts)
 
 
 def coherence_doubt(found: Coherence) -> str:
