@@ -154,7 +154,10 @@ def _execute(project: Project, loaded: LoadedJob, repeated: bool, ranks: Ranks) 
     folder, kind = Path(loaded.name), loaded.job.type
     go_on = loaded.is_continue or (kind.incremental and repeated)
     by_hand = loaded.job.is_interactive(loaded.options)
-    staged = repeated and not (kind.incremental or by_hand or loaded.is_continue)
+    in_place = (
+        kind.incremental or by_hand or loaded.is_continue or loaded.job.goes_on_in_place(loaded.options)
+    )
+    staged = repeated and not in_place
     if kind.incremental and repeated and not loaded.is_continue:
         with project.change(f"{loaded.name} goes on") as change:
             write_settings(change, loaded.name, loaded.job, loaded.options, True)

@@ -128,6 +128,11 @@ class Job(ABC):
         return cls.type.interactive
 
     @classmethod
+    def goes_on_in_place(cls, options: Any) -> bool:
+        """Whether a repeat continues the result that lies in its directory, and replaces files one by one."""
+        return False
+
+    @classmethod
     def least_inputs(cls, options: Any) -> int:
         """Rows of the input list below which a job that starts from scratch waits for more."""
         return max(int(getattr(options, "min_inputs", 0)), int(getattr(options, "nr_classes", 1)), 1)
