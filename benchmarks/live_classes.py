@@ -170,8 +170,8 @@ def stream(root: Path, given: argparse.Namespace) -> str:
     from verglas.formats.star import read_star, write_star
     from verglas.jobs.select.thresholds import read_verdicts
     from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
-    from verglas.scheduler.live.session.session_log import SessionLog
-    from verglas.scheduler.live.session.streaming_classes import StreamingClasses
+    from verglas.scheduler.live.record.session_log import SessionLog
+    from verglas.scheduler.live.streaming.classes import StreamingClasses
 
     shutil.copyfile("lot01.star", "particles.star")
     project, name = registered(given, "particles.star")

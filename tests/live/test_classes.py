@@ -15,13 +15,14 @@ from verglas.project.dialect import Status
 from verglas.project.job_directory import JobOutcome
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState, chosen_file, newest_averages
+from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.requests.class_choice import choose_classes
 from verglas.scheduler.live.requests.snapshot import take_snapshot
 from verglas.scheduler.live.requests.templates import pick_with_classes
-from verglas.scheduler.live.session.session_log import SessionLog
-from verglas.scheduler.live.session.streaming_classes import DEATHS, StreamingClasses
-from verglas.scheduler.live.session.unlike import set_unlike_aside
+from verglas.scheduler.live.streaming.classes import StreamingClasses
+from verglas.scheduler.live.streaming.own_job import DEATHS
+from verglas.scheduler.live.streaming.unlike import set_unlike_aside
 
 BOX = 48
 
@@ -187,16 +188,17 @@ def test_an_update_that_was_killed_is_begun_again_at_once_for_a_while(project, f
     classes = streaming(project, folder)
     told: list[str] = []
     classes.log.complain = told.append
-    directory = project.directory(folder.order().jobs["Class2D"])
+    job, own = folder.order().jobs["Class2D"], classes.own_job
+    directory = project.directory(job)
     directory.write_outcome(JobOutcome("killed", "gone"))
     for _ in range(DEATHS - 1):
-        classes._ended_badly(Status.FAILED)
+        assert own.ended_badly(job, Status.FAILED).again
         assert classes._is_due(0.0, 5000) and not told
-    classes._ended_badly(Status.FAILED)
+    assert not own.ended_badly(job, Status.FAILED).again
     assert len(told) == 1 and not classes._is_due(0.0, 5000)
-    classes._not_before_s = 0.0
+    own.not_before_s = 0.0
     directory.write_outcome(JobOutcome("failed", "no particles"))
-    classes._ended_badly(Status.FAILED)
+    own.ended_badly(job, Status.FAILED)
     assert not classes._is_due(0.0, 5000)
 
 

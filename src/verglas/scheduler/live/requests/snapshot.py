@@ -10,9 +10,9 @@ from verglas.project.change import Change
 from verglas.project.editing import give_alias
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
+from verglas.scheduler.live.record.made_jobs import Writer, enter_made
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.class_choice import chosen_particles
-from verglas.scheduler.live.requests.made_jobs import Writer, enter_made
 
 
 def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:

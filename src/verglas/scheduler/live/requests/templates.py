@@ -8,8 +8,8 @@ from verglas.jobs.chain import IMPORT, PICKING
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState, chosen_file
 from verglas.scheduler.live.record.lists import write_references
+from verglas.scheduler.live.record.made_jobs import Writer, enter_made
 from verglas.scheduler.live.record.order import LiveFolder
-from verglas.scheduler.live.requests.made_jobs import Writer, enter_made
 from verglas.scheduler.live.requests.stage_changes import enter_settings
 
 

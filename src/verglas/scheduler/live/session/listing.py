@@ -9,8 +9,8 @@ from verglas.compute.workers import Raised
 from verglas.jobs.chain import SELECTION, STAGES
 from verglas.scheduler.live.publishing.process import Checked, Published, PublishTask, SanityTask, publish
 from verglas.scheduler.live.record.order import FINISHING, PAUSED
+from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.session.known import Known
-from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.watcher import Watcher
 from verglas.scheduler.live.session.worker_lanes import Lanes
 

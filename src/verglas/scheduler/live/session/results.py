@@ -9,10 +9,10 @@ from verglas.compute.workers import Died, Raised
 from verglas.jobs.chain import STAGES
 from verglas.jobs.contract.unwritable import PAUSE_S, Unwritable
 from verglas.scheduler.live.record.ledger import INDEX, Movie
+from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.pace import Pace
 from verglas.scheduler.live.session.routing import Routing
-from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.stage_work import (
     DeviceFault,
     Outcome,

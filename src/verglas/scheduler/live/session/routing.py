@@ -6,8 +6,8 @@ from verglas.jobs.chain import EXTRACTION, PICKING, STAGES
 from verglas.scheduler.live.record.edited_picks import edited_picks
 from verglas.scheduler.live.record.ledger import INDEX, Movie
 from verglas.scheduler.live.record.lists import movie_alone
+from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.session.known import Known
-from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.stage_queues import StageQueues
 from verglas.scheduler.live.session.stage_work import StageTask, WarmUp
 from verglas.scheduler.live.session.worker_lanes import Lanes
