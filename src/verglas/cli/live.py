@@ -28,6 +28,8 @@ _HELP = """verglas live start FOLDER|'WILDCARD'   treat movies as they arrive (E
                           --profile NAME (use it, and save what is set) --like PROJECT
                           --optics-groups (one per beam shift) --no-2d --classes-from 1000
                           --classes-growth 1.5 --foreground --look [--json] (start nothing)
+  the map:                --three-d off|auto|on (auto: when the 2D classes allow it) --map-from 3000 (good
+                          particles) --sym D7 (if it is known; else it is proposed, and confirmed by you)
 verglas live status [NAME] [--json] [--watch] [--files]
 verglas live pause | resume | finish | stop [NAME]      finish: drain, last 2D, report
 verglas live set JOB.option=value ... [--for new|all|12-40]     new options while it runs; edited picks are
@@ -35,6 +37,8 @@ verglas live set JOB.option=value ... [--for new|all|12-40]     new options whil
 verglas live thresholds ['LIMITS']        show or change the limits; what depends is done again
 verglas live accept | reject MICROGRAPH ... [--why TEXT] | forget MICROGRAPH ...    a person's verdict
 verglas live classes [--choose 1,4,7] [--templates [--for new|all]]   chosen classes; pick with them
+verglas live map [--confirm D7 | --accept | --again | --off | --on | --auto] [--json]   the map: its state, and what
+                          you say of it: its symmetry, to go on with a doubtful one, or to make another
 verglas live again [MOVIE ...]            try failed movies again; extract again where picks were edited
 verglas live try MICROGRAPH ... --set JOB.option=value ...   trial of up to six; changes nothing
 verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs
@@ -123,7 +127,7 @@ def _print_status(folder: LiveFolder, files: bool) -> None:
             f"  {stage.job:<22} {stage.done} done, {stage.in_hand} in hand, {stage.waiting} waiting, "
             f"{stage.aside} set aside, {stage.mean_s:.2f} s each"
         )
-    if line := status.classes_line:
+    for line in filter(None, (status.classes_line, status.map_line)):
         print(f"  {line}")
     for device, state in status.devices.items():
         print(f"  {device:<22} {state}")
@@ -217,23 +221,17 @@ def _try(words: list[str]) -> int:
 
 
 def _classes(words: list[str]) -> int:
-    from verglas.scheduler.live.record.class_state import ClassState
-    from verglas.scheduler.live.requests.class_choice import choose_classes
-    from verglas.scheduler.live.requests.templates import pick_with_classes
+    from verglas.cli.live_particles import live_classes
 
     words, folder = _steered(words)
-    project = Project.open()
-    parsed = split_words(words, {"--choose": True, "--templates": False, "--for": True})
-    if parsed.has("--choose"):
-        numbers = [int(word) for word in parsed.text("--choose").split(",")]
-        print("\n".join(choose_classes(project, folder, numbers)))
-    if parsed.has("--templates"):
-        print("\n".join(pick_with_classes(project, folder, parsed.text("--for", "new"))))
-    state = ClassState.read(folder)
-    print(f"classes: {state.state}, {state.updates} updates, {state.particles} particles, {state.averages}")
-    if state.chosen:
-        print(f"chosen: {','.join(map(str, state.chosen))}; {state.lost} found no counterpart")
-    return 0
+    return live_classes(words, folder)
+
+
+def _map(words: list[str]) -> int:
+    from verglas.cli.live_particles import live_map
+
+    words, folder = _steered(words)
+    return live_map(words, folder)
 
 
 def _again(words: list[str]) -> int:
@@ -272,6 +270,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "try": _try,
     "again": _again,
     "classes": _classes,
+    "map": _map,
     "snapshot": _snapshot,
     "work": _work,
 }

@@ -44,6 +44,7 @@ def picture(status: LiveStatus) -> Any:
         Text(f"latency {status.latency_s:.1f} s, lists {status.lists_age_s:.0f} s old", style="dim"),
         _stages(status),
         Text(status.classes_line),
+        *([Text(status.map_line)] if status.map_line else []),
         _newest(status),
         *(Text(f"! {problem}", style="yellow") for problem in status.problems[-4:]),
         *(Text(f"not taken: {name}: {why}", style="dim") for name, why in status.not_taken[:4]),

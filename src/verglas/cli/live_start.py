@@ -54,6 +54,9 @@ _START = {
     "--poll": True,
     "--classes-from": True,
     "--classes-growth": True,
+    "--three-d": True,
+    "--map-from": True,
+    "--sym": True,
     **{f"--{stage}-devices": True for stage in STAGES},
 }
 
@@ -120,7 +123,12 @@ def _project() -> Project:
 
 def _order(project: Project, parsed: Words) -> LiveOrder:
     from verglas.scheduler.live.record.order import LiveOrder
-    from verglas.scheduler.live.requests.beginning import checked_name, usual_devices, usual_workers
+    from verglas.scheduler.live.requests.beginning import (
+        checked_name,
+        known_symmetry,
+        usual_devices,
+        usual_workers,
+    )
 
     name = checked_name(project, parsed.text("--name"))
     devices = tuple(filter(None, parsed.text("--devices").split(","))) or usual_devices()
@@ -143,6 +151,9 @@ def _order(project: Project, parsed: Words) -> LiveOrder:
         poll_s=parsed.number("--poll", 1.0),
         classes_from=parsed.count("--classes-from", 1000),
         classes_growth=parsed.number("--classes-growth", 1.5),
+        three_d=parsed.text("--three-d", "auto"),
+        symmetry=known_symmetry(parsed.text("--sym")),
+        map_from=parsed.count("--map-from", 3000),
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 IMPORT, MOTION, CTF, PICKING = "Import", "MotionCorr", "CtfFind", "AutoPick"
 SELECTION, EXTRACTION, CLASSES = "Select", "Extract", "Class2D"
+INITIAL_MODEL, REFINEMENT, MASK, SHARPENING = "InitialModel", "Refine3D", "MaskCreate", "PostProcess"
 
 STAGES = (MOTION, CTF, PICKING, EXTRACTION)  # movie by movie
+MAPS = (INITIAL_MODEL, REFINEMENT, MASK, SHARPENING)  # what may follow, of all particles
 FOLDERS = (IMPORT, MOTION, CTF, PICKING, SELECTION, EXTRACTION)
 LISTS = {
     IMPORT: "movies.star",

@@ -7,6 +7,7 @@
     owner.json      the process at work
     wish.json       what the user asked for last: run, pause, finish, stop
     settings.json   options of every stage, all versions of them (stage_settings.py)
+    map.json        what is known about the map, and map_wish.json what persons want of it (map_state.py)
     movies.jsonl    one line per step of a movie (ledger.py): the source of per-micrograph figures
     status.json     what the pages show (status.py)
 
@@ -59,6 +60,12 @@ class LiveOrder:
     classes_from: int = 1000  # particles before the first 2D classes
     classes_growth: float = 1.5  # an update when there are so many times the particles of the last
     n_frames: int = 0  # > 0: movies of another length are set aside
+    three_d: str = (
+        "auto"  # whether a map is made: off; auto, when 2D classes allow it; on, whatever they show
+    )
+    symmetry: str = ""  # of the particle, where somebody knows it
+    map_from: int = 3000  # good particles before the first map
+    map_options: dict[str, dict[str, str]] = field(default_factory=dict)  # folder -> options of its jobs
 
     def __post_init__(self) -> None:
         checked_plain_name("session", self.name)
@@ -70,6 +77,10 @@ class LiveOrder:
             )
         if self.classes_growth <= 1:
             raise ValueError(f"2D classes need growth above 1 between updates, got {self.classes_growth}")
+        if self.three_d not in ("off", "auto", "on"):
+            raise ValueError(f"--three-d {self.three_d!r}: expected off, auto or on")
+        if self.map_from < 1:
+            raise ValueError(f"--map-from {self.map_from}: expected a number of particles")
         if not self.devices:
             raise ValueError("a session needs at least one device")
 

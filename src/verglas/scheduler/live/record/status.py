@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from verglas.formats.atomic import write_text
+from verglas.scheduler.live.record.map_state import map_line
 from verglas.scheduler.live.record.order import LiveFolder, read_json
 
 NEWEST = 40
@@ -80,6 +81,7 @@ class LiveStatus:
     not_taken: list[tuple[str, str]] = field(default_factory=list)  # file, why
     problems: list[str] = field(default_factory=list)
     classes: dict[str, Any] = field(default_factory=dict)  # 2D: iteration, particles, file names
+    map: dict[str, Any] = field(default_factory=dict)  # fields of MapState
     lists_age_s: float = 0.0  # since the output lists were rebuilt
     manual_rejects: int = 0
     thresholds: str = ""
@@ -114,6 +116,11 @@ class LiveStatus:
         updates = f"{known['updates']} update{'s' if known['updates'] != 1 else ''}"
         seen = f"the last with {known['particles']} particles"
         return f"2D classes: {known['state']}; {updates}, {seen}{chosen}"
+
+    @property
+    def map_line(self) -> str:
+        """What is known of the map, in words; "" for a session without one."""
+        return map_line(self.map)
 
 
 def write_status(folder: LiveFolder, status: LiveStatus) -> None:

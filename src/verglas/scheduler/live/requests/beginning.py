@@ -123,6 +123,15 @@ def checked_name(project: Project, name: str) -> str:
     return name
 
 
+def known_symmetry(name: str) -> str:
+    """A point group in RELION's spelling, "" for none. Raises ValueError for one that does not exist."""
+    if not name:
+        return ""
+    from verglas.geometry.symmetry import PointGroup
+
+    return PointGroup.of(name).name
+
+
 def usual_devices() -> tuple[str, ...]:
     """Every device of this machine."""
     from verglas.compute.devices import available_devices

@@ -6,7 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
-from verglas.jobs.chain import CLASSES, CTF, EXTRACTION, IMPORT, MOTION, PICKING, SELECTION
+from verglas.jobs.chain import (
+    CLASSES,
+    CTF,
+    EXTRACTION,
+    IMPORT,
+    INITIAL_MODEL,
+    MAPS,
+    MOTION,
+    PICKING,
+    REFINEMENT,
+    SELECTION,
+)
 from verglas.project.project import Project
 from verglas.scheduler.live.record.chain import checked_options, enter_chain
 from verglas.scheduler.live.record.grouping import BeamShiftGroups
@@ -15,6 +26,7 @@ from verglas.scheduler.live.record.stage_settings import StageSettings, Version
 from verglas.scheduler.live.requests.facts import Fact, Intake
 
 BOX_OF_DIAMETER = 1.5
+MASK_OF_DIAMETER = 1.1
 FINEST_2D_PIXEL_ANGST = 3.5
 PATCH_PIXELS = 800
 DIAMETERS = ("100", "180")
@@ -89,10 +101,13 @@ def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]
     extract = {"extract_size": str(box), "do_rescale": "Yes" if small < box else "No"}
     if small < box:
         extract["rescale"] = str(small)
+    diameter = {"particle_diameter": f"{MASK_OF_DIAMETER * most:g}"}
     return {
         PICKING: {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
         EXTRACTION: extract,
-        CLASSES: {"particle_diameter": f"{1.1 * most:g}", "nr_classes": "50", "do_grad": "Yes"},
+        CLASSES: {**diameter, "nr_classes": "50", "do_grad": "Yes"},
+        INITIAL_MODEL: dict(diameter),
+        REFINEMENT: dict(diameter),
     }
 
 
@@ -121,7 +136,9 @@ def set_up(
         optics = groups(intake, by_beam_shift=by_beam_shift)
         change.write(str(here / "groups.json"), optics.as_bytes())
         change.write(str(here / "facts.json"), json.dumps(facts, indent=1).encode())
-        folder.create(change, replace(order, jobs=jobs, wildcard=intake.wildcard))
+        maps = {each: dict(options[each]) for each in MAPS if each in options}
+        known = replace(order, jobs=jobs, wildcard=intake.wildcard, map_options=maps)
+        folder.create(change, known)
     return folder
 
 

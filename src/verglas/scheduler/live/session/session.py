@@ -31,17 +31,19 @@ from verglas.scheduler.live.record.order import (
     SessionTaken,
     read_json,
 )
+from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.listing import Listing
 from verglas.scheduler.live.session.pace import Pace
 from verglas.scheduler.live.session.results import Results
 from verglas.scheduler.live.session.routing import Routing
-from verglas.scheduler.live.session.session_log import SessionLog
 from verglas.scheduler.live.session.stage_work import work
-from verglas.scheduler.live.session.streaming_classes import StreamingClasses
 from verglas.scheduler.live.session.telling import tell_status
 from verglas.scheduler.live.session.watcher import NewMovie, Watcher
 from verglas.scheduler.live.session.worker_lanes import Lanes
+from verglas.scheduler.live.streaming.classes import StreamingClasses
+from verglas.scheduler.live.streaming.map import StreamingMap
+from verglas.scheduler.live.streaming.map_end import MapEnd
 from verglas.scheduler.supervisor import ensure_supervisor
 
 TURN_S = 0.25  # longest wait for a worker before looking around
@@ -67,6 +69,7 @@ class LiveSession:
         self.results = Results(self.known, self.lanes, self.routing, self.pace, self.log)
         self.listing = Listing(self.known, self.watcher, self.lanes, self.log)
         self.streaming = StreamingClasses(project, folder, self, self.log)
+        self.map = StreamingMap(project, folder, self, self.log)
         self._next_supervisor_s = self._next_status_s = self._next_look_s = self._next_aside_s = 0.0
         self._cleaned = False  # the last classes were made again without what is unlike the rest
         self._looks_at_end = 0  # the last files may have come with the wish to finish
@@ -126,13 +129,19 @@ class LiveSession:
         self.results.take(TURN_S)
         self.listing.turn(phase)
         if phase == RUNNING:
-            self.streaming.turn(self.known.lag_s, self.listing.particles)
+            self._turn_of_all_particles()
         self._show(phase)
         if phase == PAUSED:
             self._rest()
         if phase == FINISHING and self._is_drained():
             return self._finish()
         return True
+
+    def _turn_of_all_particles(self) -> None:
+        """2D classes and map: one of them at a time, in turn."""
+        lag_s = self.known.lag_s
+        self.streaming.turn(lag_s, self.listing.particles, may_begin=not self.map.is_busy)
+        self.map.turn(lag_s, may_begin=not self.streaming.is_busy)
 
     def _see_supervisor(self) -> None:
         """Supervisor and session keep each other alive. Raises SessionTaken."""
@@ -204,6 +213,15 @@ class LiveSession:
     def accepted_particles(self) -> int:
         return self.known.counts.particles
 
+    @property
+    def listed_particles(self) -> int:
+        return self.listing.particles
+
+    @property
+    def is_to_finish(self) -> bool:
+        """Whether a person still wants the end that the session works at."""
+        return self.folder.wished() == "finish"
+
     def lists_cover(self, since_s: float) -> bool:
         """Whether the lists were brought up to date after a (monotonic) time."""
         return self.listing.covers(since_s)
@@ -249,6 +267,9 @@ class LiveSession:
         self.streaming.run_last()
         if self.streaming.unlike_s and not self._cleaned:
             self._cleaned = True
+            hold(self.project, self.jobs)
+            return True
+        if not MapEnd(self.map, self).run():
             hold(self.project, self.jobs)
             return True
         tell_status(self, FINISHED)

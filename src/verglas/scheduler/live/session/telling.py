@@ -9,6 +9,7 @@ from typing import Protocol
 from verglas.jobs.chain import EXTRACTION, PICKING, STAGES
 from verglas.jobs.select.thresholds import FAILURE, MANUAL, THRESHOLD, UNLIKE
 from verglas.scheduler.live.record.ledger import INDEX, Movie
+from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.record.status import (
     NEWEST,
     NOT_TAKEN,
@@ -21,10 +22,10 @@ from verglas.scheduler.live.session.known import Known
 from verglas.scheduler.live.session.listing import Listing
 from verglas.scheduler.live.session.pace import Pace
 from verglas.scheduler.live.session.routing import Routing
-from verglas.scheduler.live.session.session_log import SessionLog
-from verglas.scheduler.live.session.streaming_classes import StreamingClasses
 from verglas.scheduler.live.session.watcher import Watcher
 from verglas.scheduler.live.session.worker_lanes import Lanes
+from verglas.scheduler.live.streaming.classes import StreamingClasses
+from verglas.scheduler.live.streaming.map import StreamingMap
 
 
 class AtWork(Protocol):
@@ -46,6 +47,8 @@ class AtWork(Protocol):
     def listing(self) -> Listing: ...
     @property
     def streaming(self) -> StreamingClasses: ...
+    @property
+    def map(self) -> StreamingMap: ...
 
 
 def tell_status(session: AtWork, phase: str) -> None:
@@ -87,6 +90,7 @@ def status_now(session: AtWork, phase: str) -> LiveStatus:
         not_taken=[(each.raw.name, each.reason) for each in waiting[-NOT_TAKEN:]],
         problems=list(session.log.problems),
         classes=asdict(session.streaming.state),
+        map=asdict(session.map.state),
         lists_age_s=round(now - session.listing.begun_s, 1),
         manual_rejects=kinds.get(MANUAL, 0),
         thresholds="; ".join(each.text for each in session.known.thresholds),

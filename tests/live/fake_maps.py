@@ -1,0 +1,97 @@
+"""Map jobs with the real forms, names and files, whose maps cost a millisecond.
+
+`doubt.txt` in the project makes a first map doubtful, `wrong.txt` makes every job fail.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from verglas.formats.mrc import write_mrc
+from verglas.formats.star import StarTable, read_star, write_star
+from verglas.jobs.autorefine.job import AutoRefine3D
+from verglas.jobs.contract.base import JobFailed
+from verglas.jobs.initialmodel.job import InitialModel
+from verglas.jobs.initialmodel.verdict_file import Verdict
+from verglas.jobs.maskcreate.job import MaskCreation
+from verglas.jobs.postprocess.job import PostProcessing
+
+BOX, PIXEL = 16, 4.0
+FAKES = {
+    "InitialModel": "fake_maps:FakeInitialModel",
+    "Refine3D": "fake_maps:FakeRefine",
+    "MaskCreate": "fake_maps:FakeMask",
+    "PostProcess": "fake_maps:FakePostProcess",
+}
+
+
+def density() -> np.ndarray:
+    """Four blobs that half turns about x, y and z exchange: D2."""
+    z, y, x = np.indices((BOX, BOX, BOX)) - BOX // 2
+    places = [(4, 2, 1), (4, -2, -1), (-4, 2, -1), (-4, -2, 1)]
+    blobs = [np.exp(-((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) / 4) for a, b, c in places]
+    return np.asarray(sum(blobs), np.float32)
+
+
+def _fail_if_told() -> None:
+    if Path("wrong.txt").exists():
+        raise JobFailed("told to fail")
+
+
+def _write_maps(root: str, names: list[str]) -> None:
+    for name in names:
+        write_mrc(f"{root}{name}", density(), PIXEL)
+
+
+class FakeInitialModel(InitialModel):
+    def run(self) -> None:
+        _fail_if_told()
+        root, star = self.arguments["--o"], read_star(self.arguments["--i"])
+        last = f"{root}_it{self.arguments['--iter']:03d}"
+        write_star(f"{last}_data.star", list(star.values()))
+        write_star(f"{last}_model.star", [StarTable.from_columns("model_general", {"rlnNrClasses": [1]})])
+        result = Path(self.arguments["--result"])
+        _write_maps("", [f"{last}_class001.mrc", str(result)])
+        doubts = ["told to doubt"] if Path("doubt.txt").exists() else []
+        asked = self.arguments["--align_sym"]
+        Verdict(f"aligned: {asked}", doubts, [("D2", 0.97, "proposed"), ("C2", 0.97, "part of D2")]).write(
+            result.with_suffix(".json")
+        )
+
+
+class FakeRefine(AutoRefine3D):
+    def run(self) -> None:
+        _fail_if_told()
+        root, star = self.arguments["--o"], read_star(self.arguments["--i"])
+        table = star["particles"]
+        if "rlnRandomSubset" not in table:
+            table = table.with_columns({"rlnRandomSubset": [1 + row % 2 for row in range(len(table))]})
+        write_star(f"{root}_data.star", [star["optics"], table])
+        write_star(f"{root}_model.star", [StarTable.from_columns("model_general", {"rlnNrClasses": [1]})])
+        write_star(
+            f"{root}_optimiser.star", [StarTable.from_columns("optimiser", {"rlnOutputRootName": [root]})]
+        )
+        names = ["_class001.mrc", "_half1_class001_unfil.mrc", "_half2_class001_unfil.mrc"]
+        _write_maps(root, names)
+        with open(Path(root).with_name("map_history.jsonl"), "a") as out:
+            line = {"particles": len(table), "resolution_angst": 20.0, "symmetry": self.arguments["--sym"]}
+            out.write(json.dumps(line) + "\n")
+
+
+class FakeMask(MaskCreation):
+    def run(self) -> None:
+        _fail_if_told()
+        _write_maps("", [self.arguments["--o"]])
+
+
+class FakePostProcess(PostProcessing):
+    def run(self) -> None:
+        _fail_if_told()
+        root = self.arguments["--o"]
+        _write_maps(root, [".mrc", "_masked.mrc"])
+        write_star(f"{root}.star", [StarTable.from_columns("general", {"rlnFinalResolution": [20.0]})])
+        Path(f"{root}_logfile.pdf").touch()
+        Path(root).with_name("logfile.pdf").touch()
