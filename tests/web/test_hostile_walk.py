@@ -54,6 +54,7 @@ PLAUSIBLE: dict[str, Any] = {
     "numbers": [1],
     "values": {},
     "wish": "pause",
+    "ask": "off",
     "verdict": "accept",
     "scope": "new",
     "text": "rlnCtfMaxResolution <= 6",
@@ -89,7 +90,7 @@ def hostile(served, project, monkeypatch) -> Iterator[Any]:
         path.symlink_to(outside)
     monkeypatch.setattr("verglas.scheduler.launch._start", lambda _, job, *__: Launched(job.name, None))
     looked = Look({}, [], [], [], [])
-    answers = {"look_at": looked, "begin_session": "live1", "try_settings": []}
+    answers = {"look_at": looked, "begin_session": "live1", "try_settings": [], "confirm_symmetry_of": []}
     call = lambda _, __, function, *___, **____: answers[function.__name__]  # noqa: E731
     monkeypatch.setattr("verglas.web.serving.worker.Worker.call", call)
     monkeypatch.setattr("verglas.scheduler.live.requests.beginning.ensure_supervisor", lambda *_: None)

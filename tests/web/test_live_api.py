@@ -7,6 +7,7 @@ import json
 import pytest
 
 from verglas.scheduler.live.record.ledger import Ledger
+from verglas.scheduler.live.record.map_state import MapState
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.beginning import Beginning, Look
 from verglas.scheduler.live.requests.trial import Trial
@@ -288,3 +289,30 @@ def test_limits_are_tried_on_the_server(served, session):
     assert found["judged"] == 1 and found["known"] == 1
     assert found["back"] == 1 and found["accepted"] == 1 and found["drop"] == 0
     assert served.post("live/live1/preview", {"text": "nonsense <= 5"}).status_code == 422
+
+
+def test_the_map_is_shown_and_asked_of(served, session, project, asked, monkeypatch):
+    shown = served.get("live/live1/map").json()
+    assert shown["state"]["state"] == "waiting for classes" and shown["history"] == []
+    folder = project.root / ".verglas/live/live1"
+    (project.root / "Refine3D/job008").mkdir(parents=True)
+    line = {"update": 1, "particles": 3100, "resolution_angst": 8.1, "fsc": [[0.0, 1.0], [0.1, 0.5]]}
+    (project.root / "Refine3D/job008/map_history.jsonl").write_text(json.dumps(line) + "\n{torn")
+    state = MapState(
+        "up to date", job="Refine3D/job008/", updates=1, particles=3100, resolution_angst=8.1,
+        initial_job="InitialModel/job007/", believable="good", proposed_symmetry=[["D7", 0.9, "proposed"]],
+    )  # fmt: skip
+    (folder / "map.json").write_bytes(state.as_bytes())
+    shown = served.get("live/live1/map").json()
+    assert [each["particles"] for each in shown["history"]] == [3100]
+    assert "3100 particles in C1, 8.1 Å" in shown["line"] and "--confirm D7" in shown["line"]
+    monkeypatch.setattr(Worker, "call", lambda *given, **_: [given[2].__name__, *given[4:]])
+    told = served.post("live/map", {"ask": "confirm", "symmetry": "D7"}).json()["lines"]
+    assert told == ["confirm_symmetry_of", "live1", "D7"]
+    assert served.post("live/map", {"ask": "confirm"}).status_code == 422
+    served.post("live/map", {"ask": "off"})
+    served.post("live/map", {"ask": "again"})
+    wish = served.get("live/live1/map").json()["wish"]
+    assert (wish["mode"], wish["again"]) == ("off", 1)
+    assert "without the diameter" in served.post("live/map", {"ask": "on"}).text
+    assert "gone on with already" in served.post("live/map", {"ask": "accept"}).text

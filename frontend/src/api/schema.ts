@@ -603,6 +603,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/p/{pid}/live/map": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Ask Of Map
+     * @description Confirm a symmetry, accept a doubtful map, ask for another one, switch it off or on.
+     */
+    post: operations["ask_of_map_api_p__pid__live_map_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/p/{pid}/live/profiles": {
     parameters: {
       query?: never;
@@ -795,6 +815,26 @@ export interface paths {
      * @description Good particles, their rate, hours to the goal and of the disc; what is not known is absent.
      */
     get: operations["line_on_top_api_p__pid__live__name__health_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/p/{pid}/live/{name}/map": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Map Of
+     * @description State, wishes and history (a line for each update, oldest first) of a session's map.
+     */
+    get: operations["map_of_api_p__pid__live__name__map_get"];
     put?: never;
     post?: never;
     delete?: never;
@@ -2576,6 +2616,204 @@ export interface components {
       missing: string[];
       /** Warnings */
       warnings: string[];
+    };
+    /**
+     * MapAsked
+     * @description `confirm` needs the point group; `accept` goes on with a doubtful first map, `again` makes another one.
+     */
+    MapAsked: {
+      /**
+       * Ask
+       * @enum {string}
+       */
+      ask: "confirm" | "accept" | "again" | "off" | "auto" | "on";
+      /**
+       * Session
+       * @default
+       */
+      session: string;
+      /**
+       * Symmetry
+       * @default
+       */
+      symmetry: string;
+    };
+    /**
+     * MapShown
+     * @description A live session's map.
+     */
+    MapShown: {
+      /** History */
+      history: components["schemas"]["MapUpdate"][];
+      /**
+       * Line
+       * @description the state in words
+       */
+      line: string;
+      state: components["schemas"]["MapStateShown"];
+      wish: components["schemas"]["MapWishShown"];
+    };
+    /**
+     * MapStateShown
+     * @description What a session knows of its map; names of files and jobs are the project's.
+     */
+    MapStateShown: {
+      /** Accepted */
+      accepted: string;
+      /** Again */
+      again: number;
+      /**
+       * Believable
+       * @description "good", or "doubtful because ..."; empty before there is a first map
+       */
+      believable: string;
+      /** Confirmed By */
+      confirmed_by: string;
+      /** Final Begun */
+      final_begun: string;
+      /** Final Done */
+      final_done: string[];
+      /** Final Jobs */
+      final_jobs: {
+        [key: string]: string;
+      };
+      /** Final Of */
+      final_of: string;
+      /** Grid */
+      grid: string;
+      /** Initial Job */
+      initial_job: string;
+      /**
+       * Job
+       * @description the refinement that is updated
+       */
+      job: string;
+      /**
+       * List Job
+       * @description whose particles.star the map is made of
+       */
+      list_job: string;
+      /** Listed */
+      listed: number;
+      /**
+       * Map
+       * @description the newest one
+       */
+      map: string;
+      /** Of Classes */
+      of_classes: string;
+      /** Of Particles */
+      of_particles: number;
+      /** Particles */
+      particles: number;
+      /**
+       * Proposed Symmetry
+       * @description name, score, statement; best first
+       */
+      proposed_symmetry: [string, number, string][];
+      /** Resolution Angst */
+      resolution_angst: number;
+      /**
+       * State
+       * @description off, waiting for classes, initial model, doubtful, updating, up to date, last run, failed, final
+       */
+      state: string;
+      /** Symmetry */
+      symmetry: string;
+      /** Updates */
+      updates: number;
+      /** Why */
+      why: string;
+    };
+    /**
+     * MapUpdate
+     * @description One update of the map: a line of map_history.jsonl; what is not known is absent.
+     */
+    MapUpdate: {
+      /**
+       * Added
+       * @default 0
+       */
+      added: number;
+      /** Angular Accuracy Deg */
+      angular_accuracy_deg?: number | null;
+      /** Box */
+      box?: number | null;
+      /**
+       * Classes
+       * @description shares; the first is the map
+       */
+      classes?: number[];
+      /**
+       * Fsc
+       * @description 1/Å, FSC
+       */
+      fsc?: [number, number][];
+      /** Masked Resolution Angst */
+      masked_resolution_angst?: number | null;
+      /** Offset Accuracy Angst */
+      offset_accuracy_angst?: number | null;
+      /**
+       * Particles
+       * @default 0
+       */
+      particles: number;
+      /** Pixel Size Angst */
+      pixel_size_angst?: number | null;
+      /** Pmax */
+      pmax?: number | null;
+      /**
+       * Removed
+       * @default 0
+       */
+      removed: number;
+      /**
+       * Researched
+       * @default 0
+       */
+      researched: number;
+      /** Resolution Angst */
+      resolution_angst?: number | null;
+      /** Seconds */
+      seconds?: number | null;
+      /**
+       * Symmetry
+       * @default
+       */
+      symmetry: string;
+      /**
+       * Time
+       * @default 0
+       */
+      time: number;
+      /**
+       * Update
+       * @default 0
+       */
+      update: number;
+    } & {
+      [key: string]: unknown;
+    };
+    /**
+     * MapWishShown
+     * @description What persons said of it last.
+     */
+    MapWishShown: {
+      /** Accepted */
+      accepted: string;
+      /** Again */
+      again: number;
+      /** By */
+      by: string;
+      /**
+       * Mode
+       * @description off, auto or on
+       */
+      mode: string;
+      /** Reference */
+      reference: string;
+      /** Symmetry */
+      symmetry: string;
     };
     /**
      * MapsShown
@@ -4745,6 +4983,41 @@ export interface operations {
       };
     };
   };
+  ask_of_map_api_p__pid__live_map_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        pid: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["MapAsked"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Lines"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
   profiles_api_p__pid__live_profiles_get: {
     parameters: {
       query?: never;
@@ -5070,6 +5343,38 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["HealthShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  map_of_api_p__pid__live__name__map_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+        pid: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["MapShown"];
         };
       };
       /** @description Validation Error */

@@ -22,6 +22,7 @@ from verglas.web.api import (
     job_forms,
     jobs,
     live,
+    live_map,
     live_settings,
     maps,
     micrographs,
@@ -92,6 +93,7 @@ def create_app(settings: WebSettings) -> FastAPI:
         maps,
         session,
         live,
+        live_map,
         live_settings,
     ):
         app.include_router(part.router)

@@ -55,7 +55,7 @@ _GIVEN = {
     "movies",
     "thresholds",
 }
-_RESOURCES = {"name", "first", "workers", "devices", "profile"}
+_RESOURCES = {"name", "first", "workers", "devices", "profile", "three-d", "symmetry"}
 
 
 class NewSession(BaseModel):
@@ -303,4 +303,6 @@ def _resources(body: NewSession) -> Resources:
         raise live.LiveRefused(f"workers: {body.given['workers']!r} is no whole number") from None
     devices = tuple(filter(None, body.given.get("devices", "").replace(" ", "").split(",")))
     first = body.given.get("first", "").strip() or "oldest"
-    return Resources(body.given.get("name", "").strip(), first, max(0, workers), devices)
+    three_d = body.given.get("three-d", "").strip() or "auto"
+    symmetry, name = (body.given.get(key, "").strip() for key in ("symmetry", "name"))
+    return Resources(name, first, max(0, workers), devices, three_d, symmetry)

@@ -13,10 +13,12 @@ from verglas.scheduler.live.requests.beginning import (
     Look,
     begin,
     checked_name,
+    known_symmetry,
     look,
     usual_devices,
     usual_workers,
 )
+from verglas.scheduler.live.requests.map_wishes import confirm_symmetry
 from verglas.scheduler.live.requests.trial import Trial, try_movies
 
 
@@ -28,6 +30,8 @@ class Resources:
     first: str = "oldest"
     workers: int = 0  # per device
     devices: tuple[str, ...] = ()
+    three_d: str = "auto"
+    symmetry: str = ""
 
 
 def look_at(root: Path, asked: Beginning) -> Look:
@@ -40,7 +44,14 @@ def begin_session(root: Path, asked: Beginning, resources: Resources) -> str:
     devices = resources.devices or usual_devices()
     workers = resources.workers or usual_workers(devices, 1)
     name = checked_name(project, resources.name)
-    order = LiveOrder(name, devices=devices, workers=workers, first=resources.first)
+    order = LiveOrder(
+        name,
+        devices=devices,
+        workers=workers,
+        first=resources.first,
+        three_d=resources.three_d,
+        symmetry=known_symmetry(resources.symmetry),
+    )
     return begin(project, order, asked).name
 
 
@@ -49,3 +60,7 @@ def try_settings(
 ) -> list[Trial]:
     which = [str(number) for number in numbers]
     return try_movies(Project(root), LiveFolder(root, name), which, changed)
+
+
+def confirm_symmetry_of(root: Path, name: str, symmetry: str) -> list[str]:
+    return confirm_symmetry(Project(root), LiveFolder(root, name), symmetry)

@@ -95,6 +95,82 @@ class LimitsPreview(Shape):
     known: int
 
 
+class MapStateShown(Shape):
+    """What a session knows of its map; names of files and jobs are the project's."""
+
+    state: str = Field(
+        description="off, waiting for classes, initial model, doubtful, updating, up to date, last run, failed, final"
+    )
+    why: str
+    list_job: str = Field(description="whose particles.star the map is made of")
+    initial_job: str
+    job: str = Field(description="the refinement that is updated")
+    updates: int
+    particles: int
+    believable: str = Field(
+        description='"good", or "doubtful because ..."; empty before there is a first map'
+    )
+    proposed_symmetry: list[tuple[str, float, str]] = Field(description="name, score, statement; best first")
+    symmetry: str
+    confirmed_by: str
+    map: str = Field(description="the newest one")
+    resolution_angst: float
+    listed: int
+    of_particles: int
+    of_classes: str
+    grid: str
+    again: int
+    accepted: str
+    final_jobs: dict[str, str]
+    final_of: str
+    final_begun: str
+    final_done: list[str]
+
+
+class MapWishShown(Shape):
+    """What persons said of it last."""
+
+    mode: str = Field(description="off, auto or on")
+    symmetry: str
+    by: str
+    reference: str
+    accepted: str
+    again: int
+
+
+class MapUpdate(BaseModel):
+    """One update of the map: a line of map_history.jsonl; what is not known is absent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    update: int = 0
+    time: float = 0.0
+    particles: int = 0
+    added: int = 0
+    removed: int = 0
+    researched: int = 0
+    resolution_angst: float | None = None
+    masked_resolution_angst: float | None = None
+    fsc: list[tuple[float, float]] = Field(default_factory=list, description="1/Å, FSC")
+    pmax: float | None = None
+    angular_accuracy_deg: float | None = None
+    offset_accuracy_angst: float | None = None
+    seconds: float | None = None
+    symmetry: str = ""
+    pixel_size_angst: float | None = None
+    box: int | None = None
+    classes: list[float] = Field(default_factory=list, description="shares; the first is the map")
+
+
+class MapShown(Shape):
+    """A live session's map."""
+
+    state: MapStateShown
+    line: str = Field(description="the state in words")
+    wish: MapWishShown
+    history: list[MapUpdate]
+
+
 class Goal(Shape):
     """Good particles the session is meant to end with; null: nobody said."""
 
