@@ -118,6 +118,7 @@ def _status(words: list[str]) -> int:
 
 
 def _print_status(folder: LiveFolder, files: bool) -> None:
+    from verglas.scheduler.live.record.answer_lines import answer_lines
     from verglas.scheduler.live.record.status import read_status
 
     status = read_status(folder)
@@ -128,6 +129,8 @@ def _print_status(folder: LiveFolder, files: bool) -> None:
             f"{stage.aside} set aside, {stage.mean_s:.2f} s each"
         )
     for line in filter(None, (status.classes_line, status.map_line)):
+        print(f"  {line}")
+    for line in answer_lines(folder):
         print(f"  {line}")
     for device, state in status.devices.items():
         print(f"  {device:<22} {state}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
@@ -25,10 +26,10 @@ def watch(folder: LiveFolder) -> int:
 
     console = Console()
     try:
-        with Live(picture(read_status(folder)), console=console, refresh_per_second=2) as live:
+        with Live(_now(folder), console=console, refresh_per_second=2) as live:
             while True:
                 status = read_status(folder)
-                live.update(picture(status))
+                live.update(_now(folder))
                 if status.phase in OVER:
                     return 0
                 time.sleep(REFRESH_S)
@@ -37,14 +38,22 @@ def watch(folder: LiveFolder) -> int:
         return 0
 
 
-def picture(status: LiveStatus) -> Any:
-    """Figures, stages, newest micrographs, and what is wrong."""
+def _now(folder: LiveFolder) -> Any:
+    from verglas.scheduler.live.record.answer_lines import answer_lines
+    from verglas.scheduler.live.record.status import read_status
+
+    return picture(read_status(folder), answer_lines(folder))
+
+
+def picture(status: LiveStatus, lines: Sequence[str] = ()) -> Any:
+    """Figures, stages, what the map says (`lines`), newest micrographs, and what is wrong."""
     return Group(
         Text(f"{status.name}: {status.line}", style="bold"),
         Text(f"latency {status.latency_s:.1f} s, lists {status.lists_age_s:.0f} s old", style="dim"),
         _stages(status),
         Text(status.classes_line),
         *([Text(status.map_line)] if status.map_line else []),
+        *(Text(line) for line in lines),
         _newest(status),
         *(Text(f"! {problem}", style="yellow") for problem in status.problems[-4:]),
         *(Text(f"not taken: {name}: {why}", style="dim") for name, why in status.not_taken[:4]),

@@ -66,7 +66,7 @@ def _status(words: list[str]) -> int:
         print(f"{title} jobs: {len(chosen)}")
         for job in chosen:
             print(f"  {job.line}")
-    for line in _unattended(project.root):
+    for line in [*_unattended(project.root), *_answers(project.root)]:
         print(line)
     return 0
 
@@ -78,6 +78,18 @@ def _unattended(root: Path) -> list[str]:
     from verglas.scheduler.supervisor import wanted_work
 
     return [f"{folder.name}: {folder.lease.absence() or 'at work'}" for folder in wanted_work(root)]
+
+
+def _answers(root: Path) -> list[str]:
+    """What the map of the newest live session that has one says."""
+    if not (root / ".verglas" / "live").is_dir():
+        return []
+    from verglas.scheduler.live.record.answer_lines import answer_lines
+    from verglas.scheduler.live.record.order import all_sessions
+
+    told = {folder.name: answer_lines(folder) for folder in all_sessions(root)}
+    name = next((name for name in reversed(told) if told[name]), "")
+    return [f"{name}: {line}" for line in told.get(name, [])]
 
 
 def _nodes(words: list[str]) -> int:

@@ -19,6 +19,7 @@ CONE_DEG = 20.0
 PATCH_ORDER, DIRECTION_ORDER = 3, 2
 VIEW_WIDTH = 0.05  # sine of the angle within which a view samples a direction
 UNSEEN = 0.01  # of the mean sampling: what a direction without any view counts as
+FEW = 0.1  # of the mean sampling: less than that is as good as none
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +99,14 @@ class Coverage:
         """1/mean(1/sampling), the sampling compensation factor: 1 for even views, 0 for a missing cone."""
         return float(1 / (1 / self.sampling.clamp_min(UNSEEN)).mean())
 
+    @property
+    def missing(self) -> float:
+        """Share of the directions that are seen by next to no particle."""
+        return float((self.sampling <= FEW).double().mean())
+
 
 def coverage(rot_tilt_deg: Tensor) -> Coverage:
-    """Of views (m, 2): each samples the directions perpendicular to it (Baldwin & Lyumkin 2020)."""
+    """Of views (m, 2): each samples the directions perpendicular to it (Baldwin & Lyumkis 2020)."""
     if not len(rot_tilt_deg):
         raise ValueError("there are no views: nothing samples Fourier space")
     views = view_vectors(rot_tilt_deg.double())

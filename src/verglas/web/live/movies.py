@@ -14,28 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verglas.jobs.chain import PICKING, SELECTION
 from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.contract.unknown import UnknownName
-from verglas.jobs.select.thresholds import (
-    FAILURE,
-    UNLIKE_FILE,
-    UNLIKE_VERDICT,
-    Threshold,
-    judge,
-    parse_thresholds,
-    read_verdicts,
-)
-from verglas.project.job_star import read_settings
+from verglas.jobs.select.thresholds import UNLIKE_FILE, UNLIKE_VERDICT
 from verglas.project.project import Project
 from verglas.project.results.grid_places import GridPlaces
-from verglas.scheduler.live.record.ledger import INDEX, Ledger, Movie
+from verglas.scheduler.live.record.judging import Judging, judging_of, select_job, verdict_of
+from verglas.scheduler.live.record.ledger import Ledger, Movie
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.web.live.rows import MovieRows, last_stage
 
 CACHE_SESSIONS = 4
 SHOWN_FATES = 5
-Verdicts = dict[str, tuple[str, str]]
 
 
 @dataclass
@@ -52,15 +42,6 @@ class _Known:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-@dataclass(frozen=True)
-class Judging:
-    """What decides whether a micrograph is accepted."""
-
-    thresholds: tuple[Threshold, ...] = ()
-    text: str = ""
-    manual: Verdicts = field(default_factory=dict)
-
-
 class LiveMovies:
     """The sessions looked at last."""
 
@@ -71,7 +52,7 @@ class LiveMovies:
     def stamp(self, project: Project, name: str) -> str:
         """Changes whenever an answer would."""
         folder = LiveFolder(project.root, name)
-        select = project.root / _select_job(folder) / "job.star"
+        select = project.root / select_job(folder) / "job.star"
         manual = folder.manual_file
         files = (folder.journal, select, manual, manual.with_name(UNLIKE_FILE))
         return "|".join(file_stamp(path) for path in files)
@@ -161,29 +142,10 @@ class LiveMovies:
         return known
 
 
-def judging_of(project: Project, folder: LiveFolder) -> Judging:
-    """Limits and verdicts in force; none where the session has no Select job (yet)."""
-    try:
-        options = read_settings(project.root / _select_job(folder)).options
-        text = options.get("thresholds", "")
-        return Judging(parse_thresholds(text), text, read_verdicts(folder.manual_file))
-    except (OSError, ValueError):
-        return Judging(manual=read_verdicts(folder.manual_file))
-
-
 def _by_hand(movie: Movie, judging: Judging) -> str:
     """A person's verdict, if there is one."""
     verdict, _ = judging.manual.get(movie.micrograph, ("", ""))
     return "" if verdict == UNLIKE_VERDICT else verdict
-
-
-def verdict_of(movie: Movie, judging: Judging) -> tuple[str, str]:
-    """("", "") for an accepted movie or one on its way, else (kind, why)."""
-    if movie.is_aside:
-        return FAILURE, movie.aside
-    if not movie.made[INDEX[PICKING]]:
-        return "", ""
-    return judge(movie.micrograph, movie.figures, judging.thresholds, judging.manual)
 
 
 def _fate(movie: Movie, judging: Judging) -> str:
@@ -198,10 +160,3 @@ def _why_unseen(wildcard: str, text: str) -> str:
     if Path(text).suffix and not fnmatch.fnmatch(Path(text).name, pattern.name):
         return f"{Path(text).name} does not match {pattern.name}, which this session takes"
     return f"no file of that name was seen in {pattern.parent}: is it there yet?"
-
-
-def _select_job(folder: LiveFolder) -> str:
-    try:
-        return folder.order().jobs.get(SELECTION, "")
-    except (OSError, ValueError, TypeError, KeyError):
-        return ""

@@ -1,0 +1,1 @@
+"""What the maps made so far say about those to come: resolution against particles, views, what helped."""
