@@ -1,16 +1,18 @@
 """Kill random processes of a live session with SIGKILL and compare the end with a quiet run.
 
     python benchmarks/kill_live.py FOLDER [--kills 40] [--movies 120] [--seed 1] [--pause 2]
+    python benchmarks/kill_live.py FOLDER --maps --kills 25
     python benchmarks/kill_live.py FOLDER --real --kills 12 --movies 24 --pause 8
 
 Any process may be hit: the session, its workers, the one that rebuilds the lists, the supervisor. Movies
 arrive meanwhile; nobody does anything by hand. In the end the lists must have the same bytes as those of a
 quiet run, and every file of every micrograph must be the same.
 
-The stages are the tests' stand-ins, so that many kills take minutes. With --real they are the real ones, on
-small simulated movies, and 2D classes are updated meanwhile (and may be hit, too, some of the kills while the
-last classification runs). Its classes are compared by their NMI with the true views, which must not differ by
-more than 0.02.
+The stages are the tests' stand-ins, so that many kills take minutes. With --maps the session goes on to a
+map, whose jobs are stand-ins, too, and may be hit like all others; it must end with the same particles. With
+--real they are the real ones, on small simulated movies, and 2D classes are updated meanwhile (and may be hit,
+too, some of the kills while the last classification runs). Its classes are compared by their NMI with the true
+views, which must not differ by more than 0.02.
 """
 
 from __future__ import annotations
@@ -45,12 +47,21 @@ def main() -> int:
     parser.add_argument("--movies", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pause", type=float, default=2.0, help="mean seconds between kills")
+    parser.add_argument("--maps", action="store_true", help="a map beside the stand-ins")
     parser.add_argument("--real", action="store_true", help="real stages and 2D classes")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     home = given.folder.resolve()
     os.chdir(home)
-    microscope = SimulatedMovies(home / "microscope", given.movies) if given.real else TinyMovies()
+    if given.real:
+        microscope: TinyMovies | SimulatedMovies = SimulatedMovies(home / "microscope", given.movies)
+    else:
+        microscope = TinyMovies(maps=given.maps)
+    return judged(home, microscope, given)
+
+
+def judged(home: Path, microscope: TinyMovies | SimulatedMovies, given: argparse.Namespace) -> int:
+    """Two sessions, one of them killed again and again; 0 where both end the same."""
     quiet, _ = session(home / "quiet", microscope, 0, given)
     killed, kills = session(home / "killed", microscope, given.kills, given)
     different = sorted(name for name in {*quiet, *killed} if quiet.get(name) != killed.get(name))
@@ -70,16 +81,21 @@ def main() -> int:
 class TinyMovies:
     """Movies of a few bytes for the stand-ins of the tests."""
 
-    kinds = ("supervisor", "worker")
+    kinds: tuple[str, ...] = ("supervisor", "worker")
     kills_at_end = 0
     ending = "mrc"
 
-    def __init__(self) -> None:
+    def __init__(self, *, maps: bool = False) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
         sys.path.insert(0, str(TESTS))
-        fakes = ("MotionCorr:FakeMotion", "CtfFind:FakeCtf", "AutoPick:FakePicks", "Extract:FakeExtract")
-        pairs = (each.split(":") for each in fakes)
-        os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{k}=fake_stages:{v}" for k, v in pairs)
+        names = {"MotionCorr": "Motion", "CtfFind": "Ctf", "AutoPick": "Picks", "Extract": "Extract"}
+        fakes = {kind: f"fake_stages:Fake{name}" for kind, name in names.items()}
+        if maps:
+            import fake_maps
+
+            fakes |= fake_maps.FAKES
+            self.kinds = REAL_KINDS
+        os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{kind}={where}" for kind, where in fakes.items())
         os.environ["FAKE_STAGE_S"] = "0.3"
         self.data = _movie_bytes()
         self.facts: dict[str, float | str] = {
@@ -91,7 +107,7 @@ class TinyMovies:
             "diameter": "20,30",
         }
         self.options: dict[str, dict[str, str]] = {}
-        self.order: dict[str, Any] = {}
+        self.order: dict[str, Any] = {"three_d": "on" if maps else "off", "map_from": 10}
 
     def movie(self, number: int) -> tuple[str, bytes]:
         return f"m{number:03d}.{self.ending}", self.data
@@ -124,7 +140,7 @@ class SimulatedMovies:
         }
         fixed = {"nr_classes": "8", "nr_iter_grad": "60", "other_args": "--random_seed 1"}
         self.options = {"Class2D": fixed}
-        self.order: dict[str, Any] = {"classes_from": 150}
+        self.order: dict[str, Any] = {"classes_from": 150, "three_d": "off"}
 
     def movie(self, number: int) -> tuple[str, bytes]:
         return self.movies[number].name, self.movies[number].read_bytes()
@@ -230,13 +246,22 @@ def all_processes(root: Path, others: tuple[str, ...]) -> list[tuple[int, str]]:
 
 def results(root: Path) -> dict[str, str]:
     """Digest of every result of the chain, but not of the records of how it came to be."""
-    found = {}
+    found = {"map": map_of(root)}
     for folder in ("Import", "MotionCorr", "CtfFind", "AutoPick", "Select", "Extract"):
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and not path.name.startswith(RECORDS):
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 found[str(path.relative_to(root))] = digest
     return found
+
+
+def map_of(root: Path) -> str:
+    """How the map of the session ended: its state, its particles, its last jobs."""
+    from verglas.scheduler.live.record.map_state import MapState
+    from verglas.scheduler.live.record.order import LiveFolder
+
+    state = MapState.read(LiveFolder(root, "live1"))
+    return f"{state.state} {state.particles} {state.initial_job} {state.job} {state.final_jobs}"
 
 
 if __name__ == "__main__":

@@ -121,6 +121,15 @@ def at_work(root: Path) -> None:
         lease.give(Owner.this_process())
 
 
+def with_first_map(root: Path) -> None:
+    """A first map is there, and it is doubtful."""
+    from verglas.scheduler.live.record.map_state import DOUBTFUL, MapState
+    from verglas.scheduler.live.record.order import LiveFolder
+
+    doubt = MapState(DOUBTFUL, initial_job="InitialModel/job020/", believable="doubtful because of a test")
+    doubt.write(LiveFolder(root, NAME))
+
+
 STANDING = Suite(
     "a live session",
     FAKES,
@@ -140,6 +149,10 @@ STANDING = Suite(
             shown="live classes --choose (others)",
         ),
         Case(("live", "classes", "--templates", "--for", "all"), with_chosen_classes),
+        Case(("live", "map", "--off")),
+        Case(("live", "map", "--again")),
+        Case(("live", "map", "--confirm", "D7")),
+        Case(("live", "map", "--accept"), with_first_map),
         Case(("live", "snapshot", "friday")),
         Case(("live", "snapshot", "friday"), with_chosen_classes, shown="live snapshot friday (classes)"),
         Case(("live", "pause"), at_work),

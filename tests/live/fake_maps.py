@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,8 @@ def density() -> np.ndarray:
     return np.asarray(sum(blobs), np.float32)
 
 
-def _fail_if_told() -> None:
+def _begin() -> None:
+    time.sleep(float(os.environ.get("FAKE_STAGE_S", "0")))
     if Path("wrong.txt").exists():
         raise JobFailed("told to fail")
 
@@ -48,7 +51,7 @@ def _write_maps(root: str, names: list[str]) -> None:
 
 class FakeInitialModel(InitialModel):
     def run(self) -> None:
-        _fail_if_told()
+        _begin()
         root, star = self.arguments["--o"], read_star(self.arguments["--i"])
         last = f"{root}_it{self.arguments['--iter']:03d}"
         write_star(f"{last}_data.star", list(star.values()))
@@ -64,7 +67,7 @@ class FakeInitialModel(InitialModel):
 
 class FakeRefine(AutoRefine3D):
     def run(self) -> None:
-        _fail_if_told()
+        _begin()
         root, star = self.arguments["--o"], read_star(self.arguments["--i"])
         table = star["particles"]
         if "rlnRandomSubset" not in table:
@@ -83,13 +86,13 @@ class FakeRefine(AutoRefine3D):
 
 class FakeMask(MaskCreation):
     def run(self) -> None:
-        _fail_if_told()
+        _begin()
         _write_maps("", [self.arguments["--o"]])
 
 
 class FakePostProcess(PostProcessing):
     def run(self) -> None:
-        _fail_if_told()
+        _begin()
         root = self.arguments["--o"]
         _write_maps(root, [".mrc", "_masked.mrc"])
         write_star(f"{root}.star", [StarTable.from_columns("general", {"rlnFinalResolution": [20.0]})])

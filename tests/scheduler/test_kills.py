@@ -1,7 +1,11 @@
-"""Ten kills in a running Autorun change nothing of its result (200 by name: benchmarks/kill_autorun.py)."""
+"""Kills change nothing of the result of a running Autorun, nor of a live session that makes a map.
+
+Many more by name: benchmarks/kill_autorun.py, benchmarks/kill_live.py.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import kill_autorun
+import kill_live
 
 
 @pytest.mark.slow
@@ -22,3 +27,13 @@ def test_ten_kills(tmp_path, monkeypatch):
     assert report["same"], report["differences"]
     assert report["kills in all"] == 10
     assert report["longest until the schedule was alive again (s)"] < 15  # 5 on a machine at rest
+
+
+@pytest.mark.slow
+def test_ten_kills_of_a_session_with_a_map(tmp_path, monkeypatch, capsys):
+    for name in ("VERGLAS_JOB_TYPES", "PYTHONPATH", "FAKE_STAGE_S"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(tmp_path)
+    given = argparse.Namespace(kills=10, movies=8, seed=3, pause=0.7)
+    assert kill_live.judged(tmp_path, kill_live.TinyMovies(maps=True), given) == 0, capsys.readouterr().out
+    assert kill_live.map_of(tmp_path / "killed").startswith("final ")

@@ -13,12 +13,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from verglas.cli.demo.live_map import PICTURE, Person, told_of_map
 from verglas.cli.demo.pages import DemoPages
-from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
+from verglas.cli.demo.plan import FINEST, PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.cli.live_display import picture
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import OVER, LiveFolder, LiveOrder
-from verglas.scheduler.live.record.status import read_status
+from verglas.scheduler.live.record.status import LiveStatus, read_status
 from verglas.scheduler.live.requests.facts import Fact, Intake
 from verglas.scheduler.live.requests.first_options import chain_options, set_up
 from verglas.scheduler.supervisor import ensure_supervisor
@@ -53,10 +54,12 @@ def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0
             folder = _set_up(project, directory / "session" / "gain.mrc", plan)
         ensure_supervisor(project.root)
         with DemoPages(project.root, wanted=pages):
-            code = _follow(folder, microscope)
+            code = _follow(project, folder, microscope)
     finally:
         if microscope.poll() is None:
             microscope.terminate()
+    for line in told_of_map(project.root, folder, plan, directory / PICTURE):
+        print(f"  {line}")
     print(f"report: {folder.report_file}")
     print(f"project: {project.root} (open it with verglas gui, or in RELION)")
     return code
@@ -111,26 +114,47 @@ def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
     intake.facts = {key: Fact(value, "the simulated microscope") for key, value in facts.items()}
     batches = max(50, 4 * plan.iterations)  # of VDAM: fewer than 50 do not anneal
     classes = {"nr_classes": str(plan.classes), "nr_iter_grad": str(batches)}
-    options = chain_options(intake, {"Class2D": classes})
+    changed = {
+        "Class2D": classes,
+        "Extract": {"extract_size": str(plan.box), "do_rescale": "Yes", "rescale": str(plan.rescaled)},
+        "InitialModel": {"nr_iter": str(plan.mini_batches)},
+        "Refine3D": {"other_args": FINEST},
+    }
+    options = chain_options(intake, changed)
     cores = os.cpu_count() or 1
-    order = LiveOrder(SESSION, workers=max(1, cores - 1), publish_s=5.0, classes_from=plan.n_particles // 5)
+    order = LiveOrder(
+        SESSION,
+        workers=max(1, cores - 1),
+        publish_s=5.0,
+        classes_from=plan.n_particles // 5,
+        map_from=plan.n_particles // 4,
+    )
     os.chdir(project.root)
     return set_up(project, order, intake, options, classes=True, by_beam_shift=False)
 
 
-def _follow(folder: LiveFolder, microscope: subprocess.Popen[bytes]) -> int:
-    """Show the session; when the last movie is delivered, ask it to finish."""
-    console = Console()
+def _tell_new(console: Console, told: set[str], status: LiveStatus) -> None:
+    """A line for every movie that came through, and for what is new about the map."""
+    for key, line in ((f"{status.finished} movies", status.line), (status.map_line, status.map_line)):
+        if line and key not in told:
+            told.add(key)
+            console.print(line)
+
+
+def _follow(project: Project, folder: LiveFolder, microscope: subprocess.Popen[bytes]) -> int:
+    """Show the session; when the last movie is delivered and there is a map, ask it to finish."""
+    console, person = Console(), Person(project, folder)
     with Live(console=console, refresh_per_second=2, transient=False) as live:
-        told = 0
+        told: set[str] = set()
         while folder.phase() not in OVER:
             status = read_status(folder)
             if console.is_terminal:
                 live.update(Group(Text("verglas demo --live", style="bold"), picture(status)))
-            elif status.finished > told:
-                told = status.finished
-                console.print(status.line)
-            if microscope.poll() is not None and folder.wished() == "run":
+            else:
+                _tell_new(console, told, status)
+            if said := person.look():
+                console.print(f"the person at the microscope: {said}")
+            if microscope.poll() is not None and folder.wished() == "run" and person.wants_the_end():
                 folder.wish("finish")
             time.sleep(REFRESH_S)
     status = read_status(folder)
@@ -139,6 +163,7 @@ def _follow(folder: LiveFolder, microscope: subprocess.Popen[bytes]) -> int:
         print(f"  {stage.job:<22} {stage.done} movies, {stage.mean_s:.2f} s each")
     print(f"  from complete file to particles: {status.latency_s:.1f} s (median)")
     print(f"  {status.classes_line}  {status.classes.get('averages', '')}")
+    print(f"  {status.map_line}  {status.map.get('map', '')}")
     for each in status.newest:
         if each.aside:
             print(f"  set aside: {each.name}: {each.aside}")

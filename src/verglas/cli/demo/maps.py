@@ -31,12 +31,14 @@ class MapResults:
     picture: Bytes
 
 
-def map_results(project: Path, plan: DemoPlan) -> MapResults:
+def map_results(
+    project: Path, plan: DemoPlan, names: tuple[str, str] = (FIRST_MAP, REFINED_MAP)
+) -> MapResults:
     """The first map and the refined one, each laid on the true structure in the better hand."""
     pixel = plan.map_pixel_angst
     truth = torch.from_numpy(model_map(load_model(), ProjectionSettings(plan.rescaled, pixel))).float()
     reached, shown = [], []
-    for name in (FIRST_MAP, REFINED_MAP):
+    for name in names:
         angst, laid = _laid_on(project / name, truth, pixel)
         reached.append(angst)
         shown.append(laid)

@@ -11,6 +11,7 @@ PARTICLE_DIAMETER_ANGST = 190.0
 SYMMETRY = "D7"
 FIRST_MAP = "InitialModel/job007/initial_model.mrc"
 REFINED_MAP = "Refine3D/job008/run_class001.mrc"
+FINEST = "--maximum_angular_sampling 1.8"  # the pixels of the demo need no finer one
 FIRST_LOT = 8  # movies; the rest arrive while the first round runs
 
 
@@ -117,6 +118,5 @@ class DemoPlan:
             "nr_threads": cores,
         }
         first = {"nr_iter": self.mini_batches}
-        finest = "--maximum_angular_sampling 1.8"  # the pixels of the demo need no finer one
-        refinement = {"fn_ref": FIRST_MAP, "ini_high": 30.0, "other_args": finest}
+        refinement = {"fn_ref": FIRST_MAP, "ini_high": 30.0, "other_args": FINEST}
         return [("InitialModel", common | first), ("Refine3D", common | refinement)]

@@ -66,7 +66,7 @@ class MapEnd:
         try:
             self._settle()
             if self._first(wish):
-                self._update(wish)
+                self._update()
                 self._jobs()
         except Interrupted:
             self.job.stop()
@@ -94,8 +94,10 @@ class MapEnd:
             self.map.say(DOUBTFUL, "the session ended without a map: accept the first one and finish again")
         return state.may_be_believed
 
-    def _update(self, wish: MapWish) -> None:
+    def _update(self) -> None:
         """All particles get into the map; nothing is done where they are in it."""
+        wish = MapWish.read(self.map.folder)  # somebody may have said the symmetry of the first map
+        self.map.heed(wish)
         if not self.map.state.job or self.map.list.has_moved(self.map.state, at_all=True):
             self._through(lambda: self.map.begin_update(wish), self.map.look)
 
