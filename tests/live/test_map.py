@@ -21,6 +21,7 @@ from verglas.scheduler.live.record.map_state import MapState, MapWish
 from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.requests import map_wishes
 from verglas.scheduler.live.requests.class_choice import choose_classes
+from verglas.scheduler.live.streaming.answering import Answering
 from verglas.scheduler.live.streaming.good_particles import good_particles
 from verglas.scheduler.live.streaming.map import StreamingMap
 from verglas.scheduler.live.streaming.map_end import MapEnd
@@ -44,6 +45,7 @@ def project(project, monkeypatch):
 
     monkeypatch.setattr(launch, "_process", at_once)
     monkeypatch.setattr(OwnJob, "_after_movies", lambda self: None)
+    monkeypatch.setattr(Answering, "ask", lambda self: None)
     return project
 
 

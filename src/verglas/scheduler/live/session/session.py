@@ -91,6 +91,7 @@ class LiveSession:
         """End all workers."""
         self.lanes.close()
         self.listing.lanes.close()
+        self.map.answering.close()
         self.known.ledger.close()
 
     def _begin(self) -> None:

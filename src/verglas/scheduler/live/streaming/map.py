@@ -33,6 +33,7 @@ from verglas.scheduler.live.record.map_state import (
 )
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.record.session_log import SessionLog
+from verglas.scheduler.live.streaming.answering import Answering
 from verglas.scheduler.live.streaming.good_particles import Good
 from verglas.scheduler.live.streaming.map_jobs import (
     FIRST_MAP,
@@ -54,6 +55,7 @@ class StreamingMap:
         self.order, self.state = folder.order(), MapState.read(folder)
         self.list = MapList(project, folder, session, log)
         self.own_job = OwnJob(project, log, "live-map")
+        self.answering = Answering(project, folder, log)
         self._rest_until_s = self._begun_s = 0.0
         self._written = b""
         if self.state.state in (INITIAL, UPDATING):  # begun by an earlier life of the session
@@ -66,6 +68,7 @@ class StreamingMap:
 
     def turn(self, lag_s: float, *, may_begin: bool = True) -> None:
         """Look after what runs; begin what is due when movies keep up."""
+        self.answering.look()
         wish = MapWish.read(self.folder)
         self.heed(wish)
         calm = may_begin and lag_s <= self.order.max_lag_for_2d_s and self.list.is_there
@@ -208,6 +211,7 @@ class StreamingMap:
         state.resolution_angst = float(last.get("resolution_angst", 0.0))
         state.map = state.job + MAP
         self.say(UP_TO_DATE)
+        self.answering.ask()
         self.log.event("live-map", f"map, update {state.updates}: {state.particles} particles")
 
     def say(self, state: str, why: str = "") -> None:

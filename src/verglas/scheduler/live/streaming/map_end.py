@@ -31,6 +31,7 @@ from verglas.scheduler.live.streaming.map_jobs import LIST, MAP, last_map, mask_
 from verglas.scheduler.live.streaming.own_job import Ended
 
 WAIT_S = 1.0
+ANSWERS_S = 60.0
 
 
 class Session(Protocol):
@@ -68,6 +69,7 @@ class MapEnd:
             if self._first(wish):
                 self._update()
                 self._jobs()
+                self.map.answering.look(ANSWERS_S)  # the report tells them
         except Interrupted:
             self.job.stop()
         return self.session.is_to_finish
