@@ -10,7 +10,13 @@ import pytest
 from verglas.em.state.model import State
 from verglas.em.state.particles import Assignments
 from verglas.em.state.sampling import Sampling
-from verglas.em.state.settings import EmSettings, GradientSettings, HalvesSettings, HelixSettings
+from verglas.em.state.settings import (
+    EmSettings,
+    GradientSettings,
+    HalvesSettings,
+    HelixSettings,
+    StreamingSettings,
+)
 from verglas.formats.star import StarTable
 from verglas.jobs.autorefine.job import AutoRefine3D
 from verglas.jobs.classification.class2d import Classification2D
@@ -24,8 +30,20 @@ from verglas.jobs.refine.files.saved_settings import labelled, saved_settings
 from verglas.jobs.refine.options.engine import BY_FLAG, ENGINE_OPTIONS, EngineOption
 from verglas.jobs.refine.options.settings import changed_settings, saved_value, settings_of
 
-PARTS = {"gradient": GradientSettings, "helix": HelixSettings, "halves": HalvesSettings}
-BEGIN = {"gradient": ["--grad"], "helix": ["--helix"], "halves": ["--auto_refine", "--split_random_halves"]}
+HALVES = ["--auto_refine", "--split_random_halves"]
+PARTS = {
+    "gradient": GradientSettings,
+    "helix": HelixSettings,
+    "halves": HalvesSettings,
+    "streaming": StreamingSettings,
+}
+BEGIN = {
+    "gradient": ["--grad"],
+    "helix": ["--helix"],
+    "halves": HALVES,
+    "streaming": [*HALVES, "--streaming"],
+}
+BESIDE = {"streaming": {"halves": HalvesSettings()}}  # parts that another one needs
 # fields that no single flag decides: what kind of run it is, and what follows from the references
 NO_OPTION = {"dims", "parity", "blob_init", *PARTS}
 # what a new run does where nothing is asked, and the engine's own idea of it
@@ -40,7 +58,13 @@ def named(option: EngineOption) -> str:
 
 def other_value(option: EngineOption) -> object:
     """A value that is not the default."""
-    special = {"symmetry": "D2", "relax_symmetry": "C2", "precision": "single", "adaptive_fraction": 0.5}
+    special = {
+        "symmetry": "D2",
+        "relax_symmetry": "C2",
+        "precision": "single",
+        "adaptive_fraction": 0.5,
+        "globally": 0.5,
+    }
     if option.name in special:
         return special[option.name]
     if isinstance(option.default, bool):
@@ -58,7 +82,7 @@ def words_for(option: EngineOption) -> list[object]:
 
 
 def dims_for(option: EngineOption) -> int:
-    return 3 if option.part == "halves" or option.name in MAPS_ONLY else 2
+    return 3 if option.part in ("halves", "streaming") or option.name in MAPS_ONLY else 2
 
 
 def kept(settings: EmSettings) -> EmSettings:
@@ -124,7 +148,7 @@ def test_a_flag_reaches_the_settings_of_a_new_run(option):
 def test_a_run_that_goes_on_heeds_a_flag_or_refuses_it(option):
     before = EmSettings(dims=dims_for(option))
     if option.part:
-        before = replace(before, **{option.part: PARTS[option.part]()})
+        before = replace(before, **BESIDE.get(option.part, {}), **{option.part: PARTS[option.part]()})
     begin = {word for words in BEGIN.values() for word in words}
     words = [word for word in words_for(option) if word not in begin]
     if option.fixed:
@@ -154,7 +178,9 @@ def test_an_option_is_kept_by_the_files_of_an_iteration(option):
     if option.part == "helix":
         part = replace(part, rise_angst=4.0)
     changed = replace(part, **{option.name: value})
-    settings = replace(settings, **{option.part: changed}) if option.part else changed
+    settings = (
+        replace(settings, **BESIDE.get(option.part, {}), **{option.part: changed}) if option.part else changed
+    )
     assert kept(settings) == settings
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maps_runs import simulate
 from verglas.cli.main import main
-from verglas.formats.star import read_star
+from verglas.formats.star import read_star, write_star
 from verglas.project.project import Project
 
 OPTIONS = {
@@ -58,6 +59,27 @@ def test_it_is_scheduled_run_gone_on_with_and_repeated(project, capsys):
     optimiser = read_star("Refine3D/job001/run_optimiser.star")["optimiser_general"]
     assert optimiser.string("rlnModelStarFile") == "Refine3D/job001/run_model.star"
     assert not list(Path("Refine3D/job001").glob(".round*"))
+
+
+def test_one_that_follows_a_growing_list_goes_on_in_place(project, capsys):
+    whole = read_star("particles.star")
+
+    def grown(count: int) -> None:
+        table = whole["particles"].take(np.arange(count))
+        write_star("growing.star", [whole["optics"], table], precision="full")
+
+    grown(16)
+    follow = ["--fn_img", "growing.star", "--do_streaming", "Yes"]
+    assert main(["job", "run", "Refine3D", *WORDS, *follow]) == 0
+    assert "The map begins with 16 particles" in capsys.readouterr().out
+    grown(20)
+    assert main(["job", "run", "1"]) == 0
+    assert "Update 2: 4 new particles" in capsys.readouterr().out
+    assert len(read_star("Refine3D/job001/run_data.star")["particles"]) == 20
+    assert len(Path("Refine3D/job001/map_history.jsonl").read_text().splitlines()) == 2
+    assert not list(Path("Refine3D/job001").glob(".round*"))
+    assert main(["job", "continue", "1"]) == 0
+    assert "Update 3: 0 new particles" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ class Refinement:
         automatic = self.settings.halves
         if automatic is not None:
             self._say(auto_refine_lines(self.state))
-        task, self.state = self.schedule.before(self.state, self.particles, self._measured)
+        task, self.state = self.schedule.before(self.state, self.particles, self.measured)
         self._tell_notes()
         seen = self.expected(task)
         if automatic is not None:
@@ -183,7 +183,7 @@ class Refinement:
         return Seen(esteps, sums, found)
 
     @cached_property
-    def _sources(self) -> dict[torch.device, ImageSource]:
+    def sources(self) -> dict[torch.device, ImageSource]:
         """Where each device finds its images: those of a GPU stay there, where half precision is allowed."""
         kept = self.settings.precision == "tensor" and not isinstance(self.source, ResidentSource)
         return {
@@ -203,7 +203,7 @@ class Refinement:
             done = expect(
                 [steps[device] for device in threads],
                 self.particles,
-                self._sources,
+                self.sources,
                 rows,
                 lambda count: self.watcher.update(before + count),
             )
@@ -218,7 +218,7 @@ class Refinement:
         need = memory_need(self.settings, state.sampling, state.model, size)
         return (need.sums + need.slices) * self.ranks.size
 
-    def _measured(self, state: State, order: Ints) -> State:
+    def measured(self, state: State, order: Ints) -> State:
         """The state with accuracies estimated from some of the particles (§5.3)."""
         settings, watcher = self.settings, self.watcher
         watcher.start("Estimating accuracies in the orientational assignment ... ", 1)

@@ -57,10 +57,14 @@ class AutoRefine:
     def writes(self, state: State) -> bool:
         return True
 
+    def has_settled(self, state: State) -> bool:
+        """Whether neither resolution nor assignments gain anything more (§5.5)."""
+        settled = state.hidden_stalled >= 1 or self.halves.ignore_angles
+        return state.fine_enough and state.resolution_stalled >= 1 and settled
+
     def _with_convergence(self, state: State) -> State:
         """Whether the next iteration is the last (§5.5)."""
-        settled = state.hidden_stalled >= 1 or self.halves.ignore_angles
-        if state.converged or not (state.fine_enough and state.resolution_stalled >= 1 and settled):
+        if state.converged or not self.has_settled(state):
             return state
         self.notes += [
             "Auto-refine: Refinement has converged, entering last iteration where two halves will be "

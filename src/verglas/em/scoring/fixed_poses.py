@@ -77,6 +77,26 @@ def fixed_pass(
     return FixedOutcome(outcome, found.best % k, found.best // k, found.count)
 
 
+def residuals_at(
+    operands: Operands, poses: FixedPoses, images: Weighted, batch: FineBatch
+) -> tuple[Tensor, Tensor]:
+    """What one reference leaves of b images at one pose each: by model shell (b, S), and (b, 2) for the scale."""
+    slices = operands.maker.complex(poses.angles_deg, len(operands.pixels))
+    shifted = _shifted(operands, poses, images.score)
+    whole = torch.ones((len(shifted), 1, 1), dtype=images.score.real.dtype, device=shifted.device)
+    residual, scale = _residuals(images, slices, shifted, whole, batch)
+    spectra = sums_by_shell(residual, operands.pixels.model_shells, operands.estep.model.n_shells)
+    return spectra, scale
+
+
+def add_at(operands: Operands, poses: FixedPoses, images: Weighted, data: Tensor, weight: Tensor) -> None:
+    """Add b images at one pose each to sums (1, L...)."""
+    back = _shifted(operands, poses, images.back)[:, 0]
+    first = torch.zeros(len(back), dtype=torch.int64)
+    lattice = operands.estep.projector.lattice
+    insert(data, weight, lattice, operands.maker, poses.angles_deg, back, images.back_power, first)
+
+
 def _shifted(operands: Operands, poses: FixedPoses, values: Tensor) -> Tensor:
     """(b, T, P) images at their translations."""
     shifts_px = poses.shifts_angst / operands.optics.pixel_size_angst

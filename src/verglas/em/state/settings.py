@@ -74,6 +74,22 @@ class HalvesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamingSettings:
+    """A map that follows particles while they arrive (docs/streaming-refinement.md)."""
+
+    again: float = 1.0  # particles searched again for each new one
+    globally: float = 0.1  # share of these that is searched over all orientations
+    first_iterations: int = 20  # most iterations on the particles that the map begins with
+
+    def __post_init__(self) -> None:
+        if self.again < 0 or not 0 <= self.globally <= 1 or self.first_iterations < 1:
+            raise ValueError(
+                f"streaming searches {self.again:g} particles again for each new one, {self.globally:g} of them "
+                f"globally, after {self.first_iterations} iterations: expected at least 0, 0 to 1, at least 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class EmSettings:
     """Options of one refinement; lengths in Å unless the name says otherwise."""
 
@@ -136,6 +152,7 @@ class EmSettings:
     gradient: GradientSettings | None = None
     halves: HalvesSettings | None = None  # two half-sets, automatic sampling and convergence
     helix: HelixSettings | None = None
+    streaming: StreamingSettings | None = None  # kept up to date while particles arrive; with half-sets
     # running
     random_seed: int = 1
     precision: Precision = "tensor"
@@ -154,6 +171,8 @@ class EmSettings:
             raise ValueError("helices of 3D references are not supported")
         if self.halves is not None and (self.dims != 3 or self.n_classes != 1):
             raise ValueError("half-sets are refined with one 3D reference")
+        if self.streaming is not None and self.halves is None:
+            raise ValueError("a map that follows its particles is one of two half-sets")
         if self.offset_step_px <= 0 or self.offset_range_px < 0:
             raise ValueError(
                 f"offset step must be positive and range not negative, got {self.offset_step_px} and"

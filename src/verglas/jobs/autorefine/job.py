@@ -72,6 +72,15 @@ class Refine3DOptions(ComputeOptions):
         help="Refine the sampling as soon as the resolution needs it, even if orientations still change.",
         **_AUTO,
     )
+    do_streaming: bool = option(
+        False,
+        label="Follow a growing list?",
+        flag="--streaming",
+        tab="Running",
+        ours=True,
+        help="Every run of the job brings its map up to date with the particles that are in the list by then: new "
+        "ones are added, those that have gone are taken out. A live session does this while movies arrive.",
+    )
     do_pad1: bool = maps.SKIP_PADDING
 
 
@@ -111,10 +120,15 @@ class AutoRefine3D(MapJob):
     @classmethod
     def command_line(cls, options: Any, directory: str, is_continue: bool) -> list[str]:
         """Finer sampling faster is two flags."""
-        words = super().command_line(options, directory, is_continue)
+        words = super().command_line(options, directory, is_continue and not options.do_streaming)
         if options.auto_faster:
             return [*words, "--auto_resol_angles"]
         return [*words, "--no_auto_resol_angles"] if options.fn_cont else words
+
+    @classmethod
+    def goes_on_in_place(cls, options: Refine3DOptions) -> bool:
+        """An update goes on where the one before ended."""
+        return options.do_streaming
 
     @classmethod
     def expected_outputs(cls, options: Refine3DOptions, directory: str) -> list[Node]:

@@ -44,7 +44,8 @@ class RunFrame:
         ranks = _ranks(arguments, context, root)
         stream = None
         if ranks.rank == 0:
-            goes_on = bool(arguments["--continue"]) or arguments["--only_do_unfinished"]
+            going_on = ("--continue", "--only_do_unfinished", "--streaming")
+            goes_on = any(arguments[flag] for flag in going_on)
             stream = ProgressStream(progress_file(root), goes_on=goes_on)
         return cls(arguments, context, names, ranks, stream)
 

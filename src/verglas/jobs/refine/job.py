@@ -16,6 +16,7 @@ from verglas.jobs.refine.inputs import RefineInputs, first_assignments, read_inp
 from verglas.jobs.refine.options.compute import ct_root
 from verglas.jobs.refine.options.going_on import going_on_words
 from verglas.jobs.refine.solvent_mask import mask_doubt, read_solvent_mask
+from verglas.jobs.refine.streaming.update import Streaming
 from verglas.jobs.refine.telling.memory import free_memory, memory_lines
 from verglas.jobs.refine.telling.remaining import final_lines, likeness_line, share_line, time_line
 from verglas.jobs.refine.telling.views import views_doubt
@@ -54,6 +55,9 @@ class RefineJob(Job):
 
         torch.set_num_threads(max(1, self.arguments["--j"]))
         frame = RunFrame.of(self.arguments, self.context)
+        if self.arguments["--streaming"]:
+            Streaming(frame, self._command()).run()
+            return
         inputs, in_order = read_inputs(frame), False
         try:
             self._iterate(frame, inputs, _engine(frame, inputs))
@@ -97,16 +101,18 @@ class RefineJob(Job):
     def _write(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
         if not frame.is_main:
             return
-        words = shlex.join([self.program.relion_name, *self._command_words()])
-        write_iteration(inputs.names, engine.settings, engine.state, inputs.listed, words, __version__)
+        write_iteration(
+            inputs.names, engine.settings, engine.state, inputs.listed, self._command(), __version__
+        )
         write_set_aside(Path(inputs.names.root).parent, engine.state, inputs.listed)
 
-    def _command_words(self) -> list[str]:
-        words: list[str] = []
+    def _command(self) -> str:
+        """For the files: the flags that were given."""
+        words: list[str] = [self.program.relion_name]
         for flag in sorted(self.arguments.given):
             value = self.arguments[flag]
             words += [flag] if value is True else [flag, str(value)]
-        return words
+        return shlex.join(words)
 
 
 def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:

@@ -160,6 +160,7 @@ def _kind(settings: EmSettings, state: State) -> dict[str, Any]:
         "rlnDoHelicalRefine": helix is not None and helix.rise_angst > 0,
         "rlnDoGradientRefine": settings.gradient is not None,
         "verglasHelicalSegments": helix is not None,
+        "verglasFollowsParticles": settings.streaming is not None,
     }
 
 

@@ -72,6 +72,8 @@ def saved_settings(
         values["gradient"] = _part("gradient", tables)
     if value_of(optimiser, "rlnDoAutoRefine", False):
         values["halves"] = _part("halves", tables)
+    if value_of(optimiser, "verglasFollowsParticles", False):
+        values["streaming"] = _part("streaming", tables)
     if _is_helical(optimiser):
         values["helix"] = _helix(tables, parity)
     return EmSettings(dims=dims, parity=parity, **values)
@@ -88,9 +90,14 @@ def _read(table: StarTable, option: EngineOption) -> Any:
 
 
 def _part(part: str, tables: Mapping[str, StarTable]) -> Any:
-    from verglas.em.state.settings import GradientSettings, HalvesSettings, HelixSettings
+    from verglas.em.state.settings import GradientSettings, HalvesSettings, HelixSettings, StreamingSettings
 
-    kinds = {"gradient": GradientSettings, "halves": HalvesSettings, "helix": HelixSettings}
+    kinds = {
+        "gradient": GradientSettings,
+        "halves": HalvesSettings,
+        "helix": HelixSettings,
+        "streaming": StreamingSettings,
+    }
     return kinds[part](**_of_part(part, tables))
 
 

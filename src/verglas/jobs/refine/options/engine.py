@@ -16,6 +16,7 @@ GENERAL = "General options"
 START = "Initialisation"
 POSES = "Orientations"
 AUTO = "3D auto-refine"
+STREAM = "A map that follows its particles"
 HELIX = "Helical reconstruction"
 CORRECT = "Corrections"
 GRADIENT = "Gradient optimisation (VDAM)"
@@ -133,6 +134,12 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
        "halves.least_step_deg", "verglasLeastAngularStep"),
     _O("--minimum_angular_sampling", -1.0, "Automatic sampling goes at least to this step (degrees)", AUTO,
        "halves.fine_step_deg", "verglasNeededAngularStep"),
+    _O("--streaming_again", 1.0, "Old particles that are searched again for each new one", STREAM,
+       "streaming.again", "verglasStreamingAgain"),
+    _O("--streaming_globally", 0.1, "Share of these that is searched over all orientations", STREAM,
+       "streaming.globally", "verglasStreamingGlobally"),
+    _O("--streaming_first", 20, "Most iterations on the particles that the map begins with", STREAM,
+       "streaming.first_iterations", "verglasStreamingFirst", fixed=_BEGUN),
     _O("--helical_rise_initial", 0.0, "Rise (Å): limits offsets along the axis", HELIX, "helix.rise_angst",
        "rlnHelicalRiseInitial", fixed=_BEGUN),
     _O("--helical_outer_diameter", -1.0, "Outer diameter of tubes (Å)", HELIX,

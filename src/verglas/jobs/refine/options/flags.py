@@ -14,6 +14,7 @@ from verglas.jobs.refine.options.engine import (
     HELIX,
     POSES,
     START,
+    STREAM,
 )
 
 _STATE = "everything is computed on the fly; there is nothing to store"
@@ -31,6 +32,7 @@ _RUN: tuple[Flag, ...] = (
     Flag("--sigma_ang", -1.0, "Local searches: standard deviation of all angles (degrees)", POSES),
     Flag("--auto_refine", False, "Refine until nothing improves any more", AUTO),
     Flag("--split_random_halves", False, "Refine two half-sets independently", AUTO),
+    Flag("--streaming", False, "Bring the map of --o up to date with the particles of --i", STREAM),
     Flag("--helix", False, "The particles are helical segments", HELIX),
     Flag("--ctf_corrected_ref", False, "The input references are CTF-corrected", CORRECT),
     Flag("--ctf_uncorrected_ref", False, "The input references are not CTF-corrected", CORRECT),

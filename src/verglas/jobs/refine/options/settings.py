@@ -43,7 +43,8 @@ def settings_of(arguments: Arguments, dims: int) -> EmSettings:
 
     values = _asked(arguments, _of_part(""))
     if values["random_seed"] < 0:
-        values["random_seed"] = int(time.time())
+        # the same bytes whenever an update is done again
+        values["random_seed"] = 1 if arguments["--streaming"] else int(time.time())
     values |= _special(arguments) | _parts(arguments, None)
     if "halves" in values and "--iter" not in arguments.given:
         values["n_iterations"] = MOST_ITERATIONS
@@ -142,13 +143,14 @@ def _special(arguments: Arguments) -> dict[str, Any]:
 
 def _parts(arguments: Arguments, known: EmSettings | None) -> dict[str, Any]:
     """Settings of VDAM, helices and half-sets: those of the run that goes on, and what is given now."""
-    from verglas.em.state.settings import GradientSettings, HalvesSettings, HelixSettings
+    from verglas.em.state.settings import GradientSettings, HalvesSettings, HelixSettings, StreamingSettings
 
     halves = _wants_halves(arguments)
     wanted: dict[str, tuple[bool, Any]] = {
         "gradient": (arguments["--grad"], GradientSettings()),
         "helix": (any(flag in arguments.given for flag in _HELIX), HelixSettings(bimodal_psi=False)),
         "halves": (halves, HalvesSettings()),
+        "streaming": (arguments["--streaming"], StreamingSettings()),
     }
     found: dict[str, Any] = {}
     for part, (asked, fresh) in wanted.items():
