@@ -72,7 +72,9 @@ class FakeRefine(AutoRefine3D):
         table = star["particles"]
         if "rlnRandomSubset" not in table:
             table = table.with_columns({"rlnRandomSubset": [1 + row % 2 for row in range(len(table))]})
-        write_star(f"{root}_data.star", [star["optics"], table])
+        write_star(
+            f"{root}_data.star", [*(each for each in star.values() if each.name != "particles"), table]
+        )
         write_star(f"{root}_model.star", [StarTable.from_columns("model_general", {"rlnNrClasses": [1]})])
         write_star(
             f"{root}_optimiser.star", [StarTable.from_columns("optimiser", {"rlnOutputRootName": [root]})]

@@ -28,11 +28,9 @@ def first_map(order: LiveOrder, particles: str, symmetry: str) -> LoadedJob:
 def updated_map(order: LiveOrder, particles: str, reference: str, symmetry: str) -> LoadedJob:
     """The refinement that is updated while particles come."""
     low_pass = f"{START_SHARE * diameter_angst(order):.0f}"
-    return _asked(
-        order,
-        REFINEMENT,
-        {"fn_img": particles, "fn_ref": reference, "sym_name": symmetry, "ini_high": low_pass},
-    )
+    texts = {"fn_img": particles, "fn_ref": reference, "sym_name": symmetry, "ini_high": low_pass}
+    follows = "do_streaming" in job_class(REFINEMENT).Options.model_fields
+    return _asked(order, REFINEMENT, texts | ({"do_streaming": "Yes"} if follows else {}))
 
 
 def last_map(order: LiveOrder, job: str, symmetry: str) -> LoadedJob:
