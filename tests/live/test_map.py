@@ -21,10 +21,12 @@ from verglas.scheduler.live.record.map_state import MapState, MapWish
 from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.requests import map_wishes
 from verglas.scheduler.live.requests.class_choice import choose_classes
+from verglas.scheduler.live.requests.snapshot import take_snapshot
 from verglas.scheduler.live.streaming.answering import Answering
 from verglas.scheduler.live.streaming.good_particles import good_particles
 from verglas.scheduler.live.streaming.map import StreamingMap
 from verglas.scheduler.live.streaming.map_end import MapEnd
+from verglas.scheduler.live.streaming.map_jobs import last_files
 from verglas.scheduler.live.streaming.own_job import OwnJob
 
 CLASSES, EACH = 4, 30
@@ -276,3 +278,17 @@ def test_wishes_before_the_first_one_are_those_of_the_order(project, make_sessio
         make_session(name="other", three_d="perhaps")
     with pytest.raises(ValueError):
         map_wishes.confirm_symmetry(project, folder, "Q7")
+
+
+def test_a_snapshot_freezes_the_map_and_a_hand_over_takes_the_last_ones(project, folder, session, make_map):
+    streaming = make_map()
+    assert MapEnd(streaming, session).run()
+    accepted = StarTable.from_columns("micrographs", {"rlnMicrographName": ["m0.mrc"], "rlnOpticsGroup": [1]})
+    optics = StarTable.from_columns("optics", {"rlnOpticsGroup": [1]})
+    write_star(project.root / folder.order().jobs["Select"] / "micrographs.star", [optics, accepted])
+    told = take_snapshot(project, folder, "friday")
+    assert told[-1].endswith("(friday_map): 60 particles in the map, C1")
+    frozen = project.root / told[-1].split()[0] / "map.mrc"
+    assert frozen.read_bytes() == (project.root / streaming.state.map).read_bytes()
+    names = last_files(streaming.state.final_jobs)
+    assert len(names) == 7 and all((project.root / name).exists() for name in names)

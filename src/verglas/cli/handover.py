@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _HELP = """verglas handover DEST --for relion|cryosparc [--with movies,micrographs,particles]
   [--session NAME | --snapshot NAME | --micrographs FILE.star --particles FILE.star]
-A folder that needs nothing else: relative names, links resolved, gain and defects as used, the report,
-SHA256SUMS (check with: sha256sum -c SHA256SUMS). The same command goes on with an interrupted copy.
+A folder that needs nothing else: relative names, links resolved, gain and defects as used, the report, the
+map (halves, mask and sharpened map once the session is finished), SHA256SUMS (check with: sha256sum -c
+SHA256SUMS). The same command goes on with an interrupted copy.
 For RELION: open DEST as it is (names are those of the project). For cryoSPARC: Import Particle Stack with
 particles.star (or particles.cs) and DEST as the particle data path; y axis as in RELION, no flip."""
 
@@ -72,7 +73,10 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
 
     from verglas.jobs.chain import LISTS
     from verglas.project.handover import Lists
+    from verglas.scheduler.live.record.map_state import MapState
     from verglas.scheduler.live.record.order import LiveFolder, all_sessions
+    from verglas.scheduler.live.requests.snapshot import FROZEN_MAP
+    from verglas.scheduler.live.streaming.map_jobs import last_files
 
     sessions = all_sessions(project.root)
     if not sessions and not session:
@@ -87,12 +91,15 @@ def _lists(project: Project, session: str, snapshot: str) -> Lists:
         micrographs = f"{known[snapshot]['micrographs']['job']}micrographs.star"
         particles = f"{known[snapshot]['particles']['job']}particles.star"
     report = str(folder.report_file.relative_to(project.root))
+    others = [report, *last_files(MapState.read(folder).final_jobs)]
+    if snapshot and "map" in known[snapshot]:
+        others.append(f"{known[snapshot]['map']['job']}{FROZEN_MAP}")
     return Lists(
         jobs[IMPORT] + LISTS[IMPORT],
         micrographs,
         jobs[MOTION] + LISTS[MOTION],
         particles,
-        (report,) if folder.report_file.exists() else (),
+        tuple(name for name in others if (project.root / name).exists()),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from verglas.formats.mrc import Image, write_mrc
+from verglas.jobs.chain import IMPORT
 from verglas.jobs.registry import job_class
 from verglas.project.change import Change
 from verglas.project.dialect import Status
@@ -31,3 +33,10 @@ def enter_made(
     change.note(name, [note])
     change.end(name, Status.SUCCEEDED)
     return name
+
+
+def enter_map(change: Change, name: str, image: Image, source: str, note: str) -> str:
+    """Enter a map as an Import job of a 3D reference; the file's name. `source` says what it was made of."""
+    texts = {"do_raw": "No", "do_other": "Yes", "fn_in_other": source, "node_type": "3D reference (.mrc)"}
+    files: dict[str, Writer] = {name: lambda path, _: write_mrc(path, image.data, image.pixel_size_angst)}
+    return enter_made(change, IMPORT, texts, files, note) + name

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from verglas.formats.mrc import Image, read_mrc, write_mrc
-from verglas.jobs.chain import IMPORT, INITIAL_MODEL
-from verglas.project.change import Change
+from verglas.formats.mrc import Image, read_mrc
+from verglas.jobs.chain import INITIAL_MODEL
 from verglas.project.project import Project
-from verglas.scheduler.live.record.made_jobs import Writer, enter_made
+from verglas.scheduler.live.record.made_jobs import enter_map
 from verglas.scheduler.live.record.map_state import (
     DOUBTFUL,
     INITIAL,
@@ -77,7 +76,8 @@ def confirm_symmetry(project: Project, folder: LiveFolder, name: str) -> list[st
         return [f"the symmetry of {folder.name} is {group.name}"]
     symmetric, agreement = _on_axes(project, state.map, group)
     with project.change("symmetry of a live session") as change:
-        reference = _enter_reference(change, state.map, symmetric, group.name)
+        note = f"verglas live map --confirm {group.name}: {state.map}"
+        reference = enter_map(change, f"reference_{group.name}.mrc", symmetric, state.map, note)
         change.write(_name(folder), replace(new, reference=reference).as_bytes())
     return [
         f"the axes of {group.name} were found; the map agrees with its turned copies to {agreement:.2f}",
@@ -112,14 +112,6 @@ def _on_axes(project: Project, name: str, group: PointGroup) -> tuple[Image, flo
     image = read_mrc(project.root / name)
     move = align_to_symmetry(torch.from_numpy(image.data), image.pixel_size_angst, group)
     return replace(image, data=impose(image.data, move, group)), move.correlation
-
-
-def _enter_reference(change: Change, source: str, image: Image, symmetry: str) -> str:
-    """The map as an Import job; its name."""
-    texts = {"do_raw": "No", "do_other": "Yes", "fn_in_other": source, "node_type": "3D reference (.mrc)"}
-    name = f"reference_{symmetry}.mrc"
-    files: dict[str, Writer] = {name: lambda path, _: write_mrc(path, image.data, image.pixel_size_angst)}
-    return enter_made(change, IMPORT, texts, files, f"verglas live map --confirm {symmetry}: {source}") + name
 
 
 def _enter(project: Project, folder: LiveFolder, wish: MapWish) -> None:

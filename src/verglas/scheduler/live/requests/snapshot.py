@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 
+from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarFile, read_star, write_star
 from verglas.jobs.chain import EXTRACTION, LISTS, SELECTION
 from verglas.project.change import Change
 from verglas.project.editing import give_alias
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
-from verglas.scheduler.live.record.made_jobs import Writer, enter_made
+from verglas.scheduler.live.record.made_jobs import Writer, enter_made, enter_map
+from verglas.scheduler.live.record.map_state import MapState
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.class_choice import chosen_particles
 
+FROZEN_MAP = "map.mrc"
+
 
 def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
-    """Freeze the accepted micrographs, and their particles in chosen classes (all while none is chosen).
+    """Freeze the accepted micrographs, their particles in chosen classes (all while none is chosen), and the map.
 
     The names of the new jobs in words. Raises LookupError if the session has no lists yet, AliasError for
     a name that cannot be an alias.
@@ -24,7 +28,7 @@ def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
     jobs = folder.order().jobs
     micrographs = _listed(project, jobs[SELECTION] + LISTS[SELECTION], "micrographs")
     source, particles, which = _particles(project, folder, micrographs)
-    made = []
+    made, state = [], MapState.read(folder)
     with project.change(f"snapshot {name}") as change:
         for field, where, star, what in (
             ("fn_mic", jobs[SELECTION] + LISTS[SELECTION], micrographs, "micrographs"),
@@ -33,9 +37,14 @@ def take_snapshot(project: Project, folder: LiveFolder, name: str) -> list[str]:
             job_name = _enter(change, field, where, f"{what}.star", star)
             give_alias(change, job_name, f"{name}_{what}")
             made.append((job_name, what, len(star[what])))
+        if state.map and (project.root / state.map).exists():
+            note = f"verglas live snapshot: frozen copy of {state.map}"
+            frozen = enter_map(change, FROZEN_MAP, read_mrc(project.root / state.map), state.map, note)
+            made.append((frozen.removesuffix(FROZEN_MAP), "map", state.particles or state.listed))
+            give_alias(change, made[-1][0], f"{name}_map")
         _note(change, folder, name, made)
-    lines = [f"{job} ({name}_{what}): {count} {what}" for job, what, count in made]
-    return [*lines[:-1], f"{lines[-1]} {which}".rstrip()]
+    words = {"map": f"particles in the map, {state.symmetry}", "particles": f"particles {which}".rstrip()}
+    return [f"{job} ({name}_{what}): {count} {words.get(what, what)}" for job, what, count in made]
 
 
 def _listed(project: Project, source: str, block: str) -> StarFile:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from verglas.compute.workers import available_cores
 from verglas.jobs.chain import INITIAL_MODEL, MASK, REFINEMENT, SHARPENING
 from verglas.jobs.registry import job_class
@@ -60,3 +62,13 @@ def _asked(order: LiveOrder, folder: str, texts: dict[str, str]) -> LoadedJob:
         known = {"nr_threads": str(min(available_cores(), MOST_THREADS)), **known}
     options, warnings = kind.Options.parse(known)
     return LoadedJob("", kind, options, False, tuple(warnings))
+
+
+def last_files(final_jobs: Mapping[str, str]) -> list[str]:
+    """The files of a finished session's map that somebody would take away; [] where there is none."""
+    refinement, mask, sharp = (final_jobs.get(each, "") for each in (REFINEMENT, MASK, SHARPENING))
+    if not (refinement and mask and sharp):
+        return []
+    halves = [refinement + HALF.replace("half1", half) for half in ("half1", "half2")]
+    made = [f"{sharp}postprocess{ending}" for ending in (".mrc", "_masked.mrc", ".star")]
+    return [refinement + MAP, *halves, f"{mask}mask.mrc", *made]
