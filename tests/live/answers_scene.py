@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from verglas.formats.star import StarTable, write_star
 from verglas.jobs.chain import STAGES
 from verglas.project.project import Project
 from verglas.scheduler.live.record.ledger import Ledger
+from verglas.scheduler.live.record.map_state import MapState
 from verglas.scheduler.live.record.order import LiveFolder, LiveOrder
 from verglas.scheduler.live.record.status import LiveStatus, write_status
 
@@ -30,18 +31,22 @@ def make_session(root: Path, name: str = "live1", updates: int = 12, seed: int =
     (folder.path / "order.json").write_text(json.dumps(asdict(LiveOrder(name, "Movies/*.tiff"))))
     folder.set_phase("running")
     counts = _movies(folder, rng)
-    write_status(folder, LiveStatus(name, "running", done_per_hour=120.0, found=len(counts)))
     (root / JOB).mkdir(parents=True)
     _particles(root / JOB, counts, rng)
     _history(root / JOB, updates, int(counts.sum()) * 40, rng)
-    state = {
-        "state": "up to date",
-        "job": JOB,
-        "updates": updates,
-        "symmetry": "C1",
-        "map": f"{JOB}run_class001.mrc",
-    }
-    (folder.path / "map.json").write_text(json.dumps(state))
+    state = MapState(
+        "up to date",
+        initial_job="InitialModel/job007/",
+        job=JOB,
+        updates=updates,
+        particles=int(counts.sum()),
+        believable="good",
+        map=f"{JOB}run_class001.mrc",
+        resolution_angst=3.0,
+    )
+    state.write(folder)
+    status = LiveStatus(name, "running", done_per_hour=120.0, found=len(counts), particles=int(counts.sum()))
+    write_status(folder, replace(status, map=asdict(state)))
     return folder
 
 

@@ -15,8 +15,9 @@ from verglas.cli.main import main
 from verglas.project.project import Project
 from verglas.scheduler.events import read_events
 from verglas.scheduler.live import answers
-from verglas.scheduler.live.answers.history import moments, read_history
+from verglas.scheduler.live.answers.history import moments, of_one_kind
 from verglas.scheduler.live.answers.told import read_answers
+from verglas.scheduler.live.record.map_state import read_history
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_history_goes_on_behind_a_change_of_symmetry_and_before_a_torn_line(sess
     for line in lines[7:]:
         line["symmetry"] = "D7"
     path.write_text("\n".join(map(json.dumps, lines)) + '\n{"update": 13, "ti')
-    assert [line["update"] for line in read_history(path)] == [8, 9, 10, 11, 12]
+    assert [line["update"] for line in of_one_kind(read_history(session.root, JOB))] == [8, 9, 10, 11, 12]
     for line in lines:
         line["masked_resolution_angst"] = line["resolution_angst"] - 0.5
     assert moments(lines)[0].resolution_angst == pytest.approx(lines[0]["masked_resolution_angst"], abs=1e-3)

@@ -723,6 +723,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/p/{pid}/live/{name}/answers": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Answers Of
+     * @description What the map says: forecast, views, what squares and hours add, alerts; empty before its first update.
+     */
+    get: operations["answers_of_api_p__pid__live__name__answers_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/p/{pid}/live/{name}/cost": {
     parameters: {
       query?: never;
@@ -1797,6 +1817,63 @@ export interface components {
       text: string;
     };
     /**
+     * Alert
+     * @description What somebody should look at; `kind` is worse, stalls, or views.
+     */
+    Alert: {
+      /** Kind */
+      kind: string;
+      /** Words */
+      words: string;
+    };
+    /**
+     * Answers
+     * @description All of it. What is not known is empty or None, and `unknown` says why.
+     */
+    Answers: {
+      /** Alerts */
+      alerts?: components["schemas"]["Alert"][];
+      before?: components["schemas"]["FscCurve"] | null;
+      forecast?: components["schemas"]["Forecast"] | null;
+      /** History */
+      history?: components["schemas"]["Moment"][];
+      /** Hours */
+      hours?: components["schemas"]["Part"][];
+      /**
+       * Job
+       * @default
+       */
+      job: string;
+      /** Lines */
+      lines?: string[];
+      now?: components["schemas"]["FscCurve"] | null;
+      /**
+       * Nyquist Angst
+       * @default 0
+       */
+      nyquist_angst: number;
+      /** Squares */
+      squares?: components["schemas"]["Part"][];
+      /**
+       * Symmetry
+       * @default C1
+       */
+      symmetry: string;
+      /**
+       * Time
+       * @default 0
+       */
+      time: number;
+      /** Unknown */
+      unknown?: string[];
+      /**
+       * Update
+       * @default 0
+       */
+      update: number;
+      views?: components["schemas"]["Views"] | null;
+    };
+    /**
      * Bar
      * @description A progress bar of a log.
      */
@@ -1927,6 +2004,26 @@ export interface components {
       files?: string[];
       /** Jobs */
       jobs?: string[];
+    };
+    /**
+     * Contribution
+     * @description What one group adds for each of its movies, the mean over all movies being 1.
+     */
+    Contribution: {
+      /** Error */
+      error: number;
+      /** Group */
+      group: number;
+      /** Movies */
+      movies: number;
+      /** Particles */
+      particles: number;
+      /** Per Movie */
+      per_movie: number;
+      /** Share */
+      share: number;
+      /** Verdict */
+      verdict: string;
     };
     /**
      * CostShown
@@ -2202,6 +2299,48 @@ export interface components {
       path: string;
     };
     /**
+     * Forecast
+     * @description `why` says why nothing can be said; then the rest is empty.
+     */
+    Forecast: {
+      /**
+       * Ahead
+       * @default []
+       */
+      ahead: [number, components["schemas"]["Interval"]][];
+      /** B Factor Angst2 */
+      b_factor_angst2?: number | null;
+      /** B Factor Error Angst2 */
+      b_factor_error_angst2?: number | null;
+      /**
+       * Band
+       * @default []
+       */
+      band: [number, number, number, number][];
+      /**
+       * Limits
+       * @default []
+       */
+      limits: string[];
+      /** Rate Per Hour */
+      rate_per_hour?: number | null;
+      /**
+       * Targets
+       * @default []
+       */
+      targets: components["schemas"]["Target"][];
+      /**
+       * Why
+       * @default
+       */
+      why: string;
+      /**
+       * Worth
+       * @default
+       */
+      worth: string;
+    };
+    /**
      * FormField
      * @description One option of a form.
      */
@@ -2270,6 +2409,18 @@ export interface components {
       values?: {
         [key: string]: string;
       };
+    };
+    /**
+     * FscCurve
+     * @description FSC of the halves after one update.
+     */
+    FscCurve: {
+      /** Frequency */
+      frequency: number[];
+      /** Fsc */
+      fsc: number[];
+      /** Particles */
+      particles: number;
     };
     /**
      * GalleryShown
@@ -2386,6 +2537,18 @@ export interface components {
       x?: number | null;
       /** Y */
       y?: number | null;
+    };
+    /**
+     * Interval
+     * @description Between `low` and `high` in four of five cases; `middle` is the median.
+     */
+    Interval: {
+      /** High */
+      high: number;
+      /** Low */
+      low: number;
+      /** Middle */
+      middle: number;
     };
     /**
      * JobNode
@@ -2651,6 +2814,11 @@ export interface components {
        */
       line: string;
       state: components["schemas"]["MapStateShown"];
+      /**
+       * Waits For Symmetry
+       * @description one is proposed, and nobody has said what it is
+       */
+      waits_for_symmetry: boolean;
       wish: components["schemas"]["MapWishShown"];
     };
     /**
@@ -2894,6 +3062,18 @@ export interface components {
       models: string[];
       /** Selects */
       selects: components["schemas"]["SelectShown"][];
+    };
+    /**
+     * Moment
+     * @description The map after one update, as far as plots need it.
+     */
+    Moment: {
+      /** Particles */
+      particles: number;
+      /** Resolution Angst */
+      resolution_angst: number;
+      /** Time */
+      time: number;
     };
     /**
      * MovieShown
@@ -3194,6 +3374,21 @@ export interface components {
       rate_range_per_h?: [number, number] | null;
     };
     /**
+     * Part
+     * @description A grid square, or an hour, and what it adds.
+     */
+    Part: {
+      adds: components["schemas"]["Contribution"];
+      /** Begin */
+      begin: number | null;
+      /** Name */
+      name: string;
+      /** X */
+      x: number | null;
+      /** Y */
+      y: number | null;
+    };
+    /**
      * PickSourceShown
      * @description Coordinates that some job has.
      */
@@ -3344,6 +3539,16 @@ export interface components {
       round: number;
       /** Schedule */
       schedule: string;
+    };
+    /**
+     * Sampled
+     * @description How evenly some views sample Fourier space.
+     */
+    Sampled: {
+      /** Efficiency */
+      efficiency: number;
+      /** Missing */
+      missing: number;
     };
     /**
      * ScheduleShown
@@ -3568,6 +3773,18 @@ export interface components {
       path: string;
     };
     /**
+     * Target
+     * @description What a resolution would take; hours are None without a present rate.
+     */
+    Target: {
+      hours: components["schemas"]["Interval"] | null;
+      particles: components["schemas"]["Interval"];
+      /** Resolution Angst */
+      resolution_angst: number;
+      /** Words */
+      words: string;
+    };
+    /**
      * Trial
      * @description Micrographs (numbers) to be processed with other options; nothing of the session changes.
      */
@@ -3682,6 +3899,20 @@ export interface components {
       why: string;
       /** Word */
       word: string;
+    };
+    /**
+     * Views
+     * @description What a map's particles sample, and what they would with as many again at the stage tilt that helps most.
+     */
+    Views: {
+      now: components["schemas"]["Sampled"] | null;
+      /** Particles */
+      particles: number;
+      /** Tilt Deg */
+      tilt_deg: number | null;
+      tilted: components["schemas"]["Sampled"] | null;
+      /** Words */
+      words: string;
     };
     /**
      * Who
@@ -5173,6 +5404,38 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["SessionShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  answers_of_api_p__pid__live__name__answers_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+        pid: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Answers"];
         };
       };
       /** @description Validation Error */

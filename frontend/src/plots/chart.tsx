@@ -136,12 +136,17 @@ export function Chart(props: ChartProps) {
       />
       {legend && (
         <figcaption className="chart-legend">
-          {spec.series.map((each, n) => (
-            <span key={each.name}>
-              <i style={{ background: each.colour ?? palette.series[n % palette.series.length] }} />{" "}
-              {each.name}
-            </span>
-          ))}
+          {spec.series.map(
+            (each, n) =>
+              each.name && (
+                <span key={each.name}>
+                  <i
+                    style={{ background: each.colour ?? palette.series[n % palette.series.length] }}
+                  />{" "}
+                  {each.name}
+                </span>
+              ),
+          )}
         </figcaption>
       )}
       {props.children}

@@ -1,7 +1,7 @@
 // Curves over one axis.
 import { useMemo } from "react";
 import { Chart } from "./chart";
-import type { Mark, Numbers, Spec } from "./spec";
+import type { Mark, Series, Spec } from "./spec";
 
 export function LinePlot({
   title,
@@ -14,10 +14,11 @@ export function LinePlot({
   xSaid,
   yRange,
   marks,
+  bands,
 }: {
   title: string;
   x: number[];
-  series: { name: string; y: Numbers; dash?: number[]; colour?: string }[];
+  series: Series[];
   xTitle: string;
   yTitle: string;
   height?: number;
@@ -25,10 +26,11 @@ export function LinePlot({
   xSaid?: (value: number) => string;
   yRange?: [number, number];
   marks?: Mark[];
+  bands?: [number, number][];
 }) {
   const spec = useMemo(
-    (): Spec => ({ title, x, series, xTitle, yTitle, xText, xSaid, yRange, marks }),
-    [title, x, series, xTitle, yTitle, xText, xSaid, yRange, marks],
+    (): Spec => ({ title, x, series, xTitle, yTitle, xText, xSaid, yRange, marks, bands }),
+    [title, x, series, xTitle, yTitle, xText, xSaid, yRange, marks, bands],
   );
   return <Chart spec={spec} height={height} className="line-plot" />;
 }

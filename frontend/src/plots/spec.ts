@@ -36,6 +36,7 @@ export interface Spec {
   yText?: (value: number) => string;
   series: Series[];
   marks?: Mark[];
+  bands?: [number, number][]; // pairs of series (high, low) with the space between them tinted
   table?: { name: string; y: Numbers }[]; // what stands in the file, where that is not what is drawn
 }
 

@@ -105,6 +105,10 @@ export function optionsOf(
     },
     axes: axesOf(spec, palette, bare),
     series: [{}, ...spec.series.map((each, n) => seriesOf(each, n, palette))],
+    bands: spec.bands?.map(([high, low]) => ({
+      series: [high + 1, low + 1] as uPlot.Band.Bounds,
+      fill: `${spec.series[high].colour ?? palette.series[high % palette.series.length]}2e`,
+    })),
     plugins,
   };
 }

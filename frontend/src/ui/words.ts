@@ -2,6 +2,7 @@
 
 export const shortName = (job: string) => job.replace(/\/$/, "").replace(/^[^/]+\//, "");
 export const baseName = (path: string) => path.split("/").pop() ?? path;
+export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 export const count = (n: number) => n.toLocaleString("en-GB");
 
 export function shownName(job: { name: string; alias: string }): string {

@@ -81,15 +81,17 @@ def _unattended(root: Path) -> list[str]:
 
 
 def _answers(root: Path) -> list[str]:
-    """What the map of the newest live session that has one says."""
+    """The map of the newest live session that has one, and what it says."""
     if not (root / ".verglas" / "live").is_dir():
         return []
     from verglas.scheduler.live.record.answer_lines import answer_lines
-    from verglas.scheduler.live.record.order import all_sessions
+    from verglas.scheduler.live.record.map_state import map_line, state_file
+    from verglas.scheduler.live.record.order import all_sessions, read_json
 
-    told = {folder.name: answer_lines(folder) for folder in all_sessions(root)}
-    name = next((name for name in reversed(told) if told[name]), "")
-    return [f"{name}: {line}" for line in told.get(name, [])]
+    for folder in reversed(all_sessions(root)):
+        if line := map_line(read_json(state_file(folder))):
+            return [f"{folder.name}: {each}" for each in (line, *answer_lines(folder))]
+    return []
 
 
 def _nodes(words: list[str]) -> int:

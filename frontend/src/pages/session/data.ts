@@ -17,6 +17,7 @@ import { shownColumns } from "../../figures";
 export type { Cost, Grid, Health, LiveMovies, Numbers, Overview, Shown, TrialShown };
 
 export interface LiveStatus {
+  map?: { state?: string };
   phase: string;
   message: string;
   source: string;

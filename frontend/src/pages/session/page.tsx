@@ -1,5 +1,5 @@
 // The session: is it healthy, what came, what is good, what was set aside; one selection through all plots.
-import { useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import type { EventLine, Health, Micrographs, Overview } from "../../api/types";
 import { useProject } from "../../context";
 import { go, link, useData, useRoute } from "../../hooks";
@@ -14,6 +14,10 @@ import { StagesPanel } from "./stages";
 import { NewSessionDialog } from "./begin/dialog";
 import "./panels.css";
 import "./session.css";
+
+const SessionMap = lazy(() =>
+  import("./map/panel").then(module => ({ default: module.SessionMap })),
+);
 
 export function SessionPage() {
   const { pid, mayChange } = useProject();
@@ -72,6 +76,13 @@ export function SessionPage() {
       {live.data && name && (
         <Boundary what="The stages">
           <StagesPanel session={live.data} />
+        </Boundary>
+      )}
+      {live.data?.status?.map?.state && (
+        <Boundary what="The map">
+          <Suspense fallback={<Loading what="map" />}>
+            <SessionMap name={name} />
+          </Suspense>
         </Boundary>
       )}
       {(sheet || (events.data?.length ?? 0) > 0) && (

@@ -9,9 +9,12 @@ from typing import Any, Literal
 from fastapi import Request, Response
 from pydantic import Field
 
+from verglas.jobs.contract.set_aside import file_stamp
 from verglas.project.project import Project
+from verglas.scheduler.live.answers.told import Answers
+from verglas.scheduler.live.record.answer_lines import answers_file
 from verglas.scheduler.live.record.map_state import MapState, MapWish, map_line, read_history
-from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.record.order import LiveFolder, read_json
 from verglas.scheduler.live.requests.map_wishes import accept_map, ask_again, set_map_mode
 from verglas.web.api.common import Asked, Asker, Name, answered, record
 from verglas.web.live import sessions as live
@@ -40,6 +43,19 @@ def map_of(name: Name, request: Request, project: Asked) -> Response:
     return answered(request, ("map", name), stamp, partial(_shown, project, name))
 
 
+@router.get("/{name}/answers", response_model=Answers)
+@routes.status
+def answers_of(name: Name, request: Request, project: Asked) -> Response:
+    """What the map says: forecast, views, what squares and hours add, alerts; empty before its first update."""
+    live.check_session(project, name)
+    folder = LiveFolder(project.root, name)
+
+    def make() -> dict[str, Any]:
+        return read_json(answers_file(folder)) or asdict(Answers())
+
+    return answered(request, ("answers", name), file_stamp(answers_file(folder)), make)
+
+
 @router.post("/map", response_model=Lines)
 @routes.long
 def ask_of_map(body: MapAsked, request: Request, project: Asked, person: Asker) -> dict[str, Any]:
@@ -65,5 +81,10 @@ def _shown(project: Project, name: str) -> dict[str, Any]:
     folder = LiveFolder(project.root, name)
     state = MapState.read(folder)
     known = asdict(state)
-    history = read_history(project.root, state.job)
-    return {"state": known, "line": map_line(known), "wish": asdict(MapWish.read(folder)), "history": history}
+    return {
+        "state": known,
+        "line": map_line(known),
+        "waits_for_symmetry": state.waits_for_symmetry,
+        "wish": asdict(MapWish.read(folder)),
+        "history": read_history(project.root, state.job),
+    }

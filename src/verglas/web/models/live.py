@@ -167,6 +167,7 @@ class MapShown(Shape):
 
     state: MapStateShown
     line: str = Field(description="the state in words")
+    waits_for_symmetry: bool = Field(description="one is proposed, and nobody has said what it is")
     wish: MapWishShown
     history: list[MapUpdate]
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from verglas.outlook.curve import crossing_angst
 from verglas.outlook.forecast import LEAST_UPDATES, Update
-from verglas.scheduler.live.answers.told import Curve, Moment
+from verglas.scheduler.live.answers.told import FscCurve, Moment
 
-HISTORY = "map_history.jsonl"
 Line = dict[str, Any]
+_NEEDED = ("time", "particles", "resolution_angst", "pixel_size_angst")
 
 
-def read_history(path: Path) -> list[Line]:
-    """The updates of the map as it is made now, oldest first: those with the last one's box, pixels and symmetry.
-
-    Lines that are none (the end of one being written) are passed over.
-    """
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    lines = [line for line in map(_line, texts) if line is not None]
+def of_one_kind(history: Sequence[Line]) -> list[Line]:
+    """The updates of the map as it is made now, oldest first: those with the last one's box, pixels and symmetry."""
+    lines = [line for line in history if all(key in line for key in _NEEDED)]
     start = next((n + 1 for n in reversed(range(len(lines))) if _kind(lines[n]) != _kind(lines[-1])), 0)
     return lines[start:]
 
@@ -56,7 +47,7 @@ def updates(lines: Sequence[Line]) -> list[Update]:
     return subsets + [Update(each.particles, each.resolution_angst) for each in moments(lines)]
 
 
-def curves(lines: Sequence[Line]) -> tuple[Curve | None, Curve | None]:
+def curves(lines: Sequence[Line]) -> tuple[FscCurve | None, FscCurve | None]:
     """FSC now, and that of about half as many particles (or of the first update)."""
     known = [line for line in lines if line.get("fsc")]
     if not known:
@@ -65,15 +56,6 @@ def curves(lines: Sequence[Line]) -> tuple[Curve | None, Curve | None]:
     half = [line for line in known[:-1] if 2 * line["particles"] <= now["particles"]]
     before = half[-1] if half else known[0] if len(known) > 1 else None
     return _curve(now), _curve(before) if before is not None else None
-
-
-def _line(text: str) -> Line | None:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    needed = ("time", "particles", "resolution_angst", "pixel_size_angst")
-    return line if isinstance(line, dict) and all(key in line for key in needed) else None
 
 
 def _kind(line: Line) -> tuple[Any, ...]:
@@ -88,6 +70,6 @@ def _resolution(line: Line) -> float:
     return crossing_angst(curve[:, 0], curve[:, 1]) if len(curve) > 1 else told
 
 
-def _curve(line: Line) -> Curve:
+def _curve(line: Line) -> FscCurve:
     points = [(float(x), float(y)) for x, y in line["fsc"]]
-    return Curve(int(line["particles"]), [x for x, _ in points], [y for _, y in points])
+    return FscCurve(int(line["particles"]), [x for x, _ in points], [y for _, y in points])

@@ -23,7 +23,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Curve:
+class FscCurve:
     """FSC of the halves after one update."""
 
     particles: int
@@ -60,8 +60,8 @@ class Answers:
     symmetry: str = "C1"
     nyquist_angst: float = 0.0
     history: list[Moment] = field(default_factory=list)
-    now: Curve | None = None
-    before: Curve | None = None  # of half as many particles, or the first
+    now: FscCurve | None = None
+    before: FscCurve | None = None  # of half as many particles, or the first
     forecast: Forecast | None = None
     views: Views | None = None
     squares: list[Part] = field(default_factory=list)

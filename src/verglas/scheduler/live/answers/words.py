@@ -15,16 +15,10 @@ KINDS = (WORSE, STALLS, VIEWS)
 
 
 def lines_of(
-    history: Sequence[Moment],
-    forecast: Forecast,
-    views: Views | None,
-    squares: Sequence[Part],
-    hours: Sequence[Part],
+    forecast: Forecast, views: Views | None, squares: Sequence[Part], hours: Sequence[Part]
 ) -> list[str]:
     """What a person wants to know, the most urgent first."""
-    now = history[-1] if history else None
-    found = [f"map: {now.resolution_angst:.2f} Å with {now.particles:,} particles"] if now else []
-    found += [forecast.why] if forecast.why else [each.words for each in forecast.targets[:2]]
+    found = [forecast.why] if forecast.why else [each.words for each in forecast.targets[:2]]
     if forecast.b_factor_angst2 is not None and forecast.b_factor_error_angst2 is not None:
         found.append(f"B-factor {forecast.b_factor_angst2:.0f} ± {forecast.b_factor_error_angst2:.0f} Å²")
     found += [forecast.worth] if forecast.worth else []

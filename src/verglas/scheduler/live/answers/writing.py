@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from verglas.formats.star import StarError, StarTable
 from verglas.project.project import Project
 from verglas.scheduler.live.answers.told import Answers, write_answers
+from verglas.scheduler.live.record.map_state import MapState, read_history
 from verglas.scheduler.live.record.order import RUNNING, LiveFolder, read_json
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def find_answers(project: Project, folder: LiveFolder) -> Answers | None:
     from verglas.scheduler.live.answers.parts import Parts, read_particles, what_parts_add
     from verglas.scheduler.live.answers.words import alerts_of, lines_of
 
-    job = str(read_json(folder.path / "map.json").get("job", ""))
-    lines = told.read_history(project.root / job / told.HISTORY) if job else []
+    job = MapState.read(folder).job
+    lines = told.of_one_kind(read_history(project.root, job))
     if not lines:
         return None
     unknown: list[str] = []
@@ -68,7 +69,7 @@ def find_answers(project: Project, folder: LiveFolder) -> Answers | None:
         parts.squares,
         parts.hours,
         alerts_of(history, nyquist, views),
-        lines_of(history, found, views, parts.squares, parts.hours),
+        lines_of(found, views, parts.squares, parts.hours),
         unknown,
     )
 
