@@ -83,6 +83,7 @@ class StreamingClasses:
         if not self.name:
             return
         self.own_job.stop()  # what it does is done again, with all
+        self._wait()
         if not self.session.accepted_particles:
             return
         self.unlike_s = 0.0
@@ -94,6 +95,9 @@ class StreamingClasses:
     def _run_through(self) -> None:
         """The last run, from its start to its end."""
         self._begin(self.session.accepted_particles, self._own_options(), "last run")
+        self._wait()
+
+    def _wait(self) -> None:
         while self.is_busy:
             self.session.tell()
             self._look(WAIT_S)

@@ -100,6 +100,7 @@ class MapEnd:
         """All particles get into the map; nothing is done where they are in it."""
         wish = MapWish.read(self.map.folder)  # somebody may have said the symmetry of the first map
         self.map.heed(wish)
+        self._settle()
         if not self.map.state.job or self.map.list.has_moved(self.map.state, at_all=True):
             self._through(lambda: self.map.begin_update(wish), self.map.look)
 
@@ -161,11 +162,11 @@ class MapEnd:
             if not self.job.is_busy and not begin():
                 raise Interrupted
             ended = None
-            while ended is None:
+            while ended is None and self.job.is_busy:
                 ended = self._wait(look)
-            if ended.well:
+            if ended is not None and ended.well:
                 return
-            if not ended.again:
+            if ended is not None and not ended.again:
                 raise Interrupted
 
     def _wait(self, look: Callable[[float], Ended | None]) -> Ended | None:

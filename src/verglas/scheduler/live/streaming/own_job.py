@@ -22,7 +22,6 @@ from verglas.scheduler.live.record.session_log import SessionLog
 PAUSE_S = 300.0  # after a failure
 DEATHS = 5  # in a row, before a killed one counts as failed
 NICE = 10
-STOP_S = 60.0
 LOOK_S = 0.01
 
 
@@ -43,6 +42,7 @@ class OwnJob:
         self.not_before_s = 0.0
         self.deaths = 0  # in a row, by somebody from outside
         self._launched: Launched | None = None
+        self._unwanted = False
 
     @property
     def is_busy(self) -> bool:
@@ -79,11 +79,14 @@ class OwnJob:
         return True
 
     def look(self, wait_s: float = LOOK_S) -> Ended | None:
-        """How the execution ended; None while it goes on."""
+        """How the execution ended; None while it goes on, and where nobody wants to know."""
         launched = self._launched
         if launched is None or wait_for(self.project, launched, wait_s) is None:
             return None
         self._launched = None
+        if self._unwanted:
+            self._unwanted = False
+            return None
         status = self.project.graph().processes[launched.name].status
         if status is Status.SUCCEEDED:
             self.deaths = 0
@@ -106,11 +109,10 @@ class OwnJob:
         self.deaths, self.not_before_s = 0, time.monotonic() + PAUSE_S
 
     def stop(self) -> None:
-        """End the execution: what it does is not wanted any more."""
+        """Have the execution end: what it does is not wanted any more, nor how it ends. It is busy until then."""
         if self._launched is not None:
             abort(self.project, self._launched.name)
-            wait_for(self.project, self._launched, STOP_S)
-            self._launched = None
+            self._unwanted = True
 
     def _after_movies(self) -> None:
         process = self._launched.process if self._launched is not None else None
