@@ -19,9 +19,11 @@ from verglas.scheduler.job_process import run_job
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.map_state import MapState, MapWish
 from verglas.scheduler.live.record.session_log import SessionLog
+from verglas.scheduler.live.record.status import read_status
 from verglas.scheduler.live.requests import map_wishes
 from verglas.scheduler.live.requests.class_choice import choose_classes
 from verglas.scheduler.live.requests.snapshot import take_snapshot
+from verglas.scheduler.live.requests.verdicts import give_verdict
 from verglas.scheduler.live.streaming.answering import Answering
 from verglas.scheduler.live.streaming.good_particles import good_particles
 from verglas.scheduler.live.streaming.map import StreamingMap
@@ -292,3 +294,25 @@ def test_a_snapshot_freezes_the_map_and_a_hand_over_takes_the_last_ones(project,
     assert frozen.read_bytes() == (project.root / streaming.state.map).read_bytes()
     names = last_files(streaming.state.final_jobs)
     assert len(names) == 7 and all((project.root / name).exists() for name in names)
+
+
+def test_a_session_with_a_map_from_its_first_movie_to_its_end(
+    project, movies, write_movie, make_session, finish
+):
+    """What a person rejects after the end is not in the map of the next end."""
+    for number in range(3):
+        write_movie(movies / f"m{number}.mrc", number)
+    folder = make_session(three_d="on", map_from=5)
+    finish(folder)
+    state, source = MapState.read(folder), project.root / folder.order().jobs["Extract"] / "particles.star"
+    assert state.state == "final" and state.particles == len(read_star(source)["particles"])
+    words = f"map: final; {state.particles} particles in C1, 20.0 Å; D2 is proposed"
+    assert read_status(folder).map_line.startswith(words)
+    give_verdict(folder, ["m1"], "reject", "ice")
+    finish(folder)
+    after = MapState.read(folder)
+    names = read_star(project.root / after.list_job / "particles.star")["particles"].strings(
+        "rlnMicrographName"
+    )
+    assert {name.rsplit("/")[-1] for name in names} == {"m0.mrc", "m2.mrc"}
+    assert after.particles == len(names) < state.particles and after.final_jobs == state.final_jobs
