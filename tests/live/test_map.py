@@ -19,10 +19,12 @@ from verglas.scheduler.job_process import run_job
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.map_state import MapState, MapWish
 from verglas.scheduler.live.record.session_log import SessionLog
+from verglas.scheduler.live.record.stage_settings import StageSettings
 from verglas.scheduler.live.record.status import read_status
-from verglas.scheduler.live.requests import map_wishes
+from verglas.scheduler.live.requests import map_picking, map_wishes
 from verglas.scheduler.live.requests.class_choice import choose_classes
 from verglas.scheduler.live.requests.snapshot import take_snapshot
+from verglas.scheduler.live.requests.trial import Trial
 from verglas.scheduler.live.requests.verdicts import give_verdict
 from verglas.scheduler.live.streaming.answering import Answering
 from verglas.scheduler.live.streaming.good_particles import good_particles
@@ -316,3 +318,26 @@ def test_a_session_with_a_map_from_its_first_movie_to_its_end(
     )
     assert {name.rsplit("/")[-1] for name in names} == {"m0.mrc", "m2.mrc"}
     assert after.particles == len(names) < state.particles and after.final_jobs == state.final_jobs
+
+
+def test_projections_of_the_map_pick_where_a_trial_finds_more(
+    project, movies, write_movie, make_session, finish, monkeypatch
+):
+    write_movie(movies / "m0.mrc")
+    folder = make_session(three_d="on", map_from=2)
+    with pytest.raises(LookupError, match="no refined map"):
+        map_picking.pick_with_map(project, folder, "new")
+    finish(folder)
+    before = StageSettings.read(folder.settings_file).latest("AutoPick")
+    same = [Trial(1, "m0.mrc", {"picks": 3.0}, {"picks": 3.0}, {})]
+    monkeypatch.setattr(map_picking, "try_movies", lambda *given: same)
+    told = map_picking.pick_with_map(project, folder, "new")
+    assert "find no more" in told[-1]
+    assert StageSettings.read(folder.settings_file).latest("AutoPick") == before
+    more = [Trial(1, "m0.mrc", {"picks": 3.0}, {"picks": 5.0}, {})]
+    monkeypatch.setattr(map_picking, "try_movies", lambda *given: more)
+    told = map_picking.pick_with_map(project, folder, "new")
+    assert told[0] == "m0.mrc: 3 picks now, 5 on trial"
+    settings = StageSettings.read(folder.settings_file)
+    changed = settings.versions["AutoPick"][-1].changed
+    assert changed["do_ref3d"] == "Yes" and (project.root / changed["fn_ref3d_autopick"]).exists()

@@ -39,6 +39,7 @@ verglas live accept | reject MICROGRAPH ... [--why TEXT] | forget MICROGRAPH ...
 verglas live classes [--choose 1,4,7] [--templates [--for new|all]]   chosen classes; pick with them
 verglas live map [--confirm D7 | --accept | --again | --off | --on | --auto] [--json]   the map: its state, and what
                           you say of it: its symmetry, to go on with a doubtful one, or to make another
+verglas live map --templates [--for new|all] [--anyway]   pick with its projections, if a trial finds more with them
 verglas live again [MOVIE ...]            try failed movies again; extract again where picks were edited
 verglas live try MICROGRAPH ... --set JOB.option=value ...   trial of up to six; changes nothing
 verglas live snapshot NAME                freeze accepted micrographs and particles as Select jobs

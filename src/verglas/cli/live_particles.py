@@ -46,8 +46,9 @@ def live_map(words: list[str], folder: LiveFolder) -> int:
     """Obey one request at most, then tell the state. Raises LookupError, ValueError, CommandError."""
     from verglas.scheduler.live.record.map_state import MapState
     from verglas.scheduler.live.requests import map_wishes as wishes
+    from verglas.scheduler.live.requests.map_picking import pick_with_map
 
-    parsed = split_words(words, {**_FLAGS, "--json": False})
+    parsed = split_words(words, {**_FLAGS, "--json": False, "--for": True, "--anyway": False})
     if parsed.positional:
         raise CommandError(f"{parsed.positional[0]!r}: verglas live map takes {', '.join(_FLAGS)}")
     asked = [flag for flag in _FLAGS if parsed.has(flag)]
@@ -59,6 +60,8 @@ def live_map(words: list[str], folder: LiveFolder) -> int:
             told = wishes.confirm_symmetry(project, folder, parsed.text(flag))
         elif flag == "--accept":
             told = wishes.accept_map(project, folder)
+        elif flag == "--templates":
+            told = pick_with_map(project, folder, parsed.text("--for", "new"), anyway=parsed.has("--anyway"))
         elif flag == "--again":
             told = wishes.ask_again(project, folder)
         else:
