@@ -97,6 +97,6 @@ class FakePostProcess(PostProcessing):
         _begin()
         root = self.arguments["--o"]
         _write_maps(root, [".mrc", "_masked.mrc"])
-        write_star(f"{root}.star", [StarTable.from_columns("general", {"rlnFinalResolution": [20.0]})])
+        write_star(f"{root}.star", [StarTable.from_columns("general", {"rlnFinalResolution": [18.0]})])
         Path(f"{root}_logfile.pdf").touch()
         Path(root).with_name("logfile.pdf").touch()

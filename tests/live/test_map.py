@@ -308,7 +308,7 @@ def test_a_session_with_a_map_from_its_first_movie_to_its_end(
     finish(folder)
     state, source = MapState.read(folder), project.root / folder.order().jobs["Extract"] / "particles.star"
     assert state.state == "final" and state.particles == len(read_star(source)["particles"])
-    words = f"map: final; {state.particles} particles in C1, 20.0 Å; D2 is proposed"
+    words = f"map: final; {state.particles} particles in C1, 18.0 Å; D2 is proposed"
     assert read_status(folder).map_line.startswith(words)
     give_verdict(folder, ["m1"], "reject", "ice")
     finish(folder)

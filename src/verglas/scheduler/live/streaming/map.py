@@ -141,7 +141,7 @@ class StreamingMap:
             self._begin_anew()
         reference = wish.reference or state.initial_job + FIRST_MAP
         asked = updated_map(self.order, state.list_job + LIST, reference, state.symmetry)
-        return self.begin(UPDATING, "", state.job, asked)
+        return self.begin(UPDATING, f"with {state.listed} particles {good.words}", state.job, asked)
 
     def begin(self, what: str, why: str, name: str, asked: LoadedJob) -> bool:
         """Start the first map or an update: a new job, if `name` is none yet."""

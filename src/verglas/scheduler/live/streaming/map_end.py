@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
+from verglas.formats.star import read_star
 from verglas.jobs.chain import INITIAL_MODEL, MASK, REFINEMENT, SHARPENING
 from verglas.project.change import Change
 from verglas.project.editing import enter_edited
@@ -116,6 +118,9 @@ class MapEnd:
         self._last(SHARPENING, sharpened(order, refinement, state.final_jobs[MASK]))
         state.final_jobs[INITIAL_MODEL] = state.initial_job
         state.map = refinement + MAP
+        sharp = self.map.project.root / state.final_jobs[SHARPENING] / "postprocess.star"
+        with suppress(OSError, ValueError, KeyError):  # what somebody has cleaned away
+            state.resolution_angst = read_star(sharp)["general"].number("rlnFinalResolution")
         self.map.say(FINAL)
 
     def _last(self, folder: str, asked: LoadedJob) -> None:
