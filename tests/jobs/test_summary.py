@@ -13,9 +13,10 @@ from verglas.formats.mrc import write_mrc
 from verglas.formats.star import StarTable, write_star
 from verglas.jobs.contract.set_aside import SetAsideList
 from verglas.jobs.motioncorr.pictures import drift_pictures
+from verglas.jobs.report.plot import histogram_counts, limits
 from verglas.jobs.summary.micrograph_log import SHOWN, SUMMARY, Summary, write_log, write_summary
 from verglas.jobs.summary.pictures import ctf_picture, micrograph_picture, particles_picture, picks_picture
-from verglas.jobs.summary.plots import MOST_POINTS, Track, histogram_counts, limits
+from verglas.jobs.summary.plots import MOST_POINTS, Track
 
 COLUMNS = {"rlnDefocusU": "Defocus (Å)", "rlnNone": "not there"}
 

@@ -1,8 +1,10 @@
-"""`report.html` and `demo.json`: figures and the pictures behind them, in one file each."""
+"""`report.html` and `demo.json`: figures and the pictures behind them, in one file each.
+
+The report is that of the project (project/report), with what only the demo knows: the truth.
+"""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,24 +18,16 @@ from verglas.cli.demo.measure import Figure
 from verglas.cli.demo.plan import PARTICLE_DIAMETER_ANGST, DemoPlan
 from verglas.formats.atomic import write_text
 from verglas.formats.mrc import read_mrc
-from verglas.formats.png import data_url, write_png
+from verglas.formats.png import write_png
 from verglas.formats.star import read_star
-from verglas.maps.pictures import (
-    binned,
-    contact_sheet,
-    enlarged,
-    scale_bar_angst,
-    to_grey,
-    with_circles,
-    with_scale_bar,
-)
+from verglas.jobs.report.document import Picture, Pictures, Rank, Section, Table, Text
+from verglas.jobs.report.html import report_html
+from verglas.maps.pictures import binned, contact_sheet, enlarged, to_grey, with_circles, with_scale_bar
+from verglas.project.project import Project
+from verglas.project.report.facts import report_facts
+from verglas.project.report.sections import project_report
 
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a2530}
-table{border-collapse:collapse}td,th{padding:.2rem .9rem .2rem 0;text-align:left}
-img{max-width:100%;image-rendering:pixelated;border:1px solid #9ab}
-.missed{color:#b03000;font-weight:600}figure{margin:1.5rem 0}figcaption{color:#456}
-"""
+_WIDTHS = {"ctf.png": 0.4, "maps.png": 0.6}  # shares of the page
 
 
 def write_report(
@@ -59,7 +53,9 @@ def write_report(
     ]
     record = {"version": __version__, "figures": values, "rounds": list(rounds)}
     write_text(folder / "demo.json", json.dumps(record, indent=1) + "\n")
-    write_text(folder / "report.html", _page(plan, figures, rounds, pictures))
+    sections = [_truth(plan, figures), _pictures(pictures), _rounds(rounds)]
+    report = project_report(report_facts(Project(project)), sections, "verglas demo")
+    write_text(folder / "report.html", report_html(report))
 
 
 def micrograph_picture(project: Path, plan: DemoPlan) -> np.ndarray:
@@ -95,47 +91,42 @@ def class_picture(project: Path, plan: DemoPlan) -> np.ndarray:
     return with_scale_bar(enlarged(sheet, 2), averages.pixel_size_angst / 2, 2 * tile)
 
 
-def _page(
-    plan: DemoPlan,
-    figures: Sequence[Figure],
-    rounds: Sequence[dict[str, Any]],
-    pictures: dict[str, np.ndarray],
-) -> str:
-    pixel = plan.session.pixel_size_angst
-    bars = [scale_bar_angst(width * pixel) for width in (plan.session.size, plan.box)]
+def _truth(plan: DemoPlan, figures: Sequence[Figure]) -> Section:
+    session = plan.session
+    told = (
+        f"{session.movies} simulated movies of {session.frames} frames, {session.size} x {session.size} pixels of "
+        f"{session.pixel_size_angst} Å, {plan.n_particles} particles of the 20S proteasome (3c91); processed by a "
+        f"schedule of {len(plan.chain(1))} jobs that ran twice."
+    )
+    rows = [
+        [
+            each.name,
+            f"{each.value:.3g} {each.unit}",
+            f"{'≤' if each.at_most else '≥'} {each.bound:g} {each.unit}",
+        ]
+        for each in figures
+    ]
+    missed = [n for n, each in enumerate(figures) if not each.good]
+    return Section(
+        "Against the truth", [Text(told), Table(["", "is", "wanted"], rows, (1, 2), missed)], Rank.RESULT
+    )
+
+
+def _pictures(pictures: dict[str, np.ndarray]) -> Section:
+    """Those that the report of a project does not have."""
     captions = {
-        "micrograph.png": f"An aligned micrograph with its picks; bar {bars[0]:g} Å.",
         "ctf.png": "Thon rings: the fitted CTF on the left, the spectrum on the right.",
-        "classes.png": f"2D class averages, the most populated first; bar {bars[1]:g} Å.",
         "maps.png": "From above: the first map, made from nothing; the refined map; the true structure. Two central "
         "sections and the surface.",
     }
-    session = plan.session
-    parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>verglas demo</title>"
-        f"<style>{_STYLE}</style><h1>verglas demo</h1><p>{session.movies} simulated movies of "
-        f"{session.frames} frames, {session.size} x {session.size} pixels of "
-        f"{session.pixel_size_angst} Å, {plan.n_particles} particles of the 20S proteasome (3c91); "
-        f"processed by a schedule of {len(plan.chain(1))} jobs that ran twice.</p>",
-        "<h2>Against the truth</h2><table>",
+    shown = [
+        Picture(pictures[name], text, _WIDTHS[name]) for name, text in captions.items() if name in pictures
     ]
-    for figure in figures:
-        mark = "" if figure.good else " class=missed"
-        sign = "≤" if figure.at_most else "≥"
-        parts.append(
-            f"<tr{mark}><td>{html.escape(figure.name)}<td>{figure.value:.3g} {figure.unit}"
-            f"<td>{sign} {figure.bound:g} {figure.unit}"
-        )
-    parts.append("</table><h2>Rounds</h2><table><tr><th>round<th>job<th>what<th>seconds")
-    parts += [
-        f"<tr><td>{entry['round']}<td>{html.escape(entry['job'])}"
-        f"<td>{html.escape(entry['what'])}<td>{entry['seconds']:.1f}"
-        for entry in rounds
+    return Section("In pictures", [Pictures(shown)], Rank.MAP)
+
+
+def _rounds(rounds: Sequence[dict[str, Any]]) -> Section:
+    rows = [
+        [str(entry["round"]), entry["job"], entry["what"], f"{entry['seconds']:.1f} s"] for entry in rounds
     ]
-    parts.append("</table>")
-    for name, picture in pictures.items():
-        parts.append(
-            f"<figure><img alt='{name}' src='{data_url(picture)}'>"
-            f"<figcaption>{captions[name]}</figcaption></figure>"
-        )
-    return "\n".join(parts) + "</html>\n"
+    return Section("Rounds", [Table(["round", "job", "what", "time"], rows, (3,))], Rank.HISTORY)

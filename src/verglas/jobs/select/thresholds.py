@@ -44,6 +44,12 @@ class Threshold:
         sign = "<=" if self.at_most else ">="
         return f"{self.kind.label or self.kind.key} {sign} {self.limit:g}"
 
+    @property
+    def words(self) -> str:
+        """ "CTF fit at most 8 Å"."""
+        unit = f" {self.kind.unit}" if self.kind.unit else ""
+        return f"{self.kind.title} {'at most' if self.at_most else 'at least'} {self.limit:g}{unit}"
+
     def complaint(self, value: float) -> str:
         """Why a value misses the limit; "" if it keeps it."""
         kind = self.kind

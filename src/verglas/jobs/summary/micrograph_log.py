@@ -19,13 +19,16 @@ import numpy as np
 
 from verglas.formats.atomic import atomic_write, write_text
 from verglas.jobs.contract.set_aside import SetAsideList
+from verglas.jobs.report.pdf_plot import draw_plot
+from verglas.jobs.report.plot import Floats, histogram
 from verglas.jobs.summary.page import Shot, page
 from verglas.jobs.summary.pictures import Pictures
-from verglas.jobs.summary.plots import Floats, Track, histogram_counts
+from verglas.jobs.summary.plots import track_plot
 
 SUMMARY = "summary.html"
 SHOWN = 12  # newest and worst micrographs, each
 NAME = "rlnMicrographName"
+_POINTS = 7.5  # type size in the PDF
 _SHOT = re.compile(r"<!--shot (\w+)-->(.*?)<!--/shot-->", re.S)
 Rows = Sequence[Mapping[str, Any]]
 
@@ -140,19 +143,8 @@ def write_pdf(path: Path, title: str, values: Mapping[str, Floats]) -> None:
     figure.subplots_adjust(0.1, 0.5 / height, 0.97, 1 - 0.6 / height, 0.2, 0.5)
     axes = figure.subplots(max(1, len(values)), 2, squeeze=False)
     for (left, right), (name, numbers) in zip(axes, values.items()):
-        track = Track.of(numbers)
-        if track.low is not None:
-            left.fill_between(track.position, track.low, track.high, alpha=0.3)
-            left.plot(track.position, track.middle, linewidth=0.8)
-        else:
-            left.plot(track.position, track.middle, ".", markersize=3)
-        left.set_ylabel(name, fontsize=7)
-        left.set_xlabel("row of the list", fontsize=7)
-        counts, edges = histogram_counts(numbers)
-        right.stairs(counts, edges, fill=True)
-        right.set_xlabel(name, fontsize=7)
-        for axis in (left, right):
-            axis.tick_params(labelsize=6)
+        draw_plot(left, track_plot(numbers, name), _POINTS)
+        draw_plot(right, histogram(numbers, name, name), _POINTS)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
     with atomic_write(path) as out:

@@ -8,7 +8,9 @@ from html import escape
 
 import numpy as np
 
-from verglas.jobs.summary.plots import Floats, histogram_svg, shown, track_svg
+from verglas.jobs.report.plot import Floats, histogram
+from verglas.jobs.report.svg import plot_svg
+from verglas.jobs.summary.plots import shown, track_plot
 
 _SET_ASIDE_SHOWN = 500
 _STYLE = """
@@ -21,9 +23,7 @@ table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:righ
 border-bottom:1px solid var(--line)}td:first-child,th:first-child{text-align:left}
 .aside td{text-align:left;overflow-wrap:anywhere}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:0 1.5rem}
-h3{font-size:.95rem;margin:1.2rem 0 .2rem}svg text{font-size:10px;fill:var(--soft)}
-svg circle,svg rect{fill:var(--mark)}.band{fill:var(--band)}
-.line,.track{fill:none;stroke:var(--mark);stroke-width:1.2}.axis{fill:none;stroke:var(--line)}
+h3{font-size:.95rem;margin:1.2rem 0 .2rem}.track{fill:none;stroke:var(--mark);stroke-width:1.2}
 .shots{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1rem}
 figure{margin:0}figure img,figure svg{max-width:100%;width:100%;border-radius:4px}
 figcaption{font-size:.8rem;overflow-wrap:anywhere}
@@ -59,7 +59,7 @@ def page(
         parts += [_statistics(columns), "<h2>In the order of the list</h2>"]
         for name, values in columns.items():
             parts.append(f'<h3>{escape(name)}</h3><div class="pair">')
-            parts += [track_svg(values, escape(name)), histogram_svg(values, escape(name))]
+            parts += [plot_svg(track_plot(values, name)), plot_svg(histogram(values, name, name))]
             parts.append("</div>")
     for heading, chosen in shots.items():
         if chosen:

@@ -25,6 +25,7 @@ class Known:
     table: MicrographTable | None
     jobs: list[JobSettings]
     best_class_angst: float | None = None
+    map_angst: float | None = None
 
 
 def methods_paragraph(known: Known) -> str:
@@ -116,6 +117,17 @@ def _classes_3d(_known: Known, values: Mapping[str, str]) -> str:
     )
 
 
+def _first_map(_known: Known, values: Mapping[str, str]) -> str:
+    return f"An initial model was made from the particles alone (symmetry {values.get('sym_name', 'C1')})."
+
+
+def _refined(known: Known, values: Mapping[str, str]) -> str:
+    text = f"The map was refined in independent halves (symmetry {values.get('sym_name')})"
+    if known.map_angst:
+        text += f" to {known.map_angst:.2f} Å (Fourier shell correlation 0.143)"
+    return text + "."
+
+
 _SENTENCES: dict[str, Callable[[Known, Mapping[str, str]], str]] = {
     "MotionCorr/": _motion,
     "CtfFind/": _ctf,
@@ -123,5 +135,7 @@ _SENTENCES: dict[str, Callable[[Known, Mapping[str, str]], str]] = {
     "Extract/": _extraction,
     "Class2D/": _classes,
     "Select/": _selected,
+    "InitialModel/": _first_map,
     "Class3D/": _classes_3d,
+    "Refine3D/": _refined,
 }

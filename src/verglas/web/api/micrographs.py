@@ -15,6 +15,7 @@ from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.coordinates.reading import UnreadableCoordinates
 from verglas.jobs.manualpick.files import picks_path, picks_table
 from verglas.jobs.registry import job_class, job_type
+from verglas.jobs.report.grey import Bytes
 from verglas.project.change import PIPELINE, Change
 from verglas.project.drafts import forget_draft
 from verglas.project.project import Project
@@ -40,7 +41,6 @@ from verglas.web.api.common import (
 from verglas.web.former import with_former
 from verglas.web.models import pictures as shapes
 from verglas.web.models.base import Named
-from verglas.web.pictures.grey import Bytes
 from verglas.web.pictures.images import jpeg_bytes, resized, spectrum_png
 from verglas.web.pictures.pyramid import TILE
 from verglas.web.serving import routes

@@ -9,17 +9,17 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
+from verglas.jobs.report.html import report_html
+from verglas.jobs.report.pdf import report_pdf
 from verglas.jobs.select.figures import KINDS, FigureKind
 from verglas.project.confinement import regular_file
+from verglas.scheduler.live.reporting.writing import report_of
 from verglas.scheduler.schedule import Order, ScheduleFolder
 from verglas.scheduler.supervisor import ensure_supervisor
 from verglas.web import session
 from verglas.web.api.common import Asked, Asker, FileName, Name, answered, record, table_of
 from verglas.web.former import present
 from verglas.web.models import live as shapes
-from verglas.web.report.facts import report_facts
-from verglas.web.report.html import report_html
-from verglas.web.report.pdf import report_pdf
 from verglas.web.serving import routes
 from verglas.web.serving.downloads import sent
 from verglas.web.thresholds import Limit, select_jobs
@@ -82,7 +82,7 @@ def apply_thresholds(body: Limits, request: Request, project: Asked, person: Ask
 @router.get("/report", response_class=Response)
 def report(project: Asked, sample: Name = "", microscope: Name = "") -> Response:
     """One page to keep or to print: no scripts, all pictures inside."""
-    html = report_html(report_facts(project, sample[:200], microscope[:200]))
+    html = report_html(report_of(project, sample[:200], microscope[:200]))
     headers = {
         "content-security-policy": "sandbox allow-modals; default-src 'none'; "
         "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
@@ -94,7 +94,7 @@ def report(project: Asked, sample: Name = "", microscope: Name = "") -> Response
 @router.get("/report.pdf", response_class=Response)
 def report_as_pdf(project: Asked, sample: Name = "", microscope: Name = "") -> Response:
     """The same page as a PDF, one sheet of A4."""
-    data = report_pdf(report_facts(project, sample[:200], microscope[:200]))
+    data = report_pdf(report_of(project, sample[:200], microscope[:200]))
     name = f"{project.root.name}-report.pdf".encode("ascii", "replace").decode().replace('"', "_")
     headers = {"content-disposition": f'inline; filename="{name}"'}
     return Response(data, media_type="application/pdf", headers=headers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from verglas.formats.mrc import read_mrc_header
 from verglas.formats.png import png_bytes
 from verglas.formats.stack import open_stack
+from verglas.jobs.report.grey import Bytes, between, mosaic
 from verglas.project.confinement import TooLarge
-from verglas.web.pictures.grey import Bytes, between, binned, full_range
 
 SPRITE_COLUMNS = 20
 MOST_SPECTRUM, MOST_BOX = 8192, 2048  # pixels a side
@@ -44,17 +43,8 @@ def sprite(images: NDArray[np.floating], side: int = 128, columns: int = SPRITE_
     One file for a whole gallery: a browser that draws 200 pictures from one is much quicker than one
     that asks for 200.
     """
-    count, n = images.shape[0], images.shape[-1]
-    factor = max(1, n // side)
-    tile = n // factor
-    rows = max(1, math.ceil(count / columns))
-    sheet = np.zeros((rows * tile, min(count, columns) * tile or tile), np.uint8)
-    for index, image in enumerate(images):
-        row, column = divmod(index, columns)
-        if np.ptp(image) > 0:
-            part = full_range(binned(image, factor))
-            sheet[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile] = part
-    return png_bytes(sheet), tile
+    tile = images.shape[-1] // max(1, images.shape[-1] // side)
+    return png_bytes(mosaic(images, side, columns)), tile
 
 
 def _first(path: Path) -> NDArray[np.floating]:

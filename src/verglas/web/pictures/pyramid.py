@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from verglas.formats.mrc import read_images_at, read_mrc_header
 from verglas.formats.mrc_header import FOUR_BIT, MrcHeader
+from verglas.jobs.report.grey import Bytes, between, binned
 from verglas.project.confinement import TooLarge
-from verglas.web.pictures.grey import Bytes, between, binned
 from verglas.web.serving.pools import check_wanted
 
 TILE = 512

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from verglas.formats.mrc import StatisticsSum, read_images_at, read_mrc_header
 from verglas.formats.mrc_header import build_header
 from verglas.formats.png import png_bytes
+from verglas.jobs.report.grey import between
 from verglas.project.confinement import TooLarge
-from verglas.web.pictures.grey import between
 from verglas.web.pictures.images import resized
 from verglas.web.serving.pools import check_wanted
 

@@ -262,7 +262,7 @@ class LiveSession:
         )
 
     def _finish(self) -> bool:
-        from verglas.scheduler.live.record.report import write_report
+        from verglas.scheduler.live.reporting.writing import write_report
 
         release(self.project, self.jobs)
         self.streaming.run_last()
@@ -275,7 +275,7 @@ class LiveSession:
             return True
         tell_status(self, FINISHED)
         with suppress(OSError):
-            write_report(self.folder, self.known.ledger)
+            write_report(self.project, self.folder)
         self.folder.set_phase(FINISHED)
         self.log.event("live-finished", f"{len(self.known.ledger.movies)} movies")
         return False

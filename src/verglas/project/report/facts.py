@@ -1,4 +1,4 @@
-"""What the session report tells, collected once for the page and for the PDF."""
+"""What a report tells of a project, collected once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from verglas.formats.stack import read_images
 from verglas.formats.star import StarError
 from verglas.project.confinement import confined
 from verglas.project.project import Project
+from verglas.project.report.maps import MapShown, newest_map
+from verglas.project.report.picks import PickedMicrograph, picked_micrograph
 from verglas.project.results.accepted import Acceptance, ParticleCounts, acceptance, particle_counts
 from verglas.project.results.acquisition import acquisition
 from verglas.project.results.classes import averages, gallery, model_lists
@@ -33,9 +35,10 @@ _PACKAGES = ("numpy", "scipy", "torch", "numba")
 
 @dataclass(frozen=True)
 class Series:
-    """One figure of the micrographs along the session."""
+    """One figure of the micrographs along the session, in its unit."""
 
-    label: str
+    title: str
+    unit: str
     values: Floats
 
 
@@ -66,7 +69,9 @@ class ReportFacts:
     pauses: list[tuple[float, float]]
     best: list[str]
     worst: list[str]
+    picked: PickedMicrograph | None
     classes: Classes | None
+    map: MapShown | None
     jobs: list[JobSettings]
     problems: list[tuple[str, str]]  # failed job, why
     versions: str
@@ -80,7 +85,9 @@ def report_facts(project: Project, sample: str = "", microscope: str = "") -> Re
     accepted, particles = acceptance(project), particle_counts(project)
     classes, jobs = _classes(project), settings_used(project)
     best = classes.best_angst if classes else None
-    known = Known(sample, microscope, taken, accepted, particles, table, jobs, best)
+    map_shown = newest_map(project)
+    angst = map_shown.resolution_angst if map_shown else None
+    known = Known(sample, microscope, taken, accepted, particles, table, jobs, best, angst)
     times = table.columns["time_s"] if table else np.zeros(0)
     now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     given = [("Sample", sample), ("Microscope", microscope), *taken.items()]
@@ -98,7 +105,9 @@ def report_facts(project: Project, sample: str = "", microscope: str = "") -> Re
         pauses_of(times),
         low,
         high,
+        _picked(project, table),
         classes,
+        map_shown,
         jobs,
         failed,
         _versions(),
@@ -133,10 +142,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
-def clock(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s).strftime("%H:%M")
-
-
 def _totals(
     accepted: Acceptance | None, particles: ParticleCounts, table: MicrographTable | None, times: Floats
 ) -> list[tuple[str, str]]:
@@ -162,9 +167,7 @@ def _series(table: MicrographTable | None) -> list[Series]:
         values = table.columns[kind.key] if table is not None else np.zeros(0)
         if kind.key in _LEFT_OUT or not np.nanmax(np.abs(values)) > 0:
             continue
-        unit = kind.shown_unit or kind.unit
-        title = f"{kind.title} ({unit})" if unit else kind.title
-        found.append(Series(title, values * kind.shown_scale))
+        found.append(Series(kind.title, kind.shown_unit or kind.unit, values * kind.shown_scale))
     return found
 
 
@@ -179,21 +182,35 @@ def _extremes(table: MicrographTable | None) -> tuple[list[str], list[str]]:
 
 
 def _classes(project: Project) -> Classes | None:
-    for model in model_lists(project)[:1]:
+    for model in model_lists(project):
         try:
             shown = gallery(project, model)
+            if shown.dimensions != 2:
+                continue
             filled = [row for row in shown.classes if not row.empty]
             rows = sorted(filled, key=lambda row: -row.share)[:MOST_CLASSES]
             named = zip(rows, averages(project, rows))
             real = [(str(confined(project, row.image.partition("@")[2])), index) for row, (_, index) in named]
             if not real:
-                return None
+                continue
             images = read_images(real)
         except (OSError, StarError, UnreadableImage):
             continue
         empty = sum(row.empty for row in shown.classes)
         return Classes(model, shown.iteration, len(shown.classes), shown.best_angst, images, empty)
     return None
+
+
+def _picked(project: Project, table: MicrographTable | None) -> PickedMicrograph | None:
+    """The micrograph with the best CTF fit, small, with a circle round each pick."""
+    values = table.columns.get("ctf_resolution_angst") if table is not None else None
+    if table is None or values is None or not np.isfinite(values).any():
+        return None
+    name = table.names[int(np.nanargmin(values))]
+    try:
+        return picked_micrograph(project, name, table.pixel_size_angst)
+    except (OSError, StarError, UnreadableImage, ValueError):
+        return None
 
 
 def _versions() -> str:

@@ -40,3 +40,18 @@ def binned(image: NDArray[np.floating], factor: int) -> NDArray[np.float32]:
         result += rows[:, part::factor]
     result *= np.float32(1 / (factor * factor))
     return result
+
+
+def mosaic(images: NDArray[np.floating], side: int, columns: int) -> Bytes:
+    """Images (count, n, n) in rows of `columns`, each on its own grey scale and at most `side` pixels or so wide."""
+    count, n = images.shape[0], images.shape[-1]
+    factor = max(1, n // side)
+    tile = n // factor
+    rows = max(1, -(-count // columns))
+    sheet = np.zeros((rows * tile, min(count, columns) * tile or tile), np.uint8)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        if np.ptp(image) > 0:
+            part = full_range(binned(image, factor))
+            sheet[row * tile : (row + 1) * tile, column * tile : (column + 1) * tile] = part
+    return sheet

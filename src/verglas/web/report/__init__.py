@@ -1,1 +1,0 @@
-"""The session report, as a page and as a PDF."""
