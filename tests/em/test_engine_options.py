@@ -64,6 +64,7 @@ def other_value(option: EngineOption) -> object:
         "precision": "single",
         "adaptive_fraction": 0.5,
         "globally": 0.5,
+        "junk_classes": 1,
     }
     if option.name in special:
         return special[option.name]

@@ -15,9 +15,11 @@ from maps_runs import AUTO, BOX, PIXEL, refine, same_bytes, simulate
 from verglas.cli.program import WAITING
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.star import read_star, write_star
+from verglas.jobs.autorefine.job import AutoRefine3D
 from verglas.jobs.refine.images.stacks import StackSource
 from verglas.jobs.refine.streaming import update as streaming
 from verglas.jobs.refine.streaming.record import read_record, write_record
+from verglas.jobs.refine.streaming.warm import warm_options
 
 N, BEGUN = 60, 40
 FLAGS = [*AUTO, "--streaming", "--streaming_first", "2", "--i", "now.star"]
@@ -268,3 +270,37 @@ def test_a_damaged_state_is_refused_by_name(begun, capsys):
     path.write_bytes(path.read_bytes()[:5000])
     assert updated("upd1") == 1
     assert "upd1/run_stream.npz" in capsys.readouterr().err
+
+
+def test_noise_is_told_from_particles_and_stays_out_of_the_map(folder, tmp_path, monkeypatch):
+    images = read_mrc(folder / "particles.mrcs").data.copy()
+    junk = np.arange(4, N, 9)
+    images[junk] = np.random.default_rng(2).normal(0, 0.7, images[junk].shape)
+    monkeypatch.chdir(tmp_path)
+    for name in ("particles.star", "map.mrc"):
+        shutil.copy(folder / name, name)
+    write_mrc("particles.mrcs", images, PIXEL)
+    for count in (50, N):
+        listed(range(count))
+        assert updated("upd1", "--junk_classes", "1", "--streaming_first", "4") == 0
+    classes = np.array(read_star("upd1/run_data.star")["particles"].ints("rlnClassNumber"))
+    good = np.setdiff1d(np.arange(N), junk)
+    assert (classes[junk] == 2).sum() >= len(junk) - 2 and (classes[good] == 2).sum() <= 6
+    line = history("upd1")[-1]
+    assert line["classes"] == pytest.approx([1 - (classes == 2).mean(), (classes == 2).mean()], abs=1e-4)
+    assert line["particles"] == (classes == 1).sum()
+    assert len(read_star("upd1/run_class001_data.star")["particles"]) == line["particles"]
+
+
+def test_a_batch_refinement_begins_where_the_updates_ended(begun):
+    own = {"particle_diameter": "110", "do_ctf_correction": "No", "use_gpu": "No", "nr_threads": "1"}
+    options, warnings = AutoRefine3D.Options.parse(warm_options("upd1") | own)
+    assert not warnings
+    words = AutoRefine3D.command_line(options, "warm/", False)
+    assert refine(*words, "--iter", "1", "--dont_check_norm", "--random_seed", "1") == 0
+    first, after = (
+        read_star(name)["particles"] for name in ("upd1/run_data.star", "warm/run_it001_data.star")
+    )
+    np.testing.assert_array_equal(first.ints("rlnRandomSubset"), after.ints("rlnRandomSubset"))
+    sampling = read_star("warm/run_it000_half1_model.star")["model_general"]
+    assert sampling.integer("rlnOrientationalPriorMode") == 1  # local from the first iteration on

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from verglas.em.schedule.steps import BARE_STEP_ANGST, FINE_ENOUGH
 from verglas.em.state.model import UNKNOWN_ACCURACY, State
@@ -44,12 +45,17 @@ class Plan:
         return np.sort(np.concatenate([self.fresh, self.globally, self.locally]))
 
 
-def plan_of(settings: StreamingSettings, fresh: Ints, old: Ints, searched: Ints) -> Plan:
-    """Who of the old is searched again beside the `fresh`; `searched` (n,): the update that did so last."""
+def plan_of(
+    settings: StreamingSettings, fresh: Ints, old: Ints, searched: Ints, junk: npt.NDArray[np.bool_]
+) -> Plan:
+    """Who of the old is searched again beside the `fresh`; `searched` (n,): the update that did so last.
+
+    `junk` (n,): who was judged to be none, for which nothing but a search over all orientations can speak.
+    """
     count = min(len(old), math.ceil(settings.again * len(fresh)))
     chosen = old[np.lexsort((old, searched[old]))][:count]
     step = round(1 / settings.globally) if settings.globally > 0 else len(chosen) + 1
-    everywhere = np.arange(len(chosen)) % step == step - 1
+    everywhere = (np.arange(len(chosen)) % step == step - 1) | junk[chosen]
     return Plan(fresh, np.sort(chosen[everywhere]), np.sort(chosen[~everywhere]))
 
 

@@ -80,8 +80,11 @@ class StreamingSettings:
     again: float = 1.0  # particles searched again for each new one
     globally: float = 0.1  # share of these that is searched over all orientations
     first_iterations: int = 20  # most iterations on the particles that the map begins with
+    junk_classes: int = 0  # 1: what no orientation explains better than a smooth blob does not enter the map
 
     def __post_init__(self) -> None:
+        if self.junk_classes not in (0, 1):
+            raise ValueError(f"a map has 0 or 1 junk classes beside it, got {self.junk_classes}")
         if self.again < 0 or not 0 <= self.globally <= 1 or self.first_iterations < 1:
             raise ValueError(
                 f"streaming searches {self.again:g} particles again for each new one, {self.globally:g} of them "

@@ -29,6 +29,8 @@ class Ledger:
     scale: Floats  # (n,) intensity scale that it was added with
     searched: Ints  # (n,) update that searched its pose last
     residual: npt.NDArray[np.float32]  # (n, S) what the reference left of its image, by shell
+    evidence: Floats  # (n,) ln of how many times better the map explains it than junk; inf: not judged
+    junk: Bools  # (n,) whether it was judged to be junk: it does not enter the map
     fit: Floats  # (n, 2) Σ Re(conj(C P) X) and Σ |C P|² over well-determined shells: for the scale
 
     @classmethod
@@ -41,6 +43,8 @@ class Ledger:
             np.ones(n),
             np.full(n, NEVER, np.int64),
             np.zeros((n, n_shells), np.float32),
+            np.full(n, np.inf),
+            np.zeros(n, bool),
             np.zeros((n, 2)),
         )
 

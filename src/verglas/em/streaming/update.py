@@ -23,10 +23,12 @@ from verglas.em.schedule.common import advanced, sized, usable_particles
 from verglas.em.schedule.streaming import Plan, passes
 from verglas.em.schedule.task import Task
 from verglas.em.state.model import Model, State
-from verglas.em.state.particles import Assignments, Ints
+from verglas.em.state.particles import Assignments, Floats, Ints
+from verglas.em.state.settings import HalvesSettings, StreamingSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.em.streaming.insertion import ImagesGone, Insertion
-from verglas.em.streaming.ledger import NEVER, Ledger, Spectra
+from verglas.em.streaming.junk import evidence_for_map, is_junk, junk_share
+from verglas.em.streaming.ledger import NEVER, Bools, Ledger, Spectra
 from verglas.fourier.backprojector import BackProjector
 
 _PASSES = 100  # numbers of random perturbations between updates
@@ -52,13 +54,12 @@ class Updated:
     joined: State
     researched: int  # old particles
     rebuilt: bool
+    junk_share: float = 0.0  # among the particles that were judged
 
 
 def begin(run: Refinement, between: Between = lambda: None) -> Updated:
     """The first map: iterations of auto-refine over the particles there are, from the reference."""
-    halves, streaming = run.settings.halves, run.settings.streaming
-    if halves is None or streaming is None:
-        raise ValueError("a map that follows its particles needs settings of half-sets and of streaming")
+    halves, streaming = _settings(run)
     schedule = AutoRefine(run.settings, halves)
     while run.state.iteration < streaming.first_iterations and not schedule.has_settled(run.state):
         between()
@@ -66,26 +67,40 @@ def begin(run: Refinement, between: Between = lambda: None) -> Updated:
     run.state = _level(run.state)
     model = run.state.model
     ledger = Ledger.start(len(run.particles), model.n_shells)
+    rows = usable_particles(run.state, len(run.particles))
+    evidence = np.full(len(ledger), np.inf)
+    if streaming.junk_classes:
+        sampling = replace(run.state.sampling.as_asked(), local_sigma_deg=(0.0, 0.0, 0.0))
+        state = _level(replace(run.state, sampling=sampling))
+        evidence[rows] = _judged(run, state, _found(run, state, rows), rows)
     ledger.found = run.state.assignments
     kept = Kept(0, run.state, ledger, Spectra.none(len(model.sigma2_noise), model.n_shells), None)
-    rows = usable_particles(run.state, len(run.particles))
     none = rows[:0]
-    return _finished(run, kept, Plan(rows, none, none), none, run.state)
+    return _finished(run, kept, Plan(rows, none, none), none, run.state, evidence)
 
 
 def update(run: Refinement, kept: Kept, plan: Plan, gone: Ints, between: Between = lambda: None) -> Updated:
     """Search the particles of the plan and bring the sums up to date; particles `gone` are taken out of them."""
     before = kept.state
     run.state = replace(before, assignments=kept.ledger.found)
-    _search(run, kept, plan, between)
-    return _finished(run, kept, plan, gone, before)
+    evidence = _search(run, kept, plan, between)
+    return _finished(run, kept, plan, gone, before, evidence)
 
 
-def _search(run: Refinement, kept: Kept, plan: Plan, between: Between) -> None:
-    """The poses of the plan's particles, pass by pass, in the run's state."""
-    halves, number = run.settings.halves, (kept.number + 1) * _PASSES
-    if halves is None or not len(plan.searched):
-        return
+def _settings(run: Refinement) -> tuple[HalvesSettings, StreamingSettings]:
+    halves, streaming = run.settings.halves, run.settings.streaming
+    if halves is None or streaming is None:
+        raise ValueError("a map that follows its particles needs settings of half-sets and of streaming")
+    return halves, streaming
+
+
+def _search(run: Refinement, kept: Kept, plan: Plan, between: Between) -> Floats:
+    """The poses of the plan's particles, pass by pass, in the run's state; what speaks for the map (n,)."""
+    halves, streaming = _settings(run)
+    evidence = kept.ledger.evidence.copy()
+    if not len(plan.searched):
+        return evidence
+    number = (kept.number + 1) * _PASSES
     state = sized(run.settings, run.state, number)
     known = np.nonzero(kept.ledger.added)[0]
     state = run.measured(state, run.particles.of_half(known, 0))
@@ -93,11 +108,31 @@ def _search(run: Refinement, kept: Kept, plan: Plan, between: Between) -> None:
     for place, sampling in enumerate(samplings):
         between()
         rng = np.random.default_rng(run.settings.random_seed + number + place)
-        run.state = _level(replace(state, sampling=sampling.perturbed(rng)))
-        last = place == len(samplings) - 1
-        found = run.expected(Task(state.iteration + 1, plan.searched if last else plan.everywhere)).found
-        state = replace(run.state, assignments=found)
+        state = _level(replace(state, sampling=sampling.perturbed(rng)))
+        rows = plan.searched if place == len(samplings) - 1 else plan.everywhere
+        found = _found(run, state, rows)
+        if place == 0 and streaming.junk_classes:
+            evidence[rows] = _judged(run, state, found, rows)
+        state = replace(state, assignments=found)
     run.state = state
+    return evidence
+
+
+def _found(run: Refinement, state: State, rows: Ints) -> Assignments:
+    """What a search of some particles over the poses of a state finds."""
+    before, run.state = run.state, state
+    found = run.expected(Task(state.iteration + 1, rows)).found
+    run.state = before
+    return found
+
+
+def _judged(run: Refinement, state: State, found: Assignments, rows: Ints) -> Floats:
+    """What speaks for the map in each of some particles, which were searched over all poses from `state`."""
+    usable = rows[~np.isin(rows, list(found.set_aside))]
+    evidence = np.full(len(found.norm), np.inf)
+    if len(usable):
+        evidence[usable] = evidence_for_map(run, state, found.log_likelihood, usable)
+    return evidence[rows]
 
 
 def _level(state: State) -> State:
@@ -107,10 +142,14 @@ def _level(state: State) -> State:
     return state.with_models(*(replace(model, direction_weights=level) for model in state.models))
 
 
-def _finished(run: Refinement, kept: Kept, plan: Plan, gone: Ints, before: State) -> Updated:
+def _finished(
+    run: Refinement, kept: Kept, plan: Plan, gone: Ints, before: State, evidence: Floats
+) -> Updated:
     """Sums, models and records after a search whose result is the run's state."""
     old, found = kept.ledger, run.state.assignments
+    junk, share = _junk(old, evidence, plan)
     usable = usable_particles(run.state, len(run.particles))
+    usable = usable[~junk[usable]]
     out = np.union1d(gone, plan.searched[old.added[plan.searched]])
     into = np.intersect1d(np.union1d(plan.searched, np.nonzero(~old.added)[0]), usable)
     into = np.setdiff1d(into, gone)
@@ -125,6 +164,7 @@ def _finished(run: Refinement, kept: Kept, plan: Plan, gone: Ints, before: State
         except ImagesGone:
             sums = None
     ledger, spectra = _noted(run, old, found, plan.searched, kept)
+    ledger.evidence, ledger.junk = evidence, junk
     if sums is None:
         rebuilt = bool(old.added.any())
         into = np.setdiff1d(usable, gone)
@@ -136,8 +176,20 @@ def _finished(run: Refinement, kept: Kept, plan: Plan, gone: Ints, before: State
         step.add(both[half], run.particles.of_half(into, half))
     spectra = spectra.used_by(ledger)
     result = Kept(kept.number + 1, run.state, ledger, spectra, both)
-    ledger.searched[~ledger.added] = NEVER  # set aside: tried again
-    return _maximised(run, result, steps, plan, before, rebuilt)
+    ledger.searched[~ledger.added & ~ledger.junk] = NEVER  # set aside: tried again
+    done = _maximised(run, result, steps, plan, before, rebuilt)
+    return replace(done, junk_share=share)
+
+
+def _junk(old: Ledger, evidence: Floats, plan: Plan) -> tuple[Bools, float]:
+    """Who is junk (n,), judged anew for those that were searched over all orientations; and its share."""
+    judged = evidence[np.isfinite(evidence)]
+    if not len(judged):
+        return old.junk.copy(), 0.0
+    share = junk_share(judged)
+    junk, rows = old.junk.copy(), plan.everywhere
+    junk[rows] = np.isfinite(evidence[rows]) & is_junk(evidence[rows], share)
+    return junk, share
 
 
 def _noted(

@@ -140,6 +140,8 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
        "streaming.globally", "verglasStreamingGlobally"),
     _O("--streaming_first", 20, "Most iterations on the particles that the map begins with", STREAM,
        "streaming.first_iterations", "verglasStreamingFirst", fixed=_BEGUN),
+    _O("--junk_classes", 0, "1: particles that a smooth blob explains as well do not enter the map", STREAM,
+       "streaming.junk_classes", "verglasJunkClasses"),
     _O("--helical_rise_initial", 0.0, "Rise (Å): limits offsets along the axis", HELIX, "helix.rise_angst",
        "rlnHelicalRiseInitial", fixed=_BEGUN),
     _O("--helical_outer_diameter", -1.0, "Outer diameter of tubes (Å)", HELIX,

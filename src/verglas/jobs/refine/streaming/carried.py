@@ -53,7 +53,7 @@ def carried(
     posed = usable[ledger.searched[usable] >= 0]
     changed = posed[found.changed[posed]]
     fresh, old = np.setdiff1d(usable, posed), np.setdiff1d(posed, changed)
-    plan = plan_of(_streaming(settings), fresh, old, ledger.searched)
+    plan = plan_of(_streaming(settings), fresh, old, ledger.searched, ledger.junk)
     plan = replace(plan, locally=np.union1d(plan.locally, changed))
     return run, kept, plan
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from verglas import __version__
+from verglas.formats.star import write_star
 from verglas.jobs.contract.base import JobFailed, NothingToDo
-from verglas.jobs.refine.files.output import write_iteration, write_set_aside
+from verglas.jobs.refine.files.output import data_tables, write_iteration, write_set_aside
 from verglas.jobs.refine.files.particles import ParticleList, read_particles
 from verglas.jobs.refine.frame import RunFrame
 from verglas.jobs.refine.images.source import Images
@@ -23,12 +24,14 @@ from verglas.jobs.refine.streaming.carried import carried
 from verglas.jobs.refine.streaming.history import add_to_history, history_line
 from verglas.jobs.refine.streaming.matching import Match, match
 from verglas.jobs.refine.streaming.record import Record, read_record, record_file, write_record
+from verglas.jobs.refine.streaming.warm import good_list
 
 if TYPE_CHECKING:
     from verglas.em.run.refinement import Refinement
     from verglas.em.state.model import State
     from verglas.em.state.settings import EmSettings
-    from verglas.em.streaming.update import Updated
+    from verglas.em.streaming.ledger import Ledger
+    from verglas.em.streaming.update import Kept, Updated
 
 FIXED = ("symmetry", "padding", "ctf", "ctf_intact_first_peak", "ctf_phase_flipped", "only_flip_phases")
 
@@ -137,39 +140,82 @@ class Streaming:
         """The files, then the state that says that they are there, then the history."""
         names, kept, n = self.frame.names, done.kept, found.n_listed
         joined = replace(done.joined, assignments=_first(done.joined.assignments, n))
-        for row in np.nonzero(~kept.ledger.added[:n])[0]:
+        joined.assignments.class_index[kept.ledger.junk[:n]] = 1
+        for row in np.nonzero(~(kept.ledger.added | kept.ledger.junk)[:n])[0]:
             joined.assignments.set_aside.setdefault(int(row), "its image could not be used")
         write_iteration(names, run.settings, joined, found.listed, self.command, __version__)
         write_set_aside(self.directory, joined, found.listed)
+        self._write_good(joined, found, kept.ledger.junk[:n])
         counts = {
             "particles": int(kept.ledger.added.sum()),
             "added": int((found.poses[:n] < 0).sum()),
             "removed": 0 if record is None else _removed(record, found),
             "researched": done.researched,
         }
+        masked = _masked(joined, kept.number)
         line = history_line(
-            settings, joined, kept.number, counts, seconds, classes=[1.0], masked_resolution_angst=None
+            settings,
+            joined,
+            kept.number,
+            counts,
+            seconds,
+            classes=_shares(settings, kept.ledger),
+            masked_resolution_angst=masked,
         )
         kept = _cut(kept, n)
         fixed = {name: getattr(settings, name) for name in FIXED}
         write_record(record_file(names.root), Record(kept, found.known, fixed, line))
         add_to_history(self.directory, line)
-        self._tell(joined, kept.number, counts, done, seconds)
+        self._tell(joined, kept, counts, done, seconds, masked)
         if self.frame.stream is not None:
             self.frame.stream.iteration(run.settings, joined, seconds)
 
+    def _write_good(self, joined: State, found: Match, junk: Any) -> None:
+        """The particles of the map alone; no file where there is no junk."""
+        path = Path(good_list(self.frame.names.root))
+        if not junk.any():
+            path.unlink(missing_ok=True)
+            return
+        aside = dict.fromkeys(np.flatnonzero(junk).tolist(), "junk") | joined.assignments.set_aside
+        good = replace(joined, assignments=replace(joined.assignments, set_aside=aside))
+        write_star(path, data_tables(good, found.listed), precision="full")
+
     def _tell(
-        self, joined: State, number: int, counts: dict[str, int], done: Updated, seconds: float
+        self,
+        joined: State,
+        kept: Kept,
+        counts: dict[str, int],
+        done: Updated,
+        seconds: float,
+        masked: float | None,
     ) -> None:
         reached = joined.model.current_resolution
         say = self.frame.say
         if done.rebuilt:
             say(" The sums were made anew from the images at their poses, without a search")
+        if kept.ledger.junk.any():
+            say(
+                f" {int(kept.ledger.junk.sum())} particles are no better explained by the map than by a smooth "
+                "blob or nothing: they are class 2 and do not enter the map"
+            )
         say(
-            f" Update {number} took {seconds:.1f} s: {counts['particles']} particles in the map ({counts['added']} "
-            f"new, {counts['removed']} gone, {counts['researched']} searched again); resolution "
+            f" Update {kept.number} took {seconds:.1f} s: {counts['particles']} particles in the map "
+            f"({counts['added']} new, {counts['removed']} gone, {counts['researched']} searched again); resolution "
             f"{f'{1 / reached:.4g} A' if reached > 0 else 'not known'}"
+            + ("" if masked is None else f", {masked:.4g} A within an automatic mask")
         )
+
+
+def _masked(joined: State, seed: int) -> float | None:
+    """The resolution within an automatic mask, once the map has a shape."""
+    from verglas.em.streaming.masked import FROM_ANGST, masked_resolution
+
+    halves = [model.unfiltered for model in joined.models]
+    reached = joined.model.current_resolution
+    if halves[0] is None or halves[1] is None or reached <= 1 / FROM_ANGST:
+        return None
+    found = masked_resolution(halves[0][0], halves[1][0], joined.model.pixel_size_angst, seed)
+    return None if found is None else round(found, 4)
 
 
 def _known(record: Record | None) -> tuple[Any, Any]:
@@ -202,9 +248,17 @@ def _removed(record: Record, found: Match) -> int:
     return len(set(record.known.keys) - set(found.known.keys))
 
 
+def _shares(settings: EmSettings, ledger: Ledger) -> list[float]:
+    """Of the map, and of junk where it is looked for."""
+    count = int((ledger.added | ledger.junk).sum())
+    junk = int(ledger.junk.sum()) / max(count, 1)
+    looked_for = settings.streaming is not None and settings.streaming.junk_classes > 0
+    return [round(1 - junk, 5), round(junk, 5)] if looked_for else [1.0]
+
+
 def _first(assignments: Any, n: int) -> Any:
     """Those of the list."""
-    values = {name: value[:n] for name, value in vars(assignments).items() if name != "set_aside"}
+    values = {name: value[:n].copy() for name, value in vars(assignments).items() if name != "set_aside"}
     aside = {row: why for row, why in assignments.set_aside.items() if row < n}
     return type(assignments)(**values, set_aside=aside)
 
