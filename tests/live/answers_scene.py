@@ -84,6 +84,7 @@ def _particles(job: Path, counts: np.ndarray, rng: np.random.Generator) -> None:
         "rlnAngleRot": rng.uniform(-180, 180, len(movie)),
         "rlnAngleTilt": tilt,
         "rlnAnglePsi": rng.uniform(-180, 180, len(movie)),
+        "verglasSearchedInUpdate": rng.integers(1, 12, len(movie)),
         "rlnClassNumber": np.where(junk, 2, 1),
         "rlnMaxValueProbDistribution": np.where(signal, 0.18, 0.06) * rng.gamma(4, 0.25, len(movie)),
     }

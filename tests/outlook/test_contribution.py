@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from verglas.outlook.contribution import contributions, particle_signal
+from verglas.outlook.contribution import contributions, evened, particle_signal
 
 MOVIES, SQUARES = 15, 10
 AMPLITUDE = np.array([0.0, 0.5, *np.ones(SQUARES - 2)])  # of the particles of each square
@@ -33,6 +33,22 @@ def test_a_square_of_noise_adds_nothing_and_good_ones_are_never_said_to():
         assert found[1].verdict in ("little", "nothing")  # a quarter of the power
         wrong += sum(each.verdict == "nothing" for each in found[2:])
     assert wrong == 0
+
+
+def test_when_a_particle_was_searched_is_no_merit():
+    """Later updates give higher Pmax; squares come one after another, old particles are searched again in turn."""
+    signal, movie, group = session(5)
+    rng = np.random.default_rng(5)
+    update = group[movie] + rng.integers(0, 10, len(movie)) * (rng.random(len(movie)) < 0.4)
+    true = 0.06 + 0.12 * np.clip(signal, 0, None)
+    seen = true * (1 + 0.15 * update)
+
+    def told(p_max: np.ndarray) -> np.ndarray:
+        found = contributions(particle_signal(p_max, signal != 0), movie, group, np.ones(len(group), bool))
+        return np.array([each.per_movie for each in found])
+
+    assert np.abs(told(seen) - told(true)).max() > 0.3
+    assert np.abs(told(evened(seen, movie, update)) - told(true)).max() < 0.1
 
 
 def test_without_junk_classes_less_is_said_rather_than_more():

@@ -24,6 +24,7 @@ NOTHING, LITTLE = 0.25, 0.75  # of the mean over all movies: "nothing" and "litt
 ERRORS = 0.05  # chance of one wrong word among all groups
 POOLED = 3.0  # movies that the scatter within all groups counts as, beside a group's own
 LEAST_MOVIES = 4
+EVENING_ROUNDS = 30
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,29 @@ def particle_signal(
     level = min(level, MOST_OF_MEAN * mean)
     signal: Floats = np.where(in_map, (p_max - level) / max(mean - level, 1e-12), 0.0)
     return signal
+
+
+def evened(
+    p_max: Floats,  # (n,)
+    movie: Ints,  # (n,) index of each particle's movie
+    update: Ints,  # (n,) that searched it last
+) -> Floats:
+    """Pmax (n,) freed of when a particle was searched: better maps and finer steps change it for all alike.
+
+    Factors of updates beside means of movies, by turns; movies with particles of several updates (old ones are searched
+    again in turn) tell them apart. An update that shares no movie with another one keeps the factor 1.
+    """
+    _, which = np.unique(update, return_inverse=True)
+    _, place = np.unique(movie, return_inverse=True)
+    factor = np.ones(int(which.max(initial=0)) + 1)
+    counts = np.bincount(place)
+    for _ in range(EVENING_ROUNDS):
+        means = np.bincount(place, p_max / factor[which]) / counts
+        expected = np.bincount(which, means[place])
+        factor = np.bincount(which, p_max) / np.maximum(expected, 1e-12)
+        factor = np.maximum(factor / np.average(factor, weights=np.bincount(which)), 1e-3)
+    found: Floats = p_max / factor[which]
+    return found
 
 
 def contributions(

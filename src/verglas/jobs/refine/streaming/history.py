@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from verglas.em.state.settings import EmSettings
 
 HISTORY = "map_history.jsonl"
+SEARCHED = "verglasSearchedInUpdate"  # of run_data.star: the update that searched a particle's pose last
 
 
 def history_line(

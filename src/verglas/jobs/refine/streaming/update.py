@@ -21,7 +21,7 @@ from verglas.jobs.refine.options.settings import settings_of
 from verglas.jobs.refine.reference import read_references
 from verglas.jobs.refine.solvent_mask import read_solvent_mask
 from verglas.jobs.refine.streaming.carried import carried
-from verglas.jobs.refine.streaming.history import add_to_history, history_line
+from verglas.jobs.refine.streaming.history import SEARCHED, add_to_history, history_line
 from verglas.jobs.refine.streaming.matching import Match, match
 from verglas.jobs.refine.streaming.record import Record, read_record, record_file, write_record
 from verglas.jobs.refine.streaming.warm import good_list
@@ -141,6 +141,8 @@ class Streaming:
         names, kept, n = self.frame.names, done.kept, found.n_listed
         joined = replace(done.joined, assignments=_first(done.joined.assignments, n))
         joined.assignments.class_index[kept.ledger.junk[:n]] = 1
+        searched = found.listed.table.with_columns({SEARCHED: kept.ledger.searched[:n]})
+        found = replace(found, listed=replace(found.listed, table=searched))
         for row in np.nonzero(~(kept.ledger.added | kept.ledger.junk)[:n])[0]:
             joined.assignments.set_aside.setdefault(int(row), "its image could not be used")
         write_iteration(names, run.settings, joined, found.listed, self.command, __version__)

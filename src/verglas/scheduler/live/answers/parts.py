@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verglas.formats.star import StarTable, read_star
-from verglas.outlook.contribution import contributions, particle_signal
+from verglas.jobs.refine.streaming.history import SEARCHED
+from verglas.outlook.contribution import contributions, evened, particle_signal
 from verglas.project.project import Project
 from verglas.project.results.grid_places import GridPlaces
 from verglas.scheduler.live.answers.told import Part
@@ -47,8 +48,10 @@ def what_parts_add(project: Project, folder: LiveFolder, particles: StarTable) -
     rows = np.array([index.get(name, -1) for name in particles.strings(_NAME)], np.int64)
     classes = particles.ints(_CLASS) if _CLASS in particles else np.ones(len(particles), int)
     known = rows >= 0
-    signal = particle_signal(particles.floats(_PMAX)[known], classes[known] == 1)
-    of_movie = rows[known]
+    of_movie, p_max = rows[known], particles.floats(_PMAX)[known]
+    if SEARCHED in particles and len(of_movie):
+        p_max = evened(p_max, of_movie, particles.ints(SEARCHED)[known])
+    signal = particle_signal(p_max, classes[known] == 1)
     counted = _counted(project, folder, movies, of_movie)
 
     def parts(groups: NDArray[np.int64], names: Sequence[_Place]) -> list[Part]:
