@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarError, StarFile, StarTable, read_star
 from verglas.particles.class_rank import rank_classes
 from verglas.scheduler.live.record.class_state import ClassState
+
+if TYPE_CHECKING:
+    import polars as pl
 
 AVERAGES = "_classes.mrcs"
 LEAST_SCORE = 0.5  # of a sharp class: what Subset selection asks for unless it is told otherwise
@@ -82,16 +86,24 @@ def _marked(
     table: StarTable, seen: StarTable, classes: set[int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Of each row of `table`: whether it is in a good class or unseen, and whether it was seen."""
-    number_of = dict(zip(_places(seen), seen.ints("rlnClassNumber").tolist()))
-    numbers = [number_of.get(place, 0) for place in _places(table)]
-    known = np.array([number > 0 for number in numbers], bool)
-    good = np.array([number == 0 or number in classes for number in numbers], bool)
-    return good, known
+    import polars as pl
+
+    places, numbers = (
+        _places(table),
+        _places(seen).with_columns(pl.Series("class", seen.ints("rlnClassNumber"))),
+    )
+    known_once = numbers.unique(subset=places.columns, keep="last")
+    found = places.join(known_once, on=places.columns, how="left", maintain_order="left")["class"]
+    number = found.fill_null(0).to_numpy()
+    known = number > 0
+    return ~known | np.isin(number, list(classes)), known
 
 
-def _places(table: StarTable) -> list[tuple[object, ...]]:
+def _places(table: StarTable) -> pl.DataFrame:
     """What tells particles apart: a name of an image is used again when a micrograph is extracted anew."""
+    import polars as pl  # what reads lists has it; the session's process does not, until there are classes
+
     if not all(label in table for label in _PLACES):
-        return [(name,) for name in table.strings("rlnImageName")]
-    columns = [np.rint(_GRAIN * table.floats(label)).astype(int).tolist() for label in _PLACES[1:]]
-    return list(zip(table.strings(_PLACES[0]), *columns))
+        return pl.DataFrame({"image": table.strings("rlnImageName")})
+    grains = {label: np.rint(_GRAIN * table.floats(label)).astype(np.int64) for label in _PLACES[1:]}
+    return pl.DataFrame({"micrograph": table.strings(_PLACES[0]), **grains})
