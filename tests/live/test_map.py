@@ -220,6 +220,17 @@ def test_off_makes_no_map_until_it_is_on(project, folder, make_map):
     assert state.updates == 1 and listed(project, state) == CLASSES * EACH  # whatever class they are in
 
 
+def test_what_comes_of_a_job_that_is_not_wanted_any_more_is_not_taken_in(project, folder, make_map):
+    streaming = make_map()
+    streaming.turn(CALM_S)
+    assert streaming.is_busy
+    map_wishes.set_map_mode(project, folder, "off")
+    assert turns(streaming).state == "off" and not streaming.is_busy and not streaming.state.believable
+    map_wishes.set_map_mode(project, folder, "auto")
+    first = streaming.state.initial_job
+    assert turns(streaming).updates == 1 and streaming.state.initial_job == first
+
+
 def test_the_end_leaves_ordinary_jobs_and_does_nothing_twice(project, folder, session, make_map):
     streaming = make_map()
     assert MapEnd(streaming, session).run()

@@ -82,13 +82,12 @@ class StreamingMap:
         wanted = wish.mode != OFF and diameter_angst(self.order) > 0
         state = self.state
         if not wanted and state.state != OFF:
-            self.own_job.stop()
+            self.drop()
             state.state, state.why = OFF, ""
         elif wanted and state.state == OFF:
             state.state = FINAL if state.final_done else UP_TO_DATE if state.updates else WAITING
         if wish.again > state.again:
-            self.own_job.stop()
-            self.list.forget()
+            self.drop()
             self.state = state = MapState(list_job=state.list_job, again=wish.again)
         state.accepted = wish.accepted
         if wish.symmetry and (wish.symmetry, wish.by) != (state.symmetry, state.confirmed_by):
@@ -98,10 +97,16 @@ class StreamingMap:
     def _take_symmetry(self, wish: MapWish) -> None:
         state = self.state
         if state.job and wish.symmetry != state.symmetry:
-            self.own_job.stop()
+            self.drop()
             self._begin_anew()
         state.symmetry, state.confirmed_by = wish.symmetry, wish.by
         self.own_job.not_before_s = 0.0
+
+    def drop(self) -> None:
+        """What runs is not wanted any more; the list counts as one that no run has seen."""
+        self.own_job.stop()
+        self.list.forget()
+        self.state.of_classes = ""
 
     def _begin_anew(self) -> None:
         """The next update is the first of a new refinement."""

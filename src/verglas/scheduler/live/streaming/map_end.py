@@ -24,6 +24,7 @@ from verglas.scheduler.live.record.map_state import (
     FINAL,
     LAST_RUN,
     OFF,
+    UP_TO_DATE,
     WAITING,
     MapWish,
     enter_state,
@@ -73,7 +74,9 @@ class MapEnd:
                 self._jobs()
                 self.map.answering.look(ANSWERS_S)  # the report tells them
         except Interrupted:
-            self.job.stop()
+            self.map.drop()
+            if not self.session.is_to_finish:
+                self.map.say(UP_TO_DATE if self.map.state.updates else WAITING)
         return self.session.is_to_finish
 
     def _settle(self) -> None:
