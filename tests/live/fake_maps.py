@@ -44,6 +44,10 @@ def _begin() -> None:
         raise JobFailed("told to fail")
 
 
+def _write(path: str, tables: dict[str, dict[str, list]]) -> None:
+    write_star(path, [StarTable.from_columns(name, columns) for name, columns in tables.items()])
+
+
 def _write_maps(root: str, names: list[str]) -> None:
     for name in names:
         write_mrc(f"{root}{name}", density(), PIXEL)
@@ -72,13 +76,15 @@ class FakeRefine(AutoRefine3D):
         table = star["particles"]
         if "rlnRandomSubset" not in table:
             table = table.with_columns({"rlnRandomSubset": [1 + row % 2 for row in range(len(table))]})
-        write_star(
-            f"{root}_data.star", [*(each for each in star.values() if each.name != "particles"), table]
+        others = [each for each in star.values() if each.name != "particles"]
+        spectra = {"rlnGoldStandardFsc": [1.0] * 4 + [0.1], "rlnAngstromResolution": [999.0, 64, 32, 21, 16]}
+        model = {"model_general": {"rlnNrClasses": [1], "rlnPixelSize": [PIXEL]}, "model_class_1": spectra}
+        _write(f"{root}_model.star", model)
+        _write(
+            f"{root}_sampling.star", {"sampling_general": {"rlnHealpixOrder": [4], "rlnOffsetStep": [PIXEL]}}
         )
-        write_star(f"{root}_model.star", [StarTable.from_columns("model_general", {"rlnNrClasses": [1]})])
-        write_star(
-            f"{root}_optimiser.star", [StarTable.from_columns("optimiser", {"rlnOutputRootName": [root]})]
-        )
+        _write(f"{root}_optimiser.star", {"optimiser": {"rlnOutputRootName": [root]}})
+        write_star(f"{root}_data.star", [*others, table])
         names = ["_class001.mrc", "_half1_class001_unfil.mrc", "_half2_class001_unfil.mrc"]
         _write_maps(root, names)
         with open(Path(root).with_name("map_history.jsonl"), "a") as out:

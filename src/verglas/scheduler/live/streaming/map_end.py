@@ -115,7 +115,12 @@ class MapEnd:
         of = f"{hashlib.sha256(listed).hexdigest()[:16]} {state.job}"
         if state.final_of != of:
             state.final_of, state.final_done, state.final_begun = of, [], ""
-        self._last(REFINEMENT, last_map(order, state.job, state.symmetry))
+        try:
+            asked = last_map(order, state.job, state.symmetry)
+        except (OSError, ValueError, KeyError) as error:
+            self.map.say(FAILED, f"{state.job} cannot be gone on with: {error}")
+            raise Interrupted from error
+        self._last(REFINEMENT, asked)
         refinement = state.final_jobs[REFINEMENT]
         self._last(MASK, mask_of(order, refinement))
         self._last(SHARPENING, sharpened(order, refinement, state.final_jobs[MASK]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from verglas.compute.workers import available_cores
 from verglas.jobs.chain import INITIAL_MODEL, MASK, REFINEMENT, SHARPENING
+from verglas.jobs.refine.streaming.warm import warm_options
 from verglas.jobs.registry import job_class
 from verglas.project.registration import LoadedJob
 from verglas.scheduler.live.record.map_state import NO_SYMMETRY
@@ -14,6 +15,7 @@ from verglas.scheduler.live.record.order import LiveOrder
 FIRST_MAP, LIST = "initial_model.mrc", "particles.star"
 MAP, HALF = "run_class001.mrc", "run_half1_class001_unfil.mrc"
 MOST_THREADS = 8
+JUNK = "--junk_classes 1"  # what a smooth blob explains as well stays out of the map
 START_SHARE = 1 / 6  # of the diameter: low pass of the first map before it is refined
 
 
@@ -31,18 +33,15 @@ def updated_map(order: LiveOrder, particles: str, reference: str, symmetry: str)
     """The refinement that is updated while particles come."""
     low_pass = f"{START_SHARE * diameter_angst(order):.0f}"
     texts = {"fn_img": particles, "fn_ref": reference, "sym_name": symmetry, "ini_high": low_pass}
-    follows = "do_streaming" in job_class(REFINEMENT).Options.model_fields
-    return _asked(order, REFINEMENT, texts | ({"do_streaming": "Yes"} if follows else {}))
+    return _asked(order, REFINEMENT, texts | {"do_streaming": "Yes", "other_args": JUNK})
 
 
 def last_map(order: LiveOrder, job: str, symmetry: str) -> LoadedJob:
-    """A batch refinement of what the updates of `job` leave: its map, its poses and its half-sets."""
-    low_pass = f"{START_SHARE * diameter_angst(order):.0f}"
-    return _asked(
-        order,
-        REFINEMENT,
-        {"fn_img": f"{job}run_data.star", "fn_ref": job + MAP, "sym_name": symmetry, "ini_high": low_pass},
-    )
+    """A batch refinement of what the updates of `job` leave: its map, its poses and its half-sets.
+
+    Raises OSError, StarError where the files of the last update are missing or damaged.
+    """
+    return _asked(order, REFINEMENT, {"sym_name": symmetry}, warm_options(job))
 
 
 def mask_of(order: LiveOrder, refinement: str) -> LoadedJob:
@@ -54,12 +53,17 @@ def sharpened(order: LiveOrder, refinement: str, mask: str) -> LoadedJob:
     return _asked(order, SHARPENING, {"fn_in": refinement + HALF, "fn_mask": f"{mask}mask.mrc"})
 
 
-def _asked(order: LiveOrder, folder: str, texts: dict[str, str]) -> LoadedJob:
-    """A job that is not entered yet; what the session's user set goes before all."""
-    kind = job_class(folder)
-    known = {**texts, **order.map_options.get(folder, {})}
+def _asked(
+    order: LiveOrder, folder: str, texts: Mapping[str, str], last: Mapping[str, str] | None = None
+) -> LoadedJob:
+    """A job that is not entered yet: what the session's user set goes before `texts`, what follows before both."""
+    kind, users = job_class(folder), order.map_options.get(folder, {})
+    sets = [texts, users, last or {}]
+    known = {key: text for each in sets for key, text in each.items()}
     if folder in (INITIAL_MODEL, REFINEMENT):
         known = {"nr_threads": str(min(available_cores(), MOST_THREADS)), **known}
+    if flags := " ".join(each["other_args"] for each in sets if each.get("other_args")):
+        known["other_args"] = flags
     options, warnings = kind.Options.parse(known)
     return LoadedJob("", kind, options, False, tuple(warnings))
 
