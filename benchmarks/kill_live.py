@@ -36,6 +36,7 @@ from live_many import TESTS, _movie_bytes
 
 REAL_KINDS = ("supervisor", "worker", "job")
 KILLS_AT_END = 2  # while the last classification runs
+KILLS_AT_END_OF_MAP = 5  # while its last jobs run
 NMI_TOLERANCE = 0.02
 RECORDS = (".verglas", "RELION_JOB", "run.", "note", "job", "default", "logfile", "summary.html")
 
@@ -94,7 +95,8 @@ class TinyMovies:
             import fake_maps
 
             fakes |= fake_maps.FAKES
-            self.kinds = REAL_KINDS
+            os.environ["FAKE_MAP_S"] = "3"
+            self.kinds, self.kills_at_end = REAL_KINDS, KILLS_AT_END_OF_MAP
         os.environ["VERGLAS_JOB_TYPES"] = ",".join(f"{kind}={where}" for kind, where in fakes.items())
         os.environ["FAKE_STAGE_S"] = "0.3"
         self.data = _movie_bytes()
@@ -195,24 +197,26 @@ def session(
         over = arrived == given.movies and hit >= early
         if over and folder.wished() != "finish":
             folder.wish("finish")
-        if hit < (kills if _is_classified_last(folder) else early) and time.monotonic() > next_kill:
+        if hit < (kills if _is_at_its_end(folder) else early) and time.monotonic() > next_kill:
             kill_one(root, microscope.kinds, chance, done)
             next_kill = time.monotonic() + chance.expovariate(1 / given.pause)
         time.sleep(0.05)
     return results(root), done
 
 
-def _is_classified_last(folder: Any) -> bool:
-    """Whether the session has let go of its jobs and runs the last classification."""
+def _is_at_its_end(folder: Any) -> bool:
+    """Whether the session has let go of its jobs, and its last classification or last jobs of the map run."""
+    from verglas.jobs.chain import CLASSES, EXTRACTION, MAPS
     from verglas.project.dialect import Status
     from verglas.project.project import Project
 
-    jobs = folder.order().jobs
-    if folder.phase() != "finishing" or "Class2D" not in jobs:
+    if folder.phase() != "finishing":
         return False
-    graph = Project.open(folder.root).graph()
-    states = [graph.processes[jobs[each]].status for each in ("Extract", "Class2D")]
-    return states == [Status.SUCCEEDED, Status.RUNNING]
+    processes = Project.open(folder.root).graph().processes
+    if processes[folder.order().jobs[EXTRACTION]].status is not Status.SUCCEEDED:
+        return False
+    states = [each.status for each in processes.values() if each.folder in (CLASSES, *MAPS)]
+    return Status.RUNNING in states
 
 
 def kill_one(root: Path, others: tuple[str, ...], chance: random.Random, done: dict[str, int]) -> None:
@@ -221,7 +225,7 @@ def kill_one(root: Path, others: tuple[str, ...], chance: random.Random, done: d
     kinds = sorted({kind for _, kind in found})
     if not kinds:
         return
-    kind = chance.choice(kinds)
+    kind = "job" if "job" in kinds and chance.random() < 0.5 else chance.choice(kinds)  # they are rare
     if kind in ("session", "supervisor") and not {"session", "supervisor"} <= set(kinds):
         return
     try:

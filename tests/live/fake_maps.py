@@ -39,7 +39,7 @@ def density() -> np.ndarray:
 
 
 def _begin() -> None:
-    time.sleep(float(os.environ.get("FAKE_STAGE_S", "0")))
+    time.sleep(float(os.environ.get("FAKE_MAP_S", "0")))
     if Path("wrong.txt").exists():
         raise JobFailed("told to fail")
 

@@ -31,7 +31,7 @@ def test_ten_kills(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_ten_kills_of_a_session_with_a_map(tmp_path, monkeypatch, capsys):
-    for name in ("VERGLAS_JOB_TYPES", "PYTHONPATH", "FAKE_STAGE_S"):
+    for name in ("VERGLAS_JOB_TYPES", "PYTHONPATH", "FAKE_STAGE_S", "FAKE_MAP_S"):
         monkeypatch.setenv(name, "")
     monkeypatch.chdir(tmp_path)
     given = argparse.Namespace(kills=10, movies=8, seed=3, pause=0.7)
