@@ -90,14 +90,14 @@ def forecast(updates: Sequence[Update], nyquist_angst: float, rate_per_hour: flo
 def _why_not(known: Sequence[Update], nyquist_angst: float) -> str:
     """Why nothing can be said about maps to come; "" if something can."""
     series = [each for each in known if not each.settled]
-    if len(known) < LEAST_UPDATES or not series:
-        return f"too few updates for a forecast: {len(known)} with a resolution, {LEAST_UPDATES} are needed"
-    now = series[-1]
-    if now.resolution_angst <= NEAR_NYQUIST * nyquist_angst:
+    if series and series[-1].resolution_angst <= NEAR_NYQUIST * nyquist_angst:
         return (
             f"the map has reached what its pixels can hold ({nyquist_angst:.2f} Å): extract with smaller ones to "
             "see more"
         )
+    if len(known) < LEAST_UPDATES or not series:
+        return f"too few updates for a forecast: {len(known)} with a resolution, {LEAST_UPDATES} are needed"
+    now = series[-1]
     if now.resolution_angst > FIRST_ANGST:
         return (
             f"{now.resolution_angst:.1f} Å is too coarse to tell from: a forecast begins at {FIRST_ANGST:g} Å"

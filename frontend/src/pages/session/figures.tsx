@@ -7,6 +7,7 @@ import { Asides } from "./asides";
 import { LinkedPlots } from "./limits/linked";
 import type { Grid, LiveSession, Sheet } from "./data";
 import { Gallery, viewerLink } from "./gallery";
+import { useAdds } from "./grid/adds";
 import { GridPanel } from "./grid/panel";
 import { useLimitActs } from "./limits/acts";
 import { droppedBy, type Limits } from "./limits/limits";
@@ -55,6 +56,7 @@ export function Figures({ sheet, name, live, goodShare, brush, setBrush, reload 
   const [chosen, setChosen] = useState<number | undefined>();
   const [dialog, setDialog] = useState("");
   const grid = useGrid(sheet, name);
+  const adds = useAdds(sheet, name);
   const settings = useData<StageSettings>(name ? `p/${pid}/live/${name}/settings` : null);
   const selection = useSelection(sheet, brush);
   const { selected, shown, words } = selection;
@@ -120,7 +122,13 @@ export function Figures({ sheet, name, live, goodShare, brush, setBrush, reload 
           <div className="stack">
             {grid && (
               <Boundary what="The grid">
-                <GridPanel {...one} grid={grid} goodShare={goodShare} selection={selection} />
+                <GridPanel
+                  {...one}
+                  grid={grid}
+                  goodShare={goodShare}
+                  adds={adds}
+                  selection={selection}
+                />
               </Boundary>
             )}
             {sheet.live && (

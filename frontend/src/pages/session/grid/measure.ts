@@ -10,6 +10,7 @@ export const METRICS: Record<string, { title: string; unit: string; better: "hig
   fit: { title: "CTF fit", unit: "Å", better: "low" },
   ice: { title: "Ice ring", unit: "", better: "low" },
   good: { title: "Good particles", unit: "a movie", better: "high" },
+  adds: { title: "Adds to the map", unit: "of the mean", better: "high" }, // told by the map, of squares only
 };
 export const CIVIDIS = [
   "#00224e",
@@ -37,6 +38,7 @@ export function measure(
   metric: string,
   goodShare: number,
 ): number | null {
+  if (metric === "adds") return null;
   const judged = rows.filter(i => sheet.kind[i] || sheet.through[i]);
   if (!judged.length) return null;
   if (metric === "accepted")

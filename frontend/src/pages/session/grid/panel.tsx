@@ -12,6 +12,7 @@ interface Props {
   grid: Grid;
   sheet: Sheet;
   goodShare: number;
+  adds: ReadonlyMap<string, number>; // what squares add to the map, where that is known
   chosen?: number;
   selection: Selection;
 }
@@ -29,15 +30,25 @@ function useRows(grid: Grid, sheet: Sheet) {
   }, [grid, sheet]);
 }
 
-export function GridPanel({ grid, sheet, goodShare, chosen, selection }: Props) {
-  const [metric, setMetric] = usePersisted("grid.metric", "accepted");
+export function GridPanel({ grid, sheet, goodShare, adds, chosen, selection }: Props) {
+  const [wanted, setMetric] = usePersisted("grid.metric", "accepted");
+  const metric = wanted === "adds" && !adds.size ? "accepted" : wanted;
   const [square, setSquare] = useState<number | null>(null);
   const rowsOf = useRows(grid, sheet);
   const group = useMemo(
     () => (rows: number[]) => ({ rows, value: measure(sheet, rows, metric, goodShare) }),
     [sheet, metric, goodShare],
   );
-  const squares = useMemo(() => rowsOf.squares.map(group), [rowsOf, group]);
+  const squares = useMemo(
+    () =>
+      metric === "adds"
+        ? rowsOf.squares.map((rows, n) => ({
+            rows,
+            value: adds.get(grid.squares[n].name) ?? null,
+          }))
+        : rowsOf.squares.map(group),
+    [rowsOf, group, metric, adds, grid.squares],
+  );
   const open = square ?? (grid.squares.length === 1 ? 0 : null);
   const holes = useMemo(
     () =>
@@ -66,11 +77,13 @@ export function GridPanel({ grid, sheet, goodShare, chosen, selection }: Props) 
           onChange={event => setMetric(event.target.value)}
           aria-label="coloured by"
         >
-          {Object.entries(METRICS).map(([key, each]) => (
-            <option key={key} value={key}>
-              {each.title}
-            </option>
-          ))}
+          {Object.entries(METRICS)
+            .filter(([key]) => key !== "adds" || adds.size > 0)
+            .map(([key, each]) => (
+              <option key={key} value={key}>
+                {each.title}
+              </option>
+            ))}
         </select>
         {open !== null && grid.squares.length > 1 && (
           <button
