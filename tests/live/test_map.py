@@ -167,6 +167,8 @@ def test_too_few_good_particles_are_said_and_waited_for(project, folder, session
     state = turns(make_map())
     assert state.state == "waiting for classes" and "60 particles" in state.why and "500" in state.why
     assert not state.initial_job
+    (folder.path / "classes.json").unlink()
+    assert turns(make_map()).why == "there are none yet"
 
 
 def test_a_doubtful_map_waits_for_a_person(project, folder, make_map):

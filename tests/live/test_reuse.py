@@ -99,3 +99,10 @@ def test_another_projects_session_is_cloned(tmp_path, monkeypatch):
     assert cloned["CtfFind"]["dfmax"] == "40000" and cloned["AutoPick"]["log_invert"] == "Yes"
     assert new.facts["cs"].source == "as in ../other"
     assert cloned["Import"]["fn_in_raw"] == "Movies/*.mrc"
+
+
+def test_masks_follow_the_diameter_of_the_new_session():
+    new = intake(pixel_size=0.8, kv=300.0, cs=2.7, amplitude_contrast=0.1, diameter="200,300")
+    options = chain_options(new, lend(new, last_week(), "last week"))
+    for folder in ("Class2D", "InitialModel", "Refine3D"):
+        assert options[folder]["particle_diameter"] == "330"

@@ -27,6 +27,7 @@ from verglas.scheduler.supervisor import ensure_supervisor
 SESSION = "demo"
 JUNK_SHARE = 0.1  # of the movies
 LIMITS = "rlnCtfMaxResolution <= 8; rlnGroupNrParticles >= 10"
+LEAST_OF_MAP, MINUTES = 1000, 12  # particles; what the whole takes
 REFRESH_S = 1.0
 
 
@@ -44,7 +45,7 @@ def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0
     junk = "junk among them, and " if int(JUNK_SHARE * settings.movies) else ""
     print(
         f"verglas demo --live in {directory}: a movie every {every_s:g} s, {settings.movies} movies; "
-        f"{junk}thicker ice in the first third."
+        f"{junk}thicker ice in the first third.{_of_map(plan)}"
     )
     microscope = _start_microscope(directory, project, asdict(settings), every_s)
     folder = LiveFolder(project.root, SESSION)
@@ -58,11 +59,22 @@ def run_live_demo(directory: Path, *, quick: bool = False, every_s: float = 20.0
     finally:
         if microscope.poll() is None:
             microscope.terminate()
-    for line in told_of_map(project.root, folder, plan, directory / PICTURE):
+    for line in told_of_map(project.root, folder, plan, directory / PICTURE) if _makes_map(plan) else ():
         print(f"  {line}")
     print(f"report: {folder.report_file}")
     print(f"project: {project.root} (open it with verglas gui, or in RELION)")
     return code
+
+
+def _makes_map(plan: DemoPlan) -> bool:
+    """Whether the particles suffice."""
+    return plan.n_particles >= LEAST_OF_MAP
+
+
+def _of_map(plan: DemoPlan) -> str:
+    if not _makes_map(plan):
+        return ""
+    return f"\nIt ends with a map, after about {MINUTES} minutes on 2 cores. Ctrl-C is safe; the same command goes on."
 
 
 def _start_microscope(
@@ -127,6 +139,7 @@ def _set_up(project: Project, gain: Path, plan: DemoPlan) -> LiveFolder:
         workers=max(1, cores - 1),
         publish_s=5.0,
         classes_from=plan.n_particles // 5,
+        three_d="auto" if _makes_map(plan) else "off",
         map_from=plan.n_particles // 4,
     )
     os.chdir(project.root)

@@ -101,7 +101,7 @@ def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]
     extract = {"extract_size": str(box), "do_rescale": "Yes" if small < box else "No"}
     if small < box:
         extract["rescale"] = str(small)
-    diameter = {"particle_diameter": f"{MASK_OF_DIAMETER * most:g}"}
+    diameter = {"particle_diameter": mask_diameter(most)}
     return {
         PICKING: {"do_log": "Yes", "log_diam_min": f"{least:g}", "log_diam_max": f"{most:g}"},
         EXTRACTION: extract,
@@ -109,6 +109,11 @@ def _particle_options(intake: Intake, pixel: float) -> dict[str, dict[str, str]]
         INITIAL_MODEL: dict(diameter),
         REFINEMENT: dict(diameter),
     }
+
+
+def mask_diameter(most_angst: float) -> str:
+    """Of the mask around a particle, as an option's text, from the largest diameter of the particle."""
+    return f"{MASK_OF_DIAMETER * most_angst:g}"
 
 
 def _even(size: float) -> int:

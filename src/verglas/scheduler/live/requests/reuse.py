@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from verglas.formats.atomic import write_text
-from verglas.jobs.chain import EXTRACTION, IMPORT, MOTION, PICKING, SELECTION
+from verglas.jobs.chain import CLASSES, EXTRACTION, IMPORT, MAPS, MOTION, PICKING, SELECTION
 from verglas.project.job_star import read_settings
 from verglas.project.names import checked_plain_name
 from verglas.project.project import Project
 from verglas.scheduler.live.record.order import all_sessions, read_json
 from verglas.scheduler.live.requests.facts import Fact, Intake, number_or_text
+from verglas.scheduler.live.requests.first_options import mask_diameter
 
 Options = dict[str, dict[str, str]]  # job folder -> option -> text
 
@@ -75,6 +76,9 @@ def lend(intake: Intake, lent: Mapping[str, Mapping[str, str]], source: str) -> 
     picked = rest.get(PICKING, {})
     low, high = picked.pop("log_diam_min", ""), picked.pop("log_diam_max", "")
     _add(intake, "diameter", f"{low},{high}" if low and high else "", source)
+    for folder in (CLASSES, *MAPS):  # what followed from that diameter follows from the new session's
+        if high and rest.get(folder, {}).get("particle_diameter") == mask_diameter(float(high)):
+            del rest[folder]["particle_diameter"]
     if "pixel-size" in intake.facts and not _same(pixel, intake.number("pixel-size")):
         for folder, key in _SIZED:
             rest.get(folder, {}).pop(key, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from verglas.formats.star import StarFile, write_star
-from verglas.jobs.chain import EXTRACTION, LISTS, SELECTION
+from verglas.jobs.chain import CLASSES, EXTRACTION, LISTS, SELECTION
 from verglas.project.change import Change
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
@@ -56,7 +56,8 @@ class MapList:
         """The good particles, once there are enough of them; else what is missing in words ("" if that is known)."""
         classes = ClassState.read(self.folder)
         if wish.mode == AUTO and not classes.averages:
-            return None, "there are none yet" if classes.job else "it has none: verglas live map --on"
+            has_classes = CLASSES in self.order.jobs
+            return None, "there are none yet" if has_classes else "it has none: verglas live map --on"
         looked_at = (wish.mode, _stamp(classes), self.session.listed_particles // LOOK_AGAIN)
         if looked_at == self._looked_at:
             return None, ""
