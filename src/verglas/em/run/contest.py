@@ -1,14 +1,17 @@
-"""Several starts of a refinement from nothing compete; the one that explains unseen particles best goes on.
+"""Several starts of a map from nothing compete; the one that explains unseen particles best goes on.
 
-A map from random blobs may end in a wrong valley, from which mini-batches do not lead out. How good a start is shows
-after a few mini-batches in the likelihood of particles that no start has seen: all starts are judged with the
-same particles, noise spectra, priors and image size, so only the maps differ. (No part of RELION.)
+Each start is expectation-maximisation from random blobs, every iteration over a fresh subset of the particles: a
+subset is cheap, and what its noise adds leads out of shallow valleys, in which maps of both hands are mixed.
+Images reach far enough from the start (an eighth of the diameter, in the form): below that many wrong maps explain
+particles as well as the right one. How good a start is shows in the likelihood of particles that no start has
+seen: all are judged with the same particles, noise spectra, priors and image size, so only the maps differ.
+Half of them go on after the first round. Figures: docs/initial-model.md. (No part of RELION.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,21 +23,31 @@ from verglas.em.schedule.task import Task
 from verglas.em.state.combine import Ranks
 from verglas.em.state.model import State
 from verglas.em.state.particles import Assignments, Floats, ImageSource, Ints, Particles
-from verglas.em.state.settings import EmSettings
+from verglas.em.state.settings import EmSettings, GradientSettings
 
-BATCHES = 25  # mini-batches of each start
-BATCHES_SHARE = 4  # of a run of few iterations: one for every so many of them
+ROUND = 30  # iterations of a round; fewer where the run itself is shorter
+ROUNDS = 2
+PARTICLES = 300  # of an iteration, for every class
 JUDGES, JUDGES_SHARE = 300, 4  # particles that judge: so many, at most every fourth
 _APART = 7919  # between the seeds of starts
 
 
+@dataclass
+class _Start:
+    """One start at work."""
+
+    run: Refinement
+    scores: Floats = field(default_factory=lambda: np.zeros(0))  # log-likelihood of each judge
+
+
 @dataclass(frozen=True)
 class Contest:
-    """What each start came to. `likelihoods` (S,) are means over the particles that judge, in nats."""
+    """What each of S starts came to."""
 
     references: Tensor  # (S, K, N, N, N)
-    likelihoods: Floats
-    deviations: Floats  # (S,) standard error of each one's distance from the best
+    behind: Floats  # (S,) nats that a judge is on average less likely than under the best map of the start's last round
+    deviations: Floats  # (S,) standard error of that
+    rounds: Ints  # (S,) how many rounds each went through
     best: int
 
     @property
@@ -44,12 +57,12 @@ class Contest:
 
     def lines(self) -> list[str]:
         """For run.out."""
-        found = [
-            f"Start {number + 1}: log-likelihood of unseen particles {value - self.likelihoods.max():+.3f} each "
-            f"(± {error:.3f})"
-            for number, (value, error) in enumerate(zip(self.likelihoods, self.deviations))
-        ]
-        return [*found, f"Start {self.best + 1} goes on"]
+        return [*map(self._line, range(len(self.rounds))), f"Start {self.best + 1} goes on"]
+
+    def _line(self, number: int) -> str:
+        behind, error = self.behind[number], self.deviations[number]
+        judged = f"log-likelihood of unseen particles {-behind:+.3f} each (± {error:.3f})"
+        return f"Start {number + 1}: {judged} after round {self.rounds[number]}"
 
 
 def compete(
@@ -63,32 +76,60 @@ def compete(
     ranks: Ranks | None = None,
     watcher: Watcher | None = None,
 ) -> Contest:
-    """Run `n_starts` starts for a few mini-batches each, and judge them. `aside`: particles that are not used."""
+    """Let `n_starts` starts compete over two rounds. `aside`: particles that are not used."""
     watcher, aside = watcher or SilentWatcher(), aside or {}
     judges = _judges(settings, len(particles), aside)
     without = Assignments.start(len(particles))
     without.set_aside.update(aside | dict.fromkeys(judges.tolist(), "judges the starts"))
-    batches = max(1, min(BATCHES, settings.n_iterations // BATCHES_SHARE))
-    watcher.start(f"{n_starts} starts compete over {batches} mini-batches each", n_starts * batches)
-    first: Refinement | None = None
-    references, scores = [], []
-    for number in range(n_starts):
-        run = Refinement.start(
-            replace(settings, random_seed=settings.random_seed + _APART * number),
-            particles,
-            source,
-            assignments=without.copy(),
-            devices=devices,
-            ranks=ranks,
+    per_round = max(1, min(ROUND, settings.n_iterations // ROUNDS))
+    contest = [
+        _Start(
+            Refinement.start(
+                replace(_of_starts(settings, per_round), random_seed=settings.random_seed + _APART * number),
+                particles,
+                source,
+                assignments=without.copy(),
+                devices=devices,
+                ranks=ranks,
+            )
         )
-        common = first.state if first is not None else run.state
-        for done in range(batches):
-            run.iterate()
-            watcher.update(number * batches + done + 1)
-        first = first or replace(run, state=common)
-        references.append(run.state.model.references.cpu())
-        scores.append(likelihoods(first, _judged(common, run.state), judges))
-    return _contest(torch.stack(references), np.stack(scores))
+        for number in range(n_starts)
+    ]
+    rounds, behind, deviations = np.zeros(n_starts, int), np.zeros(n_starts), np.zeros(n_starts)
+    left = list(range(n_starts))
+    while rounds.max() < ROUNDS:
+        watcher.start(f"{len(left)} starts compete over {per_round} iterations each", len(left) * per_round)
+        common = contest[left[0]].run
+        for place, number in enumerate(left):
+            start = contest[number]
+            for done in range(per_round):
+                start.run.iterate()
+                watcher.update(place * per_round + done + 1)
+            if place == 0:
+                common = replace(common)  # as it is now: all are judged with the noise that it found
+            start.scores = likelihoods(common, _judged(common.state, start.run.state), judges)
+            rounds[number] += 1
+        scores = np.stack([contest[number].scores for number in left])
+        behind[left], deviations[left] = _behind_the_best(scores)
+        order = np.argsort(behind[left], kind="stable")
+        left = [left[place] for place in order[: max(1, (len(left) + 1) // 2)]]
+    references = torch.stack([start.run.state.model.references.cpu() for start in contest])
+    return Contest(references, behind, deviations, rounds, left[0])
+
+
+def _of_starts(settings: EmSettings, per_round: int) -> EmSettings:
+    """Expectation-maximisation over subsets; images reach as far as asked first, then half way to the last limit."""
+    given = settings.gradient or GradientSettings()
+    first, last = given.ini_resolution_angst, given.fin_resolution_angst
+    gradient = replace(
+        given,
+        ini_fraction=0.5,
+        fin_fraction=0.5,
+        fin_resolution_angst=2 / (1 / first + 1 / last) if first > 0 and last > 0 else first,
+        em_iterations=ROUNDS * per_round + 1,
+        em_particles=PARTICLES,
+    )
+    return replace(settings, gradient=gradient, n_iterations=gradient.em_iterations)  # the last is never done
 
 
 def likelihoods(run: Refinement, state: State, rows: Ints) -> Floats:
@@ -120,9 +161,7 @@ def _judged(common: State, state: State) -> State:
     return replace(common, models=(model,), assignments=Assignments.start(len(common.assignments.norm)))
 
 
-def _contest(references: Tensor, scores: Floats) -> Contest:
-    means = scores.mean(1)
-    best = int(np.argmax(means))
-    apart = scores - scores[best]
-    errors = apart.std(1) / np.sqrt(max(1, scores.shape[1]))
-    return Contest(references, means, errors, best)
+def _behind_the_best(scores: Floats) -> tuple[Floats, Floats]:
+    """How far the mean of each row of scores (S, judges) lies below the best one's, and its standard error."""
+    apart = scores[np.argmax(scores.mean(1))] - scores
+    return apart.mean(1), apart.std(1) / np.sqrt(max(1, scores.shape[1]))

@@ -123,6 +123,13 @@ class Refinement:
         watcher = watcher or SilentWatcher()
         return cls(settings, particles, source, state, tuple(devices), ranks or Alone(), watcher)
 
+    def at_last_iterations(self) -> Refinement:
+        """The same run where its mini-batches end: what they would find is there already."""
+        gradient = self.settings.gradient
+        last = gradient.em_iterations if gradient is not None else 0
+        iteration = max(self.state.iteration, self.settings.n_iterations - last)
+        return replace(self, state=replace(self.state, iteration=iteration))
+
     @cached_property
     def schedule(self) -> Schedule:
         """Who decides what is done."""

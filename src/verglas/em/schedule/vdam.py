@@ -27,7 +27,6 @@ from verglas.em.state.settings import EmSettings, GradientSettings
 from verglas.fourier.rounding import nearest
 from verglas.maps.reconstruction import MIN_REGULARISED_SHELL
 
-FIRST_MAP_PARTICLES = 3000  # per class that an EM iteration of a map from nothing looks at
 MOST_POSES = {2: 5, 3: 100}  # significant poses per class, by dimensions of the reference
 
 
@@ -94,7 +93,9 @@ class MiniBatches:
         """Particles of an iteration of expectation-maximisation: a first map does not need all of many."""
         settings = self.settings
         every_class = number == settings.n_iterations and settings.n_classes > 1
-        return usable if not settings.denovo or every_class else FIRST_MAP_PARTICLES * settings.n_classes
+        return (
+            usable if not settings.denovo or every_class else self.gradient.em_particles * settings.n_classes
+        )
 
     def _measures(self, number: int, step: GradientStep | None) -> bool:
         """Whether iteration `number` estimates accuracies: mini-batches do now and then (§2.13)."""

@@ -58,6 +58,7 @@ class GradientSettings:
     fin_resolution_angst: float = -1.0  # and so far from the final phase on
     write_every: int = 10
     em_iterations: int = 0  # plain EM iterations at the end
+    em_particles: int = 3000  # per class that such an iteration of a map from nothing looks at
     class_inactivity_threshold: float = 0.0
 
 

@@ -89,12 +89,13 @@ class InitialModelOptions(ComputeOptions):
         4,
         label="Number of competing starts:",
         flag="--starts",
-        minimum=1,
+        minimum=0,
         maximum=20,
         step=1,
         ours=True,
-        help="So many starts, each from other random blobs, run for a few mini-batches; the one that explains "
-        "particles best that none of them has seen goes on.",
+        help="So many starts, each from other random blobs, run by expectation-maximisation; the one that explains "
+        "particles best that none of them has seen goes on, and mini-batches are not needed. 0: RELION's way, "
+        "mini-batches from one set of blobs.",
         **shared.LOCKED,
     )
     sampling: str = maps.sampling(
@@ -137,7 +138,7 @@ class InitialModelOptions(ComputeOptions):
         maximum=60,
         step=5,
         flag_if=lambda o: o.sgd_ini_resol > 0,
-        help="Resolution to which images reach in the initial phase; 0: a fifth of the mask diameter.",
+        help="Resolution to which images reach in the initial phase; 0: an eighth of the mask diameter.",
         **_SGD,
     )
     sgd_fin_resol: float = option(
@@ -180,7 +181,7 @@ class InitialModelOptions(ComputeOptions):
     )
 
 
-FIRST_SHARE, LAST_SHARE, FINEST_ANGST = 5.0, 12.0, 12.0  # of the diameter; what a first map is for
+FIRST_SHARE, LAST_SHARE, FINEST_ANGST = 8.0, 12.0, 12.0  # of the diameter; what a first map is for
 
 
 def first_limit(options: Any) -> float:

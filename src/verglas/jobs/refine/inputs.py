@@ -80,7 +80,9 @@ def _continued(frame: RunFrame, path: str) -> RefineInputs:
         names = replace(names, solvent_mask=checkpoint.solvent_mask)
     settings = changed_settings(checkpoint.settings, frame.arguments)
     state = with_changes(checkpoint.state, checkpoint.settings, settings)
-    if settings.gradient is not None and state.moments is None and state.iteration > 0:
+    gradient = settings.gradient
+    batches = 0 if gradient is None else settings.n_iterations - gradient.em_iterations
+    if state.moments is None and 0 < state.iteration < batches:
         frame.context.warn(f" WARNING: {path} comes without moments: momentum starts anew")
     images = _images(frame, checkpoint.listed)
     return RefineInputs(names, checkpoint.listed, settings, images, state=state)

@@ -131,18 +131,22 @@ def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:
     references = None if inputs.references is None else torch.from_numpy(inputs.references)
     assignments = first_assignments(inputs.listed, settings)
     who: dict[str, Any] = {"devices": devices, "ranks": frame.ranks, "watcher": watcher}
-    if settings.denovo and frame.arguments["--starts"] > 1:
-        references = _best_start(frame, inputs, assignments.set_aside, who)
-    return Refinement.start(
+    starts = frame.arguments["--starts"] if settings.denovo else 0
+    if starts:
+        references = _best_start(frame, inputs, assignments.set_aside, starts, who)
+    engine = Refinement.start(
         settings, particles, source, references=references, assignments=assignments, **who
     )
+    return engine.at_last_iterations() if starts else engine
 
 
-def _best_start(frame: RunFrame, inputs: RefineInputs, aside: dict[int, str], who: dict[str, Any]) -> Any:
+def _best_start(
+    frame: RunFrame, inputs: RefineInputs, aside: dict[int, str], starts: int, who: dict[str, Any]
+) -> Any:
     """Maps of the start that explains unseen particles best (K, N, N, N)."""
     from verglas.em.run.contest import compete
 
-    starts, particles = frame.arguments["--starts"], inputs.listed.particles
+    particles = inputs.listed.particles
     found = compete(inputs.settings, particles, inputs.images.source, starts, aside=aside, **who)
     for line in found.lines():
         frame.say(f" {line}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from verglas.simulate.particles import ParticleMaker, ParticleTruth
 
 STACK = "particles.mrcs"
+PREFERRED_VIEW_DEG, PREFERRED_SPREAD_DEG = (50.0, 40.0), 7.0  # rot and tilt of `one_view`, and deviation
 MATRIX = ("00", "01", "10", "11")
 DEFOCUS = ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle")
 
@@ -98,6 +99,10 @@ def particle_truth(settings: ParticleSettings) -> ParticleTruth:
     half = rng.uniform(0, settings.astigmatism_angst, n) / 2
     shifts = rng.uniform(-settings.shift_angst, settings.shift_angst, (n, 2))
     angle = rng.uniform(-90, 90, n)
+    if settings.one_view > 0:
+        near = np.flatnonzero(rng.random(n) < settings.one_view)
+        preferred = np.array([PREFERRED_VIEW_DEG])
+        eulers[near] = random_poses(len(near), rng, preferred, PREFERRED_SPREAD_DEG)[0]
     offset = np.zeros(n)
     if settings.defocus_spread_angst > 0:  # the first particles' values are their micrographs'
         of_micrograph = np.arange(n) % settings.micrographs

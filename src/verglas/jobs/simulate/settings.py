@@ -119,6 +119,7 @@ class ParticleSettings:
     assembly: bool = True
     views: int = 0  # 0: uniform orientations; k: k views of known class (with one model)
     jitter_deg: float = 3.0
+    one_view: float = 0.0  # share of the particles that lie within some degrees of one view
     symmetry: str = ""
     # what the noise is: white with this signal-to-noise ratio, or counted at a dose
     snr: float = 0.05  # variance of the signal inside the particle's circle over that of the noise
@@ -161,6 +162,8 @@ class ParticleSettings:
         for name, count in (("beam_tilt_mrad", 2), ("magnification", 4)):
             if len(getattr(self, name)) not in (0, count):
                 raise ValueError(f"{name} has {count} values, got {len(getattr(self, name))}")
+        if not 0 <= self.one_view <= 1:
+            raise ValueError(f"the share of particles in one view lies within 0 and 1, got {self.one_view:g}")
         if self.defocus_spread_angst < 0:
             raise ValueError(f"a spread of defocus cannot be negative, got {self.defocus_spread_angst:g} Å")
 

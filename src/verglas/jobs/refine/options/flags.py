@@ -28,7 +28,8 @@ _RUN: tuple[Flag, ...] = (
     Flag("--ref", "None", "Image, stack or map with the reference(s)", START),
     Flag("--no_init_blobs", False, "VDAM: start from averages over random orientations", START),
     Flag("--init_blobs", False, "EM: start from random blobs", START),
-    Flag("--starts", 1, "From nothing: so many starts compete over a few mini-batches", START),
+    Flag("--starts", 0, "From nothing: so many starts by expectation-maximisation compete, and their best map replaces"
+         " all mini-batches (0: mini-batches from blobs)", START),
     Flag("--sigma_ang", -1.0, "Local searches: standard deviation of all angles (degrees)", POSES),
     Flag("--auto_refine", False, "Refine until nothing improves any more", AUTO),
     Flag("--split_random_halves", False, "Refine two half-sets independently", AUTO),
