@@ -6,9 +6,8 @@ the starts did, and a table; lines are kept in OUT/results.jsonl, and what stand
     python benchmarks/abinitio.py OUT --specimens proteasome ribosome --seeds 1 2 3 [--jobs 2] [--gpu] [-- more flags]
     python benchmarks/abinitio.py OUT --folders setc:170:1 setd:170:2    (NAME:DIAMETER:CLASSES, made before)
 
-A folder OUT/NAME holds particles.star and truth_map.mrc. Those of the specimens below are made: simulated ones (models but
-the proteasome's from $VERGLAS_TEST_DATA/models), one with 80 % of its particles within some degrees of one view,
-and the real β-galactosidase (raw picks) and apoferritin (picked by benchmarks/real_apoferritin.py --keep DIR, given
+A folder OUT/NAME holds particles.star and truth_map.mrc. Those of the specimens below are made: simulated ones
+(models but the proteasome's from $VERGLAS_TEST_DATA/models), one with 80 % of its particles near one view, and the real β-galactosidase (raw picks) and apoferritin (picked by benchmarks/real_apoferritin.py --keep DIR, given
 as --apoferritin DIR). Real ones are run with their point group as the symmetry to find and apply.
 """
 
@@ -183,7 +182,10 @@ def _tried(task: tuple[Path, Specimen, int, bool, list[str]]) -> dict[str, objec
 
 def table(rows: list[dict[str, object]]) -> str:
     """Markdown, one line a specimen."""
-    lines = ["| specimen | right | FSC 0.5 (Å), worst to best | called good | CPU s | wall s |", "|---|" + "---|" * 5]
+    lines = [
+        "| specimen | right | FSC 0.5 (Å), worst to best | called good | CPU s | wall s |",
+        "|---|" + "---|" * 5,
+    ]
     for name in dict.fromkeys(str(row["specimen"]) for row in rows):
         mine = [row for row in rows if row["specimen"] == name and "failed" not in row]
         if not mine:
@@ -204,7 +206,9 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--specimens", nargs="*", default=[], choices=list(SPECIMENS))
-    parser.add_argument("--folders", nargs="*", default=[], help="NAME:DIAMETER:CLASSES of folders made before")
+    parser.add_argument(
+        "--folders", nargs="*", default=[], help="NAME:DIAMETER:CLASSES of folders made before"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--apoferritin", type=Path)
     parser.add_argument("--box", type=int, default=64)
