@@ -7,8 +7,9 @@ the starts did, and a table; lines are kept in OUT/results.jsonl, and what stand
     python benchmarks/abinitio.py OUT --folders setc:170:1 setd:170:2    (NAME:DIAMETER:CLASSES, made before)
 
 A folder OUT/NAME holds particles.star and truth_map.mrc. Those of the specimens below are made: simulated ones
-(models but the proteasome's from $VERGLAS_TEST_DATA/models), one with 80 % of its particles near one view, and the real β-galactosidase (raw picks) and apoferritin (picked by benchmarks/real_apoferritin.py --keep DIR, given
-as --apoferritin DIR). Real ones are run with their point group as the symmetry to find and apply.
+(models but the proteasome's from $VERGLAS_TEST_DATA/models), one with 80 % of its particles near one view, the
+real β-galactosidase (raw picks) and real apoferritin (--apoferritin: the folder that real_apoferritin.py --keep left).
+Real ones are run with their point group as the symmetry to find and apply.
 """
 
 from __future__ import annotations
