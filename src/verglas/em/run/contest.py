@@ -11,7 +11,7 @@ Half of them go on after the first round. Figures: docs/initial-model.md. (No pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,28 +32,15 @@ JUDGES, JUDGES_SHARE = 300, 4  # particles that judge: so many, at most every fo
 _APART = 7919  # between the seeds of starts
 
 
-@dataclass
-class _Start:
-    """One start at work."""
-
-    run: Refinement
-    scores: Floats = field(default_factory=lambda: np.zeros(0))  # log-likelihood of each judge
-
-
 @dataclass(frozen=True)
 class Contest:
     """What each of S starts came to."""
 
-    references: Tensor  # (S, K, N, N, N)
+    winner: Tensor  # (K, N, N, N): maps of the best start
     behind: Floats  # (S,) nats that a judge is on average less likely than under the best map of the start's last round
     deviations: Floats  # (S,) standard error of that
     rounds: Ints  # (S,) how many rounds each went through
     best: int
-
-    @property
-    def winner(self) -> Tensor:
-        """Maps (K, N, N, N) of the best start."""
-        return self.references[self.best]
 
     def lines(self) -> list[str]:
         """For run.out."""
@@ -76,45 +63,57 @@ def compete(
     ranks: Ranks | None = None,
     watcher: Watcher | None = None,
 ) -> Contest:
-    """Let `n_starts` starts compete over two rounds. `aside`: particles that are not used."""
+    """Let `n_starts` starts compete over two rounds. `aside`: particles that are not used.
+
+    Where several classes are asked for, every other start looks for one map first and deals the particles out among
+    copies of it in the second round: classes that differ little are found so, unlike ones from the blobs of the rest.
+    """
     watcher, aside = watcher or SilentWatcher(), aside or {}
     judges = _judges(settings, len(particles), aside)
     without = Assignments.start(len(particles))
     without.set_aside.update(aside | dict.fromkeys(judges.tolist(), "judges the starts"))
     per_round = max(1, min(ROUND, settings.n_iterations // ROUNDS))
-    contest = [
-        _Start(
-            Refinement.start(
-                replace(_of_starts(settings, per_round), random_seed=settings.random_seed + _APART * number),
-                particles,
-                source,
-                assignments=without.copy(),
-                devices=devices,
-                ranks=ranks,
-            )
+    settings = _of_starts(settings, per_round)
+
+    def begun(number: int, n_classes: int, references: Tensor | None = None) -> Refinement:
+        own = replace(settings, n_classes=n_classes, random_seed=settings.random_seed + _APART * number)
+        return Refinement.start(
+            own,
+            particles,
+            source,
+            references=references,
+            assignments=without.copy(),
+            devices=devices,
+            ranks=ranks,
         )
-        for number in range(n_starts)
-    ]
+
+    def moved_on(number: int, run: Refinement) -> Refinement:
+        n = run.state.model.n_classes
+        return (
+            run if n == settings.n_classes else begun(number, settings.n_classes, run.state.model.references)
+        )
+
+    runs = [begun(number, 1 if number % 2 else settings.n_classes) for number in range(n_starts)]
     rounds, behind, deviations = np.zeros(n_starts, int), np.zeros(n_starts), np.zeros(n_starts)
     left = list(range(n_starts))
     while rounds.max() < ROUNDS:
         watcher.start(f"{len(left)} starts compete over {per_round} iterations each", len(left) * per_round)
-        common = contest[left[0]].run
+        scores: list[Floats] = []
+        common = runs[left[0]]
         for place, number in enumerate(left):
-            start = contest[number]
             for done in range(per_round):
-                start.run.iterate()
+                runs[number].iterate()
                 watcher.update(place * per_round + done + 1)
             if place == 0:
                 common = replace(common)  # as it is now: all are judged with the noise that it found
-            start.scores = likelihoods(common, _judged(common.state, start.run.state), judges)
-            rounds[number] += 1
-        scores = np.stack([contest[number].scores for number in left])
-        behind[left], deviations[left] = _behind_the_best(scores)
+            scores.append(likelihoods(runs[number], _judged(common.state, runs[number].state), judges))
+        rounds[left] += 1
+        behind[left], deviations[left] = _behind_the_best(np.stack(scores))
         order = np.argsort(behind[left], kind="stable")
         left = [left[place] for place in order[: max(1, (len(left) + 1) // 2)]]
-    references = torch.stack([start.run.state.model.references.cpu() for start in contest])
-    return Contest(references, behind, deviations, rounds, left[0])
+        for number in left:
+            runs[number] = moved_on(number, runs[number])
+    return Contest(runs[left[0]].state.model.references.cpu(), behind, deviations, rounds, left[0])
 
 
 def _of_starts(settings: EmSettings, per_round: int) -> EmSettings:
@@ -148,15 +147,21 @@ def _judges(settings: EmSettings, n: int, aside: dict[int, str]) -> Ints:
 
 
 def _judged(common: State, state: State) -> State:
-    """What all starts have in common, with the maps and class shares of one of them.
+    """The maps and class shares of one start, with what all have in common: noise, priors, image size, sampling.
 
     Nothing is known about the judges' offsets, and they are looked at to where the sampling can tell details apart.
     """
     old, new = common.model, state.model
-    shares = new.class_weights[:, None] / old.direction_weights.shape[1]
-    directions = np.repeat(shares, old.direction_weights.shape[1], 1)
+    directions = np.repeat(new.class_weights[:, None], old.direction_weights.shape[1], 1)
     model = replace(
-        old, references=new.references, class_weights=new.class_weights, direction_weights=directions
+        new,
+        direction_weights=directions / old.direction_weights.shape[1],
+        sigma2_noise=old.sigma2_noise,
+        scale=old.scale,
+        norm_average=old.norm_average,
+        sigma_offset_angst=old.sigma_offset_angst,
+        current_size=old.current_size,
+        current_resolution=old.current_resolution,
     )
     return replace(common, models=(model,), assignments=Assignments.start(len(common.assignments.norm)))
 

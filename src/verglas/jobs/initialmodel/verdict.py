@@ -8,6 +8,7 @@ from verglas.jobs.contract.base import RunContext
 from verglas.jobs.contract.program import Arguments
 from verglas.jobs.initialmodel.verdict_file import Verdict
 from verglas.jobs.refine.files.checkpoint import Checkpoint
+from verglas.jobs.refine.frame import devices_of
 from verglas.jobs.refine.images.source import Images
 from verglas.jobs.refine.telling.views import views_doubt
 
@@ -24,7 +25,8 @@ def verdict_of(arguments: Arguments, context: RunContext, done: Checkpoint, klas
 
     images = Images.opened(arguments, done.listed.particles, None, context, _Silent())
     try:
-        found = coherence(done.settings, done.listed.particles, images.source, done.state, klass)
+        particles, devices = done.listed.particles, devices_of(arguments)[:1]
+        found = coherence(done.settings, particles, images.source, done.state, klass, devices)
     finally:
         images.close(in_order=True)
     doubts = [doubt for doubt in (coherence_doubt(found), views_doubt(done.settings, done.state)) if doubt]

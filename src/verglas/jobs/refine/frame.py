@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,25 +73,32 @@ class RunFrame:
 
     def devices(self) -> list[torch.device]:
         """Those of this rank: all GPUs named or seen, shared out between ranks; otherwise the CPU."""
-        import torch
+        return devices_of(self.arguments, self.ranks.rank, self.ranks.size, self.warn)
 
-        from verglas.compute.devices import devices_by_rank
 
-        if self.arguments["--cpu"]:
-            keep_freed_memory()
-            return [torch.device("cpu")]
-        try:
-            per_rank = devices_by_rank(self.arguments["--gpu"].strip('"'))
-        except ValueError as error:
-            raise JobFailed(f"--gpu: {error}") from None
-        if per_rank == [["cpu"]] and "--gpu" in self.arguments.given:
-            self.warn(" WARNING: there is no GPU to be seen here; working on the CPU")
-        names = per_rank[self.ranks.rank % len(per_rank)]
-        if len(per_rank) == 1 and self.ranks.size > 1:
-            names = [names[self.ranks.rank % len(names)]]
-        if "cpu" in names:
-            keep_freed_memory()
-        return [torch.device(name) for name in names]
+def devices_of(
+    arguments: Arguments, rank: int = 0, ranks: int = 1, warn: Callable[[str], None] = lambda text: None
+) -> list[torch.device]:
+    """The devices that `--gpu` and `--cpu` leave to one of so many ranks."""
+    import torch
+
+    from verglas.compute.devices import devices_by_rank
+
+    if arguments["--cpu"]:
+        keep_freed_memory()
+        return [torch.device("cpu")]
+    try:
+        per_rank = devices_by_rank(arguments["--gpu"].strip('"'))
+    except ValueError as error:
+        raise JobFailed(f"--gpu: {error}") from None
+    if per_rank == [["cpu"]] and "--gpu" in arguments.given:
+        warn(" WARNING: there is no GPU to be seen here; working on the CPU")
+    names = per_rank[rank % len(per_rank)]
+    if len(per_rank) == 1 and ranks > 1:
+        names = [names[rank % len(names)]]
+    if "cpu" in names:
+        keep_freed_memory()
+    return [torch.device(name) for name in names]
 
 
 def _ranks(arguments: Arguments, context: RunContext, root: str) -> Any:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from verglas.em.state.model import State
     from verglas.em.state.settings import EmSettings
 
 MISSING = 0.3  # of the directions: a map without them is smeared
+CAP_DEG, IN_CAP = 20.0, 0.5  # around one view; even views have a sixteenth of the particles there
 LOOKED_AT = 5000  # particles
 
 
@@ -28,10 +31,28 @@ def views_doubt(settings: EmSettings, state: State) -> str:
     rows = rows[:: max(1, len(rows) // LOOKED_AT)]
     angles = torch.from_numpy(np.stack([found.rot_deg[rows], found.tilt_deg[rows]], 1))
     group = PointGroup.of(settings.symmetry)
-    share = coverage(rot_tilt_of(group.direction_mates(view_vectors(angles)).reshape(-1, 3))).missing
-    if share < MISSING:
-        return ""
-    return (
-        f"{100 * share:.0f} % of the directions of Fourier space are seen by next to no particle: they have "
-        "too few different views, and the map is smeared where there are none"
-    )
+    views = group.direction_mates(view_vectors(angles)).reshape(-1, 3)
+    share = coverage(rot_tilt_of(views)).missing
+    if share >= MISSING:
+        return (
+            f"{100 * share:.0f} % of the directions of Fourier space are seen by next to no particle: they have "
+            "too few different views, and the map is smeared where there are none"
+        )
+    share = _in_one_view(views)
+    if share >= IN_CAP:
+        return (
+            f"{100 * share:.0f} % of the particles lie within {CAP_DEG:g} degrees of one view: what the others show "
+            "may be wrong or smeared. Collect at a tilted stage, or leave most of that view's particles out"
+        )
+    return ""
+
+
+def _in_one_view(views: Tensor) -> float:
+    """Largest share of views (m, 3) within a cap around one direction or its opposite."""
+    import torch
+
+    from verglas.geometry import healpix_directions, view_vectors
+
+    centres = view_vectors(healpix_directions(2)).to(views)
+    near = (views @ centres.T).abs() >= float(np.cos(np.deg2rad(CAP_DEG)))
+    return float(near.to(torch.float64).mean(0).max())
