@@ -15,6 +15,7 @@ from verglas.project.dialect import Status
 from verglas.project.job_directory import JobOutcome
 from verglas.project.job_star import read_settings
 from verglas.scheduler import launch
+from verglas.scheduler.events import read_events
 from verglas.scheduler.job_process import run_job
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.map_state import MapState, MapWish
@@ -32,6 +33,7 @@ from verglas.scheduler.live.streaming.map import StreamingMap
 from verglas.scheduler.live.streaming.map_end import MapEnd
 from verglas.scheduler.live.streaming.map_jobs import last_files
 from verglas.scheduler.live.streaming.own_job import OwnJob
+from verglas.scheduler.watch import Watch
 
 CLASSES, EACH = 4, 30
 CALM_S = 0.0
@@ -119,6 +121,11 @@ def turns(streaming: StreamingMap, count: int = 6) -> MapState:
     return streaming.state
 
 
+def watch(project) -> None:
+    """The supervisor looks around."""
+    Watch(project.root).look()
+
+
 def listed(project, state: MapState) -> int:
     return len(read_star(project.root / state.list_job / "particles.star")["particles"])
 
@@ -179,8 +186,17 @@ def test_a_doubtful_map_waits_for_a_person(project, folder, make_map):
     with pytest.raises(LookupError, match="accept it first"):
         map_wishes.confirm_symmetry(project, folder, "D2")
     assert any("--accept" in line for line in map_wishes.told(folder))
+    watch(project)
     map_wishes.accept_map(project, folder)
     assert turns(streaming).updates == 1
+    watch(project)
+    alarms = [each for each in read_events(project.root) if each["kind"].startswith("alarm")]
+    told = [(each["kind"], each["cause"]) for each in alarms if each["cause"].startswith("map-")]
+    assert told == [
+        ("alarm", "map-doubtful-live1"),
+        ("alarm-over", "map-doubtful-live1"),
+        ("alarm", "map-symmetry-live1"),  # one that nobody has confirmed
+    ]
 
 
 def test_another_first_map_is_another_job(project, folder, make_map):

@@ -1,4 +1,4 @@
-"""What the supervisor looks at besides processes: new files, lag, failed schedules, the disc."""
+"""What the supervisor looks at besides processes: new files, lag, failed schedules, maps that wait, the disc."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from verglas.scheduler.alarms import clear_alarm, raise_alarm
 from verglas.scheduler.disc import disc_use, free_gb, movie_count
 from verglas.scheduler.events import record_event
 from verglas.scheduler.input_lists import count_rows
+from verglas.scheduler.live.record.map_state import DOUBTFUL, MapState
+from verglas.scheduler.live.record.order import all_sessions
 from verglas.scheduler.schedule import all_schedules
 from verglas.scheduler.settings import load_settings
 
@@ -38,6 +40,7 @@ class Watch:
         try:
             self._new_files(now)
             self._schedules()
+            self._maps()
             self._disc(now)
         except (OSError, StarError, ValueError) as error:
             record_event(self.root, "watch-failed", str(error))
@@ -65,6 +68,23 @@ class Watch:
                 raise_alarm(self.root, cause, f"schedule {folder.name} stopped: {state.message}")
             elif not state.is_over:
                 clear_alarm(self.root, cause, f"schedule {folder.name} is running again")
+
+    def _maps(self) -> None:
+        """A session that waits for a person says so."""
+        for folder in all_sessions(self.root):
+            state, name = MapState.read(folder), folder.name
+            doubtful, symmetry = f"map-doubtful-{name}", f"map-symmetry-{name}"
+            if state.state == DOUBTFUL:
+                raise_alarm(self.root, doubtful, f"the map of {name} waits for you: {state.believable}")
+            else:
+                clear_alarm(self.root, doubtful, f"the map of {name} goes on")
+            if state.waits_for_symmetry:
+                best = state.proposed_symmetry[0][0]
+                raise_alarm(
+                    self.root, symmetry, f"the map of {name}: {best} is proposed, and waits to be confirmed"
+                )
+            else:
+                clear_alarm(self.root, symmetry, f"the symmetry of {name} is {state.symmetry}")
 
     def _disc(self, now: float) -> None:
         settings = load_settings(self.root)
