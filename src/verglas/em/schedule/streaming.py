@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from verglas.em.operands.operands import coarse_image_size
 from verglas.em.schedule.steps import BARE_STEP_ANGST, FINE_ENOUGH
 from verglas.em.state.model import UNKNOWN_ACCURACY, State
 from verglas.em.state.particles import Ints
 from verglas.em.state.sampling import DIRECTION_STEP_DEG, Sampling
-from verglas.em.state.settings import HalvesSettings, StreamingSettings
+from verglas.em.state.settings import EmSettings, HalvesSettings, StreamingSettings
 
 ORDERS_AT_ONCE = (
     2  # by which a local search goes finer than what found its centre: it reaches 3σ, 6 of its steps
@@ -68,6 +69,18 @@ def passes(halves: HalvesSettings, state: State) -> list[Sampling]:
     for order in orders:
         found.append(_local(state, found[-1], order))
     return found
+
+
+def in_detail(settings: EmSettings, state: State, sampling: Sampling) -> State:
+    """The state with a sampling, and images no larger than its fine steps can tell apart.
+
+    Finer detail is misplaced by half a step at the particle's rim: it would speak against the right pose.
+    """
+    finest = replace(sampling, healpix_order=sampling.healpix_order + sampling.oversampling)
+    model = state.model
+    size = coarse_image_size(settings, finest, model, 1.0, model.box_size)
+    models = (replace(each, current_size=min(each.current_size, size)) for each in state.models)
+    return replace(state, sampling=sampling, models=tuple(models))
 
 
 def _needed_order(halves: HalvesSettings, state: State) -> int:

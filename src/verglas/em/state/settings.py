@@ -80,7 +80,7 @@ class StreamingSettings:
 
     again: float = 1.0  # particles searched again for each new one
     globally: float = 0.1  # share of these that is searched over all orientations
-    first_iterations: int = 20  # most iterations on the particles that the map begins with
+    first_iterations: int = 10  # most iterations on the particles that the map begins with
     junk_classes: int = 0  # 1: what no orientation explains better than a smooth blob does not enter the map
 
     def __post_init__(self) -> None:

@@ -15,29 +15,48 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from verglas.em.poses.grid import OrientationGrid
 from verglas.em.run.refinement import Refinement
 from verglas.em.schedule.task import Task
 from verglas.em.state.model import State
 from verglas.em.state.particles import Floats, Ints
+from verglas.em.state.sampling import Sampling
 from verglas.fourier.gridding import real_radius
 
 FIRST_SHARE = 0.1  # of junk, before any particle was judged
 LEAST_SHARE, MOST_SHARE = 0.01, 0.5
 ROUNDS = 20
+NEIGHBOURS = (
+    2 * np.pi * np.e
+) ** 1.5  # orientations within a normal density of one coarse step along each axis
 
 
-def evidence_for_map(run: Refinement, state: State, likelihood: Floats, rows: Ints) -> Floats:
-    """ln of how many times better the map explains each of `rows` than the better of blob and nothing, (m,).
+def evidence_for_map(run: Refinement, state: State, wide: Sampling, likelihood: Floats, rows: Ints) -> Floats:
+    """ln of how many times better the map explains each of `rows` than blob and nothing together, (m,).
 
-    `likelihood` (n,) is that of a search over all orientations that began with `state`.
+    `likelihood` (n,) is that of a local search that began with `state`, in its range the mean over all poses. A mean
+    over all there are, within the offsets of the sampling `wide`, is less by the share of poses that were looked at.
     """
+    sampling = replace(
+        state.sampling, offset_range_angst=wide.offset_range_angst, offset_step_angst=wide.offset_step_angst
+    )
+    centred = replace(state.assignments, origin_yx_angst=np.zeros_like(state.assignments.origin_yx_angst))
+    everywhere = replace(state, sampling=sampling, assignments=centred)
+    blobs = [_blob(model.references) for model in state.models]
     rivals = [
-        _without_orientation(run, state, rows, [_blob(model.references) for model in state.models]),
-        _without_orientation(
-            run, state, rows, [torch.zeros_like(model.references) for model in state.models]
-        ),
+        _without_orientation(run, everywhere, rows, references)
+        for references in (blobs, [torch.zeros_like(blob) for blob in blobs])
     ]
-    return likelihood[rows] - (np.logaddexp(*rivals) - np.log(len(rivals)))
+    mean = np.logaddexp(*rivals) - np.log(len(rivals))
+    found: Floats = likelihood[rows] - _log_share_not_seen(state, wide) - mean
+    return found
+
+
+def _log_share_not_seen(state: State, wide: Sampling) -> float:
+    """ln of how many times more poses there are than a local search looks at, by the width of its priors."""
+    turns = len(OrientationGrid.of(state.sampling)) / NEIGHBOURS
+    moves = (wide.offset_range_angst / state.sampling.offset_range_angst) ** 2
+    return float(np.log(max(turns, 1.0)) + np.log(max(moves, 1.0)))
 
 
 def junk_share(evidence: Floats) -> float:
@@ -65,14 +84,10 @@ def _without_orientation(run: Refinement, state: State, rows: Ints, references: 
     """Log-likelihoods (m,) of particles under maps that look the same from everywhere: only offsets are searched."""
     settings = replace(run.settings, skip_rotate=True)
     models = [replace(model, references=each) for model, each in zip(state.models, references)]
-    # a local search makes no slices of the whole grid, which nobody needs
-    sampling = replace(state.sampling, local_sigma_deg=(1.0, 1.0, 1.0))
     source = run.sources[run.devices[0]] if len(set(run.devices)) == 1 else run.source
-    judge = Refinement(
-        settings, run.particles, source, replace(state, sampling=sampling, models=tuple(models)), run.devices
-    )
+    judge = Refinement(settings, run.particles, source, replace(state, models=tuple(models)), run.devices)
     found = judge.expected(Task(state.iteration + 1, rows)).found
-    children = 8**sampling.oversampling  # orientations that the likelihood is thought to be a mean over
+    children = 8**state.sampling.oversampling  # orientations that the likelihood is thought to be a mean over
     likelihood: Floats = found.log_likelihood[rows] + np.log(children)
     return likelihood
 

@@ -20,10 +20,11 @@ from verglas.em.poses.grid import directions
 from verglas.em.run.refinement import Refinement
 from verglas.em.schedule.auto_refine import AutoRefine
 from verglas.em.schedule.common import advanced, sized, usable_particles
-from verglas.em.schedule.streaming import Plan, passes
+from verglas.em.schedule.streaming import Plan, in_detail, passes
 from verglas.em.schedule.task import Task
 from verglas.em.state.model import Model, State
 from verglas.em.state.particles import Assignments, Floats, Ints
+from verglas.em.state.sampling import Sampling
 from verglas.em.state.settings import HalvesSettings, StreamingSettings
 from verglas.em.state.sums import WeightedSums
 from verglas.em.streaming.insertion import ImagesGone, Insertion
@@ -58,32 +59,37 @@ class Updated:
 
 
 def begin(run: Refinement, between: Between = lambda: None) -> Updated:
-    """The first map: iterations of auto-refine over the particles there are, from the reference."""
+    """The first map: iterations of auto-refine over the particles there are, from the reference.
+
+    Auto-refine waits until nothing changes before it searches more finely; a first map does not, and is brought to the
+    step that its accuracy asks for by local searches at the end.
+    """
     halves, streaming = _settings(run)
     schedule = AutoRefine(run.settings, halves)
     while run.state.iteration < streaming.first_iterations and not schedule.has_settled(run.state):
         between()
         run.iterate()
-    run.state = _level(run.state)
+    rows = usable_particles(run.state, len(run.particles))
+    none = rows[:0]
     model = run.state.model
     ledger = Ledger.start(len(run.particles), model.n_shells)
-    rows = usable_particles(run.state, len(run.particles))
-    evidence = np.full(len(ledger), np.inf)
-    if streaming.junk_classes:
-        sampling = replace(run.state.sampling.as_asked(), local_sigma_deg=(0.0, 0.0, 0.0))
-        state = _level(replace(run.state, sampling=sampling))
-        evidence[rows] = _judged(run, state, _found(run, state, rows), rows)
-    ledger.found = run.state.assignments
     kept = Kept(0, run.state, ledger, Spectra.none(len(model.sigma2_noise), model.n_shells), None)
-    none = rows[:0]
-    return _finished(run, kept, Plan(rows, none, none), none, run.state, evidence)
+    plan = Plan(rows, none, none)
+    run.state = sized(run.settings, run.state, run.state.iteration + 1)
+    evidence = _search(run, kept, plan, passes(halves, run.state), between, known=1)
+    return _finished(run, kept, plan, none, kept.state, evidence)
 
 
 def update(run: Refinement, kept: Kept, plan: Plan, gone: Ints, between: Between = lambda: None) -> Updated:
     """Search the particles of the plan and bring the sums up to date; particles `gone` are taken out of them."""
     before = kept.state
     run.state = replace(before, assignments=kept.ledger.found)
-    evidence = _search(run, kept, plan, between)
+    evidence = kept.ledger.evidence.copy()
+    if len(plan.searched):
+        state = sized(run.settings, run.state, run.state.iteration + 1)
+        added = np.nonzero(kept.ledger.added)[0]
+        run.state = run.measured(state, run.particles.of_half(added, 0))
+        evidence = _search(run, kept, plan, passes(_settings(run)[0], run.state), between)
     return _finished(run, kept, plan, gone, before, evidence)
 
 
@@ -94,27 +100,27 @@ def _settings(run: Refinement) -> tuple[HalvesSettings, StreamingSettings]:
     return halves, streaming
 
 
-def _search(run: Refinement, kept: Kept, plan: Plan, between: Between) -> Floats:
-    """The poses of the plan's particles, pass by pass, in the run's state; what speaks for the map (n,)."""
-    halves, streaming = _settings(run)
-    evidence = kept.ledger.evidence.copy()
-    if not len(plan.searched):
-        return evidence
+def _search(
+    run: Refinement, kept: Kept, plan: Plan, samplings: list[Sampling], between: Between, known: int = 0
+) -> Floats:
+    """The poses of the plan's particles, pass by pass, in the run's state; what speaks for the map (n,).
+
+    So many samplings have been gone through that poses are `known`.
+    """
+    evidence, state = kept.ledger.evidence.copy(), run.state
     number = (kept.number + 1) * _PASSES
-    state = sized(run.settings, run.state, number)
-    known = np.nonzero(kept.ledger.added)[0]
-    state = run.measured(state, run.particles.of_half(known, 0))
-    samplings = passes(halves, state)
-    for place, sampling in enumerate(samplings):
+    for place, sampling in enumerate(samplings[known:]):
         between()
         rng = np.random.default_rng(run.settings.random_seed + number + place)
-        state = _level(replace(state, sampling=sampling.perturbed(rng)))
-        rows = plan.searched if place == len(samplings) - 1 else plan.everywhere
-        found = _found(run, state, rows)
-        if place == 0 and streaming.junk_classes:
-            evidence[rows] = _judged(run, state, found, rows)
-        state = replace(state, assignments=found)
-    run.state = state
+        here = _level(in_detail(run.settings, state, sampling.perturbed(rng)))
+        last = sampling is samplings[-1]
+        rows = plan.searched if last else plan.everywhere
+        found = _found(run, here, rows)
+        if last and _settings(run)[1].junk_classes:
+            judged = plan.everywhere
+            evidence[judged] = _judged(run, here, samplings[0], found, judged)
+        state = replace(state, sampling=here.sampling, assignments=found)
+    run.state = _level(state)
     return evidence
 
 
@@ -126,12 +132,12 @@ def _found(run: Refinement, state: State, rows: Ints) -> Assignments:
     return found
 
 
-def _judged(run: Refinement, state: State, found: Assignments, rows: Ints) -> Floats:
-    """What speaks for the map in each of some particles, which were searched over all poses from `state`."""
+def _judged(run: Refinement, state: State, first: Sampling, found: Assignments, rows: Ints) -> Floats:
+    """What speaks for the map in each of some particles, whose last search began with `state`."""
     usable = rows[~np.isin(rows, list(found.set_aside))]
     evidence = np.full(len(found.norm), np.inf)
     if len(usable):
-        evidence[usable] = evidence_for_map(run, state, found.log_likelihood, usable)
+        evidence[usable] = evidence_for_map(run, state, first, found.log_likelihood, usable)
     return evidence[rows]
 
 

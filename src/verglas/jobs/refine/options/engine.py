@@ -138,7 +138,7 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
        "streaming.again", "verglasStreamingAgain"),
     _O("--streaming_globally", 0.1, "Share of these that is searched over all orientations", STREAM,
        "streaming.globally", "verglasStreamingGlobally"),
-    _O("--streaming_first", 20, "Most iterations on the particles that the map begins with", STREAM,
+    _O("--streaming_first", 10, "Most iterations on the particles that the map begins with", STREAM,
        "streaming.first_iterations", "verglasStreamingFirst", fixed=_BEGUN),
     _O("--junk_classes", 0, "1: particles that a smooth blob explains as well do not enter the map", STREAM,
        "streaming.junk_classes", "verglasJunkClasses"),
