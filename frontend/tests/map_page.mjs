@@ -1,5 +1,7 @@
 // The session's map panel in a browser: it says how much longer, what adds nothing, and takes a symmetry.     node map_page.mjs BASE
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { withPage } from "./browser.mjs";
 
 const [base] = process.argv.slice(2);
@@ -13,6 +15,15 @@ await withPage(
     assert.match(await panel.locator(".map-targets").innerText(), /Å with .* particles/);
     assert.match(await panel.locator(".map-parts").first().innerText(), /1002[^]*adds nothing/);
     assert.match(await panel.innerText(), /Tilting the stage by \d+° would help/);
+    await page.evaluate(
+      readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
+    );
+    const barriers = await page.evaluate(() =>
+      axe
+        .run(".session-map", { runOnly: ["wcag2a", "wcag2aa"] })
+        .then(found => found.violations.map(each => each.id)),
+    );
+    assert.deepEqual(barriers, []);
     for (const view of ["by time", "B-factor"]) {
       await panel.getByRole("button", { name: view }).click();
       await panel.locator(".map-forecast canvas").waitFor();

@@ -27,17 +27,14 @@ export function SessionMap({ name }: { name: string }) {
         <h2>
           Map <small className="phase">{state.state}</small>
         </h2>
-        <span className="hint">
-          {map.data.line.replace(/^map: [^;]*;? ?/, "")}
-          {job && (
-            <>
-              {" · "}
-              <a href={link(pid, "project", { job })}>{job.replace(/\/$/, "")}</a>
-            </>
-          )}
-        </span>
+        <span className="hint">{map.data.line.replace(/^map: [^;]*;? ?/, "")}</span>
+        {job && <a href={link(pid, "project", { job })}>{job.replace(/\/$/, "")}</a>}
         <span className="grow" />
-        {state.map && <a href={link(pid, "maps", { a: state.map })}>on its own page</a>}
+        {state.map && (
+          <a className="button" href={link(pid, "maps", { a: state.map })}>
+            On its own page
+          </a>
+        )}
         <MapMenu session={name} map={map.data} />
       </header>
       <Waits session={name} map={map.data} />

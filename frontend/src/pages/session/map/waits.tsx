@@ -8,6 +8,7 @@ import { Ask } from "../../../ui/dialog";
 import { Menu } from "../../../ui/menu";
 import { number } from "../../../ui/words";
 
+const MOST_NAMED = 3; // groups with a button of their own
 type Wish = "confirm" | "accept" | "again" | "off" | "auto" | "on";
 
 function useMapWish(session: string) {
@@ -68,14 +69,15 @@ function Symmetry({
 }) {
   const [own, setOwn] = useState("");
   const say = (name: string) => wish("confirm", `${name}: the map goes on with it`, name);
-  const proposed = map.state.proposed_symmetry;
+  const proposed = map.state.proposed_symmetry,
+    named = proposed.filter(([name]) => name !== "C1").slice(0, MOST_NAMED);
   return (
     <div className="note-box map-waits" role="status">
       <b>Which symmetry does it have?</b> The map looks like {proposed[0][0]}; until somebody says
       so it goes on in {map.state.symmetry}. <small>{proposed[0][2]}</small>
       {mayChange && (
         <span className="row-tools">
-          {proposed.slice(0, 3).map(([name, score, why], n) => (
+          {named.map(([name, score, why], n) => (
             <button key={name} className={n ? "" : "main"} title={why} onClick={() => say(name)}>
               It is {name} <small>{number(score, 2)}</small>
             </button>
