@@ -13,6 +13,12 @@ from verglas.project.dialect import Status
 from verglas.project.registration import check_options, enter
 from verglas.project.rounds import MANIFEST, Manifest
 
+ALL_ROWS = {
+    "do_select_values": "Yes", "select_label": "rlnOpticsGroup", "select_minval": "0",
+    "select_maxval": "1000000",
+}  # fmt: skip
+"""Options of a Select job that keeps every row: its limits hold for all."""
+
 Writer = Callable[[Path, str], None]  # writes a file to a path; the text is the job's name
 
 

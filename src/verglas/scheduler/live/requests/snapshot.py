@@ -11,7 +11,7 @@ from verglas.project.change import Change
 from verglas.project.editing import give_alias
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
-from verglas.scheduler.live.record.made_jobs import Writer, enter_made, enter_map
+from verglas.scheduler.live.record.made_jobs import ALL_ROWS, Writer, enter_made, enter_map
 from verglas.scheduler.live.record.map_state import MapState
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.requests.class_choice import chosen_particles
@@ -68,14 +68,8 @@ def _particles(project: Project, folder: LiveFolder, micrographs: StarFile) -> t
 
 
 def _enter(change: Change, field: str, source: str, name: str, star: StarFile) -> str:
-    """A Select job that keeps every row: its limits hold for all."""
-    texts = {
-        field: source,
-        "do_select_values": "Yes",
-        "select_label": "rlnOpticsGroup",
-        "select_minval": "0",
-        "select_maxval": "1000000",
-    }
+    """A Select job that keeps every row."""
+    texts = {field: source, **ALL_ROWS}
     files: dict[str, Writer] = {name: lambda path, _: write_star(path, list(star.values()))}
     return enter_made(change, SELECTION, texts, files, f"verglas live snapshot: frozen copy of {source}")
 

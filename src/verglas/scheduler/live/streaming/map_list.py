@@ -9,7 +9,7 @@ from verglas.jobs.chain import CLASSES, EXTRACTION, LISTS, SELECTION
 from verglas.project.change import Change
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
-from verglas.scheduler.live.record.made_jobs import Writer, enter_made
+from verglas.scheduler.live.record.made_jobs import ALL_ROWS, Writer, enter_made
 from verglas.scheduler.live.record.map_state import AUTO, MapState, MapWish, enter_state
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.record.session_log import SessionLog
@@ -19,10 +19,6 @@ from verglas.scheduler.live.streaming.map_jobs import LIST, diameter_angst
 LEAST_STEP = 50  # particles that came or went, before an update
 STEP_SHARE = 0.02  # of those in the map
 LOOK_AGAIN = 100  # accepted particles more, before it is looked again whether they suffice
-ALL_ROWS = {
-    "do_select_values": "Yes", "select_label": "rlnOpticsGroup", "select_minval": "0",
-    "select_maxval": "1000000",
-}  # fmt: skip
 
 
 class Session(Protocol):
