@@ -261,7 +261,6 @@ def test_the_end_leaves_ordinary_jobs_and_does_nothing_twice(project, folder, se
     last = read_settings(project.root / state.final_jobs["Refine3D"]).options
     assert last["fn_img"] == f"{state.job}run_data.star" and state.final_jobs["Refine3D"] != state.job
     assert "--sigma_ang" in last["other_args"] and last.get("do_streaming", "No") == "No"  # it begins warm
-    assert "--junk_classes" in read_settings(project.root / state.job).options["other_args"]
     count = len(processes)
     again = make_map()
     assert MapEnd(again, session).run() and again.state.final_jobs == state.final_jobs

@@ -15,7 +15,6 @@ from verglas.scheduler.live.record.order import LiveOrder
 FIRST_MAP, LIST = "initial_model.mrc", "particles.star"
 MAP, HALF = "run_class001.mrc", "run_half1_class001_unfil.mrc"
 MOST_THREADS = 8
-JUNK = "--junk_classes 1"  # what a smooth blob explains as well stays out of the map
 START_SHARE = 1 / 6  # of the diameter: low pass of the first map before it is refined
 
 
@@ -33,7 +32,7 @@ def updated_map(order: LiveOrder, particles: str, reference: str, symmetry: str)
     """The refinement that is updated while particles come."""
     low_pass = f"{START_SHARE * diameter_angst(order):.0f}"
     texts = {"fn_img": particles, "fn_ref": reference, "sym_name": symmetry, "ini_high": low_pass}
-    return _asked(order, REFINEMENT, texts | {"do_streaming": "Yes", "other_args": JUNK})
+    return _asked(order, REFINEMENT, texts | {"do_streaming": "Yes"})
 
 
 def last_map(order: LiveOrder, job: str, symmetry: str) -> LoadedJob:
