@@ -43,7 +43,9 @@ def write_iteration(
     for number, (model, own) in enumerate(zip(state.models, bases)):
         rows = used if len(bases) == 1 else listed.particles.of_half(used, number)
         write_references(names, own, model)
-        if model.dims == 3 and not (settings.skip_align or settings.skip_rotate):
+        # of a map that follows its particles all directions are as likely: run_data tells what was found
+        searched = not (settings.skip_align or settings.skip_rotate) and settings.streaming is None
+        if model.dims == 3 and searched:
             write_angular_distributions(own, model, state.sampling)
         tables = model_tables(own, settings, model, state.sampling, listed, rows)
         write_star(f"{own}_model.star", tables, precision="full")

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from verglas.em.state.model import Model
     from verglas.em.state.particles import OpticsGroup, Particles
     from verglas.em.streaming.update import Kept
+    from verglas.fourier.lattice import Lattice
 
-VERSION = 1
+VERSION = 2
 CTF = (
     "defocus_u_angst",
     "defocus_v_angst",
@@ -103,8 +104,9 @@ def write_record(path: str, record: Record) -> None:
         arrays |= {f"model{number}_{name}": getattr(model, name) for name in _ARRAYS}
         arrays[f"model{number}_references"] = model.references.float().cpu().numpy()
     for number, sums in enumerate(kept.sums or ()):
-        arrays[f"sums{number}_data"] = sums.data.cpu().numpy()
-        arrays[f"sums{number}_weight"] = sums.weight.cpu().numpy()
+        points = _reached(sums.lattice)
+        arrays[f"sums{number}_data"] = sums.data.cpu()[:, points].numpy()
+        arrays[f"sums{number}_weight"] = sums.weight.cpu()[:, points].numpy()
     with atomic_write(path) as out:
         np.savez(out, about=np.array(json.dumps(about)), **arrays)
 
@@ -166,15 +168,23 @@ def _sums(stored: Any, model: Model, settings: dict[str, Any], device: Any) -> A
         return None
     box = model.box_size
     lattice = Lattice(3, box // 2, padded_size(box, settings["padding"]) / box)
+    points = _reached(lattice)
+
+    def whole(name: str) -> Any:
+        part = torch.from_numpy(stored[name])
+        values = torch.zeros((1, *lattice.shape), dtype=part.dtype)
+        values[:, points] = part
+        return values.to(device)
+
     return tuple(
-        BackProjector(
-            box,
-            lattice,
-            torch.from_numpy(stored[f"sums{number}_data"]).to(device),
-            torch.from_numpy(stored[f"sums{number}_weight"]).to(device),
-        )
+        BackProjector(box, lattice, whole(f"sums{number}_data"), whole(f"sums{number}_weight"))
         for number in range(2)
     )
+
+
+def _reached(lattice: Lattice) -> Any:
+    """Which points of a lattice slices are added to, (L...) bool: half of the cube around them, which is not stored."""
+    return lattice.squared_radius() <= (lattice.padding * lattice.r_max + 2) ** 2
 
 
 def _model(stored: Any, number: int, numbers: dict[str, Any], device: Any) -> Model:
