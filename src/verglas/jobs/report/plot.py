@@ -54,7 +54,10 @@ class Plot:
     @property
     def x_limits(self) -> tuple[float, float]:
         """Of all that is drawn; for logarithmic axes of positive values."""
-        return _limits([each.x for each in self.series], 0.02 if self.equal else 0.0, self.x_as == LOG)
+        low, high = _limits([each.x for each in self.series], 0.02 if self.equal else 0.0, self.x_as == LOG)
+        steps = [each.x[1] - each.x[0] for each in self.series if each.kind == BARS and len(each.x) > 1]
+        half = max(steps, default=0.0) / 2  # bars are as wide as the distance of their middles
+        return low - half, high + half
 
     @property
     def y_limits(self) -> tuple[float, float]:

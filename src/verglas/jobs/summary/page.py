@@ -14,8 +14,8 @@ from verglas.jobs.summary.plots import shown, track_plot
 
 _SET_ASIDE_SHOWN = 500
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1b2733;--soft:#64748b;--mark:#2a6f97;--band:#a9cfe4;--line:#d5dde5}
-@media(prefers-color-scheme:dark){:root{--ink:#e3e9ef;--soft:#93a3b4;--mark:#7cc0e8;--band:#2f556b;
+:root{color-scheme:light dark;--ink:#1b2733;--soft:#64748b;--mark:#2a6f97;--line:#d5dde5}
+@media(prefers-color-scheme:dark){:root{--ink:#e3e9ef;--soft:#93a3b4;--mark:#7cc0e8;
 --line:#3a4653}body{background:#12181f}}
 body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);margin:1.5rem auto;max-width:72rem;padding:0 1rem}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}.soft{color:var(--soft)}
@@ -23,7 +23,7 @@ table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:righ
 border-bottom:1px solid var(--line)}td:first-child,th:first-child{text-align:left}
 .aside td{text-align:left;overflow-wrap:anywhere}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:0 1.5rem}
-h3{font-size:.95rem;margin:1.2rem 0 .2rem}.track{fill:none;stroke:var(--mark);stroke-width:1.2}
+.track{fill:none;stroke:var(--mark);stroke-width:1.2}
 .shots{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1rem}
 figure{margin:0}figure img,figure svg{max-width:100%;width:100%;border-radius:4px}
 figcaption{font-size:.8rem;overflow-wrap:anywhere}
@@ -58,7 +58,7 @@ def page(
     if count:
         parts += [_statistics(columns), "<h2>In the order of the list</h2>"]
         for name, values in columns.items():
-            parts.append(f'<h3>{escape(name)}</h3><div class="pair">')
+            parts.append('<div class="pair">')
             parts += [plot_svg(track_plot(values, name)), plot_svg(histogram(values, name, name))]
             parts.append("</div>")
     for heading, chosen in shots.items():
