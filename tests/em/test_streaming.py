@@ -127,7 +127,7 @@ def test_adding_anew_gives_what_taking_out_leaves(begun):
     assert np.corrcoef(*maps)[0, 1] > 0.99
 
 
-def test_an_image_that_was_extracted_again_replaces_the_old_one(begun):
+def test_an_image_that_was_extracted_again_replaces_the_old_one(begun, capsys):
     images = read_mrc("particles.mrcs").data
     write_mrc("again.mrcs", images[5:6] * 1.1, PIXEL)
     names = read_star("now.star")["particles"].strings("rlnImageName")
@@ -145,6 +145,13 @@ def test_an_image_that_was_extracted_again_replaces_the_old_one(begun):
     half = int(before["half"][5])
     assert np.abs(before[f"sums{half}_data"] - after[f"sums{half}_data"]).max() > 0
     np.testing.assert_array_equal(before[f"sums{1 - half}_data"], after[f"sums{1 - half}_data"])
+    Path("again.mrcs").unlink()  # what is in the sums cannot be taken out any more
+    capsys.readouterr()
+    listed(range(BEGUN), **places)
+    assert updated("upd1") == 0
+    assert "The sums were made anew" in capsys.readouterr().out
+    np.testing.assert_array_equal(kept("upd1")["half"], before["half"])
+    assert kept("upd1")["ledger_added"].all()
 
 
 def test_an_update_reads_the_images_of_new_particles_and_of_its_share_of_old_ones(begun, monkeypatch):

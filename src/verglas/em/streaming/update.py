@@ -172,7 +172,7 @@ def _finished(
     ledger, spectra = _noted(run, old, found, plan.searched, kept)
     ledger.evidence, ledger.junk = evidence, junk
     if sums is None:
-        rebuilt = bool(old.added.any())
+        rebuilt = kept.number > 0
         into = np.setdiff1d(usable, gone)
         ledger.added[:] = False
     _record(run, ledger, spectra, into)
