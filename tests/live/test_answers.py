@@ -6,12 +6,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from answers_scene import BAD, JOB, SQUARES, make_session
+from answers_scene import BAD, JOB, PER_SQUARE, SQUARES, make_session
 
 from verglas.cli.main import main
+from verglas.formats.star import read_star, write_star
 from verglas.project.project import Project
 from verglas.scheduler.events import read_events
 from verglas.scheduler.live import answers
@@ -87,6 +89,16 @@ def test_what_is_missing_is_named_and_the_rest_is_told(session):
     assert told.forecast.targets and told.forecast.rate_per_hour is None
     (session.path / "map.json").unlink()
     assert answers.write(Project(session.root), session) is None
+
+
+def test_movies_whose_particles_2d_classes_left_out_add_nothing(session):
+    path = session.root / JOB / "run_data.star"
+    table = read_star(path)["particles"]
+    numbers = np.array([int(Path(name).stem[1:]) for name in table.strings("rlnMicrographName")])
+    left = np.flatnonzero(numbers // PER_SQUARE != 4)
+    write_star(path, [table.take(left)])
+    squares = {each.name: each.adds for each in answers.write(Project(session.root), session).squares}
+    assert squares["1004"].movies == PER_SQUARE and squares["1004"].verdict == "nothing"
 
 
 def test_history_goes_on_behind_a_change_of_symmetry_and_before_a_torn_line(session):

@@ -69,14 +69,15 @@ def what_parts_add(project: Project, folder: LiveFolder, particles: StarTable) -
 def _counted(
     project: Project, folder: LiveFolder, movies: Sequence[Movie], in_map: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Movies with particles in the map; and those set aside, or without any, as far as the map has come."""
+    """Movies with particles in the map; as far as the map has come also those set aside, and those whose particles
+    did not get into it (there are none, or 2D classes left them out): they add nothing."""
     counted = np.zeros(len(movies), bool)
     counted[in_map] = True
     judging = judging_of(project, folder)
     newest = int(in_map.max()) if len(in_map) else -1
     for number, movie in enumerate(movies[: newest + 1]):
-        empty = "particles" in movie.figures and movie.figures["particles"] == 0
-        counted[number] |= bool(verdict_of(movie, judging)[0]) or empty
+        through = all(made > 0 for made in movie.made)
+        counted[number] |= through or bool(verdict_of(movie, judging)[0])
     return counted
 
 
