@@ -12,7 +12,13 @@ from verglas.simulate.views import random_poses
 
 @pytest.mark.parametrize(
     ("near", "said"),
-    [(0.0, ""), (0.3, ""), (0.8, "lie within 20 degrees of one view"), (1.0, "too few different views")],
+    [
+        (0.0, ""),
+        (0.1, ""),
+        (0.3, "lie within 20 degrees of one view"),
+        (0.8, "lie within 20 degrees of one view"),
+        (1.0, "too few different views"),
+    ],
 )
 def test_one_view_is_told_of(near, said):
     rng = np.random.default_rng(1)
