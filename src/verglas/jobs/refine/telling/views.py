@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from verglas.em.state.settings import EmSettings
 
 MISSING = 0.3  # of the directions: a map without them is smeared
-# Of the particles within a cap around one view: a sixteenth for even views, 0.14 in real β-galactosidase, 0.28 as a wrong
-# first map of particles with 80 % in one view finds them.
+# Share of the particles within a cap around one view: a sixteenth for even views, 0.14 in real β-galactosidase, 0.28 as
+# a wrong first map of particles with 80 % in one view finds them.
 CAP_DEG, IN_CAP = 20.0, 0.25
 LOOKED_AT = 5000  # particles
 
