@@ -27,7 +27,7 @@ from verglas.scheduler.supervisor import ensure_supervisor
 SESSION = "demo"
 JUNK_SHARE = 0.1  # of the movies
 LIMITS = "rlnCtfMaxResolution <= 8; rlnGroupNrParticles >= 10"
-LEAST_OF_MAP, MINUTES = 1000, 12  # particles; what the whole takes
+LEAST_OF_MAP, MINUTES = 1000, 11  # particles; what the whole takes
 REFRESH_S = 1.0
 
 
@@ -74,7 +74,7 @@ def _makes_map(plan: DemoPlan) -> bool:
 def _of_map(plan: DemoPlan) -> str:
     if not _makes_map(plan):
         return ""
-    return f"\nIt ends with a map, after about {MINUTES} minutes on 2 cores. Ctrl-C is safe; the same command goes on."
+    return f"\nIt ends with a map and takes about {MINUTES} minutes of a processor. Ctrl-C is safe; the same command goes on."
 
 
 def _start_microscope(
