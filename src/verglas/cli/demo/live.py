@@ -74,7 +74,7 @@ def _makes_map(plan: DemoPlan) -> bool:
 def _of_map(plan: DemoPlan) -> str:
     if not _makes_map(plan):
         return ""
-    return f"\nIt ends with a map and takes about {MINUTES} minutes of a processor. Ctrl-C is safe; the same command goes on."
+    return f"\nIt ends with a map; about {MINUTES} minutes of a processor. Ctrl-C is safe, the same command goes on."
 
 
 def _start_microscope(
