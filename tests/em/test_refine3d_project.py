@@ -79,7 +79,7 @@ def test_one_that_follows_a_growing_list_goes_on_in_place(project, capsys):
     assert len(Path("Refine3D/job001/map_history.jsonl").read_text().splitlines()) == 2
     assert not list(Path("Refine3D/job001").glob(".round*"))
     assert main(["job", "continue", "1"]) == 0
-    assert "Update 3: 0 new particles" in capsys.readouterr().out
+    assert "Nothing has changed since the last update" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

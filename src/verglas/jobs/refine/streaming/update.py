@@ -59,9 +59,13 @@ class Streaming:
         _check_halves(found)
         images = Images.opened(frame.arguments, found.particles, None, frame.context, frame.watcher())
         try:
-            run, done = self._updated(settings, record, found, images)
+            updated = self._updated(settings, record, found, images)
         finally:
             images.close()
+        if updated is None:
+            frame.say(" Nothing has changed since the last update: the map stays as it is")
+            return
+        run, done = updated
         self._write(settings, run, found, done, record, time.perf_counter() - started)
 
     @property
@@ -79,7 +83,8 @@ class Streaming:
 
     def _updated(
         self, settings: EmSettings, record: Record | None, found: Match, images: Images
-    ) -> tuple[Refinement, Updated]:
+    ) -> tuple[Refinement, Updated] | None:
+        """The update; None where there is nothing to do."""
         from verglas.em.streaming.update import begin, update
 
         frame = self.frame
@@ -88,6 +93,10 @@ class Streaming:
             frame.say(f" The map begins with {found.n_listed} particles")
             return run, begin(run, frame.context.check_abort)
         run, kept, plan = carried(settings, record, found, images, frame)
+        moved = len(plan.searched) or len(found.gone) or not found.readable
+        same = not moved and set(found.known.keys) == set(record.known.keys)
+        if same and Path(f"{frame.names.root}_optimiser.star").exists():
+            return None
         run.solvent_mask = self._mask(run.state)
         counts = [len(rows) for rows in (plan.fresh, plan.globally, plan.locally)]
         frame.say(
