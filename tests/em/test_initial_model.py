@@ -110,13 +110,16 @@ def test_unseen_particles_prefer_the_true_map_to_a_wrong_one(project):
     assert apart.mean() > 4 * apart.std() / np.sqrt(len(judges))
 
 
-def test_starts_differ_and_the_likelier_one_wins(project):
+@pytest.mark.parametrize("classes", [1, 2])  # of two classes: the second start begins with one map
+def test_starts_differ_and_the_likelier_one_wins(project, classes):
     particles, source = loaded()
     small = GradientSettings(ini_subset=20)
-    contest = compete(settings(n_iterations=8, gradient=small), particles, source, 2)
+    given = settings(n_iterations=2, gradient=small, n_classes=classes)
+    contest = compete(given, particles, source, 2)
     assert contest.best == np.argmin(contest.behind) and contest.behind[contest.best] == 0
     assert contest.rounds.tolist().count(2) == 1  # half of two go on
-    assert contest.winner.shape == (1, *[source.read(np.array([0])).shape[-1]] * 3)
+    assert contest.winner.shape == (classes, *[source.read(np.array([0])).shape[-1]] * 3)
+    assert not torch.equal(contest.winner[0], contest.winner[-1]) or classes == 1
     assert contest.deviations[contest.best] == 0 < contest.deviations.max()
 
 
