@@ -95,6 +95,8 @@ class AutoRefine3D(MapJob):
         iterative=True,
         class_dims=3,
         has_halves=True,
+        final_map="run_class001.mrc",
+        map_rank=2,
         settings_name="auto3d",
     )
     Options = Refine3DOptions

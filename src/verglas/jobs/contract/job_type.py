@@ -25,6 +25,8 @@ class JobType:
     extracts: bool = False  # makes particles of micrographs
     selects: bool = False  # its lists hold a part of what it is given
     counts_picks: bool = False  # summary.star has the number of picks of each micrograph
+    final_map: str = ""  # the file of the map that it ends with
+    map_rank: int = 99  # place of that map among others: the least is the most finished
     list_rank: int = 99  # place of its micrograph list among others: the least says the most
     cleaned: tuple[str, ...] = ()  # files that gentle cleaning moves to Trash
     cleaned_harshly: tuple[str, ...] = ()  # and harsh cleaning besides

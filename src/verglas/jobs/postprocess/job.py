@@ -47,7 +47,13 @@ class PostProcessing(Job):
     """FSC curves freed of the mask's own correlation; MTF, B-factor, weights and filter; what to distrust."""
 
     type: ClassVar[JobType] = JobType(
-        "PostProcess", "relion.postprocess", 15, "Post-processing", settings_name="post"
+        "PostProcess",
+        "relion.postprocess",
+        15,
+        "Post-processing",
+        final_map="postprocess.mrc",
+        map_rank=1,
+        settings_name="post",
     )
     Options = PostProcessOptions
     program: ClassVar[Program] = Program.of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from verglas.formats.mrc import UnreadableImage
 from verglas.formats.stack import open_stack
 from verglas.formats.star import StarError
+from verglas.jobs.registry import job_type
 from verglas.jobs.report.grey import Bytes, full_range
 from verglas.project.confinement import confined
 from verglas.project.project import Project
@@ -17,7 +19,6 @@ from verglas.project.results.curves import fsc_curves, model_of_map
 from verglas.project.results.postprocess import RESOLVED
 
 Floats = NDArray[np.float64]
-_FINAL = {"PostProcess": "postprocess.mrc", "Refine3D": "run_class001.mrc"}
 _CURVES = ("FSC, corrected", "gold-standard FSC")  # the first that is there decides
 LARGEST_BOX = 1024
 
@@ -36,15 +37,12 @@ class MapShown:
 
 def newest_map(project: Project) -> MapShown | None:
     """Of the newest post-processing, else of the newest refinement that has one."""
-    graph = project.graph()
-    for folder, name in _FINAL.items():
-        jobs = [job for job in graph.processes if job.startswith(f"{folder}/")]
-        for job in reversed(jobs):
-            if project.exists(job + name):
-                try:
-                    return map_shown(project, job + name)
-                except (OSError, StarError, UnreadableImage, ValueError):
-                    continue
+    kinds = [(name, job_type(process.folder)) for name, process in project.graph().processes.items()]
+    newest_first = [(name, kind) for name, kind in reversed(kinds) if kind.final_map]
+    for job, kind in sorted(newest_first, key=lambda each: each[1].map_rank):
+        if project.exists(job + kind.final_map):
+            with suppress(OSError, StarError, UnreadableImage, ValueError):
+                return map_shown(project, job + kind.final_map)
     return None
 
 

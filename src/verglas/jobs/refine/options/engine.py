@@ -167,6 +167,8 @@ ENGINE_OPTIONS: tuple[EngineOption, ...] = (
        "rlnDoCorrectScale", off="--no_scale"),
     _O("--grad_em_iters", 0, "EM iterations at the end", GRADIENT, "gradient.em_iterations",
        "rlnGradEmIters"),
+    _O("--grad_em_particles", 3000, "Particles per class of an EM iteration of maps from nothing", GRADIENT,
+       "gradient.em_particles", "verglasGradEmParticles"),
     _O("--grad_ini_frac", 0.3, "Share of iterations with the initial batch size", GRADIENT,
        "gradient.ini_fraction", "rlnSgdInitialIterationsFraction"),
     _O("--grad_fin_frac", 0.2, "Share of iterations with the final batch size", GRADIENT,
