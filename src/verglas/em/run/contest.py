@@ -52,6 +52,58 @@ class Contest:
         return f"Start {number + 1}: {judged} after round {self.rounds[number]}"
 
 
+@dataclass(frozen=True)
+class _Ring:
+    """What all starts have in common."""
+
+    settings: EmSettings  # of a start
+    particles: Particles
+    source: ImageSource
+    assignments: Assignments  # in which the judges are set aside
+    judges: Ints
+    per_round: int  # iterations
+    devices: Sequence[torch.device]
+    ranks: Ranks | None
+    watcher: Watcher
+
+    def begun(self, number: int, n_classes: int, references: Tensor | None = None) -> Refinement:
+        """Start `number`, from blobs or from a map."""
+        seed = self.settings.random_seed + _APART * number
+        return Refinement.start(
+            replace(self.settings, n_classes=n_classes, random_seed=seed),
+            self.particles,
+            self.source,
+            references=references,
+            assignments=self.assignments.copy(),
+            devices=self.devices,
+            ranks=self.ranks,
+        )
+
+    def first(self, number: int) -> Refinement:
+        """Every other start looks for one map first."""
+        return self.begun(number, 1 if number % 2 else self.settings.n_classes)
+
+    def second(self, number: int, run: Refinement) -> Refinement:
+        """Start `number` in the second round: one map becomes as many classes as are asked for."""
+        model = run.state.model
+        if model.n_classes == self.settings.n_classes:
+            return run
+        return self.begun(number, self.settings.n_classes, model.references)
+
+    def judged(self, runs: Sequence[Refinement]) -> Floats:
+        """Let runs go through a round; log-likelihoods (runs, judges) in the end."""
+        count = len(runs)
+        self.watcher.start(
+            f"{count} starts compete over {self.per_round} iterations each", count * self.per_round
+        )
+        for place, run in enumerate(runs):
+            for done in range(self.per_round):
+                run.iterate()
+                self.watcher.update(place * self.per_round + done + 1)
+        common = runs[0].state  # whose noise all are judged with
+        return np.stack([likelihoods(run, _judged(common, run.state), self.judges) for run in runs])
+
+
 def compete(
     settings: EmSettings,
     particles: Particles,
@@ -68,52 +120,23 @@ def compete(
     Where several classes are asked for, every other start looks for one map first and deals the particles out among
     copies of it in the second round: classes that differ little are found so, unlike ones from the blobs of the rest.
     """
-    watcher, aside = watcher or SilentWatcher(), aside or {}
-    judges = _judges(settings, len(particles), aside)
+    judges = _judges(settings, len(particles), aside or {})
     without = Assignments.start(len(particles))
-    without.set_aside.update(aside | dict.fromkeys(judges.tolist(), "judges the starts"))
+    without.set_aside.update((aside or {}) | dict.fromkeys(judges.tolist(), "judges the starts"))
     per_round = max(1, min(ROUND, settings.n_iterations // ROUNDS))
-    settings = _of_starts(settings, per_round)
-
-    def begun(number: int, n_classes: int, references: Tensor | None = None) -> Refinement:
-        own = replace(settings, n_classes=n_classes, random_seed=settings.random_seed + _APART * number)
-        return Refinement.start(
-            own,
-            particles,
-            source,
-            references=references,
-            assignments=without.copy(),
-            devices=devices,
-            ranks=ranks,
-        )
-
-    def moved_on(number: int, run: Refinement) -> Refinement:
-        n = run.state.model.n_classes
-        return (
-            run if n == settings.n_classes else begun(number, settings.n_classes, run.state.model.references)
-        )
-
-    runs = [begun(number, 1 if number % 2 else settings.n_classes) for number in range(n_starts)]
+    watcher, of_starts = watcher or SilentWatcher(), _of_starts(settings, per_round)
+    ring = _Ring(of_starts, particles, source, without, judges, per_round, devices, ranks, watcher)
+    runs = {number: ring.first(number) for number in range(n_starts)}
     rounds, behind, deviations = np.zeros(n_starts, int), np.zeros(n_starts), np.zeros(n_starts)
-    left = list(range(n_starts))
-    while rounds.max() < ROUNDS:
-        watcher.start(f"{len(left)} starts compete over {per_round} iterations each", len(left) * per_round)
-        scores: list[Floats] = []
-        common = runs[left[0]]
-        for place, number in enumerate(left):
-            for done in range(per_round):
-                runs[number].iterate()
-                watcher.update(place * per_round + done + 1)
-            if place == 0:
-                common = replace(common)  # as it is now: all are judged with the noise that it found
-            scores.append(likelihoods(runs[number], _judged(common.state, runs[number].state), judges))
+    for done in range(ROUNDS):
+        left = list(runs)
+        behind[left], deviations[left] = _behind_the_best(ring.judged(list(runs.values())))
         rounds[left] += 1
-        behind[left], deviations[left] = _behind_the_best(np.stack(scores))
-        order = np.argsort(behind[left], kind="stable")
-        left = [left[place] for place in order[: max(1, (len(left) + 1) // 2)]]
-        for number in left:
-            runs[number] = moved_on(number, runs[number])
-    return Contest(runs[left[0]].state.model.references.cpu(), behind, deviations, rounds, left[0])
+        best = sorted(left, key=lambda number: behind[number])[: (len(left) + 1) // 2]
+        if done + 1 < ROUNDS:
+            runs = {number: ring.second(number, runs[number]) for number in best}
+    winner = runs[best[0]].state.model.references.cpu()
+    return Contest(winner, behind, deviations, rounds, best[0])
 
 
 def _of_starts(settings: EmSettings, per_round: int) -> EmSettings:
@@ -167,6 +190,11 @@ def _judged(common: State, state: State) -> State:
 
 
 def _behind_the_best(scores: Floats) -> tuple[Floats, Floats]:
-    """How far the mean of each row of scores (S, judges) lies below the best one's, and its standard error."""
+    """How far the mean of each row of scores (S, judges) lies below the best one's, and its standard error.
+
+    With too few particles for judges all are as good.
+    """
+    if not scores.shape[1]:
+        return np.zeros(len(scores)), np.zeros(len(scores))
     apart = scores[np.argmax(scores.mean(1))] - scores
-    return apart.mean(1), apart.std(1) / np.sqrt(max(1, scores.shape[1]))
+    return apart.mean(1), apart.std(1) / np.sqrt(scores.shape[1])
