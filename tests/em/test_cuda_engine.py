@@ -51,15 +51,16 @@ def joined() -> Refinement:
     return replace(run, state=replace(run.state, converged=True))
 
 
-# Mini-batches limit the number of poses, which ties decide: single precision would keep another one there.
 UNLIMITED = {"gradient": GradientSettings(), "max_significants": 10**6}
 CASES = {
     "2D classes": plane,
-    "2D mini-batches": lambda: plane(**UNLIMITED),
+    "2D mini-batches": lambda: plane(gradient=GradientSettings()),
+    "2D mini-batches, all poses": lambda: plane(**UNLIMITED),
     "2D by correlation": lambda: plane(always_cc=True),
     "2D without alignment": lambda: plane(skip_align=True, oversampling=0),
     "3D classes": solid,
-    "3D mini-batches": lambda: solid(**UNLIMITED),
+    "3D mini-batches": lambda: solid(gradient=GradientSettings()),
+    "3D mini-batches, all poses": lambda: solid(**UNLIMITED),
     "3D by correlation": lambda: solid(always_cc=True),
     "3D without rotations": lambda: solid(skip_rotate=True),
     "3D local classes": local_problem,
@@ -98,15 +99,18 @@ def test_an_iteration_on_a_gpu_is_that_of_the_cpu(case, monkeypatch):
     elif here.settings.dims == 3:
         there = from_volumes(monkeypatch, there)
     there.iterate()
-    assert_same(there, here, 2e-4 if CUDA else 1e-8)
+    # mini-batches limit the number of poses, which ties decide: single precision may keep another one there
+    tied = 0.05 if CUDA and case.endswith("mini-batches") else 0
+    assert_same(there, here, 2e-4 if CUDA else 1e-8, tied)
 
 
-def assert_same(there: Refinement, here: Refinement, tolerance: float) -> None:
+def assert_same(there: Refinement, here: Refinement, tolerance: float, tied: float = 0) -> None:
+    """`tied` is the share of the particles whose largest weight may differ."""
     mine, theirs = there.state, here.state
     a, b = mine.assignments, theirs.assignments
     same = (np.abs(a.psi_deg - b.psi_deg) < 0.01) & (a.class_index == b.class_index)
     assert same.mean() >= (0.95 if CUDA else 1)  # poses of equal weight may change places
-    np.testing.assert_allclose(a.p_max, b.p_max, atol=tolerance)
+    assert (np.abs(a.p_max - b.p_max) >= tolerance).mean() <= tied
     for k, model in enumerate(theirs.models):
         found = mine.models[k]
         scale = float(model.references.abs().max())
