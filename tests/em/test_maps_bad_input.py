@@ -157,7 +157,7 @@ def test_particles_with_one_view_are_doubted_with_a_figure(capsys):
     write_star("particles.star", [read_star("particles.star")["optics"], table])
     words = [*CLASSES, "--o", "job/run", "--iter", "1", "--skip_align", "--K", "1"]
     assert refine(*words) == 0
-    assert "95 % of the directions of Fourier space" in capsys.readouterr().err
+    assert "90 % of the directions of Fourier space" in capsys.readouterr().err
 
 
 def test_several_references_come_from_a_list_and_one_becomes_several(capsys):

@@ -29,3 +29,10 @@ def test_one_view_is_told_of(near, said):
     found = SimpleNamespace(p_max=np.ones(count), rot_deg=angles[:, 0], tilt_deg=angles[:, 1])
     doubt = views_doubt(EmSettings(dims=3), SimpleNamespace(assignments=found))
     assert said in doubt and bool(said) == bool(doubt)
+
+
+def test_a_few_particles_gather_by_chance():
+    for seed in range(20):
+        angles, _ = random_poses(30, np.random.default_rng(seed))
+        found = SimpleNamespace(p_max=np.ones(30), rot_deg=angles[:, 0], tilt_deg=angles[:, 1])
+        assert "of one view" not in views_doubt(EmSettings(dims=3), SimpleNamespace(assignments=found))

@@ -105,13 +105,13 @@ class Coverage:
         return float((self.sampling <= FEW).double().mean())
 
 
-def coverage(rot_tilt_deg: Tensor) -> Coverage:
-    """Of views (m, 2): each samples the directions perpendicular to it (Baldwin & Lyumkis 2020)."""
+def coverage(rot_tilt_deg: Tensor, width: float = VIEW_WIDTH) -> Coverage:
+    """Of views (m, 2): each samples the directions perpendicular to it (Baldwin & Lyumkis 2020), within `width`."""
     if not len(rot_tilt_deg):
         raise ValueError("there are no views: nothing samples Fourier space")
     views = view_vectors(rot_tilt_deg.double())
     directions = view_vectors(healpix_directions(PATCH_ORDER))
     seen = torch.zeros(len(directions), dtype=torch.float64)
     for part in torch.split(views, 1 << 14):
-        seen += ((directions @ part.T).abs() < VIEW_WIDTH).double().sum(1)
+        seen += ((directions @ part.T).abs() < width).double().sum(1)
     return Coverage(directions, seen / seen.mean().clamp_min(1e-30))
