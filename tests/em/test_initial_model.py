@@ -217,6 +217,20 @@ def test_a_run_that_goes_on_by_name_has_the_same_bytes(project):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["--denovo_3dref", "--grad", "--starts", "2"], "give --grad, --denovo_3dref and --grad_em_iters"),
+        (["--denovo_3dref", "--starts", "2", "--grad_em_iters", "8"], "give --grad, --denovo_3dref and"),
+        (["--starts", "2"], "--starts 2 makes first maps from nothing"),
+        (["--denovo_3dref", "--grad", "--starts", "-1", "--grad_em_iters", "8"], "--starts is -1"),
+    ],
+)
+def test_starts_that_nothing_could_follow_are_refused(project, capsys, words, told):
+    assert run_program("refine", ["--i", "particles.star", "--o", "a/run", *words]) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
         (["--fn_img", ""], "Input images STAR file is empty"),
         (["--nr_mpi", "3"], "runs in one process"),
         (["--sigma_tilt", "10"], "not possible in 3D yet"),

@@ -35,7 +35,7 @@ FLAGS: tuple[Flag, ...] = (
 
 
 class InitialModel(RefineJob):
-    """Maps from the particles alone, by mini-batches from random blobs."""
+    """Maps from the particles alone: competing starts from random blobs, or mini-batches."""
 
     type: ClassVar[JobType] = JobType(
         "InitialModel",

@@ -11,6 +11,7 @@ from verglas.jobs.refine.options.compute import ComputeOptions
 
 _SGD: dict[str, Any] = {"tab": "SGD"}
 _OLD = "RELION 3's name; 0: by the number of mini-batches and of particles."
+_WITHOUT_STARTS = " Without competing starts only."
 
 
 def in_phases(options: Any) -> bool:
@@ -62,7 +63,8 @@ class InitialModelOptions(ComputeOptions):
         step=10,
         to_flag=int,
         flag_if=lambda o: not in_phases(o),
-        help="Mini-batches in all; also the number in the names of the output files.",
+        help="Mini-batches in all; also the number in the names of the output files. With competing starts the last "
+        "eight alone are done, by expectation-maximisation.",
         **shared.OPTIMISE,
     )
     tau_fudge: float = shared.regularisation(4.0)
@@ -101,7 +103,7 @@ class InitialModelOptions(ComputeOptions):
     sampling: str = maps.sampling(
         "15 degrees",
         "Initial angular sampling:",
-        "Angular step of the first mini-batches, after oversampling; it gets finer by itself.",
+        "Angular step of the first iterations, after oversampling; it gets finer by itself.",
         **shared.SAMPLE,
     )
     offset_range: float = shared.offset_range(
@@ -162,7 +164,8 @@ class InitialModelOptions(ComputeOptions):
         maximum=300,
         step=10,
         flag_if=lambda o: o.sgd_ini_subset_size > 0,
-        help="Particles of a mini-batch of the initial phase; 0: by the number of particles.",
+        help="Particles of a mini-batch of the initial phase; 0: by the number of particles."
+        + _WITHOUT_STARTS,
         **_SGD,
     )
     sgd_fin_subset_size: int = option(
@@ -173,7 +176,7 @@ class InitialModelOptions(ComputeOptions):
         maximum=2000,
         step=100,
         flag_if=lambda o: o.sgd_fin_subset_size > 0,
-        help="Particles of a mini-batch of the final phase; 0: by the number of particles.",
+        help="Particles of a mini-batch of the final phase; 0: by the number of particles." + _WITHOUT_STARTS,
         **_SGD,
     )
     do_pad1: bool = option(

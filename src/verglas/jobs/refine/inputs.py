@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verglas.jobs.contract.base import JobFailed, NothingToDo
+from verglas.jobs.contract.program import Arguments
 from verglas.jobs.refine.files.checkpoint import read_checkpoint
 from verglas.jobs.refine.files.half_sets import with_halves
 from verglas.jobs.refine.files.names import RunNames, newest_iteration
@@ -49,6 +50,7 @@ def _new(frame: RunFrame) -> RefineInputs:
     arguments = frame.arguments
     if not arguments["--i"]:
         raise JobFailed("give the particles with --i, or an _optimiser.star with --continue")
+    _check_starts(arguments)
     listed = read_particles(arguments["--i"], with_ctf=arguments["--ctf"])
     references = read_references(arguments, listed.particles.optics[0], frame.say)
     if arguments["--denovo_3dref"] and references is not None:
@@ -69,6 +71,19 @@ def _new(frame: RunFrame) -> RefineInputs:
     _check_priors(arguments["--i"], listed, settings)
     images = _images(frame, listed)
     return RefineInputs(frame.names, listed, settings, images, references=references)
+
+
+def _check_starts(arguments: Arguments) -> None:
+    """Raises JobFailed where competing starts are asked for that nothing could follow."""
+    starts = arguments["--starts"]
+    if starts < 0:
+        raise JobFailed(f"--starts is {starts}: expected 0 (none) or a number of starts")
+    follows = arguments["--denovo_3dref"] and arguments["--grad"] and arguments["--grad_em_iters"] > 0
+    if starts and not follows:
+        raise JobFailed(
+            f"--starts {starts} makes first maps from nothing, which the last iterations refine: give --grad, "
+            "--denovo_3dref and --grad_em_iters (e.g. 8) beside it"
+        )
 
 
 def _continued(frame: RunFrame, path: str) -> RefineInputs:

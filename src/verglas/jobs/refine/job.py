@@ -137,7 +137,12 @@ def _engine(frame: RunFrame, inputs: RefineInputs) -> Refinement:
     engine = Refinement.start(
         settings, particles, source, references=references, assignments=assignments, **who
     )
-    return engine.at_last_iterations() if starts else engine
+    if not starts:
+        return engine
+    engine = engine.at_last_iterations()
+    if engine.state.iteration:
+        frame.say(f" Its map takes the place of mini-batches 1 to {engine.state.iteration}")
+    return engine
 
 
 def _best_start(
