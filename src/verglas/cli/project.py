@@ -85,11 +85,11 @@ def _answers(root: Path) -> list[str]:
     if not (root / ".verglas" / "live").is_dir():
         return []
     from verglas.scheduler.live.record.answer_lines import answer_lines
-    from verglas.scheduler.live.record.map_state import map_line, state_file
+    from verglas.scheduler.live.record.map_state import MapState, map_line
     from verglas.scheduler.live.record.order import all_sessions, read_json
 
     for folder in reversed(all_sessions(root)):
-        if line := map_line(read_json(state_file(folder))):
+        if line := map_line(read_json(MapState.file(folder))):
             return [f"{folder.name}: {each}" for each in (line, *answer_lines(folder))]
     return []
 

@@ -11,7 +11,7 @@ from verglas.jobs.contract.set_aside import file_stamp
 from verglas.jobs.contract.unknown import UnknownName
 from verglas.jobs.registry import job_class
 from verglas.project.project import OWN_FOLDER, Project
-from verglas.scheduler.live.record.map_state import HISTORY, MapState, state_file, wish_file
+from verglas.scheduler.live.record.map_state import HISTORY, MapState, MapWish
 from verglas.scheduler.live.record.order import OVER, LiveFolder, all_sessions
 from verglas.web.door.access import Person
 from verglas.web.door.roles import check_values
@@ -53,7 +53,7 @@ def session_status(project: Project, name: str) -> dict[str, Any]:
 def map_stamp(project: Project, name: str) -> str:
     """Changes with what is known of a session's map, and with each of its updates."""
     folder = LiveFolder(project.root, name)
-    files = [state_file(folder), wish_file(folder), project.root / MapState.read(folder).job / HISTORY]
+    files = [MapState.file(folder), MapWish.file(folder), project.root / MapState.read(folder).job / HISTORY]
     return "|".join(file_stamp(path) for path in files)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from verglas.formats.atomic import write_text
 from verglas.formats.mrc import Image, write_mrc
 from verglas.project.change import Change
 from verglas.project.project import Project
-from verglas.scheduler.live.record.order import LiveFolder, read_json
+from verglas.scheduler.live.record.order import LiveFolder
+from verglas.scheduler.live.record.remembered import Remembered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +18,10 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ClassState:
-    """What is known about the classes; `classes.json` of the session."""
+class ClassState(Remembered):
+    """What is known about the classes."""
+
+    FILE: ClassVar[str] = "classes.json"
 
     job: str = ""
     state: str = "none"  # none, updating, last run, up to date, failed, final
@@ -30,22 +31,6 @@ class ClassState:
     chosen: list[int] = field(default_factory=list)  # class numbers from 1, in the newest averages
     lost: int = 0  # chosen classes that the last update had no counterpart of
     own_options: dict[str, str] = field(default_factory=dict)  # of a run from nothing
-
-    @classmethod
-    def read(cls, folder: LiveFolder) -> ClassState:
-        known = read_json(state_file(folder))
-        return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})
-
-    def as_bytes(self) -> bytes:
-        """What the file holds."""
-        return json.dumps(asdict(self)).encode()
-
-    def write(self, folder: LiveFolder) -> None:
-        write_text(state_file(folder), self.as_bytes().decode())
-
-
-def state_file(folder: LiveFolder) -> Path:
-    return folder.path / "classes.json"
 
 
 def chosen_file(folder: LiveFolder) -> Path:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from verglas.formats.atomic import write_text
-from verglas.project.change import Change
 from verglas.scheduler.live.record.order import LiveFolder, read_json
+from verglas.scheduler.live.record.remembered import Remembered
 
 OFF, AUTO, ON = "off", "auto", "on"  # never; when the 2D classes allow it; whatever they look like
 MODES = (OFF, AUTO, ON)
@@ -34,8 +33,10 @@ GOOD = "good"
 
 
 @dataclass
-class MapState:
-    """What is known about the map; `map.json` of the session. Names of files and jobs are the project's."""
+class MapState(Remembered):
+    """What is known about the map. Names of files and jobs are the project's."""
+
+    FILE: ClassVar[str] = "map.json"
 
     state: str = WAITING  # one of those above, or off
     why: str = ""  # in words
@@ -61,18 +62,6 @@ class MapState:
     final_begun: str = ""  # the folder of the one that was begun last
     final_done: list[str] = field(default_factory=list)  # folders of those that are finished
 
-    @classmethod
-    def read(cls, folder: LiveFolder) -> MapState:
-        known = read_json(state_file(folder))
-        return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})
-
-    def as_bytes(self) -> bytes:
-        """What the file holds."""
-        return json.dumps(asdict(self)).encode()
-
-    def write(self, folder: LiveFolder) -> None:
-        write_text(state_file(folder), self.as_bytes().decode())
-
     @property
     def may_be_believed(self) -> bool:
         """Whether there is a first map that is good, or that a person accepted."""
@@ -88,8 +77,10 @@ class MapState:
 
 
 @dataclass(frozen=True)
-class MapWish:
-    """What persons want of the map; `map_wish.json` of the session."""
+class MapWish(Remembered):
+    """What persons want of the map."""
+
+    FILE: ClassVar[str] = "map_wish.json"
 
     mode: str = AUTO
     symmetry: str = ""  # "": nobody has said
@@ -101,28 +92,11 @@ class MapWish:
     @classmethod
     def read(cls, folder: LiveFolder) -> MapWish:
         """What was said last; what the order says before that."""
-        known = read_json(wish_file(folder))
+        known = read_json(cls.file(folder))
         if known:
-            return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})
+            return cls.of(known)
         order = folder.order()
         return cls(order.three_d, order.symmetry, "--sym" if order.symmetry else "")
-
-    def as_bytes(self) -> bytes:
-        """What the file holds."""
-        return json.dumps(asdict(self)).encode()
-
-
-def enter_state(change: Change, folder: LiveFolder, state: MapState) -> None:
-    """The state as a part of a change."""
-    change.write(str(state_file(folder).relative_to(folder.root)), state.as_bytes())
-
-
-def state_file(folder: LiveFolder) -> Path:
-    return folder.path / "map.json"
-
-
-def wish_file(folder: LiveFolder) -> Path:
-    return folder.path / "map_wish.json"
 
 
 def read_history(root: Path, job: str) -> list[dict[str, Any]]:
@@ -142,7 +116,7 @@ def read_history(root: Path, job: str) -> list[dict[str, Any]]:
 
 def map_line(known: Mapping[str, Any]) -> str:
     """The state of a map (fields of MapState) in words; "" where nothing is to be said."""
-    state = MapState(**{key: known[key] for key in MapState.__dataclass_fields__ if key in known})
+    state = MapState.of(known)
     if not known or state.state == OFF:
         return ""
     parts = [state.state + (f" ({state.why})" if state.why else "")]

@@ -10,13 +10,7 @@ from verglas.formats.mrc import read_mrc
 from verglas.formats.star import StarFile, read_star
 from verglas.jobs.chain import CLASSES
 from verglas.project.project import Project
-from verglas.scheduler.live.record.class_state import (
-    ClassState,
-    chosen_file,
-    follow,
-    newest_averages,
-    state_file,
-)
+from verglas.scheduler.live.record.class_state import ClassState, chosen_file, follow, newest_averages
 from verglas.scheduler.live.record.order import LiveFolder
 
 AVERAGES, DATA = "_classes.mrcs", "_data.star"
@@ -36,7 +30,7 @@ def choose_classes(project: Project, folder: LiveFolder, numbers: list[int]) -> 
     state.chosen, state.averages, state.lost = sorted(numbers), averages, 0
     with project.change("choose classes") as change:
         follow(change, folder, picked, image, numbers)
-        change.write(str(state_file(folder).relative_to(folder.root)), state.as_bytes())
+        state.enter(change, folder)
     return [f"{len(numbers)} classes of {averages} are chosen"]
 
 

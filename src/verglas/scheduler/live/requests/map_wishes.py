@@ -17,7 +17,6 @@ from verglas.scheduler.live.record.map_state import (
     MapState,
     MapWish,
     map_line,
-    wish_file,
 )
 from verglas.scheduler.live.record.order import LiveFolder
 
@@ -78,7 +77,7 @@ def confirm_symmetry(project: Project, folder: LiveFolder, name: str) -> list[st
     with project.change("symmetry of a live session") as change:
         note = f"verglas live map --confirm {group.name}: {state.map}"
         reference = enter_map(change, f"reference_{group.name}.mrc", symmetric, state.map, note)
-        change.write(_name(folder), replace(new, reference=reference).as_bytes())
+        replace(new, reference=reference).enter(change, folder)
     return [
         f"the axes of {group.name} were found; the map agrees with its turned copies to {agreement:.2f}",
         f"the refinement goes on in {group.name}, begun anew from {reference}",
@@ -116,8 +115,4 @@ def _on_axes(project: Project, name: str, group: PointGroup) -> tuple[Image, flo
 
 def _enter(project: Project, folder: LiveFolder, wish: MapWish) -> None:
     with project.change("what a person wants of a map") as change:
-        change.write(_name(folder), wish.as_bytes())
-
-
-def _name(folder: LiveFolder) -> str:
-    return str(wish_file(folder).relative_to(folder.root))
+        wish.enter(change, folder)

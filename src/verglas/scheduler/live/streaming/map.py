@@ -28,7 +28,6 @@ from verglas.scheduler.live.record.map_state import (
     WAITING,
     MapState,
     MapWish,
-    enter_state,
     read_history,
 )
 from verglas.scheduler.live.record.order import LiveFolder
@@ -158,7 +157,7 @@ class StreamingMap:
             else:
                 state.job, state.updates = entered, 0
             state.state, state.why = what, why
-            enter_state(change, self.folder, state)
+            state.enter(change, self.folder)
 
         def start() -> Launched:
             if name in self.project.graph().processes:

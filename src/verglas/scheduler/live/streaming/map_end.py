@@ -27,7 +27,6 @@ from verglas.scheduler.live.record.map_state import (
     UP_TO_DATE,
     WAITING,
     MapWish,
-    enter_state,
 )
 from verglas.scheduler.live.streaming.map import StreamingMap
 from verglas.scheduler.live.streaming.map_jobs import LIST, MAP, last_map, mask_of, sharpened
@@ -142,7 +141,7 @@ class MapEnd:
 
         def note(change: Change, entered: str) -> None:
             state.final_jobs[folder] = entered
-            enter_state(change, self.map.folder, state)
+            state.enter(change, self.map.folder)
 
         def start() -> Launched:
             known = state.final_jobs.get(folder, "")

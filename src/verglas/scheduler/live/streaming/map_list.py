@@ -10,7 +10,7 @@ from verglas.project.change import Change
 from verglas.project.project import Project
 from verglas.scheduler.live.record.class_state import ClassState
 from verglas.scheduler.live.record.made_jobs import ALL_ROWS, Writer, enter_made
-from verglas.scheduler.live.record.map_state import AUTO, MapState, MapWish, enter_state
+from verglas.scheduler.live.record.map_state import AUTO, MapState, MapWish
 from verglas.scheduler.live.record.order import LiveFolder
 from verglas.scheduler.live.record.session_log import SessionLog
 from verglas.scheduler.live.streaming.good_particles import Good, good_particles
@@ -96,7 +96,7 @@ class MapList:
         note = f"verglas live: the good particles of {self.source}, brought up to date by the session"
         texts = {"fn_data": self.source, **ALL_ROWS}
         state.list_job = enter_made(change, SELECTION, texts, {LIST: write}, note)
-        enter_state(change, self.folder, state)
+        state.enter(change, self.folder)
 
 
 def _writer(star: StarFile) -> Writer:
