@@ -9,7 +9,8 @@ the starts did, and a table; lines are kept in OUT/results.jsonl, and what stand
 A folder OUT/NAME holds particles.star and truth_map.mrc. Those of the specimens below are made: simulated ones
 (models but the proteasome's from $VERGLAS_TEST_DATA/models), one with 80 % of its particles near one view, the
 real β-galactosidase (raw picks) and real apoferritin (--apoferritin: the folder that real_apoferritin.py --keep left).
-Real ones are run with their point group as the symmetry to find and apply.
+Real ones are run with their point group as the symmetry to find and apply, after a run in C1. With --refine each
+model is the start of an auto-refine, whose map is judged in the same way.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import torch
 from verglas.cli.program import run_program
 from verglas.formats.mrc import read_mrc, write_mrc
 from verglas.formats.png import write_png
+from verglas.jobs.autorefine.job import AutoRefine3D
 from verglas.jobs.initialmodel.job import InitialModel
 from verglas.jobs.simulate.model import load_model
 from verglas.jobs.simulate.particles import write_particles
@@ -56,6 +58,17 @@ class Specimen:
     symmetry: str = "C1"  # to find and apply
     classes: int = 1
     real: bool = False
+
+    @property
+    def refinement(self) -> dict[str, object]:
+        """Options of the auto-refine that begins with the model."""
+        return {
+            "particle_diameter": self.diameter_angst,
+            "sym_name": self.symmetry,
+            "ini_high": self.diameter_angst / 6,
+            "sampling": "7.5 degrees",
+            "use_gpu": False,
+        }
 
 
 SPECIMENS = {
@@ -113,7 +126,9 @@ def real(name: str, folder: Path, specimen: Specimen, apoferritin: Path | None) 
     write_mrc(folder / "truth_map.mrc", model_map(atoms, projection), projection.pixel_size_angst)
 
 
-def run(folder: Path, specimen: Specimen, seed: int, gpu: bool, more: list[str]) -> dict[str, object]:
+def run(
+    folder: Path, specimen: Specimen, seed: int, gpu: bool, refine: bool, more: list[str]
+) -> dict[str, object]:
     """One initial model by the form's own command, and what it is worth."""
     torch.set_num_threads(1)
     os.chdir(folder)
@@ -128,16 +143,21 @@ def run(folder: Path, specimen: Specimen, seed: int, gpu: bool, more: list[str])
         }
     )
     out, directory = Path(f"seed{seed}.out"), f"seed{seed}/"
-    begin, wall = sum(os.times()[:2]), time.monotonic()
-    with out.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        failed = run_program("initialmodel", InitialModel.command_line(options, directory, False))
-    took, wall = sum(os.times()[:2]) - begin, time.monotonic() - wall
     row: dict[str, object] = {"specimen": folder.name, "seed": seed}
-    row |= {"cpu_s": round(took), "wall_s": round(wall)}
-    if failed:
-        return row | {"failed": out.read_text()[-300:]}
-    reached, correlation = judged(Path(directory) / "initial_model.mrc", Path(f"seed{seed}.png"))
+    took = timed("initialmodel", InitialModel.command_line(options, directory, False), out)
+    row |= {"cpu_s": took[0], "wall_s": took[1]}
+    model = Path(directory) / "initial_model.mrc"
+    reached, correlation = judged(model, Path(f"seed{seed}.png"))
     said = [line.strip() for line in out.read_text().splitlines()]
+    if refine:
+        directory = f"refined{seed}/"
+        wanted = specimen.refinement | {"fn_img": "particles.star", "fn_ref": str(model)}
+        words = AutoRefine3D.command_line(
+            AutoRefine3D.Options.checked(wanted | {"other_args": f"--random_seed {seed}"}), directory, False
+        )
+        took = timed("refine", words, Path(f"refined{seed}.out"))
+        refined, _ = judged(Path(directory) / "run_class001.mrc", Path(f"refined{seed}.png"))
+        row |= {"refined_angst": round(refined, 1), "refined_cpu_s": took[0]}
     return row | {
         "fsc05_angst": round(reached, 1),
         "correlation": round(correlation, 3),
@@ -146,6 +166,16 @@ def run(folder: Path, specimen: Specimen, seed: int, gpu: bool, more: list[str])
         "starts": [line for line in said if line.startswith("Start ")],
         "symmetry": [line for line in said if line.startswith("Symmetry:")],
     }
+
+
+def timed(program: str, words: list[str], out: Path) -> tuple[int, int]:
+    """Run a program into a file; processor and wall seconds."""
+    begin, wall = sum(os.times()[:2]), time.monotonic()
+    with out.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        failed = run_program(program, words)
+    if failed:
+        raise RuntimeError(out.read_text()[-300:])
+    return round(sum(os.times()[:2]) - begin), round(time.monotonic() - wall)
 
 
 def judged(found: Path, picture: Path) -> tuple[float, float]:
@@ -174,7 +204,7 @@ def _sections(volume: np.ndarray) -> np.ndarray:
     return np.kron(row, np.ones((3, 3), np.uint8))
 
 
-def _tried(task: tuple[Path, Specimen, int, bool, list[str]]) -> dict[str, object]:
+def _tried(task: tuple[Path, Specimen, int, bool, bool, list[str]]) -> dict[str, object]:
     try:
         return run(*task)
     except Exception as error:  # one run that breaks does not end the others
@@ -216,6 +246,7 @@ def main() -> None:
     parser.add_argument("--snr", type=float, default=0.05)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--refine", action="store_true", help="go on with an auto-refine from each model")
     parser.add_argument("--only-make", action="store_true", help="make the particles and stop")
     words = sys.argv[1:]
     more = words[words.index("--") + 1 :] if "--" in words else []
@@ -238,7 +269,7 @@ def main() -> None:
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     done = {(row["specimen"], row["seed"]) for row in rows}
     tasks = [
-        (root / name, specimen, seed, given.gpu, more)
+        (root / name, specimen, seed, given.gpu, given.refine, more)
         for seed in given.seeds
         for name, specimen in chosen.items()
         if (name, seed) not in done

@@ -66,14 +66,19 @@ def map_of_blobs(box: int = BOX, seed: int = 3) -> np.ndarray:
 
 
 def simulate(
-    n: int = 40, box: int = BOX, pixel: float = PIXEL, noise: float = 0.7, **columns: object
+    n: int = 40,
+    box: int = BOX,
+    pixel: float = PIXEL,
+    noise: float = 0.7,
+    specimen: int = 3,
+    **columns: object,
 ) -> np.ndarray:
     """`particles.star`, its stack and `map.mrc`: noisy projections in all directions, without a CTF.
 
     Returns their angles (n, 3).
     """
     rng = np.random.default_rng(5)
-    truth = map_of_blobs(box)
+    truth = map_of_blobs(box, specimen)
     tilt = np.degrees(np.arccos(rng.uniform(-1, 1, n)))
     angles = np.stack([rng.uniform(-180, 180, n), tilt, rng.uniform(-180, 180, n)], 1)
     projector = Projector.of(torch.from_numpy(truth).double(), box, padding=2, dims=3)

@@ -194,6 +194,33 @@ def test_it_is_scheduled_run_gone_on_with_and_repeated(project, capsys):
     assert optimiser.integer("verglasMapsFromNothing") == 1
 
 
+def test_the_result_is_of_this_run_and_not_of_a_longer_one_before_it(project):
+    words = [
+        "--i",
+        "particles.star",
+        "--o",
+        "a/run",
+        "--grad",
+        "--denovo_3dref",
+        "--particle_diameter",
+        "110",
+    ]
+    words += ["--healpix_order", "0", "--offset_range", "0", "--pad", "1", "--grad_write_iter", "1", "--cpu"]
+    words += [
+        "--grad_ini_subset",
+        "30",
+        "--grad_fin_subset",
+        "30",
+        "--result",
+        "a/map.mrc",
+        "--dont_check_norm",
+    ]
+    for count in (3, 2):
+        assert run_program("initialmodel", [*words, "--iter", str(count), "--random_seed", str(count)]) == 0
+        last = read_mrc(f"a/run_it{count:03d}_class001.mrc")
+        assert np.allclose(read_mrc("a/map.mrc").data, last.data, atol=1e-6)
+
+
 def test_a_run_that_goes_on_by_name_has_the_same_bytes(project):
     words = [
         "--i",

@@ -103,10 +103,12 @@ class InitialModel(RefineJob):
     def run(self) -> None:
         _check_group(self.arguments["--align_sym"])
         super().run()
+
+    def ended(self, optimiser: str) -> None:
         if self.arguments["--result"]:
             from verglas.jobs.initialmodel.result import write_result
 
-            write_result(self.arguments, self.context)
+            write_result(self.arguments, self.context, optimiser)
 
 
 def _check_group(name: str) -> None:

@@ -12,7 +12,6 @@ from verglas.jobs.contract.program import Arguments
 from verglas.jobs.initialmodel.verdict import verdict_of
 from verglas.jobs.initialmodel.verdict_file import Verdict
 from verglas.jobs.refine.files.checkpoint import read_checkpoint
-from verglas.jobs.refine.files.names import newest_iteration, root_of_run
 from verglas.jobs.refine.options.settings import parity_of
 
 MOST_SYMMETRIES = 6  # told of in the verdict's file
@@ -21,13 +20,9 @@ if TYPE_CHECKING:
     from verglas.em.state.model import Model
 
 
-def write_result(arguments: Arguments, context: RunContext) -> None:
-    """Write the map that `--result` names from the newest iteration of the run, and say what is thought of it."""
-    root = arguments["--o"] or root_of_run(arguments["--continue"])
-    newest = newest_iteration(root)
-    if not newest:
-        raise JobFailed(f"{root} has no iteration to make {arguments['--result']} from")
-    done = read_checkpoint(newest, parity_of(arguments))
+def write_result(arguments: Arguments, context: RunContext, optimiser: str) -> None:
+    """Write the map that `--result` names from the last iteration of the run, and say what is thought of it."""
+    done = read_checkpoint(optimiser, parity_of(arguments))
     model = done.state.model
     klass = int(model.class_weights.argmax())
     if model.n_classes > 1:

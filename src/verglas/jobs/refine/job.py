@@ -57,13 +57,22 @@ class RefineJob(Job):
         frame = RunFrame.of(self.arguments, self.context)
         if self.arguments["--streaming"]:
             Streaming(frame, self._command()).run()
-            return
+        else:
+            self.ended(self._refined(frame))
+
+    def ended(self, optimiser: str) -> None:
+        """What a type does with the last iteration of its run, of which this is the optimiser file."""
+
+    def _refined(self, frame: RunFrame) -> str:
+        """Run all iterations; the optimiser file of the last."""
         inputs, in_order = read_inputs(frame), False
         try:
-            self._iterate(frame, inputs, _engine(frame, inputs))
+            engine = _engine(frame, inputs)
+            self._iterate(frame, inputs, engine)
             in_order = True
         finally:
             inputs.images.close(in_order=in_order)
+        return f"{inputs.names.base(engine.state)}_optimiser.star"
 
     def _iterate(self, frame: RunFrame, inputs: RefineInputs, engine: Refinement) -> None:
         if inputs.state is None:
