@@ -38,69 +38,21 @@ def sparse_second_pass(
     `slices` hold the fine slices that are needed and `slice_of` (K * O * children,) where each is.
     Particles are cut into as many runs as there are `sums`, so that results do not depend on timing.
     """
-    mine = images.rows(rows)
-    shells = operands.pixels.model_shells.clamp_max(operands.estep.model.n_shells - 1)
-    result = Outcome.empty(len(rows), operands.estep.model.n_shells)
-    grid, settings = operands.poses, operands.estep.settings
-    model = operands.estep.model
-    turn_prior = operands.orientation_prior.new_zeros((0, 0))
-    if coarse.turn_prior is not None:
-        turn_prior = coarse.turn_prior[rows]
-    arrays = Images(
-        *_arrays(
-            _planar(mine.score),
-            _planar(mine.back),
-            mine.score_power,
-            mine.back_power,
-            mine.noise_power,
-            mine.image_power,
-        )
-    )
-    fine = FineSlices(*_arrays(slices.rows, slices.origin, slices.power, slice_of))
-    directions, fine_shifts = _arrays(grid.direction, grid.fine_shifts_angst)
-    old_shift, centres, axes = _arrays(batch.old_shift[rows], batch.centres, batch.axes[rows])
-    phases, orientation_prior, shift_prior, turn = _arrays(
-        operands.fine_phases, operands.orientation_prior, coarse.shift_prior[rows], turn_prior
-    )
-    poses = Poses(
-        phases,
-        orientation_prior,
-        shift_prior,
-        turn,
-        grid.n_orientations,
-        directions,
-        fine_shifts,
-        old_shift,
-        centres,
-        axes,
-    )
-    bands = Bands(*_arrays(shells, batch.marks))
+    model, grid = operands.estep.model, operands.poses
+    result = Outcome.empty(len(rows), model.n_shells)
     weights, thresholds, halves = _arrays(coarse.weights[rows], coarse.threshold[rows], batch.halves[rows])
-    found = Found(
-        result.column.numpy(),
-        result.shift.numpy(),
-        result.p_max.numpy(),
-        result.log_sum.numpy(),
-        result.accepted.numpy(),
-        result.spectra.numpy(),
-        result.scale_sums.numpy(),
-    )
+    arrays = _images(images.rows(rows))
+    fine = FineSlices(*_arrays(slices.rows, slices.origin, slices.power, slice_of))
+    poses = _poses(operands, coarse, rows, batch)
+    bands = Bands(*_arrays(operands.pixels.model_shells.clamp_max(model.n_shells - 1), batch.marks))
+    found, fraction = _found(result), operands.estep.settings.adaptive_fraction
     edges = np.linspace(0, len(rows), len(sums) + 1).astype(int)
     parts = [PriorSums.zeros(model.n_classes, grid.n_directions) for _ in sums]
 
     def run(worker: int) -> None:
-        own, part = sums[worker], parts[worker]
-        added = Sums(
-            own.data.numpy(),
-            own.weight.numpy(),
-            part.class_weight.numpy(),
-            part.direction_weight.numpy(),
-            grid.n_directions,
-            part.class_offset.numpy(),
-            part.sigma2_offset.numpy(),
-        )
         kernel: Any = second_pass
-        span, fraction = (edges[worker], edges[worker + 1]), settings.adaptive_fraction
+        span = (edges[worker], edges[worker + 1])
+        added = _added(sums[worker], parts[worker], grid.n_directions)
         kernel(*span, weights, thresholds, arrays, fine, poses, bands, fraction, halves, found, added)
 
     additions.begin()
@@ -112,6 +64,66 @@ def sparse_second_pass(
     for part in parts:
         priors.add(part)
     return result
+
+
+def _images(mine: Weighted) -> Images:
+    return Images(
+        *_arrays(
+            _planar(mine.score),
+            _planar(mine.back),
+            mine.score_power,
+            mine.back_power,
+            mine.noise_power,
+            mine.image_power,
+        )
+    )
+
+
+def _poses(operands: Operands, coarse: CoarsePass, rows: Tensor, batch: FineBatch) -> Poses:
+    """Poses of some rows of the batch; no prior of their own on turns is an empty one."""
+    grid = operands.poses
+    turn_prior = operands.orientation_prior.new_zeros((0, 0))
+    if coarse.turn_prior is not None:
+        turn_prior = coarse.turn_prior[rows]
+    phases, orientation_prior, shift_prior, turn = _arrays(
+        operands.fine_phases, operands.orientation_prior, coarse.shift_prior[rows], turn_prior
+    )
+    return Poses(
+        phases,
+        orientation_prior,
+        shift_prior,
+        turn,
+        grid.n_orientations,
+        *_arrays(
+            grid.direction, grid.fine_shifts_angst, batch.old_shift[rows], batch.centres, batch.axes[rows]
+        ),
+    )
+
+
+def _found(result: Outcome) -> Found:
+    """Where the kernel writes what it finds."""
+    return Found(
+        result.column.numpy(),
+        result.shift.numpy(),
+        result.p_max.numpy(),
+        result.log_sum.numpy(),
+        result.accepted.numpy(),
+        result.spectra.numpy(),
+        result.scale_sums.numpy(),
+    )
+
+
+def _added(own: SliceSums, part: PriorSums, n_directions: int) -> Sums:
+    """Where the kernel of one thread adds to."""
+    return Sums(
+        own.data.numpy(),
+        own.weight.numpy(),
+        part.class_weight.numpy(),
+        part.direction_weight.numpy(),
+        n_directions,
+        part.class_offset.numpy(),
+        part.sigma2_offset.numpy(),
+    )
 
 
 def _planar(values: Tensor) -> Tensor:
